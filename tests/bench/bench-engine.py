@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Our engine beside dockerd in one run, interleaved A B A B, medians and ratios.
+
+Everything runs in a network and mount namespace of its own. Needs root, the docker CLI, and the peers that
+`tools/deps bench` unpacks; a peer that is missing is a column that says so. Rows go to stdout as a table, and with
+--json FILE as JSON.
+"""
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CACHE = os.environ.get("TEU_CACHE", os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "teu"))
+PEERS = os.path.join(CACHE, "peers")
+TEU = os.path.join(TOP, "build/teu")
+
+
+class UnixHTTP(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(60)
+        self.sock.connect(self.path)
+
+    def call(self, method, url, body=None):
+        self.request(method, url, None if body is None else json.dumps(body), {"Content-Type": "application/json"} if body is not None else {})
+        r = self.getresponse()
+        data = r.read()
+        if r.status >= 400:
+            raise RuntimeError(f"{method} {url}: {r.status} {data[:200]}")
+        return json.loads(data) if data[:1] in b"{[" and data else data
+
+
+class Engine:
+    def __init__(self, name, argv, sock, env=None):
+        self.name, self.argv, self.sock, self.env = name, argv, sock, env
+
+    def start(self, log):
+        began = time.perf_counter()
+        self.proc = subprocess.Popen(self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.env, start_new_session=True)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                UnixHTTP(self.sock).call("GET", "/_ping")
+                return time.perf_counter() - began
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.0005)
+        raise RuntimeError(f"{self.name} did not answer")
+
+    def stop(self):
+        self.proc.send_signal(signal.SIGTERM)
+        try:
+            self.proc.wait(20)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
+
+    def rss_kb(self, field="VmRSS"):
+        for line in open(f"/proc/{self.proc.pid}/status"):
+            if line.startswith(field):
+                return int(line.split()[1])
+        return 0
+
+
+def api_cycle(sock, network):
+    c = UnixHTTP(sock)
+    cid = c.call("POST", "/v1.41/containers/create", {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"NetworkMode": network}})["Id"]
+    c.call("POST", f"/v1.41/containers/{cid}/start")
+    c.call("POST", f"/v1.41/containers/{cid}/wait")
+    c.call("DELETE", f"/v1.41/containers/{cid}?v=1")
+    c.close()
+
+
+def timed(fn, *a):
+    t = time.perf_counter()
+    fn(*a)
+    return (time.perf_counter() - t) * 1000
+
+
+def at_once(sock, n):
+    """n cycles started together; (wall of all, list of each) in ms."""
+    each, errors = [], []
+
+    def one():
+        try:
+            each.append(timed(api_cycle, sock, "none"))
+        except Exception as e:  # noqa: BLE001 - told below
+            errors.append(e)
+    threads = [threading.Thread(target=one) for _ in range(n)]
+    t = time.perf_counter()
+    for th in threads:
+        th.start()
+    for th in threads:
+        th.join()
+    if errors:
+        raise errors[0]
+    return (time.perf_counter() - t) * 1000, each
+
+
+def run_quiet(argv, env=None):
+    r = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=env)
+    if r.returncode:
+        raise RuntimeError(f"{' '.join(argv)}: {r.returncode} {r.stderr.decode()[:300]}")
+
+
+def interleave(rounds, **variants):
+    out = {k: [] for k in variants}
+    for i in range(rounds):
+        keys = list(variants)
+        if i % 2:
+            keys.reverse()
+        for k in keys:
+            out[k].append(variants[k]())
+    return out
+
+
+ROWS = []
+
+
+def row(what, ours, peer, unit, goal="", lower=True, peer_name="dockerd"):
+    ratio = ""
+    if ours and peer:
+        ratio = f"{peer / ours:.1f}x" if lower else f"{ours / peer:.1f}x"
+    ROWS.append({"what": what, "teu": ours, "peer": peer, "peer_name": peer_name, "unit": unit, "ratio": ratio, "goal": goal})
+    fmt = lambda v: "-" if v is None else f"{v:.2f}"
+    print(f"| {what} | {fmt(ours)} | {fmt(peer)} ({peer_name}) | {unit} | {ratio} | {goal} |", flush=True)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument("--rounds", type=int, default=100)
+    ap.add_argument("--json")
+    ap.add_argument("--no-peer", action="store_true")
+    ap.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    args = ap.parse_args()
+    if not args.inside:
+        os.execvp("unshare", ["unshare", "-n", "-m", "--propagation", "private", sys.executable, os.path.abspath(__file__), "--inside", *sys.argv[1:]])
+    if os.path.ismount("/sys/fs/cgroup/unified"):
+        subprocess.run(["umount", "/sys/fs/cgroup/unified"], check=False)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    tar = subprocess.run([os.path.join(TOP, "tools/image"), "busybox"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    tmp = tempfile.mkdtemp(prefix="teu-bench.")
+    log = open(os.path.join(tmp, "log"), "w")
+    docker = shutil.which("docker") or os.path.join(PEERS, "usr/bin/docker")
+    ours = Engine("teu", [TEU, "--root", f"{tmp}/root", "--run", f"{tmp}/run", "engine", "--host", f"unix://{tmp}/teu.sock"], f"{tmp}/teu.sock")
+    peer = None
+    dockerd = os.path.join(PEERS, "usr/sbin/dockerd")
+    if os.path.exists(dockerd) and not args.no_peer:
+        env = dict(os.environ, PATH=f"{PEERS}/usr/bin:{PEERS}/usr/sbin:" + os.environ["PATH"])
+        peer = Engine("dockerd", [dockerd, "--data-root", f"{tmp}/d/data", "--exec-root", f"{tmp}/d/exec", "-H", f"unix://{tmp}/docker.sock",
+                                  "-p", f"{tmp}/docker.pid", "--storage-driver", "overlay2"], f"{tmp}/docker.sock", env)
+    try:
+        print("| what | teu | peer | unit | ratio | goal |\n|---|---|---|---|---|---|")
+        bench(ours, peer, docker, tar, tmp, log, args.rounds)
+    finally:
+        for e in (ours, peer):
+            if e and hasattr(e, "proc"):
+                e.stop()
+        log.close()
+        if args.json:
+            json.dump(ROWS, open(args.json, "w"), indent=1)
+        for _ in range(20):
+            if subprocess.run(["findmnt", "-rno", "TARGET"], stdout=subprocess.PIPE, text=True).stdout.count(tmp) == 0:
+                break
+            for line in subprocess.run(["findmnt", "-rno", "TARGET"], stdout=subprocess.PIPE, text=True).stdout.splitlines():
+                if line.startswith(tmp):
+                    subprocess.run(["umount", "-l", line], check=False)
+        if not os.environ.get("KEEP"):
+            shutil.rmtree(tmp, ignore_errors=True)
+
+
+def med(xs):
+    return statistics.median(xs)
+
+
+def bench(ours, peer, docker, tar, tmp, log, rounds):
+    ready = []
+    for _ in range(20):
+        ready.append(ours.start(log) * 1000)
+        ours.stop()
+    ours.start(log)
+    peer_ready = peer.start(log) * 1000 if peer else None
+    row("engine ready (first _ping)", med(ready), peer_ready, "ms", "<= 10")
+    row("engine resident, idle", ours.rss_kb() / 1024, peer.rss_kb() / 1024 if peer else None, "MB", "<= 8")
+    engines = [e for e in (ours, peer) if e]
+    for e in engines:
+        run_quiet([docker, "-H", f"unix://{e.sock}", "import", tar, "busybox:latest"])
+    for e in engines:
+        for net in ("none", "bridge"):
+            api_cycle(e.sock, net)
+
+    peer_rounds = rounds
+    for net in ("none", "bridge"):
+        v = {e.name: (lambda e=e: timed(run_quiet, [docker, "-H", f"unix://{e.sock}", "run", "--rm", "--network", net, "busybox", "true"])) for e in engines}
+        v["teu-run"] = lambda: timed(run_quiet, [TEU, "--root", f"{tmp}/root", "--run", f"{tmp}/run", "--host", f"unix://{ours.sock}", "run", "--rm", "--network", net, "busybox", "true"])
+        r = interleave(peer_rounds, **v)
+        p = med(r["dockerd"]) if peer else None
+        row(f"docker run --rm true, network {net}", med(r["teu"]), p, "ms", ">= 8x")
+        row(f"teu run --rm true, network {net}", med(r["teu-run"]), p, "ms", "<= 15" if net == "none" else "<= 25")
+        v = {e.name: (lambda e=e: timed(api_cycle, e.sock, net)) for e in engines}
+        r = interleave(peer_rounds, **v)
+        row(f"create+start+wait+rm by API, network {net}", med(r["teu"]), med(r["dockerd"]) if peer else None, "ms", ">= 20x")
+
+    floor = os.path.join(TOP, "build/gcc/tests/bench/floor-run")
+    walls, singles, floors = [], [], []
+    for _ in range(15):
+        w, each = at_once(ours.sock, 32)
+        walls.append(w)
+        singles.extend(each)
+        if os.path.exists(floor):
+            floors.append(timed(run_quiet, [floor, "--parallel", "32", "--no-net", os.path.join(tmp, "floor")]))
+    row("32 at once by API, network none: all done", med(walls), med(floors) if floors else None, "ms", "<= 1.3x floor", peer_name="floor program")
+    row("32 at once by API: slowest of each cycle (p99)", sorted(singles)[int(len(singles) * 0.99)], None, "ms")
+    if peer:
+        w, _ = at_once(peer.sock, 32)
+        row("32 at once by API, network none", med(walls), w, "ms", ">= 15x")
+
+    v = {"teu": lambda: timed(run_quiet, [TEU, "version", "--client"]), "docker": lambda: timed(run_quiet, [docker, "--version"])}
+    r = interleave(rounds, **v)
+    row("version", med(r["teu"]), med(r["docker"]), "ms", "<= 3", peer_name="docker")
+
+    ids = {}
+    for e in engines:
+        c = UnixHTTP(e.sock)
+        ids[e.name] = []
+        for _ in range(20):
+            cid = c.call("POST", "/v1.41/containers/create", {"Image": "busybox", "Cmd": ["sleep", "1000"], "HostConfig": {"NetworkMode": "none"}})["Id"]
+            c.call("POST", f"/v1.41/containers/{cid}/start")
+            ids[e.name].append(cid)
+    row("engine resident with 20 containers", ours.rss_kb() / 1024, peer.rss_kb() / 1024 if peer else None, "MB", "<= 10")
+    pss = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            cmd = open(f"/proc/{pid}/cmdline").read().split("\0")
+            which = "teu" if "teu-oci" in cmd[0] and "shim" in cmd else "dockerd" if "containerd-shim" in cmd[0] else None
+            if which and (tmp in " ".join(cmd) or which == "dockerd"):
+                for line in open(f"/proc/{pid}/smaps_rollup"):
+                    if line.startswith("Pss:"):
+                        pss.setdefault(which, []).append(int(line.split()[1]))
+        except (OSError, IndexError):
+            pass
+    row("shim PSS per idle container", med(pss["teu"]) if "teu" in pss else None, med(pss["dockerd"]) if "dockerd" in pss else None, "KB", "<= 100")
+    conns = {e.name: UnixHTTP(e.sock) for e in engines}
+    v = {e.name: (lambda e=e: timed(conns[e.name].call, "GET", "/v1.41/containers/json")) for e in engines}
+    r = interleave(rounds, **v)
+    row("ps by API with 20 containers", med(r["teu"]), med(r["dockerd"]) if peer else None, "ms", "<= 0.4")
+    v = {e.name: (lambda e=e: timed(run_quiet, [docker, "-H", f"unix://{e.sock}", "exec", ids[e.name][0], "true"])) for e in engines}
+    r = interleave(min(rounds, 50), **v)
+    row("docker exec true", med(r["teu"]), med(r["dockerd"]) if peer else None, "ms", "<= 40")
+    for e in engines:
+        c = UnixHTTP(e.sock)
+        for cid in ids[e.name]:
+            c.call("DELETE", f"/v1.41/containers/{cid}?force=1")
+
+    def make_logs(e):
+        c = UnixHTTP(e.sock)
+        cid = c.call("POST", "/v1.41/containers/create", {"Image": "busybox", "Cmd": ["sh", "-c", "yes 123456789012345678901234567890123456789012345 | head -200000"],
+                                                          "HostConfig": {"NetworkMode": "none"}})["Id"]
+        c.call("POST", f"/v1.41/containers/{cid}/start")
+        c.call("POST", f"/v1.41/containers/{cid}/wait")
+        return cid
+    logs = {e.name: make_logs(e) for e in engines}
+    v = {e.name: (lambda e=e: timed(run_quiet, ["curl", "-s", "--unix-socket", e.sock, "-o", "/dev/null", f"http://x/v1.41/containers/{logs[e.name]}/logs?stdout=1&stderr=1"])) for e in engines}
+    r = interleave(5, **v)
+    row("200,000 log lines read back", med(r["teu"]), med(r["dockerd"]) if peer else None, "ms", "<= 100")
+
+
+if __name__ == "__main__":
+    main()
