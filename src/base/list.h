@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intrusive doubly linked list. An unlinked node points to itself, so list_del is safe to repeat. */
+/* Intrusive doubly linked list. An unlinked node points to itself, so list_del is safe to repeat.
+ */
 #pragma once
 
 #include "base/cleanup.h"
@@ -41,8 +42,10 @@ static inline void list_del(struct list *item)
 	list_init(item);
 }
 #define LIST_ENTRY(l, type, member) CONTAINER_OF(l, type, member)
-#define LIST_FIRST(head, type, member) (list_empty(head) ? NULL : LIST_ENTRY((head)->next, type, member))
+#define LIST_FIRST(head, type, member) \
+	(list_empty(head) ? NULL : LIST_ENTRY((head)->next, type, member))
 /* `var` may be removed from the list inside the body; nothing else may. */
-#define LIST_FOREACH(var, head, type, member)                                                    \
-	for (struct list *it_ = (head)->next, *nx_ = it_->next;                                  \
-	     it_ != (head) && ((var) = LIST_ENTRY(it_, type, member), 1); it_ = nx_, nx_ = it_->next)
+#define LIST_FOREACH(var, head, type, member)                             \
+	for (struct list *it_ = (head)->next, *nx_ = it_->next;           \
+	     it_ != (head) && ((var) = LIST_ENTRY(it_, type, member), 1); \
+	     it_ = nx_, nx_ = it_->next)

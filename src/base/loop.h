@@ -2,11 +2,12 @@
 /*
  * Event loop over epoll: one per process (or per I/O thread), owns the state its handlers touch.
  *
- * Sources, timers, signals and deferred calls are embedded in their owners and remove themselves by their
- * _fini; all _fini are idempotent and safe inside any handler, also one of the same dispatch round (a source
- * removed in a round gets no stale event). Handlers do bounded work and return 0; a negative return ends
- * loop_run with that value. Only loop_post may be called from another thread.
- * Order in a round: events by source priority as epoll gave them, timers that are due, deferred calls.
+ * Sources, timers, signals and deferred calls are embedded in their owners and remove themselves by
+ * their _fini; all _fini are idempotent and safe inside any handler, also one of the same dispatch
+ * round (a source removed in a round gets no stale event). Handlers do bounded work and return 0; a
+ * negative return ends loop_run with that value. Only loop_post may be called from another thread.
+ * Order in a round: events by source priority as epoll gave them, timers that are due, deferred
+ * calls.
  */
 #pragma once
 
@@ -24,7 +25,8 @@ struct loop;
 struct source;
 struct timer;
 
-typedef int source_fn(struct source *s, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR, EPOLLRDHUP */
+typedef int source_fn(struct source *s,
+		      uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR, EPOLLRDHUP */
 
 int loop_new(struct loop **ret, struct err *err);
 void loop_free(struct loop *l); /* all sources must be finished or are detached */
@@ -45,7 +47,8 @@ struct source {
 	uint32_t slot; /* private */
 };
 #define SOURCE_INIT ((struct source){ .fd = -1 })
-int source_init(struct source *s, struct loop *l, int fd, uint32_t events, source_fn *fn, struct err *err);
+int source_init(struct source *s, struct loop *l, int fd, uint32_t events, source_fn *fn,
+		struct err *err);
 void source_fini(struct source *s);
 static inline bool source_active(const struct source *s)
 {
@@ -94,8 +97,8 @@ int sigsource_init(struct sigsource *s, struct loop *l, int signo,
 		   int (*fn)(struct sigsource *s, const void *signalfd_siginfo), struct err *err);
 void sigsource_fini(struct sigsource *s);
 
-/* A child by pidfd: fn runs once when it has ended, after it was reaped with waitid; status as from waitpid(2).
- * For a process that is not our child (ECHILD) status is -1. Owns the pidfd. */
+/* A child by pidfd: fn runs once when it has ended, after it was reaped with waitid; status as from
+ * waitpid(2). For a process that is not our child (ECHILD) status is -1. Owns the pidfd. */
 struct child {
 	struct source source;
 	pid_t pid;
@@ -103,8 +106,8 @@ struct child {
 	int (*fn)(struct child *c, int status);
 };
 #define CHILD_INIT ((struct child){ .source = SOURCE_INIT, .pidfd = -1 })
-int child_init(struct child *c, struct loop *l, int pidfd_taken, pid_t pid, int (*fn)(struct child *c, int status),
-	       struct err *err);
+int child_init(struct child *c, struct loop *l, int pidfd_taken, pid_t pid,
+	       int (*fn)(struct child *c, int status), struct err *err);
 void child_fini(struct child *c); /* does not kill or reap */
 
 /* From any thread: fn(p) runs on the loop's thread. Order is kept per sender. */

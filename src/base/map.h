@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hash map from byte-string keys to pointers: open addressing, seeded hash (flooding-safe), heap memory.
- * Keys are borrowed: they must live as long as their entry (usually a field of the value).
+ * Hash map from byte-string keys to pointers: open addressing, seeded hash (flooding-safe), heap
+ * memory. Keys are borrowed: they must live as long as their entry (usually a field of the value).
  * Iteration order is unspecified; entries may be deleted during iteration, not added.
  */
 #pragma once

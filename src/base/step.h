@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Work of several steps as a table of do and undo, and life cycles as a table of allowed moves.
- * step_run runs rows in order; when one fails, the undo of the rows that ran (not of the failed one: it cleans
- * up after itself) run in reverse, and the error is wrapped with the row's name.
+ * step_run runs rows in order; when one fails, the undo of the rows that ran (not of the failed
+ * one: it cleans up after itself) run in reverse, and the error is wrapped with the row's name.
  */
 #pragma once
 
@@ -30,5 +30,7 @@ struct sm_state {
 	const char *name;
 	uint32_t next; /* bit mask of states that may follow */
 };
-/* Moves *state to `to` if the table allows; else -ERR_CONFLICT "<what>: cannot go from <a> to <b>". */
-int sm_move(const struct sm_state *table, size_t n, const char *what, unsigned *state, unsigned to, struct err *err);
+/* Moves *state to `to` if the table allows; else -ERR_CONFLICT "<what>: cannot go from <a> to <b>".
+ */
+int sm_move(const struct sm_state *table, size_t n, const char *what, unsigned *state, unsigned to,
+	    struct err *err);

@@ -2,8 +2,9 @@
 /*
  * Slices (borrowed bytes with a length) and growing byte buffers with a maximum.
  *
- * A buffer past its maximum drops what does not fit, latches `full`, and every later append fails too:
- * one check at the end is enough. Appends return 0 or -ERR_QUOTA. The bytes are always NUL-terminated.
+ * A buffer past its maximum drops what does not fit, latches `full`, and every later append fails
+ * too: one check at the end is enough. Appends return 0 or -ERR_QUOTA. The bytes are always
+ * NUL-terminated.
  */
 #pragma once
 
@@ -41,14 +42,15 @@ static inline bool slice_is(struct slice a, const char *s)
 	return a.n == strlen(s) && memcmp(a.p, s, a.n) == 0;
 }
 bool slice_ieq(struct slice a, struct slice b); /* ASCII case-insensitive */
-struct slice slice_trim(struct slice s);        /* ASCII space and tab at both ends */
+struct slice slice_trim(struct slice s);	/* ASCII space and tab at both ends */
 bool slice_starts(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
-/* Cuts *rest at the first `sep`: returns what is before it, *rest becomes what is after it; at the end
- * *rest becomes {NULL,0}. A {NULL,0} input gives {NULL,0}. */
+/* Cuts *rest at the first `sep`: returns what is before it, *rest becomes what is after it; at the
+ * end *rest becomes {NULL,0}. A {NULL,0} input gives {NULL,0}. */
 struct slice slice_split(struct slice *rest, char sep);
 
-/* Whole-string number readers: no sign games, no blanks, no overflow. 0 or -ERR_INVALID (err filled, names the text). */
+/* Whole-string number readers: no sign games, no blanks, no overflow. 0 or -ERR_INVALID (err
+ * filled, names the text). */
 int str_int64(struct slice s, int64_t *ret, struct err *err);
 int str_uint64(struct slice s, uint64_t *ret, struct err *err);
 int str_octal(struct slice s, uint32_t *ret, struct err *err);
@@ -73,11 +75,12 @@ int buf_adds(struct buf *b, const char *s);
 int buf_addc(struct buf *b, char c);
 int buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 int buf_addv(struct buf *b, const char *fmt, va_list ap);
-/* Room for at least n more bytes; write at b->p + b->n, then b->n += written. NULL past the maximum. */
+/* Room for at least n more bytes; write at b->p + b->n, then b->n += written. NULL past the
+ * maximum. */
 char *buf_room(struct buf *b, size_t n);
 void buf_consume(struct buf *b, size_t n); /* drops the first n bytes */
-void buf_clear(struct buf *b);             /* n = 0, full = false, keeps the memory */
-char *buf_steal(struct buf *b);            /* heap string, caller frees; never NULL */
+void buf_clear(struct buf *b);		   /* n = 0, full = false, keeps the memory */
+char *buf_steal(struct buf *b);		   /* heap string, caller frees; never NULL */
 const char *buf_str(const struct buf *b);  /* "" when empty */
 struct slice buf_slice(const struct buf *b);
 
