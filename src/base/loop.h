@@ -33,7 +33,8 @@ void loop_free(struct loop *l); /* all sources must be finished or are detached 
 DEFINE_CLEANUP(struct loop *, loop_free)
 /* Runs until loop_stop; returns the stop code or the negative return of a handler. */
 int loop_run(struct loop *l, struct err *err);
-/* One round, waiting at most timeout_ns (-1 = for ever). 1 = something ran, 0 = time-out. */
+/* One round, also for a caller with its own loop around it: waiting at most timeout_ns (-1 = for
+ * ever). 1 = something ran, 0 = time-out. */
 int loop_step(struct loop *l, int64_t timeout_ns, struct err *err);
 void loop_stop(struct loop *l, int code);
 int64_t loop_now(const struct loop *l); /* monotonic ns, taken once a round */
@@ -85,7 +86,8 @@ void deferred_init(struct deferred *d, struct loop *l, void (*fn)(struct deferre
 void deferred_call(struct deferred *d);
 void deferred_fini(struct deferred *d);
 
-/* Signals by one signalfd per loop: blocks them in this thread. One handler per signal number. */
+/* Signals by one signalfd per loop: blocks them in this thread (for good, also after _fini). One
+ * handler per signal number. */
 struct sigsource {
 	struct source source;
 	struct list link;
@@ -98,7 +100,8 @@ int sigsource_init(struct sigsource *s, struct loop *l, int signo,
 void sigsource_fini(struct sigsource *s);
 
 /* A child by pidfd: fn runs once when it has ended, after it was reaped with waitid; status as from
- * waitpid(2). For a process that is not our child (ECHILD) status is -1. Owns the pidfd. */
+ * waitpid(2). For a process that is not our child (ECHILD) status is -1. Owns the pidfd
+ * once child_init has returned 0; when it fails the pidfd is still the caller's. */
 struct child {
 	struct source source;
 	pid_t pid;
@@ -116,3 +119,6 @@ struct post {
 	void (*fn)(struct post *p);
 };
 void loop_post(struct loop *l, struct post *p);
+/* On the loop's thread: runs now what has been posted so far. For a sender that is about to go
+ * away. */
+void loop_run_posts(struct loop *l);

@@ -22,7 +22,8 @@ struct work {
 
 int work_pool_new(struct loop *l, unsigned threads, size_t queue_max, struct work_pool **ret,
 		  struct err *err);
-void work_pool_free(struct work_pool *p); /* waits for running jobs; their done() is called */
+void work_pool_free(struct work_pool *p); /* the queue is worked off first; every done() is called
+					     before this returns */
 DEFINE_CLEANUP(struct work_pool *, work_pool_free)
 /* -ERR_UNAVAILABLE when queue_max jobs wait already. */
 int work_submit(struct work_pool *p, struct work *w, void (*run)(struct work *w),
