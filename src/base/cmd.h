@@ -39,9 +39,9 @@ struct opt_list {
 	size_t n;
 };
 
-#define OPT_HIDDEN 1u	  /* not in help */
-#define OPT_REFUSED 2u	  /* known, but refused by name: "--x is not supported: <help>" */
-#define OPT_SEEN(field) 0 /* reserved */
+#define OPT_HIDDEN 1u	 /* not in help */
+#define OPT_REFUSED 2u	 /* known, but refused by name: "--x is not supported: <help>" */
+#define OPT_UNLIMITED 4u /* OPT_T_SIZE: -1 is allowed too */
 
 struct opt {
 	enum opt_type type;
@@ -96,7 +96,7 @@ struct cmd_call {
 
 struct cmd {
 	const char *path;	    /* "run", "image pull" */
-	const char *const *aliases; /* NULL-terminated, or NULL */
+	const char *const *aliases; /* whole paths ("images"); NULL-terminated, or NULL */
 	const char *args;    /* "[OPTIONS] IMAGE [COMMAND] [ARG...]" without the command itself */
 	const char *help;    /* one line */
 	const char *details; /* longer text for --help and man, or NULL */
@@ -127,9 +127,16 @@ int cmd_main(const struct cmd_program *prog, int argc, char **argv,
 	     int (*before)(struct cmd_call *call, struct err *err), struct err *err);
 /* Pieces, for tests and for the other readers of the tables. */
 const struct cmd *cmd_find(const struct cmd_program *prog, int argc, char **argv, int *ret_words);
+/*
+ * argc/argv: the words after the command; on success what is left, as a new NULL-terminated array.
+ * 0; 1 = --help was met (nothing after it was read); -ERR_INVALID or (refused rows)
+ * -ERR_UNSUPPORTED.
+ */
 int cmd_parse_opts(struct arena *a, const struct opt *opts, void *target, bool opts_first,
 		   int *argc, char ***argv, struct err *err);
+/* "64m", "1.5g", "512": powers of 1024, never negative. */
 int cmd_parse_size(struct slice s, int64_t *ret, struct err *err);
+/* cmd == NULL: the program's own help. */
 void cmd_print_help(const struct cmd_program *prog, const struct cmd *cmd, struct buf *out);
-/* Nearest command or option name for "did you mean", or NULL. */
+/* Nearest command path for "did you mean", or NULL. */
 const char *cmd_suggest(const struct cmd_program *prog, const char *word);
