@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396). Neither changes its inputs: *ret is a new
- * tree in the arena that borrows strings and whatever was not touched, so document and patch must
- * outlive it, and a failed patch has no effect.
+ * tree in the arena with nodes of its own, so it may be changed freely; its strings and numbers
+ * stay borrowed, so document and patch must outlive it. A failed patch has no effect.
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #define PATCH_OPS_MAX 10000
 #define PATCH_COPY_MAX (3u << 20)
+#define PATCH_WORK_MAX (64u << 20) /* children looked at or moved by all operations together */
 
 /* Zero = the default above. */
 struct patch_limits {
