@@ -14,8 +14,8 @@
  * (libseccomp leaves the order open when their actions differ and they overlap).
  * - On 32-bit architectures (x32 too) only the low 32 bits of arguments and values are compared.
  * - Where calls are also reached through socketcall(2) or ipc(2), a rule for such a call covers
- * both ways; by the second way its conditions on arguments cannot be checked and are dropped, as
- * libseccomp does.
+ * both ways. By the second way argument 0 says which call it is, so the rule's conditions on
+ * argument 0 are dropped.
  * - x32 numbers (bit 30) on x86_64 without SCMP_ARCH_X32 in the filter get KILL_THREAD.
  *
  * The program is a binary search over ranges of equal verdict, since the kernel runs it once per
