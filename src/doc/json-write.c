@@ -36,9 +36,10 @@ static __attribute__((noinline)) char *more(struct writer *wr, char *w, size_t n
 	if (ask > out->max - MIN(used, out->max))
 		ask = need;
 	p = buf_room(out, ask);
-	if (p)
-		wr->end = p + ask;
-	return p;
+	if (!p)
+		return NULL;
+	wr->end = p + used + ask;
+	return p + used;
 }
 
 static inline char *room(struct writer *wr, char *w, size_t need)
