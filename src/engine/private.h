@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the engine share. Private to src/engine. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "base/work.h"
+#include "db/db.h"
+#include "doc/json.h"
+#include "engine/config.h"
+#include "engine/engine.h"
+#include "image/image.h"
+#include "image/store.h"
+#include "network/network.h"
+#include "runtime/runtime.h"
+#include "runtime/shim.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#define ENGINE_SPEC_MAX (16u << 20) /* bytes that one container's spec may take in memory */
+#define ENGINE_DOC_MAX (8u << 20)   /* bytes of a row's document */
+#define ID_LEN 64
+
+/* ---- engine ---- */
+
+struct engine {
+	struct loop *loop;
+	struct engine_conf conf;
+	char *root, *run, *oci_program, *self_program, *bip;
+	char id[40], instance[NETWORK_INSTANCE_LEN + 1];
+	struct db *db;
+	struct image_store *images;
+	struct network_set *networks;
+	struct network *bridge;
+	struct work_pool *pool;
+	struct list containers; /* newest first */
+	size_t count;
+	struct map by_id, by_name;
+	struct map execs;
+	int containers_fd; /* <root>/containers */
+	int lock_fd;
+	struct list event_watchers;
+	struct event_slot *ring;
+	uint64_t event_seq;
+	uint64_t ring_size;
+	char *oci_root;	    /* <run>/oci */
+	struct list saves;  /* database jobs under way */
+	struct list trash;  /* removals of directories under way */
+	char *seccomp_json; /* default profile for the default capabilities */
+	uint64_t seccomp_caps;
+	struct rt_host rt;
+	bool closing;
+};
+
+/* Steps of engine_open that live in other files. */
+int state_open(struct engine *e, struct err *err); /* state.c: database, rows -> containers */
+void state_close(struct engine *e);
+int meta_get(struct engine *e, const char *key, char *dst, size_t n,
+	     struct err *err); /* 1 = there */
+int meta_set(struct engine *e, const char *key, const char *value, struct err *err);
+
+/* ---- container ---- */
+
+enum op_kind { OP_START, OP_STOP, OP_RESTART, OP_REMOVE, OP_RENAME };
+
+/* One queued life-cycle operation. The first of the queue is under way. */
+struct op {
+	struct list link;
+	enum op_kind kind;
+	engine_done *done;
+	void *arg;
+	int signo, timeout;
+	bool force, volumes;
+	bool killed;   /* remove, stop: SIGKILL was sent */
+	bool starting; /* restart: the stop half is over */
+	char *name;
+};
+
+struct pending_attach {
+	struct list link;
+	int fd;
+	uint32_t streams;
+	struct buf unread, keys;
+};
+
+struct container {
+	struct list link; /* engine.containers */
+	struct engine *e;
+	struct arena *arena; /* spec and all texts that never change */
+	char id[ID_LEN + 1];
+	char *name;
+	struct create_spec spec;
+	const char *image_id, *image_ref;
+	const char **argv;
+	size_t argc;
+	const char *log_path, *dir;
+	struct container_state state;
+	char error[512];
+	struct network_endpoint ep; /* network_id "" = not attached */
+	struct container_endpoint shown;
+	char ip[48], gateway[48], mac[NETWORK_MAC_TEXT];
+
+	bool committed;	  /* its row is durable: shown to clients */
+	bool removed;	  /* the row is gone */
+	bool manual_stop; /* a client stopped it: unless-stopped does not restart */
+	bool by_hand;	  /* started by a client, not by policy: resets the back-off */
+	struct list ops;
+	struct list waits;    /* struct engine_wait */
+	struct list attaches; /* held until start */
+	struct list execs;
+	struct shim_client *shim;
+	bool shim_exited;      /* SHIM_EXIT of init has come from this shim */
+	struct timer timer;    /* stop's time-out, or restart's delay */
+	int64_t backoff;       /* ns, of the restart policy */
+	struct start *start;   /* what a start under way keeps */
+	struct op *running_op; /* the first of ops once it has begun */
+	bool reaping;	       /* a worker clears up after a killed shim */
+};
+
+/* ---- exec ---- */
+
+struct exec {
+	struct list link; /* container.execs */
+	struct container *c;
+	struct arena *arena;
+	char id[ID_LEN + 1];
+	struct exec_spec spec;
+	struct exec_state state;
+	engine_done *done;
+	void *arg;
+	struct timer expire; /* ended execs are forgotten after a while */
+};
+
+/* container.c */
+int container_new(struct engine *e, const char *id, const char *name, struct container **ret,
+		  struct err *err);
+void container_link(struct container *c); /* into maps and list, by created time */
+void container_unlink(struct container *c);
+void container_free(struct container *c);
+int container_set_spec(struct container *c, const struct doc *config, const struct doc *host,
+		       struct err *err);
+void container_set_status(struct container *c, enum container_status to);
+void container_set_error(struct container *c, const char *msg);
+void container_show_endpoint(struct container *c);
+void container_waits_fire(struct container *c, enum wait_condition reached);
+void container_event(struct container *c, const char *action, const struct event_attr *more,
+		     size_t n);
+bool container_alive(
+	const struct container *c); /* created in the kernel or running: a shim holds it */
+char *container_run_dir(struct container *c, struct arena *a);
+bool container_uses(const struct container *c, const char *network);
+
+/* state.c: c's state is written; fn(arg, result, err) after the commit. fn may be NULL. */
+typedef void save_fn(void *arg, int result, struct err *err);
+void container_save(struct container *c, save_fn *fn, void *arg);
+void container_insert(struct container *c, save_fn *fn, void *arg);
+void container_delete_row(struct container *c, save_fn *fn, void *arg);
+void container_rename_row(struct container *c, const char *name, save_fn *fn, void *arg);
+void container_trash(struct engine *e,
+		     const char *id); /* removes the directory off the request path */
+
+/* lifecycle.c */
+void op_push(struct container *c, struct op *op);
+void lifecycle_adopt(
+	struct container *c); /* at engine_open: finds the shim or settles what became of it */
+void lifecycle_exited(struct container *c, const struct shim_exit *x);
+void lifecycle_init(struct container *c);
+void lifecycle_fini(struct container *c);
+const struct shim_events *lifecycle_shim_events(void);
+
+/* start.c: from created to running. done(c, result, err) once; on failure nothing of it is left in
+ * the kernel. */
+void start_begin(struct container *c,
+		 void (*done)(struct container *c, int result, struct err *err));
+void start_free(struct container *c);
+void start_abort(struct container *c, struct err *why); /* the shim went away */
+
+/* exec.c */
+void exec_exited(struct container *c, const struct shim_exit *x);
+void exec_container_gone(struct container *c);
+void exec_free_all(struct container *c);
+
+/* oci-spec.c: the bundle's config.json. */
+struct oci_inputs {
+	struct container *c;
+	const struct image_rootfs *rootfs;
+	const char *join_net, *join_ipc, *join_pid; /* namespace paths, or NULL */
+};
+int oci_spec_build(const struct oci_inputs *in, struct arena *a, struct slice *ret_json,
+		   struct err *err);
+/* The process object of an exec. */
+int oci_exec_process(struct container *c, const struct exec_spec *x, struct arena *a,
+		     struct slice *ret_json, struct err *err);
+
+/* users.c: "user[:group]" as docker reads it, in the container's own files (upper directory first,
+ * then the image's). */
+struct user_ids {
+	uint32_t uid, gid;
+	uint32_t groups[64];
+	size_t ngroups;
+	char home[256];
+};
+struct user_layers {
+	const char *const *dirs; /* topmost first, NULL-terminated */
+};
+int user_resolve(const struct user_layers *l, const char *user, const struct strs *group_add,
+		 struct user_ids *ret, struct err *err);
+
+/* names.c */
+void name_generate(char dst[64]);
+bool name_valid(const char *s); /* [a-zA-Z0-9][a-zA-Z0-9_.-]+ */
+
+/* events.c */
+int events_init(struct engine *e);
+void events_fini(struct engine *e);

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a recorded container to a running one. What blocks for microseconds (small files, one spawn)
+ * is done on the loop; what takes the kernel's rtnl lock is done by a worker while the shim waits.
+ *
+ *   prepare (files, config.json) -> shim: CREATE, ATTACH..., [network: worker], START -> row saved
+ * -> done
+ *
+ * CREATE, ATTACH and START are sent one after the other without waiting when no network has to be
+ * attached. On failure: the shim is told to delete (it undoes the runtime's part), its end is
+ * awaited, addresses go back.
+ */
+#include "engine/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct start {
+	struct container *c;
+	void (*done)(struct container *c, int result, struct err *err);
+	struct arena *a;
+	struct work work; /* network attach */
+	int netns;
+	struct network *network;
+	struct network_endpoint ep;
+	struct err err; /* of the worker, or why the start failed */
+	bool failed;
+	bool attached;	/* ep holds an address */
+	bool working;	/* the worker has it */
+	bool abandoned; /* the container went away while the worker had it */
+};
+
+/* ---- files of the container's directory ---- */
+
+static int write_file(int dirfd, const char *name, struct slice text, mode_t mode, struct err *err)
+{
+	CLEANUP(fd_close)
+	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return err_sys(err, "create '%s' of the container", name);
+	if (fd_write_all(fd, text.p, text.n) < 0)
+		return err_sys(err, "write '%s' of the container", name);
+	return 0;
+}
+
+static int write_network_files(struct container *c, const struct network_endpoint *ep,
+			       struct err *err)
+{
+	const struct host_config *h = &c->spec.host;
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20), conf = BUF_INIT(1u << 20);
+	CLEANUP(fd_close) int dir = openat(AT_FDCWD, c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct network_mode mode;
+	struct network_files f;
+	struct err ignored = ERR_INIT;
+	int r;
+
+	if (dir < 0)
+		return err_sys(err, "open container directory '%s'", c->dir);
+	r = network_mode_parse(h->network_mode ? h->network_mode : "", &mode, err);
+	if (r < 0)
+		return r;
+	f = (struct network_files){
+		.kind = mode.kind,
+		.hostname = c->spec.config.hostname,
+		.domainname = c->spec.config.domainname,
+		.addr = ep ? &ep->addr : NULL,
+		.gateway = ep ? &ep->gateway : NULL,
+		.extra_hosts = h->extra_hosts.n ? h->extra_hosts.v : NULL,
+		.dns = h->dns.n ? h->dns.v : NULL,
+		.dns_search = h->dns_search.n ? h->dns_search.v : NULL,
+		.dns_options = h->dns_options.n ? h->dns_options.v : NULL,
+	};
+	r = network_hosts(&f, &text, err);
+	if (r == 0)
+		r = write_file(dir, "hosts", buf_slice(&text), 0644, err);
+	if (r < 0 || ep) /* only the addresses have become known since */
+		return r;
+	buf_clear(&text);
+	r = network_hostname(&f, &text, err);
+	if (r == 0)
+		r = write_file(dir, "hostname", buf_slice(&text), 0644, err);
+	if (r < 0)
+		return r;
+	buf_clear(&text);
+	(void)fd_read_file(AT_FDCWD, "/etc/resolv.conf", &conf, &ignored); /* absent: as if empty */
+	r = network_resolv(&f, buf_slice(&conf), &text, err);
+	if (r == 0)
+		r = write_file(dir, "resolv.conf", buf_slice(&text), 0644, err);
+	return r;
+}
+
+/* ---- namespaces of other containers ---- */
+
+static int join_path(struct start *s, const char *mode, const char *ns, const char **ret)
+{
+	static const char prefix[] = "container:";
+	struct container *other;
+	int r;
+
+	*ret = NULL;
+	if (!mode || strncmp(mode, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	r = engine_container_find(s->c->e, mode + sizeof(prefix) - 1, &other, &s->err);
+	if (r < 0)
+		return r;
+	if (!container_alive(other))
+		return err_set(&s->err, ERR_CONFLICT,
+			       "cannot join namespace of a non running container: %s", other->id);
+	*ret = arena_printf(s->a, "/proc/%d/ns/%s", other->state.pid, ns);
+	return *ret ? 0 : arena_quota(s->a, &s->err);
+}
+
+static int choose_network(struct start *s)
+{
+	struct network_mode mode;
+	int r;
+
+	r = network_mode_parse(s->c->spec.host.network_mode ? s->c->spec.host.network_mode : "",
+			       &mode, &s->err);
+	if (r < 0)
+		return r;
+	if (mode.kind == NETWORK_KIND_BRIDGE) {
+		if (!s->c->e->bridge)
+			return err_set(&s->err, ERR_UNSUPPORTED,
+				       "network bridge is switched off in this engine");
+		s->network = s->c->e->bridge;
+	} else if (mode.kind == NETWORK_KIND_NAMED) {
+		return network_find(s->c->e->networks, mode.ref, &s->network, &s->err);
+	}
+	return 0;
+}
+
+/* ---- the row ---- */
+
+static void start_finish(struct start *s, int result)
+{
+	struct container *c = s->c;
+	void (*done)(struct container *, int, struct err *) = s->done;
+	struct err err = s->err;
+
+	c->start = NULL;
+	arena_free(s->a);
+	fd_close(s->netns);
+	free(s);
+	done(c, result, result < 0 ? &err : NULL);
+}
+
+static void start_saved(void *arg, int result, struct err *err)
+{
+	struct start *s = arg;
+
+	if (result < 0)
+		s->err = *err;
+	else
+		container_event(s->c, "start", NULL, 0);
+	start_finish(s, result);
+}
+
+/* Everything is gone again: tell. */
+static void start_failed(struct start *s)
+{
+	if (s->attached)
+		network_detach(s->network, &s->ep);
+	s->attached = false;
+	start_finish(s, err_ret(&s->err));
+}
+
+static void fail(struct start *s)
+{
+	if (s->failed)
+		return;
+	s->failed = true;
+	if (s->c->shim)
+		shim_call_delete(s->c->shim, NULL,
+				 NULL); /* start_abort is called when it has ended */
+	else
+		start_failed(s);
+}
+
+/* The shim's connection has ended, whatever the reason. */
+void start_abort(struct container *c, struct err *why)
+{
+	struct start *s = c->start;
+
+	if (s->working) {
+		s->abandoned = true; /* net_done goes on from here */
+		return;
+	}
+	if (!s->failed)
+		s->err = *why;
+	s->failed = true;
+	start_failed(s);
+}
+
+void start_free(struct container *c)
+{
+	struct start *s = c->start;
+
+	if (!s)
+		return;
+	c->start = NULL;
+	arena_free(s->a);
+	fd_close(s->netns);
+	free(s);
+}
+
+/* ---- replies of the shim ---- */
+
+static void on_started(void *arg, struct shim_reply *r)
+{
+	struct container *c = arg;
+	struct start *s = c->start;
+
+	if (!s || s->failed)
+		return;
+	if (r->result < 0) {
+		s->err = *r->err;
+		fail(s);
+		return;
+	}
+	c->state.started = (int64_t)wire_u64(&r->payload);
+	c->state.oom_killed = false;
+	c->ep = s->ep;
+	container_set_error(c, "");
+	container_set_status(c, CT_RUNNING);
+	container_show_endpoint(c);
+	s->attached = false; /* the container has it now */
+	container_save(c, start_saved, s);
+}
+
+static void attach_sent(void *arg, struct shim_reply *r)
+{
+	(void)arg;
+	if (r->result < 0)
+		log_debug("attach before start: %s", r->err->msg);
+}
+
+static void send_attaches(struct container *c)
+{
+	struct pending_attach *p;
+
+	LIST_FOREACH (p, &c->attaches, struct pending_attach, link) {
+		struct shim_attach rq = {
+			.exec_id = SLICE(""),
+			.streams = p->streams,
+			.detach_keys = buf_slice(&p->keys),
+			.unread = buf_slice(&p->unread),
+		};
+
+		shim_call_attach(c->shim, &rq, p->fd, attach_sent, c);
+		list_del(&p->link);
+		fd_close(p->fd);
+		buf_fini(&p->unread);
+		buf_fini(&p->keys);
+		free(p);
+	}
+}
+
+static void net_run(struct work *w)
+{
+	struct start *s = CONTAINER_OF(w, struct start, work);
+	const struct network_endpoint_spec spec = { .container = s->c->id, .netns_fd = s->netns };
+
+	s->attached = network_attach(s->network, &spec, &s->ep, &s->err) == 0;
+}
+
+static void net_done(struct work *w)
+{
+	struct start *s = CONTAINER_OF(w, struct start, work);
+
+	s->working = false;
+	if (s->abandoned) {
+		if (!s->err.code)
+			err_set(&s->err, ERR_SYSTEM, "the container's shim ended during the start");
+		s->failed = true;
+		start_failed(s);
+		return;
+	}
+	if (s->failed)
+		return;
+	if (!s->attached) {
+		fail(s);
+		return;
+	}
+	if (write_network_files(s->c, &s->ep, &s->err) < 0) {
+		fail(s);
+		return;
+	}
+	shim_call_start(s->c->shim, on_started, s->c);
+}
+
+static void on_created(void *arg, struct shim_reply *r)
+{
+	struct container *c = arg;
+	struct start *s = c->start;
+	char path[64];
+
+	if (!s || s->failed)
+		return;
+	if (r->result < 0) {
+		s->err = *r->err;
+		fail(s);
+		return;
+	}
+	c->state.pid = (int)wire_u32(&r->payload);
+	if (!s->network)
+		return; /* START is on its way already */
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", c->state.pid);
+	s->netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (s->netns < 0) {
+		err_sys(&s->err, "open network namespace '%s'", path);
+		fail(s);
+		return;
+	}
+	s->working = work_submit(c->e->pool, &s->work, net_run, net_done, &s->err) == 0;
+	if (!s->working)
+		fail(s);
+}
+
+/* ---- begin ---- */
+
+static int64_t log_number(const struct host_config *h, const char *key, int64_t fallback)
+{
+	const char *text = h->log ? str_map_get(&h->log->config, key) : NULL;
+	struct slice s = slice_str(text);
+	struct err ignored = ERR_INIT;
+	int64_t unit = 1, v;
+
+	if (!text || !*text)
+		return fallback;
+	switch (text[s.n - 1]) {
+	case 'k':
+	case 'K': unit = 1024; break;
+	case 'm':
+	case 'M': unit = 1024 * 1024; break;
+	case 'g':
+	case 'G': unit = 1024 * 1024 * 1024; break;
+	default: break;
+	}
+	if (unit > 1)
+		s.n--;
+	return str_int64(s, &v, &ignored) < 0 || v < 0 ? fallback : v * unit;
+}
+
+static int prepare(struct start *s)
+{
+	struct container *c = s->c;
+	CLEANUP(image_unref) struct image *img = NULL;
+	CLEANUP(fd_close) int dir = -1;
+	struct oci_inputs in = { .c = c };
+	struct image_rootfs rootfs;
+	struct slice json;
+	int r;
+
+	r = choose_network(s);
+	if (r == 0)
+		r = join_path(s, c->spec.host.network_mode, "net", &in.join_net);
+	if (r == 0)
+		r = join_path(s, c->spec.host.ipc_mode, "ipc", &in.join_ipc);
+	if (r == 0)
+		r = join_path(s, c->spec.host.pid_mode, "pid", &in.join_pid);
+	if (r == 0)
+		r = image_resolve(c->e->images, c->image_id, &img, &s->err);
+	if (r == 0)
+		r = image_rootfs_prepare(c->e->images, img, c->dir, s->a, &rootfs, &s->err);
+	if (r == 0)
+		r = write_network_files(c, NULL, &s->err);
+	if (r < 0)
+		return r;
+	in.rootfs = &rootfs;
+	r = oci_spec_build(&in, s->a, &json, &s->err);
+	if (r < 0)
+		return r;
+	dir = openat(AT_FDCWD, c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(&s->err, "open container directory '%s'", c->dir);
+	if (unlinkat(dir, "exits", 0) < 0 && errno != ENOENT)
+		return err_sys(&s->err, "remove the exit records of the run before");
+	return write_file(dir, "config.json", json, 0600, &s->err);
+}
+
+static int launch(struct start *s)
+{
+	struct container *c = s->c;
+	const struct host_config *h = &c->spec.host;
+	CLEANUP(fd_close) int dir = openat(AT_FDCWD, c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *run_dir = container_run_dir(c, s->a);
+	bool no_log = h->log && h->log->type && strcmp(h->log->type, "none") == 0;
+	struct shim_where where = {
+		.program = c->e->oci_program, .run_dir = run_dir, .id = c->id, .log_fd = 2
+	};
+	struct shim_create rq = {
+		.id = slice_str(c->id),
+		.rt_root = slice_str(c->e->oci_root),
+		.bundle = slice_str(c->dir),
+		.log_driver = no_log ? SHIM_LOG_NONE : SHIM_LOG_JSON_FILE,
+		.log_max_size = (uint64_t)log_number(h, "max-size", 0),
+		.log_max_files = (uint32_t)MAX(1, log_number(h, "max-file", 1)),
+		.log_name = slice_str(c->log_path + strlen(c->dir) + 1),
+		.flags = SHIM_LIMITED_CGROUPS,
+	};
+	int r;
+
+	if (dir < 0)
+		return err_sys(&s->err, "open container directory '%s'", c->dir);
+	if (c->spec.config.tty)
+		rq.flags |= SHIM_TTY;
+	if (c->spec.config.open_stdin)
+		rq.flags |= SHIM_STDIN;
+	if (c->spec.config.stdin_once)
+		rq.flags |= SHIM_STDIN_ONCE;
+	if (h->console_size.n == 2) {
+		rq.rows = (uint16_t)h->console_size.v[0];
+		rq.cols = (uint16_t)h->console_size.v[1];
+	}
+	r = fd_mkdir_p(AT_FDCWD, run_dir, 0700, &s->err);
+	if (r < 0)
+		return r;
+	c->shim_exited = false;
+	r = shim_spawn(c->e->loop, &where, lifecycle_shim_events(), c, &c->shim, &s->err);
+	if (r < 0)
+		return r;
+	shim_call_create(c->shim, &rq, dir, on_created, c);
+	send_attaches(c);
+	if (!s->network)
+		shim_call_start(c->shim, on_started, c);
+	return 0;
+}
+
+void start_begin(struct container *c,
+		 void (*done)(struct container *c, int result, struct err *err))
+{
+	struct start *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	s->c = c;
+	s->done = done;
+	s->netns = -1;
+	s->a = arena_new("start", 8u << 20);
+	c->start = s;
+	if (prepare(s) < 0 || launch(s) < 0)
+		fail(s);
+}
