@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of cgroup-*.c share. Tests may look too; nobody else does. */
+#pragma once
+
+#include "base/cleanup.h"
+#include "linux/cgroup.h"
+
+#include <limits.h>
+
+enum { CGROUP_HIERARCHIES_MAX = 24 };
+
+/* One mounted hierarchy. */
+struct cgroup_hier {
+	char name[64];	      /* as in /proc/self/cgroup; "unified" for v2 */
+	char mount[256];      /* absolute path of the mount */
+	uint32_t controllers; /* that it can limit */
+	bool v2;
+	int fd; /* O_PATH of the mount */
+};
+
+struct cgroup_layout {
+	enum cgroup_mode mode;
+	int root; /* borrowed, -1 = real */
+	struct cgroup_hier hiers[CGROUP_HIERARCHIES_MAX];
+	unsigned n;
+	uint32_t controllers;
+};
+
+/* The cgroup's directory in one hierarchy. */
+struct cgroup_part {
+	const struct cgroup_hier *hier;
+	uint32_t controllers; /* with effect here */
+	unsigned made;	      /* how many of the path's last components are ours */
+	int dir;	      /* -1: gone */
+	int procs;	      /* cgroup.procs for writing, or -1 */
+};
+
+struct cgroup {
+	const struct cgroup_layout *layout;
+	char full[PATH_MAX + 1]; /* "/a/b" */
+	char *path;		 /* full + 1: relative to each mount */
+	struct cgroup_part parts[CGROUP_HIERARCHIES_MAX];
+	unsigned n;
+};
+
+const char *cgroup_controller_name(enum cgroup_controller c);
+/* Names of all bits in mask, "memory, pids". */
+const char *cgroup_mask_names(uint32_t mask, char *buf, size_t n);
+/* Mask of a line "cpu io memory" (v2) or "cpu,cpuacct" (v1). */
+uint32_t cgroup_parse_controllers(const char *text, bool v2);
+const struct cgroup_part *cgroup_part_of(const struct cgroup *cg, enum cgroup_controller c);
+const struct cgroup_part *cgroup_v2_part(const struct cgroup *cg);
+/* The directory to ask for members: v2, or a v1 one. NULL if the handle has none. */
+const struct cgroup_part *cgroup_main_part(const struct cgroup *cg);
+
+/* Small files. read: NUL-terminated, without the last newline; length or -1 with errno. */
+ssize_t cgroup_read(int dir, const char *file, char *buf, size_t n);
+int cgroup_write(int dir, const char *file, const char *value); /* 0, or -1 with errno */
+int cgroup_read_u64(int dir, const char *file,
+		    uint64_t *ret); /* "max" and v1's "none" = UINT64_MAX */
+/* Value of "key N" in a file of such lines. */
+int cgroup_read_key(int dir, const char *file, const char *key, uint64_t *ret);
+
+/* Copies cpus and mems of the parent where the child has none: v1 lets nobody in before. */
+int cgroup_v1_inherit_cpuset(int parent, int child, struct err *err);
+/* Switches controllers on for the children of dir. With `lenient` what fails is left out. */
+int cgroup_v2_enable(int dir, uint32_t want, bool lenient, struct err *err);
+int cgroup_v1_apply(struct cgroup *cg, const struct cgroup_part *p, enum cgroup_controller c,
+		    const struct cgroup_limits *lim, struct err *err);
+int cgroup_v2_apply(struct cgroup *cg, const struct cgroup_part *p, enum cgroup_controller c,
+		    const struct cgroup_limits *lim, struct err *err);
+/* Writes one limit; errors name the OCI field, file, value and cgroup. */
+int cgroup_put(const struct cgroup *cg, const struct cgroup_part *p, const char *field,
+	       const char *file, const char *value, struct err *err);
+int cgroup_put_num(const struct cgroup *cg, const struct cgroup_part *p, const char *field,
+		   const char *file, int64_t v, struct err *err);
+bool cgroup_has(const struct cgroup_part *p, const char *file);
+
+/* eBPF program of the ordered rules. Instructions are struct bpf_insn; at most CGROUP_BPF_MAX. */
+struct bpf_insn;
+enum { CGROUP_BPF_MAX = 4096 };
+int cgroup_bpf_build(const struct cgroup_device *rules, size_t n, struct bpf_insn *out,
+		     size_t *ret_n, struct err *err);
+/* Loads and attaches it to a v2 directory, then detaches what we had attached there before. */
+int cgroup_bpf_set(int dir, const struct cgroup_device *rules, size_t n, struct err *err);
+int cgroup_check_device(const struct cgroup_device *d, struct err *err);
