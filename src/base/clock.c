@@ -263,16 +263,16 @@ static int bad_time(struct slice s, const char *what, struct err *err)
 
 static int when_ns(struct slice s, const struct when *w, int64_t *ret_ns, struct err *err)
 {
-	int64_t secs = when_seconds(w), ns;
+	int64_t secs = when_seconds(w);
+	__extension__ __int128 ns = (__int128)secs * NS_PER_SEC + w->ns;
 
-	if (secs >= GO_YEAR_1 && secs < GO_YEAR_1 + 366 * SECS_PER_DAY && w->date.year <= 1) {
+	if (secs >= GO_YEAR_1 && w->date.year <= 1) {
 		*ret_ns = CLOCK_ZERO;
 		return 0;
 	}
-	if (__builtin_mul_overflow(secs, NS_PER_SEC, &ns) ||
-	    __builtin_add_overflow(ns, (int64_t)w->ns, &ns) || ns == CLOCK_ZERO)
+	if (ns > INT64_MAX || ns <= INT64_MIN)
 		return bad_time(s, "a time between the years 1678 and 2262", err);
-	*ret_ns = ns;
+	*ret_ns = (int64_t)ns;
 	return 0;
 }
 

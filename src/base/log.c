@@ -136,10 +136,9 @@ static void put_quoted(struct line *l, const char *s, bool json)
 {
 	put(l, "\"", 1);
 	put_escaped(l, s, json, true);
+	put(l, "\"", 1);
 	if (l->cut)
 		put_tail(l, "...\"");
-	else
-		put(l, "\"", 1);
 }
 
 static void put_pair(struct line *l, const char *key, const char *value)

@@ -197,7 +197,7 @@ int buf_addv(struct buf *b, const char *fmt, va_list ap)
 
 	va_copy(again, ap);
 	n = vsnprintf(b->cap ? b->p + b->n : NULL, b->cap - b->n, fmt, ap);
-	if (n < 0 || b->full || (size_t)n >= b->cap - b->n) {
+	if (n < 0 || b->full || (size_t)n >= b->cap - b->n || (size_t)n > b->max - b->n) {
 		/* Did not fit: forget what was printed, make room, print again. */
 		if (b->cap)
 			b->p[b->n] = '\0';
