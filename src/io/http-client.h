@@ -50,9 +50,10 @@ int http_client_stream(struct http_client *c, const char *method, const char *ta
 		       struct stream **ret, struct err *err);
 #define HTTP_NO_BODY 0
 #define HTTP_BODY_CHUNKED (-1)
-/* Sends the head (connecting first where needed; failures come by `closed`). body_length: 0 = no
- * body, n > 0 = n bytes follow by stream_write and stream_end, HTTP_BODY_CHUNKED = any number do.
- * hijack: asks for an upgrade
+/* Sends the head, connecting first where needed. UNAVAILABLE at once when nobody listens (then
+ * `closed` does not run and nothing was sent); what breaks later comes by `closed`. body_length: 0
+ * = no body, n > 0 = n bytes follow by stream_write and stream_end, HTTP_BODY_CHUNKED = any number
+ * do. hijack: asks for an upgrade
  * ("Connection: Upgrade", "Upgrade: tcp" unless an Upgrade header was set); after `head` with 101
  * or 200 the stream carries raw bytes, or is detached. */
 int http_client_send(struct stream *s, int64_t body_length, bool hijack, struct err *err);
@@ -82,11 +83,12 @@ struct http_call {
 
 struct http_answer {
 	int status;
-	struct arena *arena; /* headers and body live in it */
 	const struct http_header *headers;
 	size_t headers_n;
 	struct slice body; /* when not consumed; NUL-terminated behind its end */
 	int fd; /* hijacked byte stream, blocking, or -1; yours: STEAL_FD, or http_answer_fini */
+	struct stream *stream; /* private: keeps the headers */
+	struct buf bytes;      /* private: keeps the body */
 };
 #define HTTP_ANSWER_INIT ((struct http_answer){ .fd = -1 })
 void http_answer_fini(struct http_answer *a);

@@ -39,7 +39,9 @@ struct http_server_conf {
 	int64_t head_time; /* whole head, from its first byte (first request: from accept) [30 s] */
 	int64_t body_time; /* no body byte although credit is there [120 s] */
 	int64_t idle_time; /* between requests [300 s] */
-	int64_t write_time; /* no progress of a blocked write [120 s] */
+	/* No progress of a blocked write [120 s for whole answers; a streamed one waits for its
+	 * reader, unless set]. Hijacked streams always wait. */
+	int64_t write_time;
 };
 
 int http_server_new(struct loop *l, const struct http_server_conf *conf, struct http_server **ret,

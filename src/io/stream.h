@@ -171,6 +171,10 @@ int stream_set_trailer(struct stream *s, const char *name, const char *value);
 /* The output is complete. Hijacked: half-close after what is queued. Fewer bytes than announced =
  * reset. */
 int stream_end(struct stream *s);
+/* As stream_end on a hijacked stream, and what the peer still sends is dropped: the connection
+ * closes when the output is sent. For the end of a process whose client would go on sending stdin.
+ */
+int stream_finish(struct stream *s);
 /* Gives up: the peer sees a broken message; `closed` runs with `why` (may be NULL: "reset by us").
  */
 void stream_reset(struct stream *s, const struct err *why);

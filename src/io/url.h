@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct arena;
 struct err;
@@ -55,4 +56,8 @@ struct url {
 	uint16_t port;	    /* 0 = not given (http gives 80, https 443) */
 	const char *path;   /* unix: socket path; else begins with "/" or is "" */
 };
+/* "127.0.0.1:80", "[::1]:80", "localhost:80", ":80" (any address, IPv6): numeric only; other names
+ * are UNSUPPORTED. */
+int url_sockaddr(const char *host_port, struct sockaddr_storage *ret, socklen_t *ret_len,
+		 struct err *err);
 int url_parse(struct arena *a, const char *text, struct url *ret, struct err *err);
