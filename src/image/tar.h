@@ -72,6 +72,9 @@ DEFINE_CLEANUP(struct tar_reader *, tar_reader_free)
 /* Any number of bytes at a time. After an error every call fails. Bytes after the end-of-archive
  * mark are ignored. */
 int tar_reader_push(struct tar_reader *t, const void *p, size_t n, struct err *err);
+/* Instead of pushing: passes over data of the current entry, at most `max` bytes; the number passed
+ * over. */
+uint64_t tar_reader_skip(struct tar_reader *t, uint64_t max);
 /* End of input: -ERR_INVALID inside an entry. A missing end mark at an entry border is accepted, as
  * GNU tar does. */
 int tar_reader_finish(struct tar_reader *t, struct err *err);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The fenced helper that touches foreign archives: decompresses, lists the members of an archive,
- * turns a layer tar into a snapshot directory. A process of the same program, started for one
- * import, one job at a time.
+ * turns a layer tar into a snapshot directory. A process of the same program for each such job.
  *
  * The caller keeps the hash: it sees the uncompressed bytes of a layer before the helper that
  * writes files does, so a helper taken over by a hostile archive can spoil only its own directory,
- * never the name (diff id, chain id) of another. Fence: no new privileges, mount namespace with the
- * target as root (nodev, nosuid, noexec, no symlink is followed), only the capabilities CHOWN
- * DAC_OVERRIDE FOWNER FSETID MKNOD SETFCAP (none for inflate and list), Landlock where the kernel
- * has it, a seccomp filter, rlimits. Needs no SYS_ADMIN: overlay's opaque mark is set by the caller
- * on a directory it opened itself.
+ * never the name (diff id, chain id) of another. Fence: no new privileges; root = the target on a
+ * mount of its own (nodev, nosuid, noexec, nosymfollow) or an empty directory; capabilities CHOWN
+ * DAC_OVERRIDE FOWNER FSETID MKNOD SETFCAP (none for inflate and list); Landlock where the kernel
+ * has it; a seccomp allow list that kills; rlimits. nodev is what makes MKNOD harmless: a device
+ * can be made, not opened. No SYS_ADMIN: overlay's opaque mark is set by the caller, on directories
+ * that it opens itself without following links.
  */
 #pragma once
 

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an archive of images holds: docker save's manifest.json (config and layers at any path, also
+ * through symbolic links inside the archive, as old versions wrote), or an OCI layout's index.json.
+ * The tar itself was listed by the fenced helper; here only member names, and JSON by the bounded
+ * reader. With both documents, manifest.json tells the images. Pre-1.10 archives (repositories and
+ * one json per layer) are refused.
+ */
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/map.h"
+#include "doc/json.h"
+#include "image/private.h"
+#include "image/report.h"
+#include "image/tar.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINKS_MAX 8
+#define INDEX_DEPTH 4
+
+struct entry {
+	const char *name; /* clean */
+	const char *link; /* as written, for links */
+	uint64_t offset, size;
+	uint8_t type;
+};
+
+struct reader {
+	struct arena *a;
+	int spool;
+	uint64_t spool_size;
+	struct map names; /* clean name -> struct entry */
+	const char *platform;
+	const struct image_limits *limits;
+	struct archive *out;
+};
+
+/* ---- members ---- */
+
+static int add_member(struct reader *rd, const struct unpack_member *m, const char *name,
+		      const char *link, struct err *err)
+{
+	char clean[TAR_NAME_MAX + 1], text[TAR_NAME_MAX + 1];
+	struct entry *e = ARENA_NEW(rd->a, struct entry), *old;
+	int r;
+
+	memcpy(text, name, m->name_len);
+	text[m->name_len] = '\0';
+	r = tar_name_clean(text, clean, err);
+	if (r < 0)
+		return err_wrap(err, "archive member");
+	if (!e)
+		return arena_quota(rd->a, err);
+	*e = (struct entry){ .name = arena_strdup(rd->a, clean),
+			     .link = arena_strndup(rd->a, link, m->link_len),
+			     .offset = m->offset,
+			     .size = m->size,
+			     .type = m->type };
+	if (!e->name || !e->link)
+		return arena_quota(rd->a, err);
+	if (e->type > TAR_FIFO || e->offset > rd->spool_size ||
+	    e->size > rd->spool_size - e->offset)
+		return err_set(err, ERR_INVALID,
+			       "archive member '%.200s' lies outside of the archive", clean);
+	if (e->type == TAR_DIR || !clean[0])
+		return 0;
+	if (e->type != TAR_REG && e->type != TAR_SYM && e->type != TAR_HARD)
+		return err_set(err, ERR_INVALID, "archive member '%.200s' is a special file",
+			       clean);
+	old = map_put(&rd->names, slice_str(e->name), e);
+	if (old) /* which of them is meant could differ from reader to reader */
+		return err_set(err, ERR_INVALID, "archive member '%.200s' occurs twice", clean);
+	return 0;
+}
+
+static int read_members(struct reader *rd, struct slice s, struct err *err)
+{
+	struct unpack_member m;
+	unsigned n = 0;
+	int r = 0;
+
+	while (s.n && r >= 0) {
+		if (s.n < sizeof(m))
+			break;
+		memcpy(&m, s.p, sizeof(m));
+		s = slice_of(s.p + sizeof(m), s.n - sizeof(m));
+		if (m.name_len > TAR_NAME_MAX || m.link_len > TAR_NAME_MAX ||
+		    s.n < (size_t)m.name_len + m.link_len)
+			break;
+		if (++n > rd->limits->members_max)
+			return err_set(err, ERR_TOO_LARGE, "archive has more than %u members",
+				       rd->limits->members_max);
+		r = add_member(rd, &m, s.p, s.p + m.name_len, err);
+		s = slice_of(s.p + m.name_len + m.link_len, s.n - m.name_len - m.link_len);
+	}
+	if (r < 0)
+		return r;
+	return s.n ? err_set(err, ERR_INVALID, "the helper's list of members is damaged") : 0;
+}
+
+/* Joins the target of a symbolic link to the directory of its name. ".." may not leave the archive.
+ */
+static int join_link(struct reader *rd, const struct entry *e, const char **ret, struct err *err)
+{
+	char parts[2 * TAR_NAME_MAX + 2], out[TAR_NAME_MAX + 1] = "";
+	const char *slash = strrchr(e->name, '/');
+	struct slice rest, part;
+	size_t n = 0;
+
+	if (e->type == TAR_HARD || e->link[0] == '/')
+		snprintf(parts, sizeof(parts), "%s", e->link);
+	else
+		snprintf(parts, sizeof(parts), "%.*s/%s", slash ? (int)(slash - e->name) : 0,
+			 e->name, e->link);
+	for (rest = slice_str(parts); rest.p;) {
+		part = slice_split(&rest, '/');
+		if (!part.n || slice_is(part, "."))
+			continue;
+		if (slice_is(part, "..")) {
+			if (!n)
+				return err_set(err, ERR_INVALID, "link '%.200s' leaves the archive",
+					       e->name);
+			while (n && out[--n] != '/')
+				;
+			continue;
+		}
+		if (n + part.n + 2 > sizeof(out))
+			return err_set(err, ERR_INVALID, "link '%.200s' is too long", e->name);
+		if (n)
+			out[n++] = '/';
+		memcpy(out + n, part.p, part.n);
+		n += part.n;
+	}
+	out[n] = '\0';
+	*ret = arena_strdup(rd->a, out);
+	return *ret ? 0 : arena_quota(rd->a, err);
+}
+
+static int find_member(struct reader *rd, const char *name, const struct entry **ret,
+		       struct err *err)
+{
+	char clean[TAR_NAME_MAX + 1];
+	const char *at = clean;
+	int r;
+
+	r = tar_name_clean(name, clean, err);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < LINKS_MAX; i++) {
+		const struct entry *e = map_get(&rd->names, slice_str(at));
+
+		if (!e)
+			return err_set(err, ERR_INVALID, "the archive has no member '%.200s'",
+				       name);
+		if (e->type == TAR_REG) {
+			*ret = e;
+			return 0;
+		}
+		r = join_link(rd, e, &at, err);
+		if (r < 0)
+			return r;
+	}
+	return err_set(err, ERR_INVALID, "archive member '%.200s' has too many links", name);
+}
+
+static int read_bytes(struct reader *rd, const struct entry *e, struct slice *ret, struct err *err)
+{
+	char *p;
+	size_t done = 0;
+
+	if (e->size > rd->limits->json_max)
+		return err_set(err, ERR_TOO_LARGE,
+			       "archive member '%.200s' is larger than %llu bytes", e->name,
+			       (unsigned long long)rd->limits->json_max);
+	p = arena_alloc(rd->a, e->size + 1);
+	if (!p)
+		return arena_quota(rd->a, err);
+	while (done < e->size) {
+		ssize_t n = pread(rd->spool, p + done, e->size - done, (off_t)(e->offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? err_sys(err, "read the spooled archive")
+				     : err_set(err, ERR_INVALID, "the archive ends too early");
+		done += (size_t)n;
+	}
+	*ret = slice_of(p, e->size);
+	return 0;
+}
+
+static int read_json(struct reader *rd, const char *what, struct slice text, struct doc **ret,
+		     struct err *err)
+{
+	const struct json_options jo = { .max_depth = 64, .max_nodes = 1u << 18, .copy = true };
+	int r;
+
+	r = json_read(rd->a, text, &jo, ret, err);
+	return r < 0 ? err_wrap(err, "archive member '%.200s'", what) : 0;
+}
+
+static int read_json_member(struct reader *rd, const char *name, struct doc **ret, struct err *err)
+{
+	const struct entry *e;
+	struct slice text;
+	int r;
+
+	r = find_member(rd, name, &e, err);
+	if (r >= 0)
+		r = read_bytes(rd, e, &text, err);
+	return r < 0 ? r : read_json(rd, name, text, ret, err);
+}
+
+/* ---- images ---- */
+
+static int next_image(struct reader *rd, struct archive_image **ret, struct err *err)
+{
+	if (rd->out->n == rd->limits->images_max)
+		return err_set(err, ERR_TOO_LARGE, "archive has more than %u images",
+			       rd->limits->images_max);
+	if (!rd->out->images)
+		rd->out->images = ARENA_ARRAY(rd->a, struct archive_image, rd->limits->images_max);
+	if (!rd->out->images)
+		return arena_quota(rd->a, err);
+	*ret = &rd->out->images[rd->out->n++];
+	return 0;
+}
+
+static int take_config(struct reader *rd, struct archive_image *img, struct slice bytes,
+		       size_t nlayers, struct err *err)
+{
+	int r;
+
+	img->config = bytes;
+	image_digest_of(bytes.p, bytes.n, img->id);
+	r = image_config_parse(rd->a, bytes, &img->doc, err);
+	if (r < 0)
+		return r;
+	if (nlayers > rd->limits->layers_max)
+		return err_set(err, ERR_TOO_LARGE, "image has more than %u layers",
+			       rd->limits->layers_max);
+	if (img->doc.diff_ids.n != nlayers)
+		return err_set(err, ERR_INVALID,
+			       "image has %zu layers, but its config names %zu diff ids", nlayers,
+			       img->doc.diff_ids.n);
+	img->layers = ARENA_ARRAY(rd->a, struct archive_layer, nlayers + 1);
+	return img->layers ? 0 : arena_quota(rd->a, err);
+}
+
+static int add_name(struct reader *rd, struct archive_image *img, const char *text, struct err *err)
+{
+	struct image_name name;
+	int r;
+
+	if (!img->names)
+		img->names = arena_alloc_array(rd->a, 64, IMAGE_NAME_TEXT_MAX);
+	if (!img->names)
+		return arena_quota(rd->a, err);
+	if (img->nnames == 64)
+		return err_set(err, ERR_TOO_LARGE,
+			       "an image of the archive has more than 64 names");
+	r = image_name_parse(text ? text : "", &name, err);
+	if (r < 0)
+		return err_wrap(err, "image name '%.200s' in the archive", text ? text : "");
+	name.digest[0] = '\0';
+	image_name_default_tag(&name);
+	image_name_full(&name, img->names[img->nnames++]);
+	return 0;
+}
+
+static int docker_image(struct reader *rd, const struct doc *d, struct err *err)
+{
+	const struct doc *layers = doc_get(d, "Layers");
+	const char *config = doc_cstr(rd->a, doc_get(d, "Config")), *name;
+	struct archive_image *img;
+	const struct entry *e;
+	struct slice bytes;
+	int r;
+
+	if (!config)
+		return err_set(err, ERR_INVALID, "manifest.json: an image has no Config");
+	r = next_image(rd, &img, err);
+	if (r >= 0)
+		r = find_member(rd, config, &e, err);
+	if (r >= 0)
+		r = read_bytes(rd, e, &bytes, err);
+	if (r >= 0)
+		r = take_config(rd, img, bytes, doc_len(layers), err);
+	for (size_t i = 0; r >= 0 && i < doc_len(layers); i++) {
+		name = doc_cstr(rd->a, doc_at(layers, i));
+		r = name ? find_member(rd, name, &e, err)
+			 : err_set(err, ERR_INVALID, "manifest.json: a layer is no string");
+		if (r >= 0)
+			img->layers[i] =
+				(struct archive_layer){ .offset = e->offset, .size = e->size };
+	}
+	if (r < 0)
+		return r;
+	DOC_EACH (it, doc_get(d, "RepoTags")) {
+		r = add_name(rd, img, doc_cstr(rd->a, it), err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_docker(struct reader *rd, struct err *err)
+{
+	struct doc *d;
+	int r;
+
+	r = read_json_member(rd, "manifest.json", &d, err);
+	if (r < 0)
+		return r;
+	if (!doc_is(d, DOC_ARRAY) || !doc_len(d))
+		return err_set(err, ERR_INVALID, "manifest.json: must be a list of images");
+	DOC_EACH (it, d) {
+		r = docker_image(rd, it, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- OCI layout ---- */
+
+/* Bytes of a descriptor's blob; small ones (want_bytes) are read and verified here, layers when
+ * they are hashed. */
+static int blob_of(struct reader *rd, const struct doc *desc, const struct entry **ret_entry,
+		   char ret_digest[IMAGE_DIGEST_MAX], struct slice *ret_bytes, struct err *err)
+{
+	struct slice digest = doc_slice(doc_get(desc, "digest"));
+	char path[IMAGE_DIGEST_MAX + 16], have[IMAGE_DIGEST_MAX];
+	uint64_t size = 0;
+	int r;
+
+	if (!image_digest_valid(digest))
+		return err_set(err, ERR_INVALID, "a descriptor's digest '%.*s' is no sha256 digest",
+			       (int)MIN(digest.n, 100u), digest.p ? digest.p : "");
+	snprintf(path, sizeof(path), "blobs/sha256/%.*s", SHA256_HEX_LEN, digest.p + 7);
+	r = find_member(rd, path, ret_entry, err);
+	if (r < 0)
+		return r;
+	if (doc_uint64(doc_get(desc, "size"), &size) != 0 || size != (*ret_entry)->size)
+		return err_set(err, ERR_INVALID,
+			       "blob '%.*s' has %llu bytes, its descriptor says %llu",
+			       (int)digest.n, digest.p, (unsigned long long)(*ret_entry)->size,
+			       (unsigned long long)size);
+	snprintf(ret_digest, IMAGE_DIGEST_MAX, "%.*s", (int)digest.n, digest.p);
+	if (!ret_bytes)
+		return 0;
+	r = read_bytes(rd, *ret_entry, ret_bytes, err);
+	if (r < 0)
+		return r;
+	image_digest_of(ret_bytes->p, ret_bytes->n, have);
+	if (strcmp(have, ret_digest) != 0)
+		return err_set(err, ERR_INVALID, "blob '%s' has the digest %s", ret_digest, have);
+	return 0;
+}
+
+static int oci_image(struct reader *rd, const struct doc *man, struct slice bytes,
+		     const struct doc *desc, struct err *err)
+{
+	const struct doc *layers = doc_get(man, "layers"), *notes = doc_get(desc, "annotations");
+	const char *name = doc_cstr(rd->a, doc_get(notes, "io.containerd.image.name"));
+	char id[IMAGE_DIGEST_MAX];
+	struct archive_image *img;
+	const struct entry *e;
+	struct slice config;
+	int r;
+
+	r = next_image(rd, &img, err);
+	if (r >= 0)
+		r = blob_of(rd, doc_get(man, "config"), &e, id, &config, err);
+	if (r >= 0)
+		r = take_config(rd, img, config, doc_len(layers), err);
+	for (size_t i = 0; r >= 0 && i < doc_len(layers); i++) {
+		r = blob_of(rd, doc_at(layers, i), &e, img->layers[i].digest, NULL, err);
+		if (r < 0)
+			break;
+		img->layers[i].offset = e->offset;
+		img->layers[i].size = e->size;
+	}
+	if (r < 0)
+		return r;
+	img->manifest = bytes;
+	img->manifest_media = doc_str_is(doc_get(man, "mediaType"),
+					 "application/vnd.docker.distribution.manifest.v2+json")
+				      ? "application/vnd.docker.distribution.manifest.v2+json"
+				      : "application/vnd.oci.image.manifest.v1+json";
+	if (!name) { /* ref.name may be a bare tag, which names nothing, or a whole reference */
+		name = doc_cstr(rd->a, doc_get(notes, "org.opencontainers.image.ref.name"));
+		if (name && !strchr(name, ':') && !strchr(name, '/'))
+			name = NULL;
+	}
+	return name ? add_name(rd, img, name, err) : 0;
+}
+
+static bool platform_fits(struct reader *rd, const struct doc *p)
+{
+	struct slice rest = slice_str(rd->platform), os = slice_split(&rest, '/'),
+		     arch = slice_split(&rest, '/'), var = rest;
+
+	if (!p)
+		return true;
+	if (!slice_eq(doc_slice(doc_get(p, "os")), os))
+		return false;
+	if (arch.n && !slice_eq(doc_slice(doc_get(p, "architecture")), arch))
+		return false;
+	return !var.n || slice_eq(doc_slice(doc_get(p, "variant")), var);
+}
+
+/* `names` holds the annotations: those of the descriptor in index.json, also for what lies deeper.
+ */
+static int oci_descriptor(struct reader *rd, const struct doc *desc, const struct doc *names,
+			  int depth, struct err *err)
+{
+	char digest[IMAGE_DIGEST_MAX];
+	const struct entry *e;
+	struct slice bytes;
+	struct doc *d;
+	bool any = false;
+	int r;
+
+	if (depth > INDEX_DEPTH)
+		return err_set(err, ERR_INVALID, "indexes are nested more than %d deep",
+			       INDEX_DEPTH);
+	r = blob_of(rd, desc, &e, digest, &bytes, err);
+	if (r >= 0)
+		r = read_json(rd, digest, bytes, &d, err);
+	if (r < 0)
+		return r;
+	if (!doc_get(d, "manifests"))
+		return oci_image(rd, d, bytes, names, err);
+	DOC_EACH (it, doc_get(d, "manifests")) {
+		const struct doc *p = doc_get(it, "platform");
+
+		if (any || !p || !platform_fits(rd, p))
+			continue;
+		any = true; /* the first that fits wins (image-spec, image-index.md) */
+		r = oci_descriptor(rd, it, names, depth + 1, err);
+		if (r < 0)
+			return r;
+	}
+	return any ? 0
+		   : err_set(err, ERR_NOT_FOUND, "index '%s' has no image for platform %s", digest,
+			     rd->platform);
+}
+
+static int read_layout(struct reader *rd, struct err *err)
+{
+	struct doc *layout, *index;
+	int r;
+
+	r = read_json_member(rd, "oci-layout", &layout, err);
+	if (r < 0)
+		return r;
+	if (!doc_str_is(doc_get(layout, "imageLayoutVersion"), "1.0.0"))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "oci-layout: only imageLayoutVersion 1.0.0 is supported");
+	r = read_json_member(rd, "index.json", &index, err);
+	if (r < 0)
+		return r;
+	DOC_EACH (it, doc_get(index, "manifests")) {
+		/* Signatures and attestations are no images to run. */
+		if (doc_get(it, "artifactType") ||
+		    doc_get(doc_get(it, "annotations"), "vnd.docker.reference.type") ||
+		    !platform_fits(rd, doc_get(it, "platform")))
+			continue;
+		r = oci_descriptor(rd, it, it, 0, err);
+		if (r < 0)
+			return r;
+	}
+	if (!rd->out->n)
+		return err_set(err, ERR_NOT_FOUND, "index.json has no image for platform %s",
+			       rd->platform);
+	return 0;
+}
+
+static int read_all(struct reader *rd, struct slice members, struct err *err)
+{
+	int r;
+
+	r = read_members(rd, members, err);
+	if (r < 0)
+		return r;
+	if (map_get(&rd->names, SLICE("manifest.json")))
+		return read_docker(rd, err);
+	if (map_get(&rd->names, SLICE("index.json")))
+		return read_layout(rd, err);
+	if (map_get(&rd->names, SLICE("repositories")))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the archive has the form of docker before 1.10; load and save it "
+			       "with a newer docker");
+	return err_set(err, ERR_INVALID,
+		       "the archive has neither manifest.json (docker save) nor index.json (OCI "
+		       "layout); a root file system"
+		       " is imported with 'import'");
+}
+
+int archive_read(struct arena *a, int spool, uint64_t spool_size, struct slice members,
+		 const char *platform, const struct image_limits *limits, struct archive *ret,
+		 struct err *err)
+{
+	struct archive out = { 0 };
+	struct reader rd = { .a = a,
+			     .spool = spool,
+			     .spool_size = spool_size,
+			     .platform = platform,
+			     .limits = limits,
+			     .out = &out };
+	int r;
+
+	map_init(&rd.names);
+	r = read_all(&rd, members, err);
+	map_fini(&rd.names);
+	if (r < 0)
+		return r;
+	*ret = out;
+	return 0;
+}

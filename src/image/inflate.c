@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decompression of a stream: gzip (RFC 1952, several members) by zlib, zstd (RFC 8878, skippable
+ * frames too) by libzstd. Runs only inside the fenced helper; the size of what comes out is bounded
+ * by its reader.
+ */
+#include "image/inflate.h"
+
+#include "base/err.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#define IN_SIZE (128 * 1024)
+#define OUT_SIZE (256 * 1024)
+#define ZSTD_WINDOW_LOG 27 /* 128 MiB: what zstd -19 --long writes by default */
+
+struct stream {
+	int in, out;
+	unsigned char *ib, *ob;
+	size_t have;
+	uint64_t bytes;
+};
+
+static bool starts(const void *p, size_t n, const void *magic, size_t m)
+{
+	return n >= m && memcmp(p, magic, m) == 0;
+}
+
+const char *inflate_name(const void *p, size_t n)
+{
+	if (starts(p, n, "\x1f\x8b", 2))
+		return "gzip";
+	if (starts(p, n, "\x28\xb5\x2f\xfd", 4))
+		return "zstd";
+	if (starts(p, n,
+		   "\xfd"
+		   "7zXZ",
+		   5))
+		return "xz";
+	if (starts(p, n, "BZh", 3))
+		return "bzip2";
+	if (starts(p, n, "\x04\x22\x4d\x18", 4))
+		return "lz4";
+	if (n >= 4 && (((const unsigned char *)p)[0] & 0xf0) == 0x50 &&
+	    starts((const char *)p + 1, n - 1, "\x2a\x4d\x18", 3))
+		return "zstd"; /* a skippable frame */
+	return "none";
+}
+
+enum inflate_kind inflate_sniff(const void *p, size_t n)
+{
+	const char *name = inflate_name(p, n);
+
+	if (strcmp(name, "none") == 0)
+		return INFLATE_PLAIN;
+	if (strcmp(name, "gzip") == 0)
+		return INFLATE_GZIP;
+	return strcmp(name, "zstd") == 0 ? INFLATE_ZSTD : INFLATE_OTHER;
+}
+
+static int fill(struct stream *s, struct err *err)
+{
+	ssize_t n;
+
+	do
+		n = read(s->in, s->ib, IN_SIZE);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(err, "read the compressed stream");
+	s->have = (size_t)n;
+	return n > 0;
+}
+
+static int put(struct stream *s, size_t n, struct err *err)
+{
+	s->bytes += n;
+	return fd_write_all(s->out, s->ob, n) < 0 ? err_sys(err, "hand on the decompressed stream")
+						  : 0;
+}
+
+/* One member or several. zlib sets avail_in to what it did not need. */
+static int run_gzip(struct stream *s, struct err *err)
+{
+	z_stream z = { 0 };
+	int rc, r = 1;
+	bool between = false; /* members */
+
+	if (inflateInit2(&z, 15 + 16) != Z_OK)
+		abort();
+	z.next_in = s->ib;
+	z.avail_in = (unsigned)s->have;
+	for (;;) {
+		if (z.avail_in == 0) {
+			r = fill(s, err);
+			if (r <= 0)
+				break;
+			z.next_in = s->ib;
+			z.avail_in = (unsigned)s->have;
+		}
+		if (between && *z.next_in != 0x1f) {
+			r = 0; /* zeros or rubbish after the last member: gzip(1) ignores them too
+				*/
+			while (fill(s, NULL) > 0)
+				;
+			break;
+		}
+		between = false;
+		z.next_out = s->ob;
+		z.avail_out = OUT_SIZE;
+		rc = inflate(&z, Z_NO_FLUSH);
+		if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) {
+			r = err_set(err, ERR_INVALID, "gzip stream is damaged: %s",
+				    z.msg ? z.msg : "bad data");
+			break;
+		}
+		r = put(s, OUT_SIZE - z.avail_out, err);
+		if (r < 0)
+			break;
+		if (rc == Z_STREAM_END) {
+			inflateReset(&z);
+			between = true;
+		}
+	}
+	inflateEnd(&z);
+	if (r == 0 && !between)
+		return err_set(err, ERR_INVALID, "gzip stream ends too early");
+	return r;
+}
+
+static int run_zstd(struct stream *s, struct err *err)
+{
+	ZSTD_DCtx *z = ZSTD_createDCtx();
+	ZSTD_inBuffer in = { s->ib, s->have, 0 };
+	size_t rc = 1;
+	int r = 1;
+
+	if (!z || ZSTD_isError(ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG)))
+		abort();
+	for (;;) {
+		ZSTD_outBuffer out = { s->ob, OUT_SIZE, 0 };
+
+		if (in.pos == in.size) {
+			r = fill(s, err);
+			if (r <= 0)
+				break;
+			in = (ZSTD_inBuffer){ s->ib, s->have, 0 };
+		}
+		rc = ZSTD_decompressStream(z, &out, &in);
+		if (ZSTD_isError(rc)) {
+			r = err_set(err, ERR_INVALID, "zstd stream is damaged: %s",
+				    ZSTD_getErrorName(rc));
+			break;
+		}
+		r = put(s, out.pos, err);
+		/* A full output buffer may leave more inside the decoder without any input left. */
+		while (r >= 0 && out.pos == OUT_SIZE && in.pos == in.size && rc != 0) {
+			out.pos = 0;
+			rc = ZSTD_decompressStream(z, &out, &in);
+			if (ZSTD_isError(rc))
+				r = err_set(err, ERR_INVALID, "zstd stream is damaged: %s",
+					    ZSTD_getErrorName(rc));
+			else
+				r = put(s, out.pos, err);
+		}
+		if (r < 0)
+			break;
+	}
+	ZSTD_freeDCtx(z);
+	if (r == 0 && rc != 0)
+		return err_set(err, ERR_INVALID, "zstd stream ends too early");
+	return r;
+}
+
+int inflate_fd(int in, int out, uint64_t *ret_bytes, struct err *err)
+{
+	CLEANUP_FREE unsigned char *ib = malloc(IN_SIZE);
+	CLEANUP_FREE unsigned char *ob = malloc(OUT_SIZE);
+	struct stream s = { .in = in, .out = out, .ib = ib, .ob = ob };
+	int r;
+
+	if (!ib || !ob)
+		abort();
+	r = fill(&s, err);
+	if (r < 0)
+		return r;
+	switch (inflate_sniff(ib, s.have)) {
+	case INFLATE_GZIP: r = run_gzip(&s, err); break;
+	case INFLATE_ZSTD: r = run_zstd(&s, err); break;
+	default: return err_set(err, ERR_INVALID, "stream is neither gzip nor zstd");
+	}
+	*ret_bytes = s.bytes;
+	return r;
+}

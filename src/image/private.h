@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to src/image: what its files know of each other. */
+#pragma once
+
+#include "db/db.h"
+#include "image/image.h"
+#include "image/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define IMAGE_CACHED 8
+
+struct image_store {
+	struct image_store_options o;
+	char *path, *helper;
+	int dir, blobs, snapshots, ingest, leases, links; /* directory fds */
+	struct db *db;
+	char boot[40];
+	struct image *cached[IMAGE_CACHED]; /* most recent first; queries thread */
+	/* Trees that wait to be deleted, by a thread that comes and goes. */
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	bool sweeping;
+	unsigned live; /* leases and imports: must be 0 at close */
+};
+
+/* store.c */
+int image_store_step(struct image_store *is, const char *name,
+		     struct err *err); /* the test's hook */
+void image_digest_of(const void *p, size_t n, char dst[IMAGE_DIGEST_MAX]);
+#define IMAGE_HEX(digest) ((digest) + 7)
+
+/* gc.c: in a write transaction, files of what has no row and no live lease. Snapshot trees are
+ * moved to ingest/gc-*. */
+int image_gc_rows(struct image_store *is, struct db_conn *c, struct err *err);
+int image_gc_files(struct image_store *is, struct db_conn *c, struct image_gc_result *res,
+		   struct err *err);
+void image_gc_sweep(struct image_store *is,
+		    struct image_gc_result *res);  /* blocking: ingest of nobody */
+void image_gc_sweep_start(struct image_store *is); /* the same on a thread */
+void image_gc_sweep_wait(struct image_store *is);
+
+/* lease.c */
+int image_lease_add_in(struct image_lease *l, struct db_conn *c, enum image_item kind,
+		       const char *digest, struct err *err); /* inside a job */
+bool image_lease_dead(struct image_store *is, const char *id, const char *boot);
+
+/* config.c: parses and checks a config document; strings in the arena. */
+int image_config_parse(struct arena *a, struct slice json, struct image_config *ret,
+		       struct err *err);
+
+/* publish.c */
+struct image_new_blob {
+	char digest[IMAGE_DIGEST_MAX];
+	const char *media; /* static text */
+	uint64_t size;
+	char file[32]; /* in the lease's directory; "" = in the store already */
+	bool moved;
+};
+struct image_new_layer {
+	char chain[IMAGE_DIGEST_MAX], diff[IMAGE_DIGEST_MAX],
+		parent[IMAGE_DIGEST_MAX]; /* parent "" = lowest */
+	char blob[IMAGE_DIGEST_MAX];
+	uint64_t size; /* of the files in it */
+	bool opaque;   /* its root hides all below */
+	char dir[32];  /* in the lease's directory; "" = in the store already */
+	char link[16];
+	bool moved;
+};
+struct image_new_image {
+	char id[IMAGE_DIGEST_MAX], manifest[IMAGE_DIGEST_MAX];
+	int64_t created;
+	const char *os, *arch;
+	char (*chains)[IMAGE_DIGEST_MAX];
+	size_t nchains;
+	char (*blobs)[IMAGE_DIGEST_MAX]; /* config, manifest, layers */
+	size_t nblobs;
+	char (*names)[IMAGE_NAME_TEXT_MAX]; /* full names with tag */
+	size_t nnames;
+};
+struct image_publish {
+	struct image_store *is;
+	struct image_lease *lease;
+	struct image_new_blob *blobs;
+	size_t nblobs;
+	struct image_new_layer *layers;
+	size_t nlayers;
+	struct image_new_image *images;
+	size_t nimages;
+};
+/* Files into place and all rows in one durable commit, or nothing. Blocking. */
+int image_publish(struct image_publish *p, struct err *err);
+
+/* image.c */
+int image_open_in(struct image_store *is, struct db_conn *c, const char *id, struct image **ret,
+		  struct err *err);
+void image_cache_clear(struct image_store *is);
+/* names.c: the one image that a text means; rows are read on the connection given. */
+int image_find(struct db_conn *c, const char *text, char ret_id[IMAGE_DIGEST_MAX], bool *ret_by_id,
+	       struct image_name *ret_name, struct err *err);
+
+/* changes.c: Dockerfile lines of docker import and commit, into the "config" object of a config
+ * document. */
+struct doc;
+int image_changes_apply(struct arena *a, struct doc *config, const char *const *lines, size_t n,
+			struct err *err);
+
+/* archive.c: what an archive (docker save or OCI layout) holds, once its members are listed. */
+struct archive_layer {
+	uint64_t offset, size;	       /* in the spool */
+	char digest[IMAGE_DIGEST_MAX]; /* promised by a descriptor, or "" */
+};
+struct archive_image {
+	struct slice config; /* bytes, in the arena */
+	char id[IMAGE_DIGEST_MAX];
+	struct image_config doc;
+	struct slice manifest; /* OCI manifest's bytes, or empty */
+	const char *manifest_media;
+	struct archive_layer *layers;
+	char (*names)[IMAGE_NAME_TEXT_MAX];
+	size_t nnames;
+};
+struct archive {
+	struct archive_image *images;
+	size_t n;
+};
+/* `members`: the helper's list (report.h); platform "os/arch[/variant]" picks from nested indexes.
+ */
+int archive_read(struct arena *a, int spool, uint64_t spool_size, struct slice members,
+		 const char *platform, const struct image_limits *limits, struct archive *ret,
+		 struct err *err);
