@@ -326,7 +326,7 @@ static const struct schema_field conf_rows[] = {
 	F_LIST_OBJ(struct conf, mounts, "mounts", &mount_schema, 0),
 	F_OBJ_IN(struct conf, hooks, "hooks", &hooks_schema, 0),
 	F_MAP_STR(struct conf, annotations, "annotations", 0),
-	F_OBJ_IN(struct conf, linux, "linux", &linux_schema, 0),
+	F_OBJ_IN(struct conf, lin, "linux", &linux_schema, 0),
 	F_DOC(struct conf, solaris, "solaris", 0),
 	F_DOC(struct conf, windows, "windows", 0),
 	F_DOC(struct conf, vm, "vm", 0),
@@ -340,9 +340,9 @@ static const struct {
 	const char *name;
 	size_t offset;
 } refused[] = {
-	{ "linux.netDevices", offsetof(struct conf, linux.net_devices) },
-	{ "linux.intelRdt", offsetof(struct conf, linux.intel_rdt) },
-	{ "linux.memoryPolicy", offsetof(struct conf, linux.memory_policy) },
+	{ "linux.netDevices", offsetof(struct conf, lin.net_devices) },
+	{ "linux.intelRdt", offsetof(struct conf, lin.intel_rdt) },
+	{ "linux.memoryPolicy", offsetof(struct conf, lin.memory_policy) },
 	{ "solaris", offsetof(struct conf, solaris) },
 	{ "windows", offsetof(struct conf, windows) },
 	{ "vm", offsetof(struct conf, vm) },
@@ -352,9 +352,9 @@ static const struct {
 
 const struct conf_ns *conf_ns(const struct conf *c, enum ns_kind k)
 {
-	for (size_t i = 0; i < c->linux.namespaces.n; i++)
-		if (c->linux.namespaces.v[i].type == (int)k + 1)
-			return &c->linux.namespaces.v[i];
+	for (size_t i = 0; i < c->lin.namespaces.n; i++)
+		if (c->lin.namespaces.v[i].type == (int)k + 1)
+			return &c->lin.namespaces.v[i];
 	return NULL;
 }
 
@@ -428,9 +428,9 @@ static int check_sysctl(const struct conf *c, const char *name, struct err *err)
 static int check_user_ns(const struct conf *c, struct err *err)
 {
 	const struct conf_ns *user = conf_ns(c, NS_USER);
-	bool maps = c->linux.uids.n || c->linux.gids.n;
+	bool maps = c->lin.uids.n || c->lin.gids.n;
 
-	if (user && !user->path && (!c->linux.uids.n || !c->linux.gids.n))
+	if (user && !user->path && (!c->lin.uids.n || !c->lin.gids.n))
 		return err_set(err, ERR_INVALID,
 			       "a new user namespace needs linux.uidMappings and linux.gidMappings");
 	if (!user && maps)
@@ -461,10 +461,10 @@ static int check_namespaces(const struct conf *c, struct err *err)
 	if ((c->hostname || c->domainname) && !conf_ns(c, NS_UTS))
 		return err_set(err, ERR_INVALID, "%s needs a uts namespace in linux.namespaces",
 			       c->hostname ? "hostname" : "domainname");
-	if (c->linux.time_offsets.n && !conf_ns_new(c, NS_TIME))
+	if (c->lin.time_offsets.n && !conf_ns_new(c, NS_TIME))
 		return err_set(err, ERR_INVALID, "linux.timeOffsets needs a new time namespace");
-	for (size_t i = 0; i < c->linux.time_offsets.n; i++) {
-		const char *key = c->linux.time_offsets.v[i].key;
+	for (size_t i = 0; i < c->lin.time_offsets.n; i++) {
+		const char *key = c->lin.time_offsets.v[i].key;
 
 		if (strcmp(key, "monotonic") && strcmp(key, "boottime"))
 			return err_set(err, ERR_INVALID, "linux.timeOffsets.%s: only monotonic and boottime exist",
@@ -498,14 +498,14 @@ static int conf_check(const struct conf *c, struct err *err)
 	for (size_t i = 0; i < c->annotations.n; i++)
 		if (!c->annotations.v[i].key[0])
 			return err_set(err, ERR_INVALID, "annotations: an empty key");
-	for (size_t i = 0; i < c->linux.sysctl.n; i++) {
-		r = check_sysctl(c, c->linux.sysctl.v[i].key, err);
+	for (size_t i = 0; i < c->lin.sysctl.n; i++) {
+		r = check_sysctl(c, c->lin.sysctl.v[i].key, err);
 		if (r < 0)
 			return r;
 	}
-	if (c->linux.personality && c->linux.personality->flags.n)
+	if (c->lin.personality && c->lin.personality->flags.n)
 		return err_set(err, ERR_UNSUPPORTED, "linux.personality.flags is not supported");
-	if (c->linux.seccomp && c->linux.seccomp->listener_metadata && !c->linux.seccomp->listener_path)
+	if (c->lin.seccomp && c->lin.seccomp->listener_metadata && !c->lin.seccomp->listener_path)
 		return err_set(err, ERR_INVALID, "linux.seccomp.listenerMetadata without listenerPath");
 	return 0;
 }
@@ -522,9 +522,9 @@ int conf_decode(const struct doc *d, struct arena *a, struct conf *ret, struct e
 		ret->hostname = NULL;
 	if (ret->domainname && !ret->domainname[0])
 		ret->domainname = NULL;
-	for (size_t i = 0; i < ret->linux.namespaces.n; i++)
-		if (ret->linux.namespaces.v[i].path && !ret->linux.namespaces.v[i].path[0])
-			ret->linux.namespaces.v[i].path = NULL;
+	for (size_t i = 0; i < ret->lin.namespaces.n; i++)
+		if (ret->lin.namespaces.v[i].path && !ret->lin.namespaces.v[i].path[0])
+			ret->lin.namespaces.v[i].path = NULL;
 	ret->doc = d;
 	r = conf_check(ret, err);
 	return r < 0 ? err_wrap(err, "config.json") : 0;

@@ -222,7 +222,7 @@ struct conf {
 	const char *hostname, *domainname;
 	struct conf_hooks hooks;
 	struct str_map annotations;
-	struct conf_linux linux;
+	struct conf_linux lin; /* not "linux": gcc defines that word */
 	const struct doc *solaris, *windows, *vm, *zos, *freebsd;
 	const struct doc *doc; /* the text it came from, parsed */
 };

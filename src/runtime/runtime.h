@@ -147,5 +147,9 @@ int rt_check_config(struct slice text, struct err *err);
 /* Signal by number, "KILL" or "SIGKILL" (any case), also RTMIN+n. 0 or -ERR_INVALID. */
 int rt_signal(const char *text, int *ret, struct err *err);
 
+/* Before create and exec, first thing in main: runs this program again from where a container cannot write to it, if it
+ * is not run from such a place already. Returns only then, or on failure. */
+int rt_protect_self(char **argv, struct err *err);
+
 /* Command line of `teu-oci` (everything but `shim`). */
 int rt_main(int argc, char **argv);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to src/runtime: what its files share. Three parts meet here: the record on disk (state.c), the words that
+ * parent and init exchange over a SEQPACKET pair (sync.c), and the job that init gets by fork (init.c, rootfs.c).
+ */
+#pragma once
+
+#include "base/err.h"
+#include "linux/caps.h"
+#include "linux/cgroup.h"
+#include "linux/seccomp.h"
+#include "runtime/conf.h"
+#include "runtime/runtime.h"
+
+struct arena;
+
+/* ---- the record of a container ---- */
+
+struct state {
+	int64_t version; /* of this format */
+	const char *oci_version, *id, *bundle, *rootfs, *created, *owner;
+	const char *cgroup; /* cgroup_save() text, NULL = none */
+	int32_t pid;
+	uint64_t start;           /* ticks: with pid the identity of init */
+	uint32_t hooks;           /* bit mask of enum hook_kind that have entries */
+	const struct doc *config; /* config.json as it was at create */
+	bool started;             /* state.json, not created.json */
+};
+#define STATE_VERSION 1
+
+int state_open_root(const struct rt_host *h, bool make, int *ret_fd, struct err *err);
+/* -ERR_EXISTS when the id is taken. The directory comes locked. */
+int state_make_dir(const struct rt_host *h, const char *id, int *ret_fd, struct err *err);
+/* -ERR_NOT_FOUND "container does not exist". Locked when `lock`. */
+int state_open_dir(const struct rt_host *h, const char *id, bool lock, int *ret_fd, struct err *err);
+int state_lock(int dirfd, struct err *err);
+void state_unlock(int dirfd);
+int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err);
+/* `config` is the text of config.json. */
+int state_write(int dirfd, const struct state *s, struct slice config, struct err *err);
+int state_mark_started(int dirfd, struct err *err);
+/* Removes all files of the directory and the directory <root>/<id>. */
+int state_remove(const struct rt_host *h, const char *id, int dirfd, struct err *err);
+
+/* What hooks get on stdin and `state` prints. */
+struct state_view {
+	const char *oci_version, *id, *bundle, *rootfs, *created, *owner;
+	enum rt_status status;
+	pid_t pid;
+	const struct str_map *annotations; /* or: */
+	const struct doc *annotations_doc;
+	bool full; /* rootfs, created, owner too: `state` and `list` */
+};
+int state_view_json(const struct state_view *v, bool pretty, struct buf *out, struct err *err);
+
+/* ---- parent and init ---- */
+
+enum sync_type {
+	SYNC_GO = 1,  /* parent: go on; i64 pid of init as the parent sees it */
+	SYNC_PID,     /* stage: i64 pid of the real init (its sibling) */
+	SYNC_CGROUP,  /* init: wants to be in its cgroup now. Answered by GO */
+	SYNC_HOOKS,   /* init: mounts are made; run the runtime's hooks. Answered by GO */
+	SYNC_CONSOLE, /* init: fd = pty master */
+	SYNC_NOTIFY,  /* init: fd = seccomp listener */
+	SYNC_WARN,    /* text */
+	SYNC_READY,   /* init: all is done but the program */
+	SYNC_ERROR,   /* struct err */
+};
+struct sync_msg {
+	uint32_t type;
+	uint32_t len;
+	int64_t number;
+	int fd; /* received, or to send; -1 = none */
+	union {
+		char text[6144]; /* a warning; with GO the cgroup as saved text */
+		struct err err;
+	};
+};
+int sync_send(int sock, enum sync_type t, int64_t number, int fd, struct err *err);
+void sync_send_error(int sock, const struct err *e);
+void sync_send_warn(int sock, const char *text);
+int sync_send_text(int sock, enum sync_type t, const char *text, struct err *err);
+/* 1 = a message; 0 = the other side is gone (or, for a program's exec, has succeeded). */
+int sync_recv(int sock, struct sync_msg *m, struct err *err);
+/* Waits for GO. */
+int sync_wait(int sock, int64_t *ret_number, struct err *err);
+
+/* ---- hooks ---- */
+
+/* Runs all hooks of a kind; the first failure ends it. `state` is the JSON for stdin. */
+int hooks_run(const struct conf_hooks *h, enum hook_kind k, struct slice state, struct err *err);
+uint32_t hooks_mask(const struct conf_hooks *h);
+
+/* ---- resources and seccomp ---- */
+
+int limits_of_conf(const struct conf_resources *r, struct arena *a, struct cgroup_limits *ret, struct err *err);
+/* Compiles, or takes it from the cache under the state root. *ret has insns == NULL when there is no profile. */
+int seccomp_of_conf(const struct rt_host *h, const struct conf *c, struct arena *a, struct seccomp_prog *ret,
+		    struct err *err);
+/* Hands the listener to the agent at listenerPath (config-linux.md#the-container-process-state). */
+int seccomp_send_listener(const struct conf *c, const struct state_view *v, int listener, struct err *err);
+
+/* ---- init: what the child of clone does ---- */
+
+struct init {
+	const struct conf *conf;
+	const struct conf_process *process; /* NULL: no program yet */
+	const struct seccomp_prog *seccomp;
+	const struct cgroup *cgroup;
+	struct arena *arena;
+	const char *id, *bundle, *rootfs;
+	struct state_view view; /* for hooks in the container */
+	int stdio[3];
+	int sync;   /* to the parent */
+	int listen; /* start.sock, or -1: the start comes over sync */
+	int other;  /* the parent's end of sync: closed first, so that each side sees the other's end */
+	int ns_fd[NS_KINDS]; /* to join, -1 = none */
+	int target;          /* exec: pidfd of the container's init, and which of its namespaces to join */
+	uint64_t target_ns;
+	uint16_t rows, cols;
+	unsigned keep_fds; /* from 3 on */
+	unsigned listen_fds;
+	uint32_t flags;
+	bool user_ns; /* in a new or joined user namespace */
+	bool exec;    /* a further process: no root file system to make */
+	/* filled on the way */
+	int root;     /* O_PATH of the new root before the pivot */
+	int peer;     /* who waits for the exec to succeed */
+	int pty;      /* slave, or -1 */
+	bool joined;  /* in the cgroup */
+	struct caps caps;
+	char *program; /* found */
+	const char **envp;
+};
+#define INIT_INIT ((struct init){ .stdio = { -1, -1, -1 }, .sync = -1, .listen = -1, .other = -1, .target = -1, .root = -1, .peer = -1, .pty = -1, \
+		   .ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } })
+
+/* Runs in the child, never returns but with an exit status. */
+int init_main(void *init);
+int exec_main(void *init);
+/* The steps of both. */
+int init_console(struct init *in, struct err *err);
+int init_identity(struct init *in, struct err *err); /* what needs no right that the end takes away */
+int init_find_program(struct init *in, struct err *err);
+int init_exec(struct init *in, struct err *err);
+int init_capabilities(struct init *in, struct err *err);
+int rootfs_make(struct init *in, struct err *err);
+int rootfs_enter(struct init *in, struct err *err);
+/* Waits until the parent has put this process into its cgroup. */
+int init_join_cgroup(struct init *in, struct err *err);
+int lsm_check(const struct conf_process *p, const char *mount_label, struct err *err);
+int lsm_apply(const struct conf_process *p, struct err *err);
+
+/* ---- shared by create and exec ---- */
+
+struct proc;
+/* Clones with `fn`; pid_ns >= 0: born in that pid namespace. Our own way of making children is as before afterwards. */
+int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret, struct err *err);
+void rt_warn(const struct rt_host *h, const char *fmt, ...) PRINTF(2, 3);
+int rt_send_console(const char *path, int master, struct err *err);
+int rt_write_pid_file(const char *path, pid_t pid, struct err *err);
+/* Checks that fds 3..3+n-1 are open, so that none of our own gets a kept number. */
+int rt_check_kept_fds(unsigned n, struct err *err);
+unsigned rt_listen_fds(void);
+/* Serves init's messages until READY, end or failure. */
+struct serve {
+	const struct rt_host *host;
+	int sock;
+	int (*on_cgroup)(void *arg, struct err *err); /* NULL: not expected */
+	int (*on_hooks)(void *arg, struct err *err);
+	void *arg;
+	const struct conf *conf;        /* with view: for the seccomp agent */
+	const struct state_view *view;
+	int console; /* received, or -1 */
+};
+/* 1 = READY, 0 = the other side has closed (exec succeeded, or it is gone). */
+int rt_serve(struct serve *s, struct err *err);
+/* After READY or exec: the terminal to its socket, or to the caller. */
+int rt_give_console(struct serve *s, const char *socket, uint32_t flags, int *ret, struct err *err);
