@@ -10,11 +10,13 @@
 #include "base/err.h"
 #include "doc/doc.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define EXP_LIMIT INT64_C(1000000000000000000)
+#define EXP_EXACT (EXP_LIMIT / 10) /* up to here no exponent can have been saturated */
 
 struct decimal {
 	bool neg;
@@ -223,7 +225,8 @@ static size_t shortest(char *dst, double v)
 {
 	int n = 0;
 
-	for (int digits = 15; digits <= 17; digits++) {
+	/* Any 15 digits survive a normal double; the subnormal ones hold fewer. */
+	for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
 		n = snprintf(dst, 32, "%.*g", digits, v);
 		if (strtod(dst, NULL) == v)
 			break;
@@ -270,6 +273,10 @@ size_t number_format(char *dst, const char *text, size_t len)
 	int64_t k = (int64_t)decimal_digits(&d), n = d.exp;
 	char *w = dst;
 
+	if (n > EXP_EXACT || n < -EXP_EXACT) {
+		memcpy(dst, text, len);
+		return len;
+	}
 	if (d.neg)
 		*w++ = '-';
 	if (k == 0) {
