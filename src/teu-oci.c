@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entry point of `teu-oci`: the OCI runtime's command line. Dispatch only. */
+/* Entry point of `teu-oci`: the OCI runtime's command line, or a container's shim. Dispatch only. */
 #include "runtime/runtime.h"
+#include "runtime/shim.h"
+
+#include <string.h>
 
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "shim") == 0)
+		return shim_main(argc - 1, argv + 1);
 	return rt_main(argc, argv);
 }

@@ -50,11 +50,10 @@ static int write_network_files(struct container *c, const struct network_endpoin
 			       struct err *err)
 {
 	const struct host_config *h = &c->spec.host;
-	CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20), conf = BUF_INIT(1u << 20);
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20);
 	CLEANUP(fd_close) int dir = openat(AT_FDCWD, c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct network_mode mode;
 	struct network_files f;
-	struct err ignored = ERR_INIT;
 	int r;
 
 	if (dir < 0)
@@ -85,8 +84,7 @@ static int write_network_files(struct container *c, const struct network_endpoin
 	if (r < 0)
 		return r;
 	buf_clear(&text);
-	(void)fd_read_file(AT_FDCWD, "/etc/resolv.conf", &conf, &ignored); /* absent: as if empty */
-	r = network_resolv(&f, buf_slice(&conf), &text, err);
+	r = network_resolv(&f, &text, err);
 	if (r == 0)
 		r = write_file(dir, "resolv.conf", buf_slice(&text), 0644, err);
 	return r;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's side of a shim: spawn or connect, requests with a reply each, events.
- * Requests are sent at once, also before HELLO has come: the WELCOME that goes first carries our version range, and a
- * shim that shares no version answers that and closes. What does not fit the socket waits in a queue.
+ * Requests are sent at once, also before HELLO has come: the WELCOME that goes first carries our
+ * version range, and a shim that shares no version answers that and closes. What does not fit the
+ * socket waits in a queue.
  */
 #include "runtime/shim-private.h"
 
@@ -57,7 +58,8 @@ static void update(struct shim_client *c)
 	(void)source_set(&c->source, list_empty(&c->queue) ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
-static void queue_frame(struct shim_client *c, uint16_t type, uint32_t id, const struct wire_out *o, int fd)
+static void queue_frame(struct shim_client *c, uint16_t type, uint32_t id, const struct wire_out *o,
+			int fd)
 {
 	struct queued *q = malloc(sizeof(*q) + o->n);
 
@@ -70,7 +72,8 @@ static void queue_frame(struct shim_client *c, uint16_t type, uint32_t id, const
 	update(c);
 }
 
-static void send_or_queue(struct shim_client *c, uint16_t type, uint32_t id, const struct wire_out *o, int fd)
+static void send_or_queue(struct shim_client *c, uint16_t type, uint32_t id,
+			  const struct wire_out *o, int fd)
 {
 	struct err err = ERR_INIT;
 	int r = 1;
@@ -89,9 +92,10 @@ static void flush_queue(struct shim_client *c)
 {
 	struct queued *q;
 
-	LIST_FOREACH(q, &c->queue, struct queued, link) {
+	LIST_FOREACH (q, &c->queue, struct queued, link) {
 		struct err err = ERR_INIT;
-		int r = frame_send(c->sock, SHIM_VERSION_MAX, q->type, q->id, q->bytes, q->n, &q->fd, q->fd >= 0, &err);
+		int r = frame_send(c->sock, SHIM_VERSION_MAX, q->type, q->id, q->bytes, q->n,
+				   &q->fd, q->fd >= 0, &err);
 
 		if (r != 0) {
 			if (r < 0)
@@ -105,7 +109,8 @@ static void flush_queue(struct shim_client *c)
 	update(c);
 }
 
-static void request(struct shim_client *c, uint16_t type, const struct wire_out *o, int fd, shim_reply_fn *fn, void *arg)
+static void request(struct shim_client *c, uint16_t type, const struct wire_out *o, int fd,
+		    shim_reply_fn *fn, void *arg)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 
@@ -118,7 +123,9 @@ static void request(struct shim_client *c, uint16_t type, const struct wire_out 
 		struct err err = ERR_INIT;
 		struct shim_reply r = { .err = &err };
 
-		r.result = err_set(&err, ERR_TOO_LARGE, "the request to the shim is larger than %d bytes", FRAME_PAYLOAD_MAX);
+		r.result = err_set(&err, ERR_TOO_LARGE,
+				   "the request to the shim is larger than %d bytes",
+				   FRAME_PAYLOAD_MAX);
 		list_del(&p->link);
 		free(p);
 		if (fn)
@@ -136,7 +143,7 @@ static struct pending *find_pending(struct shim_client *c, uint32_t id)
 {
 	struct pending *p;
 
-	LIST_FOREACH(p, &c->pending, struct pending, link)
+	LIST_FOREACH (p, &c->pending, struct pending, link)
 		if (p->id == id)
 			return p;
 	return NULL;
@@ -156,7 +163,10 @@ static void answered(struct shim_client *c, const struct frame *f, struct wire_i
 		struct slice msg;
 
 		wire_bytes(&in, &msg);
-		r.result = err_set(&err, code > ERR_NONE && code < ERR_CODE_COUNT ? (enum err_code)code : ERR_SYSTEM, "%.*s", (int)msg.n, msg.p);
+		r.result = err_set(&err,
+				   code > ERR_NONE && code < ERR_CODE_COUNT ? (enum err_code)code
+									    : ERR_SYSTEM,
+				   "%.*s", (int)msg.n, msg.p);
 		err.sys = sys;
 	}
 	list_del(&p->link);
@@ -208,7 +218,8 @@ static void tell_hello(struct shim_client *c, struct wire_in in)
 	struct shim_hello h;
 	uint16_t version;
 
-	if (shim_get_hello(&in, a, &h, &err) < 0 || shim_version_pick(h.version_min, h.version_max, &version, &err) < 0) {
+	if (shim_get_hello(&in, a, &h, &err) < 0 ||
+	    shim_version_pick(h.version_min, h.version_max, &version, &err) < 0) {
 		log_warn("shim: %s", err.msg);
 		deferred_call(&c->lost);
 		return;
@@ -258,7 +269,9 @@ static int readable(struct source *s, uint32_t events)
 		if (r == 0)
 			return 0;
 		if (r > 0)
-			r = frame_check(&f, shim_rules, SHIM_TYPE_END, SHIM_FROM_SHIM, &err) < 0 ? -1 : 1;
+			r = frame_check(&f, shim_rules, SHIM_TYPE_END, SHIM_FROM_SHIM, &err) < 0
+				    ? -1
+				    : 1;
 		if (r < 0) {
 			if (err.code != ERR_UNAVAILABLE)
 				log_warn("shim's connection: %s", err.msg);
@@ -281,7 +294,8 @@ static int shim_ended(struct child *child, int status)
 	return 0;
 }
 
-static int client_new(struct loop *l, const struct shim_events *ev, void *arg, int sock, struct shim_client **ret, struct err *err)
+static int client_new(struct loop *l, const struct shim_events *ev, void *arg, int sock,
+		      struct shim_client **ret, struct err *err)
 {
 	struct shim_client *c = calloc(1, sizeof(*c));
 	unsigned char bytes[4];
@@ -289,7 +303,12 @@ static int client_new(struct loop *l, const struct shim_events *ev, void *arg, i
 
 	if (!c)
 		abort();
-	*c = (struct shim_client){ .loop = l, .ev = ev, .arg = arg, .sock = sock, .source = SOURCE_INIT, .child = CHILD_INIT };
+	*c = (struct shim_client){ .loop = l,
+				   .ev = ev,
+				   .arg = arg,
+				   .sock = sock,
+				   .source = SOURCE_INIT,
+				   .child = CHILD_INIT };
 	list_init(&c->pending);
 	list_init(&c->queue);
 	deferred_init(&c->lost, l, lost);
@@ -314,9 +333,9 @@ void shim_client_free(struct shim_client *c)
 	source_fini(&c->source);
 	child_fini(&c->child);
 	deferred_fini(&c->lost);
-	LIST_FOREACH(p, &c->pending, struct pending, link)
+	LIST_FOREACH (p, &c->pending, struct pending, link)
 		free(p);
-	LIST_FOREACH(q, &c->queue, struct queued, link) {
+	LIST_FOREACH (q, &c->queue, struct queued, link) {
 		fd_close(q->fd);
 		free(q);
 	}
@@ -324,10 +343,12 @@ void shim_client_free(struct shim_client *c)
 	free(c);
 }
 
-/* posix_spawn is vfork-like in both C libraries: no page tables are copied, whatever the engine's size. */
+/* posix_spawn is vfork-like in both C libraries: no page tables are copied, whatever the engine's
+ * size. */
 static int spawn(const struct shim_where *w, int sock, pid_t *ret, struct err *err)
 {
-	char *argv[] = { (char *)(uintptr_t)w->program, (char *)(uintptr_t) "shim", (char *)(uintptr_t)w->id, (char *)(uintptr_t)w->run_dir, NULL };
+	char *argv[] = { (char *)(uintptr_t)w->program, (char *)(uintptr_t) "shim",
+			 (char *)(uintptr_t)w->id, (char *)(uintptr_t)w->run_dir, NULL };
 	const char *fault = getenv("TEU_FAULT"), *fault_file = getenv("TEU_FAULT_FILE");
 	char one[512] = "TEU_FAULT=", two[512] = "TEU_FAULT_FILE=";
 	char *env[] = { one, two, NULL };
@@ -346,7 +367,8 @@ static int spawn(const struct shim_where *w, int sock, pid_t *ret, struct err *e
 	sigfillset(&all);
 	(void)posix_spawn_file_actions_init(&fa);
 	(void)posix_spawnattr_init(&at);
-	/* dup2 of an fd to itself keeps CLOEXEC in old libcs: the source is never 3 (see shim_spawn). */
+	/* dup2 of an fd to itself keeps CLOEXEC in old libcs: the source is never 3 (see
+	 * shim_spawn). */
 	r = posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDWR, 0);
 	r = r ? r : posix_spawn_file_actions_adddup2(&fa, 0, 1);
 	r = r ? r : posix_spawn_file_actions_adddup2(&fa, w->log_fd, 2);
@@ -362,7 +384,8 @@ static int spawn(const struct shim_where *w, int sock, pid_t *ret, struct err *e
 	return 0;
 }
 
-int shim_spawn(struct loop *l, const struct shim_where *w, const struct shim_events *ev, void *arg, struct shim_client **ret, struct err *err)
+int shim_spawn(struct loop *l, const struct shim_where *w, const struct shim_events *ev, void *arg,
+	       struct shim_client **ret, struct err *err)
 {
 	CLEANUP(fd_close) int theirs = -1;
 	struct shim_client *c;
@@ -388,13 +411,15 @@ int shim_spawn(struct loop *l, const struct shim_where *w, const struct shim_eve
 		return r;
 	}
 	c->pid = pid;
-	if (proc_pidfd(pid, &pidfd, err) < 0 || child_init(&c->child, l, pidfd, pid, shim_ended, err) < 0)
+	if (proc_pidfd(pid, &pidfd, err) < 0 ||
+	    child_init(&c->child, l, pidfd, pid, shim_ended, err) < 0)
 		log_warn("shim %d: it will not be reaped: %s", (int)pid, err->msg);
 	*ret = c;
 	return 0;
 }
 
-int shim_connect(struct loop *l, const struct shim_where *w, const struct shim_events *ev, void *arg, struct shim_client **ret, struct err *err)
+int shim_connect(struct loop *l, const struct shim_where *w, const struct shim_events *ev,
+		 void *arg, struct shim_client **ret, struct err *err)
 {
 	CLEANUP(fd_close) int dir = openat(AT_FDCWD, w->run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(fd_close) int sock = -1;
@@ -402,14 +427,17 @@ int shim_connect(struct loop *l, const struct shim_where *w, const struct shim_e
 	int r;
 
 	if (dir < 0)
-		return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, "no shim of container %s", w->id) : err_sys(err, "open '%s'", w->run_dir);
+		return errno == ENOENT
+			       ? err_set(err, ERR_NOT_FOUND, "no shim of container %s", w->id)
+			       : err_sys(err, "open '%s'", w->run_dir);
 	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/shim.sock", dir);
 	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (sock < 0)
 		return err_sys(err, "make a socket");
 	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
-			return err_set(err, ERR_NOT_FOUND, "no shim of container %s listens", w->id);
+			return err_set(err, ERR_NOT_FOUND, "no shim of container %s listens",
+				       w->id);
 		return err_sys(err, "connect to the shim of container %s", w->id);
 	}
 	r = client_new(l, ev, arg, sock, ret, err);
@@ -425,7 +453,8 @@ pid_t shim_pid(const struct shim_client *c)
 
 /* ---- calls ---- */
 
-void shim_call_create(struct shim_client *c, const struct shim_create *rq, int dirfd, shim_reply_fn *fn, void *arg)
+void shim_call_create(struct shim_client *c, const struct shim_create *rq, int dirfd,
+		      shim_reply_fn *fn, void *arg)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(FRAME_PAYLOAD_MAX);
 	struct wire_out o = { .cap = FRAME_PAYLOAD_MAX };
@@ -447,7 +476,8 @@ void shim_call_start(struct shim_client *c, shim_reply_fn *fn, void *arg)
 	simple(c, SHIM_START, fn, arg);
 }
 
-void shim_call_exec(struct shim_client *c, const struct shim_exec *rq, int stream_fd, shim_reply_fn *fn, void *arg)
+void shim_call_exec(struct shim_client *c, const struct shim_exec *rq, int stream_fd,
+		    shim_reply_fn *fn, void *arg)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(FRAME_PAYLOAD_MAX);
 	struct wire_out o = { .cap = FRAME_PAYLOAD_MAX };
@@ -457,7 +487,8 @@ void shim_call_exec(struct shim_client *c, const struct shim_exec *rq, int strea
 	request(c, SHIM_EXEC, &o, stream_fd, fn, arg);
 }
 
-void shim_call_attach(struct shim_client *c, const struct shim_attach *rq, int stream_fd, shim_reply_fn *fn, void *arg)
+void shim_call_attach(struct shim_client *c, const struct shim_attach *rq, int stream_fd,
+		      shim_reply_fn *fn, void *arg)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(FRAME_PAYLOAD_MAX);
 	struct wire_out o = { .cap = FRAME_PAYLOAD_MAX };
@@ -467,7 +498,8 @@ void shim_call_attach(struct shim_client *c, const struct shim_attach *rq, int s
 	request(c, SHIM_ATTACH, &o, stream_fd, fn, arg);
 }
 
-void shim_call_resize(struct shim_client *c, const char *exec_id, unsigned rows, unsigned cols, shim_reply_fn *fn, void *arg)
+void shim_call_resize(struct shim_client *c, const char *exec_id, unsigned rows, unsigned cols,
+		      shim_reply_fn *fn, void *arg)
 {
 	unsigned char bytes[SHIM_ID_MAX + 16];
 	struct wire_out o = { .p = bytes, .cap = sizeof(bytes) };
@@ -478,7 +510,8 @@ void shim_call_resize(struct shim_client *c, const char *exec_id, unsigned rows,
 	request(c, SHIM_RESIZE, &o, -1, fn, arg);
 }
 
-void shim_call_kill(struct shim_client *c, const char *exec_id, int signo, bool all, shim_reply_fn *fn, void *arg)
+void shim_call_kill(struct shim_client *c, const char *exec_id, int signo, bool all,
+		    shim_reply_fn *fn, void *arg)
 {
 	unsigned char bytes[SHIM_ID_MAX + 16];
 	struct wire_out o = { .p = bytes, .cap = sizeof(bytes) };

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stdio of one process: output goes to the log and to every attached client, stdin comes from them.
+ * The stdio of one process: output goes to the log and to every attached client, stdin comes from
+ * them.
  *
- * A client is a byte stream: with SHIM_RAW plain bytes, else docker's frames {stream,0,0,0,be32 length} on output.
- * Back-pressure both ways: while a client has unsent bytes, output is not read on (the pipe fills, the process
- * waits), and while stdin has unwritten bytes, clients are not read. So memory is bounded by one read per client.
+ * A client is a byte stream: with SHIM_RAW plain bytes, else docker's frames {stream,0,0,0,be32
+ * length} on output. Back-pressure both ways: while a client has unsent bytes, output is not read
+ * on (the pipe fills, the process waits), and while stdin has unwritten bytes, clients are not
+ * read. So memory is bounded by one read per client.
  */
 #include "runtime/shim-private.h"
 
@@ -79,13 +81,14 @@ static bool any_unsent(const struct shim_io *io)
 {
 	struct client *c;
 
-	LIST_FOREACH(c, &io->clients, struct client, link)
+	LIST_FOREACH (c, &io->clients, struct client, link)
 		if (c->unsent.n)
 			return true;
 	return false;
 }
 
-/* A source that waits for nothing would still report HUP without end, so it is taken out while a client lags. */
+/* A source that waits for nothing would still report HUP without end, so it is taken out while a
+ * client lags. */
 static void update_output(struct pipe_end *e, bool lags)
 {
 	struct err err = ERR_INIT;
@@ -94,7 +97,8 @@ static void update_output(struct pipe_end *e, bool lags)
 		return;
 	if (lags)
 		source_fini(&e->source);
-	else if (!source_active(&e->source) && source_init(&e->source, e->io->conf.loop, e->fd, EPOLLIN, output_ready, &err) < 0)
+	else if (!source_active(&e->source) &&
+		 source_init(&e->source, e->io->conf.loop, e->fd, EPOLLIN, output_ready, &err) < 0)
 		log_error("output: %s", err.msg);
 }
 
@@ -123,7 +127,7 @@ static void stdin_over(struct shim_io *io)
 
 	if (io->in < 0 || !io->conf.once || io->conf.tty)
 		return;
-	LIST_FOREACH(c, &io->clients, struct client, link)
+	LIST_FOREACH (c, &io->clients, struct client, link)
 		if ((c->streams & SHIM_IN) && !c->eof)
 			return; /* another still writes */
 	if (io->in_unsent.n)
@@ -137,7 +141,9 @@ static void client_leave(struct client *c, bool by_keys)
 	struct shim_io *io = c->io;
 	bool gave_stdin = c->streams & SHIM_IN;
 
-	(void)shutdown(c->fd, SHUT_RDWR); /* the peer sees the end even if someone else holds a copy of the fd */
+	(void)shutdown(
+		c->fd,
+		SHUT_RDWR); /* the peer sees the end even if someone else holds a copy of the fd */
 	client_free(c);
 	if (gave_stdin)
 		stdin_over(io);
@@ -150,7 +156,7 @@ static void clients_update(struct shim_io *io)
 {
 	struct client *c;
 
-	LIST_FOREACH(c, &io->clients, struct client, link)
+	LIST_FOREACH (c, &io->clients, struct client, link)
 		client_update(c);
 }
 
@@ -195,11 +201,13 @@ static void stdin_write(struct shim_io *io, const char *p, size_t n)
 		return;
 	if (buf_add(&io->in_unsent, p + w, n - (size_t)w) < 0)
 		log_warn("stdin: more than the shim may hold was sent; the rest is dropped");
-	if (!source_active(&io->in_source) && source_init(&io->in_source, io->conf.loop, io->in, EPOLLOUT, stdin_writable, &err) < 0)
+	if (!source_active(&io->in_source) &&
+	    source_init(&io->in_source, io->conf.loop, io->in, EPOLLOUT, stdin_writable, &err) < 0)
 		log_warn("stdin: %s", err.msg);
 }
 
-/* Looks for the detach sequence; returns how many bytes go to stdin (moved to the front), or -1 for detach. */
+/* Looks for the detach sequence; returns how many bytes go to stdin (moved to the front), or -1 for
+ * detach. */
 static ssize_t filter_keys(struct client *c, char *p, size_t n)
 {
 	char held[SHIM_KEYS_MAX];
@@ -305,7 +313,8 @@ static void client_update(struct client *c)
 	if (c->unsent.n)
 		want |= EPOLLOUT;
 	if (c->eof && !c->unsent.n) {
-		/* Both halves of a gone peer give HUP for ever; a half-closed one gives RDHUP|IN, which is not asked for. */
+		/* Both halves of a gone peer give HUP for ever; a half-closed one gives RDHUP|IN,
+		 * which is not asked for. */
 		want = 0;
 	}
 	(void)source_set(&c->source, want);
@@ -313,7 +322,13 @@ static void client_update(struct client *c)
 
 static void client_send(struct client *c, int stream, const char *p, size_t n)
 {
-	unsigned char head[8] = { (unsigned char)stream, 0, 0, 0, (unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8),
+	unsigned char head[8] = { (unsigned char)stream,
+				  0,
+				  0,
+				  0,
+				  (unsigned char)(n >> 24),
+				  (unsigned char)(n >> 16),
+				  (unsigned char)(n >> 8),
 				  (unsigned char)n };
 	struct iovec iov[2] = { { head, sizeof(head) }, { (void *)(uintptr_t)p, n } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
@@ -354,8 +369,9 @@ static void output_bytes(struct shim_io *io, int stream, const char *p, size_t n
 	struct client *c;
 
 	if (io->conf.log)
-		shim_logger_write(io->conf.log, stream, p, n, io->conf.scratch + READ_SIZE, SHIM_SCRATCH - READ_SIZE);
-	LIST_FOREACH(c, &io->clients, struct client, link)
+		shim_logger_write(io->conf.log, stream, p, n, io->conf.scratch + READ_SIZE,
+				  SHIM_SCRATCH - READ_SIZE);
+	LIST_FOREACH (c, &io->clients, struct client, link)
 		if (c->streams & (io->conf.tty ? SHIM_OUT | SHIM_ERR : bit))
 			client_send(c, stream, p, n);
 }
@@ -405,7 +421,7 @@ static void check_over(struct shim_io *io)
 
 	if (!io->ending || io->told || io->out.fd >= 0 || io->err.fd >= 0)
 		return;
-	LIST_FOREACH(c, &io->clients, struct client, link) {
+	LIST_FOREACH (c, &io->clients, struct client, link) {
 		if (c->unsent.n)
 			return;
 		(void)shutdown(c->fd, SHUT_RDWR);
@@ -421,7 +437,7 @@ static int out_of_patience(struct timer *t)
 	struct shim_io *io = CONTAINER_OF(t, struct shim_io, patience);
 	struct client *c;
 
-	LIST_FOREACH(c, &io->clients, struct client, link)
+	LIST_FOREACH (c, &io->clients, struct client, link)
 		client_free(c);
 	if (io->out.fd >= 0)
 		output_end(&io->out);
@@ -457,7 +473,8 @@ int shim_io_new(const struct shim_io_conf *conf, struct shim_io **ret, struct er
 	if (!io)
 		abort();
 	io->conf = *conf;
-	io->in = conf->tty ? fd_dup(conf->out) : conf->in; /* a pty is one file: epoll wants an fd for each direction */
+	io->in = conf->tty ? fd_dup(conf->out)
+			   : conf->in; /* a pty is one file: epoll wants an fd for each direction */
 	io->in_unsent = BUF_INIT(256 * 1024);
 	io->in_source = SOURCE_INIT;
 	io->err.fd = -1;
@@ -484,7 +501,7 @@ void shim_io_free(struct shim_io *io)
 
 	if (!io)
 		return;
-	LIST_FOREACH(c, &io->clients, struct client, link)
+	LIST_FOREACH (c, &io->clients, struct client, link)
 		client_free(c);
 	source_fini(&io->in_source);
 	source_fini(&io->out.source);
@@ -506,7 +523,8 @@ static void replay(void *arg, int stream, const char *p, size_t n)
 		client_send(c, stream, p, n);
 }
 
-int shim_io_attach(struct shim_io *io, int fd, uint32_t streams, struct slice keys, struct slice unread, struct err *err)
+int shim_io_attach(struct shim_io *io, int fd, uint32_t streams, struct slice keys,
+		   struct slice unread, struct err *err)
 {
 	struct client *c;
 	int r;
@@ -521,7 +539,8 @@ int shim_io_attach(struct shim_io *io, int fd, uint32_t streams, struct slice ke
 	c->io = io;
 	c->fd = fd;
 	c->streams = streams | (io->conf.tty ? SHIM_RAW : 0);
-	c->unsent = BUF_INIT(64u << 20); /* only a replay of the log needs more than one read's worth */
+	c->unsent =
+		BUF_INIT(64u << 20); /* only a replay of the log needs more than one read's worth */
 	c->source = SOURCE_INIT;
 	memcpy(c->keys, keys.p ? keys.p : "", keys.n);
 	c->nkeys = keys.n;

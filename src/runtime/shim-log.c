@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * docker's json-file log: one JSON object per line of output, lines longer than 16 KiB in pieces without the newline,
- * files NAME, NAME.1, ... by size. One write(2) per read of output. Failing writes (a full disk) lose log lines and
- * nothing else: the container must not stop because nobody can store what it says.
+ * docker's json-file log: one JSON object per line of output, lines longer than 16 KiB in pieces
+ * without the newline, files NAME, NAME.1, ... by size. One write(2) per read of output. Failing
+ * writes (a full disk) lose log lines and nothing else: the container must not stop because nobody
+ * can store what it says.
  */
 #include "runtime/shim-private.h"
 
@@ -25,7 +26,8 @@ static int open_file(struct shim_logger *l, struct err *err)
 {
 	struct stat st;
 
-	l->fd = openat(l->dirfd, l->name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	l->fd = openat(l->dirfd, l->name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		       0640);
 	if (l->fd < 0)
 		return err_sys(err, "open log '%s'", l->name);
 	l->size = fstat(l->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
@@ -34,7 +36,9 @@ static int open_file(struct shim_logger *l, struct err *err)
 
 int shim_logger_open(struct shim_logger *l, const struct shim_create *c, int dirfd, struct err *err)
 {
-	*l = (struct shim_logger){ .fd = -1, .max_size = c->log_max_size, .max_files = c->log_max_files };
+	*l = (struct shim_logger){ .fd = -1,
+				   .max_size = c->log_max_size,
+				   .max_files = c->log_max_files };
 	l->dirfd = fd_dup(dirfd);
 	if (l->dirfd < 0)
 		return err_sys(err, "keep the log's directory");
@@ -95,15 +99,20 @@ static void put(struct out *o, const char *s, size_t n)
 /* Length of the UTF-8 sequence at p, 0 when it is none. */
 static size_t utf8_len(const unsigned char *p, size_t n)
 {
-	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+	size_t len = p[0] < 0x80		   ? 1
+		     : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+		     : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+		     : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+						   : 0;
 
 	if (len == 0 || len > n)
 		return 0;
 	for (size_t i = 1; i < len; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	if ((len == 3 && p[0] == 0xe0 && p[1] < 0xa0) || (len == 3 && p[0] == 0xed && p[1] > 0x9f) || (len == 4 && p[0] == 0xf0 && p[1] < 0x90) ||
-	    (len == 4 && p[0] == 0xf4 && p[1] > 0x8f))
+	if ((len == 3 && p[0] == 0xe0 && p[1] < 0xa0) ||
+	    (len == 3 && p[0] == 0xed && p[1] > 0x9f) ||
+	    (len == 4 && p[0] == 0xf0 && p[1] < 0x90) || (len == 4 && p[0] == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return len;
 }
@@ -159,7 +168,8 @@ static void flush(struct shim_logger *l, struct out *o)
 		rotate(l);
 }
 
-void shim_logger_write(struct shim_logger *l, int stream, const char *p, size_t n, char *scratch, size_t cap)
+void shim_logger_write(struct shim_logger *l, int stream, const char *p, size_t n, char *scratch,
+		       size_t cap)
 {
 	struct out o = { .p = scratch, .cap = cap };
 	char when[CLOCK_TEXT_MAX];
@@ -232,7 +242,8 @@ static size_t unescape(char *p, size_t n)
 	return out;
 }
 
-static void replay_line(char *line, size_t n, void (*fn)(void *arg, int stream, const char *p, size_t n), void *arg)
+static void replay_line(char *line, size_t n,
+			void (*fn)(void *arg, int stream, const char *p, size_t n), void *arg)
 {
 	static const char head[] = "{\"log\":\"", mid[] = "\",\"stream\":\"std";
 	char *end;
@@ -247,7 +258,8 @@ static void replay_line(char *line, size_t n, void (*fn)(void *arg, int stream, 
 	fn(arg, end[sizeof(mid) - 1] == 'e' ? 2 : 1, line, unescape(line, (size_t)(end - line)));
 }
 
-void shim_logger_replay(struct shim_logger *l, void (*fn)(void *arg, int stream, const char *p, size_t n), void *arg)
+void shim_logger_replay(struct shim_logger *l,
+			void (*fn)(void *arg, int stream, const char *p, size_t n), void *arg)
 {
 	char name[224];
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The shim's protocol as bytes: what both ends encode and decode, the rules each frame is checked against, and the
- * exit records on disk. Frame layouts of version 1 never change: a new layout is a new version.
+ * The shim's protocol as bytes: what both ends encode and decode, the rules each frame is checked
+ * against, and the exit records on disk. Frame layouts of version 1 never change: a new layout is a
+ * new version.
  */
 #include "runtime/shim-private.h"
 
@@ -78,7 +79,8 @@ int shim_exit_unpack(const unsigned char in[SHIM_EXIT_SIZE], struct shim_exit *r
 	return 0;
 }
 
-int shim_exits_read(int dirfd, void (*fn)(const struct shim_exit *e, void *arg), void *arg, struct err *err)
+int shim_exits_read(int dirfd, void (*fn)(const struct shim_exit *e, void *arg), void *arg,
+		    struct err *err)
 {
 	CLEANUP(fd_close) int fd = openat(dirfd, "exits", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	unsigned char rec[SHIM_EXIT_SIZE];
@@ -136,7 +138,8 @@ bool shim_id_ok(struct slice s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' || c == '-'))
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		      c == '_' || c == '.' || c == '-'))
 			return false;
 	}
 	return true;
@@ -157,10 +160,12 @@ int shim_get_create(struct wire_in *in, struct shim_create *c, struct err *err)
 	wire_bytes(in, &c->log_attrs);
 	if (in->bad || in->p != in->end)
 		return err_set(err, ERR_BAD_REQUEST, "create: malformed frame");
-	if (c->id.n == 0 || !shim_id_ok(c->id) || !text_ok(c->rt_root, 4096) || c->rt_root.n == 0 || !text_ok(c->bundle, 4096) ||
-	    c->bundle.n == 0 || !text_ok(c->log_name, 200) || !text_ok(c->log_attrs, 65536))
+	if (c->id.n == 0 || !shim_id_ok(c->id) || !text_ok(c->rt_root, 4096) || c->rt_root.n == 0 ||
+	    !text_ok(c->bundle, 4096) || c->bundle.n == 0 || !text_ok(c->log_name, 200) ||
+	    !text_ok(c->log_attrs, 65536))
 		return err_set(err, ERR_BAD_REQUEST, "create: bad id, path or log name");
-	if (c->log_driver > SHIM_LOG_JSON_FILE || c->log_max_files < 1 || c->log_max_files > 1000 || memchr(c->log_name.p, '/', c->log_name.n))
+	if (c->log_driver > SHIM_LOG_JSON_FILE || c->log_max_files < 1 || c->log_max_files > 1000 ||
+	    memchr(c->log_name.p, '/', c->log_name.n))
 		return err_set(err, ERR_BAD_REQUEST, "create: bad log settings");
 	return 0;
 }
@@ -187,7 +192,8 @@ int shim_get_exec(struct wire_in *in, struct shim_exec *x, struct err *err)
 	wire_bytes(in, &x->process);
 	wire_bytes(in, &x->detach_keys);
 	wire_bytes(in, &x->unread);
-	if (in->bad || in->p != in->end || x->exec_id.n == 0 || !shim_id_ok(x->exec_id) || x->detach_keys.n > SHIM_KEYS_MAX)
+	if (in->bad || in->p != in->end || x->exec_id.n == 0 || !shim_id_ok(x->exec_id) ||
+	    x->detach_keys.n > SHIM_KEYS_MAX)
 		return err_set(err, ERR_BAD_REQUEST, "exec: malformed frame");
 	return 0;
 }
@@ -206,7 +212,8 @@ int shim_get_attach(struct wire_in *in, struct shim_attach *a, struct err *err)
 	wire_bytes(in, &a->exec_id);
 	wire_bytes(in, &a->detach_keys);
 	wire_bytes(in, &a->unread);
-	if (in->bad || in->p != in->end || !shim_id_ok(a->exec_id) || a->detach_keys.n > SHIM_KEYS_MAX)
+	if (in->bad || in->p != in->end || !shim_id_ok(a->exec_id) ||
+	    a->detach_keys.n > SHIM_KEYS_MAX)
 		return err_set(err, ERR_BAD_REQUEST, "attach: malformed frame");
 	return 0;
 }
@@ -258,7 +265,8 @@ int shim_get_hello(struct wire_in *in, struct arena *a, struct shim_hello *h, st
 		p->running = wire_u8(in) != 0;
 		p->pid = (int32_t)wire_u32(in);
 		wire_bytes(in, &rec);
-		if (in->bad || rec.n != SHIM_EXIT_SIZE || shim_exit_unpack((const unsigned char *)rec.p, &p->exit) < 0)
+		if (in->bad || rec.n != SHIM_EXIT_SIZE ||
+		    shim_exit_unpack((const unsigned char *)rec.p, &p->exit) < 0)
 			return err_set(err, ERR_BAD_REQUEST, "hello: malformed process record");
 		memcpy(p->exec_id, p->exit.exec_id, sizeof(p->exec_id));
 	}
@@ -270,8 +278,9 @@ int shim_version_pick(uint16_t min, uint16_t max, uint16_t *ret, struct err *err
 	uint16_t v = MIN(max, SHIM_VERSION_MAX);
 
 	if (v < SHIM_VERSION_MIN || v < min)
-		return err_set(err, ERR_UNSUPPORTED, "shim protocol: no common version (peer %u-%u, here %u-%u)", min, max, SHIM_VERSION_MIN,
-			       SHIM_VERSION_MAX);
+		return err_set(err, ERR_UNSUPPORTED,
+			       "shim protocol: no common version (peer %u-%u, here %u-%u)", min,
+			       max, SHIM_VERSION_MIN, SHIM_VERSION_MAX);
 	*ret = v;
 	return 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The shim's process: one container's parent. Serves one engine at a time on a SEQPACKET connection, calls the runtime
- * library in process, and records exits before it tells them. See shim.h for the invariants (1)-(5).
+ * The shim's process: one container's parent. Serves one engine at a time on a SEQPACKET
+ * connection, calls the runtime library in process, and records exits before it tells them. See
+ * shim.h for the invariants (1)-(5).
  *
- * Ends when init has ended, its output is drained, its exit is on disk and told, and the runtime's state is removed.
+ * Ends when init has ended, its output is drained, its exit is on disk and told, and the runtime's
+ * state is removed.
  */
 #include "runtime/shim-private.h"
 
@@ -96,7 +98,8 @@ static void send_frame(struct shim *s, uint16_t type, uint32_t id, const void *p
 {
 	struct err err = ERR_INIT;
 
-	if (s->conn >= 0 && frame_send(s->conn, SHIM_VERSION_MAX, type, id, p, n, NULL, 0, &err) != 0)
+	if (s->conn >= 0 &&
+	    frame_send(s->conn, SHIM_VERSION_MAX, type, id, p, n, NULL, 0, &err) != 0)
 		conn_drop(s);
 }
 
@@ -120,7 +123,12 @@ static void send_hello(struct shim *s, uint16_t type, uint32_t id)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("hello", 256 * 1024);
 	struct shim_hello h = {
-		.version_min = SHIM_VERSION_MIN, .version_max = SHIM_VERSION_MAX, .shim_pid = getpid(), .phase = (uint8_t)s->phase, .started = s->started, .oom = s->oom,
+		.version_min = SHIM_VERSION_MIN,
+		.version_max = SHIM_VERSION_MAX,
+		.shim_pid = getpid(),
+		.phase = (uint8_t)s->phase,
+		.started = s->started,
+		.oom = s->oom,
 	};
 	struct wire_out o = { .cap = FRAME_PAYLOAD_MAX };
 	struct proc_slot *p;
@@ -131,7 +139,7 @@ static void send_hello(struct shim *s, uint16_t type, uint32_t id)
 	o.cap = MIN(o.cap, 256 + s->nprocs * (SHIM_EXIT_SIZE + 16));
 	if (!o.p || !h.procs)
 		return;
-	LIST_FOREACH(p, &s->procs, struct proc_slot, link)
+	LIST_FOREACH (p, &s->procs, struct proc_slot, link)
 		h.procs[h.nprocs++] = p->p;
 	shim_put_hello(&o, &h);
 	send_frame(s, type, id, o.p, o.n);
@@ -143,7 +151,7 @@ static struct proc_slot *find_proc(struct shim *s, struct slice exec_id)
 {
 	struct proc_slot *p;
 
-	LIST_FOREACH(p, &s->procs, struct proc_slot, link)
+	LIST_FOREACH (p, &s->procs, struct proc_slot, link)
 		if (slice_is(exec_id, p->p.exec_id))
 			return p;
 	return NULL;
@@ -164,9 +172,9 @@ static void forget_old(struct shim *s)
 	struct proc_slot *p;
 	unsigned ended = 0;
 
-	LIST_FOREACH(p, &s->procs, struct proc_slot, link)
+	LIST_FOREACH (p, &s->procs, struct proc_slot, link)
 		ended += p->told && *p->p.exec_id;
-	LIST_FOREACH(p, &s->procs, struct proc_slot, link) {
+	LIST_FOREACH (p, &s->procs, struct proc_slot, link) {
 		if (ended <= EXECS_KEPT)
 			break;
 		if (p->told && *p->p.exec_id) {
@@ -180,7 +188,9 @@ static void forget_old(struct shim *s)
 static void record_exit(struct shim *s, const struct shim_exit *e)
 {
 	unsigned char rec[SHIM_EXIT_SIZE];
-	CLEANUP(fd_close) int fd = openat(s->dirfd, "exits", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	CLEANUP(fd_close)
+	int fd = openat(s->dirfd, "exits", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			0600);
 
 	shim_exit_pack(e, rec);
 	if (fd < 0 || fd_write_all(fd, rec, sizeof(rec)) < 0 || fdatasync(fd) < 0)
@@ -196,7 +206,8 @@ static void finish(struct shim *s)
 	if (s->container && rt_delete(s->container, true, &err) < 0)
 		log_error("removing the runtime's state: %s", err.msg);
 	rt_close(STEAL(s->container));
-	(void)unlinkat(s->run_dirfd, "shim.sock", 0); /* a next shim may have replaced it only after we are gone */
+	(void)unlinkat(s->run_dirfd, "shim.sock",
+		       0); /* a next shim may have replaced it only after we are gone */
 	loop_stop(s->loop, 0);
 }
 
@@ -226,9 +237,10 @@ static void sweep(struct shim *s)
 	siginfo_t si = { 0 };
 	struct proc_slot *p;
 
-	/* Orphans of the container whose parents ended (we are the subreaper). Our own children are left to their pidfds. */
+	/* Orphans of the container whose parents ended (we are the subreaper). Our own children are
+	 * left to their pidfds. */
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid) {
-		LIST_FOREACH(p, &s->procs, struct proc_slot, link)
+		LIST_FOREACH (p, &s->procs, struct proc_slot, link)
 			if (p->p.pid == si.si_pid && !p->ended)
 				return;
 		(void)waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | WNOHANG);
@@ -317,13 +329,23 @@ static struct proc_slot *proc_new(struct shim *s, struct slice exec_id)
 }
 
 /* The process lives: watch it and serve its stdio. Takes the fds. */
-static int proc_watch(struct proc_slot *p, pid_t pid, int pidfd, int console, struct stdio *io, uint32_t flags, struct err *err)
+static int proc_watch(struct proc_slot *p, pid_t pid, int pidfd, int console, struct stdio *io,
+		      uint32_t flags, struct err *err)
 {
 	struct shim *s = p->shim;
 	struct shim_io_conf conf = {
-		.loop = s->loop, .in = STEAL_FD(io->ours[0]), .out = STEAL_FD(io->ours[1]), .err = STEAL_FD(io->ours[2]),
-		.tty = flags & SHIM_TTY, .once = flags & SHIM_STDIN_ONCE, .log = s->logging && !*p->p.exec_id ? &s->log : NULL,
-		.scratch = s->scratch, .active = scratch_used, .drained = proc_over, .detached = client_left, .arg = p,
+		.loop = s->loop,
+		.in = STEAL_FD(io->ours[0]),
+		.out = STEAL_FD(io->ours[1]),
+		.err = STEAL_FD(io->ours[2]),
+		.tty = flags & SHIM_TTY,
+		.once = flags & SHIM_STDIN_ONCE,
+		.log = s->logging && !*p->p.exec_id ? &s->log : NULL,
+		.scratch = s->scratch,
+		.active = scratch_used,
+		.drained = proc_over,
+		.detached = client_left,
+		.arg = p,
 	};
 	int r;
 
@@ -377,7 +399,8 @@ static int oom_event(struct source *source, uint32_t events)
 	return 0;
 }
 
-/* Where the memory controller is watched: only a container with a limit has such a cgroup. Failures cost the event only. */
+/* Where the memory controller is watched: only a container with a limit has such a cgroup. Failures
+ * cost the event only. */
 static void watch_oom(struct shim *s)
 {
 	CLEANUP(fd_close) int dir = -1;
@@ -386,12 +409,14 @@ static void watch_oom(struct shim *s)
 	int n;
 
 	if (rt_cgroup_dir(s->container, "memory", &dir, &err) == 0) {
-		CLEANUP(fd_close) int control = openat(dir, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
+		CLEANUP(fd_close)
+		int control = openat(dir, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
 
 		s->oom_file = openat(dir, "memory.oom_control", O_RDONLY | O_CLOEXEC);
 		s->oom_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		n = snprintf(line, sizeof(line), "%d %d", s->oom_fd, s->oom_file);
-		if (s->oom_file < 0 || s->oom_fd < 0 || control < 0 || write(control, line, (size_t)n) != n)
+		if (s->oom_file < 0 || s->oom_fd < 0 || control < 0 ||
+		    write(control, line, (size_t)n) != n)
 			return;
 	} else if (rt_cgroup_dir(s->container, "", &dir, &err) == 0) {
 		s->oom_file = openat(dir, "memory.events", O_RDONLY | O_CLOEXEC);
@@ -449,7 +474,8 @@ static int create(struct shim *s, const struct shim_create *c, struct err *err)
 		return r;
 	s->phase = SHIM_CREATED;
 	init = proc_new(s, slice_str(""));
-	r = proc_watch(init, s->container->pid, STEAL_FD(s->container->pidfd), STEAL_FD(s->container->console), &io, c->flags, err);
+	r = proc_watch(init, s->container->pid, STEAL_FD(s->container->pidfd),
+		       STEAL_FD(s->container->console), &io, c->flags, err);
 	if (r < 0)
 		return r;
 	watch_oom(s);
@@ -463,7 +489,8 @@ static int start(struct shim *s, struct err *err)
 	int r;
 
 	if (s->phase != SHIM_CREATED)
-		return err_set(err, ERR_CONFLICT, "container %s is not in the created state", s->id);
+		return err_set(err, ERR_CONFLICT, "container %s is not in the created state",
+			       s->id);
 	r = rt_start(s->container, err);
 	if (r < 0)
 		return r;
@@ -517,7 +544,8 @@ static void on_start(struct shim *s, struct frame *f, struct wire_in *in)
 	reply_ok(s, f->head.id, &o);
 }
 
-static int exec_run(struct shim *s, const struct shim_exec *x, int *client, int32_t *ret_pid, struct err *err)
+static int exec_run(struct shim *s, const struct shim_exec *x, int *client, int32_t *ret_pid,
+		    struct err *err)
 {
 	CLEANUP(stdio_close) struct stdio io = { { -1, -1, -1 }, { -1, -1, -1 } };
 	struct rt_exec rt = RT_EXEC_INIT;
@@ -528,9 +556,11 @@ static int exec_run(struct shim *s, const struct shim_exec *x, int *client, int3
 	if (s->phase != SHIM_RUNNING)
 		return err_set(err, ERR_CONFLICT, "container %s is not running", s->id);
 	if (find_proc(s, x->exec_id))
-		return err_set(err, ERR_EXISTS, "exec %.*s exists", (int)x->exec_id.n, x->exec_id.p);
+		return err_set(err, ERR_EXISTS, "exec %.*s exists", (int)x->exec_id.n,
+			       x->exec_id.p);
 	if (s->nprocs >= SHIM_PROCS_MAX)
-		return err_set(err, ERR_QUOTA, "more than %d processes were started by exec", SHIM_PROCS_MAX);
+		return err_set(err, ERR_QUOTA, "more than %d processes were started by exec",
+			       SHIM_PROCS_MAX);
 	r = stdio_open(&io, x->flags, err);
 	if (r < 0)
 		return r;
@@ -546,7 +576,8 @@ static int exec_run(struct shim *s, const struct shim_exec *x, int *client, int3
 	p->p.exit.started = clock_real();
 	r = proc_watch(p, proc.pid, proc.pidfd, proc.console, &io, x->flags | SHIM_STDIN_ONCE, err);
 	if (r == 0 && *client >= 0)
-		r = shim_io_attach(p->io, STEAL_FD(*client), x->streams, x->detach_keys, x->unread, err);
+		r = shim_io_attach(p->io, STEAL_FD(*client), x->streams, x->detach_keys, x->unread,
+				   err);
 	*ret_pid = proc.pid;
 	return r;
 }
@@ -596,7 +627,8 @@ static void on_attach(struct shim *s, struct frame *f, struct wire_in *in)
 
 	r = shim_get_attach(in, &a, &err);
 	p = r == 0 ? target(s, a.exec_id, &err) : NULL;
-	r = p ? shim_io_attach(p->io, frame_take_fd(f, 0), a.streams, a.detach_keys, a.unread, &err) : err_ret(&err);
+	r = p ? shim_io_attach(p->io, frame_take_fd(f, 0), a.streams, a.detach_keys, a.unread, &err)
+	      : err_ret(&err);
 	answer(s, f->head.id, r, &err);
 }
 
@@ -696,9 +728,10 @@ static void on_welcome(struct shim *s, struct frame *f, struct wire_in *in)
 
 typedef void handler_fn(struct shim *s, struct frame *f, struct wire_in *in);
 static handler_fn *const handlers[SHIM_TYPE_END] = {
-	[SHIM_WELCOME] = on_welcome, [SHIM_CREATE] = on_create, [SHIM_START] = on_start,	     [SHIM_EXEC] = on_exec,
-	[SHIM_ATTACH] = on_attach,   [SHIM_RESIZE] = on_resize, [SHIM_KILL] = on_kill,	     [SHIM_CLOSE_STDIN] = on_close_stdin,
-	[SHIM_DELETE] = on_delete,   [SHIM_STATE] = on_state,	[SHIM_LOG_REOPEN] = on_log_reopen,
+	[SHIM_WELCOME] = on_welcome, [SHIM_CREATE] = on_create,		  [SHIM_START] = on_start,
+	[SHIM_EXEC] = on_exec,	     [SHIM_ATTACH] = on_attach,		  [SHIM_RESIZE] = on_resize,
+	[SHIM_KILL] = on_kill,	     [SHIM_CLOSE_STDIN] = on_close_stdin, [SHIM_DELETE] = on_delete,
+	[SHIM_STATE] = on_state,     [SHIM_LOG_REOPEN] = on_log_reopen,
 };
 
 static int conn_event(struct source *source, uint32_t events)
@@ -713,13 +746,17 @@ static int conn_event(struct source *source, uint32_t events)
 		int r;
 
 		timer_set_after(&s->idle, IDLE_AFTER);
-		r = frame_recv(s->conn, s->scratch, MIN((size_t)FRAME_PAYLOAD_MAX, (size_t)SHIM_SCRATCH), &f, &err);
+		r = frame_recv(s->conn, s->scratch,
+			       MIN((size_t)FRAME_PAYLOAD_MAX, (size_t)SHIM_SCRATCH), &f, &err);
 		if (r == 0)
 			return 0;
 		if (r > 0 && f.head.type != SHIM_WELCOME && !s->version)
-			r = err_set(&err, ERR_BAD_REQUEST, "a frame before the welcome"); /* keeps (5) */
+			r = err_set(&err, ERR_BAD_REQUEST,
+				    "a frame before the welcome"); /* keeps (5) */
 		if (r > 0)
-			r = frame_check(&f, shim_rules, SHIM_TYPE_END, SHIM_FROM_ENGINE, &err) < 0 ? -1 : 1; /* keeps (4) */
+			r = frame_check(&f, shim_rules, SHIM_TYPE_END, SHIM_FROM_ENGINE, &err) < 0
+				    ? -1
+				    : 1; /* keeps (4) */
 		if (r < 0) {
 			if (err.code != ERR_UNAVAILABLE)
 				log_warn("engine's connection: %s", err.msg);
@@ -796,11 +833,13 @@ static int listen_open(struct shim *s, struct err *err)
 	if (s->run_dirfd < 0)
 		return err_sys(err, "open run directory '%s'", s->run_dir);
 	/* By fd: sun_path holds 108 bytes only. */
-	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/shim.sock", s->run_dirfd);
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/shim.sock",
+		       s->run_dirfd);
 	if (unlinkat(s->run_dirfd, "shim.sock", 0) < 0 && errno != ENOENT)
 		return err_sys(err, "remove the socket of an earlier shim");
 	s->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || listen(s->listen_fd, 8) < 0)
+	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
+	    listen(s->listen_fd, 8) < 0)
 		return err_sys(err, "listen on '%s/shim.sock'", s->run_dir);
 	return source_init(&s->listen_source, s->loop, s->listen_fd, EPOLLIN, listen_event, err);
 }
@@ -814,7 +853,8 @@ static int setup(struct shim *s, struct err *err)
 		return err_sys(err, "become the subreaper of the container");
 	if (chdir("/") < 0)
 		return err_sys(err, "change to /");
-	s->scratch = mmap(NULL, SHIM_SCRATCH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	s->scratch = mmap(NULL, SHIM_SCRATCH, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (s->scratch == MAP_FAILED)
 		return err_sys(err, "map %d bytes", SHIM_SCRATCH);
 	r = loop_new(&s->loop, err);
@@ -836,8 +876,15 @@ static int setup(struct shim *s, struct err *err)
 int shim_main(int argc, char **argv)
 {
 	struct shim s = {
-		.run_dirfd = -1, .listen_fd = -1, .conn = -1, .dirfd = -1, .oom_fd = -1, .oom_file = -1,
-		.listen_source = SOURCE_INIT, .conn_source = SOURCE_INIT, .oom_source = SOURCE_INIT,
+		.run_dirfd = -1,
+		.listen_fd = -1,
+		.conn = -1,
+		.dirfd = -1,
+		.oom_fd = -1,
+		.oom_file = -1,
+		.listen_source = SOURCE_INIT,
+		.conn_source = SOURCE_INIT,
+		.oom_source = SOURCE_INIT,
 		.log = { .fd = -1, .dirfd = -1 },
 	};
 	struct err err = ERR_INIT;
