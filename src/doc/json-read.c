@@ -245,7 +245,7 @@ static int decode_string(struct reader *r, const char *s, const char *end, size_
 		s += len;
 	}
 	*w = '\0';
-	if (w - dst > UINT32_MAX)
+	if ((size_t)(w - dst) > UINT32_MAX)
 		return fail_at(r, ERR_TOO_LARGE, s, "string of more than 4 GiB");
 	d.n = (uint32_t)(w - dst);
 	d.s = dst;
@@ -530,6 +530,8 @@ static bool some_differ(const struct reader *r, const struct doc *kids, uint32_t
 	__attribute__((uninitialized)) uint64_t print[MEDIUM_KEYS + 1];
 	uint8_t table[256] = { 0 };
 
+	/* Slots of the table count from 1: this one only quiets analysers. */
+	print[0] = 0;
 	for (uint32_t i = 1; i <= n; i++) {
 		uint64_t v = key_print(r, &kids[2 * (size_t)(i - 1)]);
 		uint8_t at = (uint8_t)(v * UINT64_C(0xff51afd7ed558ccd) >> 56);

@@ -363,12 +363,12 @@ static int settle(struct buf *out, const char *w, size_t before)
 int json_write(const struct doc *d, const struct json_style *style, struct buf *out,
 	       struct err *err)
 {
-	__attribute__((uninitialized)) struct writer wr;
+	struct writer wr = { .out = out };
 	size_t before = out->n;
 	char *w;
 
-	wr.out = out;
-	wr.style = style ? *style : (struct json_style){ 0 };
+	if (style)
+		wr.style = *style;
 	wr.indent_n = wr.style.indent ? strlen(wr.style.indent) : 0;
 	wr.prefix_n = wr.style.prefix ? strlen(wr.style.prefix) : 0;
 	walk_init(&wr.walk);
@@ -401,12 +401,10 @@ int json_print(struct arena *a, const struct doc *d, const struct json_style *st
 
 int json_write_string(struct buf *out, struct slice s, bool html)
 {
-	__attribute__((uninitialized)) struct writer wr;
+	struct writer wr = { .out = out, .style.html = html };
 	size_t before = out->n;
 	char *w;
 
-	wr.out = out;
-	wr.style = (struct json_style){ .html = html };
 	w = out->full ? NULL : more(&wr, NULL, s.n + SLACK);
 	if (w)
 		w = put_escaped(&wr, w, s.p, s.n);

@@ -72,7 +72,10 @@ struct json_style {
 	bool html; /* also escapes < > & U+2028 U+2029, as Go's encoder does by default */
 };
 
-/* Appends to out. Fails with QUOTA when out's maximum is reached: then out is as long as before. */
+/*
+ * Appends to out. Fails with QUOTA when out's maximum is reached, or nearly (some 50 bytes are kept
+ * spare): then out is as long as before.
+ */
 int json_write(const struct doc *d, const struct json_style *style, struct buf *out,
 	       struct err *err);
 /* The text in an arena, with a NUL after it. */

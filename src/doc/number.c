@@ -332,16 +332,17 @@ static struct doc number_text(struct arena *a, const char *text, size_t n)
 struct doc doc_int(struct arena *a, int64_t v)
 {
 	char text[24];
+	int n = snprintf(text, sizeof(text), "%lld", (long long)v);
 
-	return number_text(a, text, (size_t)snprintf(text, sizeof(text), "%lld", (long long)v));
+	return number_text(a, text, (size_t)n);
 }
 
 struct doc doc_uint(struct arena *a, uint64_t v)
 {
 	char text[24];
+	int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
 
-	return number_text(a, text,
-			   (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)v));
+	return number_text(a, text, (size_t)n);
 }
 
 struct doc doc_num(struct arena *a, double v)

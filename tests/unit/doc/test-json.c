@@ -51,8 +51,9 @@ static void what_is_read_is_written_back_the_same(void **state)
 		"\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
 		"\"\x7f\"",
 		"[\"1234567\",\"12345678\",\"123456789\",\"123456789012345\",\"1234567890123456\"]",
-		"[\"123\",\"1234\",\"12345678901234567890123456789012\","
-		"\"123456789012345678901234567890123\"]",
+		"[\"123\",\"1234\"]",
+		"\"12345678901234567890123456789012\"",
+		"\"123456789012345678901234567890123\"",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -628,6 +629,36 @@ static void run_file(struct arena *a, const char *dir, const char *name, struct 
 	}
 }
 
+/* What becomes of questionable texts: no verdict, only shown. */
+static void show_transforms(struct arena *a, const char *shared)
+{
+	char path[1024], text[4096];
+	struct err err = ERR_INIT;
+	struct dirent *e;
+	struct doc *d;
+	DIR *list;
+
+	snprintf(path, sizeof(path), "%s/data/json/test_transform", shared);
+	list = opendir(path);
+	while (list && (e = readdir(list))) {
+		FILE *f;
+		size_t n;
+
+		snprintf(path, sizeof(path), "%s/data/json/test_transform/%s", shared, e->d_name);
+		f = strstr(e->d_name, ".json") ? fopen(path, "re") : NULL;
+		if (!f)
+			continue;
+		n = fread(text, 1, sizeof(text), f);
+		fclose(f);
+		if (json_read(a, slice_of(text, n), NULL, &d, &err) == 0)
+			print_message("  %s: %s\n", e->d_name, written(a, d, NULL));
+		else
+			print_message("  %s: %s\n", e->d_name, err.msg);
+	}
+	if (list)
+		closedir(list);
+}
+
 static int run_suite(void)
 {
 	const char *shared = getenv("TEU_SHARED");
@@ -648,6 +679,7 @@ static int run_suite(void)
 		    strstr(e->d_name, ".json"))
 			run_file(a, dir, e->d_name, &t);
 	closedir(list);
+	show_transforms(a, shared ? shared : "../shared");
 	print_message("JSONTestSuite: %u accepted, %u refused, open cases %u accepted, %u refused; "
 		      "%u wrong\n",
 		      t.y, t.n, t.i_yes, t.i_no, t.wrong);
