@@ -407,7 +407,8 @@ static void part_refresh(struct cgroup *cg, struct cgroup_part *p)
 		p->controllers |= cgroup_parse_controllers(text, true);
 }
 
-/* rmdir of the last `made` components, deepest first; parents only if nobody else is in them. */
+/* rmdir of the last `made` components, deepest first; parents only if nobody else is in them (3).
+ */
 static int remove_made(const struct cgroup_hier *h, const char *path, unsigned made)
 {
 	char part[PATH_MAX];
@@ -415,12 +416,12 @@ static int remove_made(const struct cgroup_hier *h, const char *path, unsigned m
 	(void)str_copy(part, sizeof(part), path);
 	for (unsigned i = 0; i < made; i++) {
 		char *slash = strrchr(part, '/');
-		int s = sys_unlinkat(h->fd, part, AT_REMOVEDIR);
 
-		if (s < 0 && i == 0 && errno != ENOENT)
+		if (sys_unlinkat(h->fd, part, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+			if (i > 0 && (errno == EBUSY || errno == ENOTEMPTY))
+				return 0;
 			return -1;
-		if (s < 0 && i > 0 && errno != ENOENT)
-			break;
+		}
 		if (!slash)
 			break;
 		*slash = 0;
@@ -767,19 +768,18 @@ static int destroy_part(struct cgroup *cg, struct cgroup_part *p, int64_t end, s
 
 	if (p->made == 0)
 		return 0; /* (2) */
-	if (p->dir >= 0 &&
-	    (remove_children(p->dir, 0, end) < 0 || rmdir_wait(p->hier->fd, cg->path, end) < 0)) {
+	if ((p->dir >= 0 && remove_children(p->dir, 0, end) < 0 && errno != ENOENT) ||
+	    rmdir_wait(p->hier->fd, cg->path, end) < 0 ||
+	    remove_made(p->hier, cg->path, p->made) < 0) {
 		int saved = errno;
 
 		if (saved == EBUSY && cgroup_pids(cg, &pid, 1, &n, NULL) == 0 && n > 0)
-			return err_sysc(
-				err, ERR_CONFLICT, saved,
-				"remove cgroup '%s/%s': %zu processes are in it (one is %d)",
-				p->hier->mount, cg->path, n, (int)pid);
+			return err_sysc(err, ERR_CONFLICT, saved,
+					"remove cgroup '%s%s': %zu processes are in it (one is %d)",
+					p->hier->mount, cg->full, n, (int)pid);
 		return err_sysc(err, saved == EBUSY ? ERR_CONFLICT : ERR_SYSTEM, saved,
-				"remove cgroup '%s/%s'", p->hier->mount, cg->path);
+				"remove cgroup '%s%s'", p->hier->mount, cg->full);
 	}
-	(void)remove_made(p->hier, cg->path, p->made); /* (3) */
 	fd_close(p->dir);
 	fd_close(p->procs);
 	p->dir = p->procs = -1;

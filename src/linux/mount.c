@@ -414,7 +414,9 @@ static int bind_old(const struct mount_target *t, int dir, const char *source,
 				   O_PATH | O_CLOEXEC | (o->src_nofollow ? O_NOFOLLOW : 0), 0)
 		      : fd_dup(dir);
 	if (src < 0)
-		return err_sys(err, "open bind source '%s'", source);
+		return err_sysc(err,
+				errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_SYSTEM,
+				errno, "open bind source '%s'", source);
 	if (sys_mount(path_of_fd(src, from), path_of_fd(t->fd, to), NULL,
 		      MS_BIND | (o->flags & MS_REC), NULL) < 0)
 		return err_sys(err, "bind '%s'", source);
@@ -537,7 +539,9 @@ static int overlay_new(const struct mount_target *t, const struct mount_overlay 
 	mnt = sys_fsmount(fs, SYS_FSMOUNT_CLOEXEC, 0);
 	if (mnt < 0)
 		return err_sys(err, "mount overlay on '%s'", t->path);
-	return mount_tree_attach(mnt, t, err);
+	if (sys_move_mount(mnt, "", t->fd, "", SYS_MOVE_FROM_EMPTY | SYS_MOVE_TO_EMPTY) == 0)
+		return 0;
+	return try_old() ? 1 : err_sys(err, "mount overlay on '%s'", t->path);
 }
 
 /* mount(2) splits at "," and overlay splits lowerdir at ":"; a backslash takes both back. */

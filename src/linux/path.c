@@ -252,8 +252,15 @@ static int beneath_by_walk(int dir, const char *path, int flags, mode_t mode)
 		if (*p == 0)
 			return sys_openat(at, n ? name : ".", flags | O_NOFOLLOW | O_CLOEXEC, mode);
 		next = sys_openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-		if (next < 0)
+		if (next < 0) {
+			struct stat st;
+
+			/* O_PATH says "not a directory" of a link; openat2 says ELOOP. */
+			if (errno == ENOTDIR &&
+			    sys_fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+				errno = S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
 			return -1;
+		}
 		fd_close(cur);
 		cur = next;
 	}
