@@ -54,14 +54,14 @@ struct rtnl_route {
 	uint8_t type; /* RTN_* */
 };
 
-/* A pair in one message: ours attached and up, the peer born inside netns_fd. */
+/* A pair in one message: ours attached and up, the peer born inside netns_fd. The kernel lets the
+ * peer's index be chosen only together with ours, so it is found by name afterwards. */
 struct rtnl_veth {
 	const char *name, *peer_name;
 	const uint8_t *mac, *peer_mac; /* 6 bytes, or NULL for the kernel's choice */
 	uint32_t mtu;		       /* of both; 0 = kernel's */
 	int master;		       /* ifindex of a bridge, or 0 */
 	int netns_fd;		       /* of the peer; -1 = ours */
-	int peer_index; /* wished ifindex of the peer, 0 = kernel's choice; taken: EBUSY */
 };
 
 /* By name; ERR_NOT_FOUND when there is none. */

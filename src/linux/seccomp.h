@@ -11,7 +11,7 @@
  * each condition becomes a rule of its own (a disjunction), as runc and crun do.
  * - Several rules for one call: a rule without conditions beats all with conditions, and the first
  * of those without wins. Among rules with conditions the first in order that matches wins
- * (libseccomp leaves the order open when their actions differ and they overlap).
+ * (in libseccomp 2.5 overlapping ones can hide each other).
  * - On 32-bit architectures (x32 too) only the low 32 bits of arguments and values are compared.
  * - Where calls are also reached through socketcall(2) or ipc(2), a rule for such a call covers
  * both ways. By the second way argument 0 says which call it is, so the rule's conditions on

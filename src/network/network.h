@@ -77,6 +77,8 @@ struct network_info {
 		gateway; /* family 0 before the first network_up, or if the driver has none */
 	uint32_t mtu;
 	bool up;
+	bool forwarding; /* net.ipv4.ip_forward is 1; 0 and not writable: containers reach only the
+			    host */
 	bool forwarding_set; /* we wrote net.ipv4.ip_forward = 1 in this namespace, since it was 0
 			      */
 };
@@ -119,7 +121,7 @@ struct network_endpoint {
 };
 
 /* lo up, and what the driver gives: for bridge a veth with address and default route, in two
- * netlink sends. On failure nothing is left but lo up. */
+ * netlink sends and one question. On failure nothing is left but lo up. */
 int network_attach(struct network *n, const struct network_endpoint_spec *spec,
 		   struct network_endpoint *ret, struct err *err);
 /* Gives the address back. The interface dies with the namespace, asynchronously: nothing is deleted
@@ -139,11 +141,13 @@ struct network_files {
 	const char *const *extra_hosts;	   /* "name:ip", "name=ip", ip may be host-gateway;
 					      NULL-terminated or NULL */
 	const char *const *dns, *const *dns_search, *const *dns_options; /* the same */
+	struct slice host_hosts;  /* kind HOST: the host's /etc/hosts, else unused */
+	struct slice host_resolv; /* the host's /etc/resolv.conf, {NULL,0} if it has none */
 };
 
 int network_hosts(const struct network_files *f, struct buf *out, struct err *err);
 int network_hostname(const struct network_files *f, struct buf *out, struct err *err);
-/* host_conf: contents of the host's resolv.conf ("" if it has none). Network kind HOST copies it
- * unless dns* are given. */
-int network_resolv(const struct network_files *f, struct slice host_conf, struct buf *out,
-		   struct err *err);
+/* Nameservers, search and options: ours if given, else the host's without loopback servers (and
+ * without IPv6 ones when the container has no IPv6), else Google's as docker does. Kind HOST copies
+ * the host's unless one is given. */
+int network_resolv(const struct network_files *f, struct buf *out, struct err *err);
