@@ -151,15 +151,17 @@ static void read_bool(struct schema_ctx *c, const struct schema_field *f, const 
 /* Borrows or copies the text; false after a failure. Without `out` only the NUL rule is checked. */
 static bool store_str(struct schema_ctx *c, const struct doc *d, char *out)
 {
-	const char *s;
+	const char *s = d->s;
 
-	if (!(d->flags & DOC_CSTR) && d->n && memchr(d->s, '\0', d->n)) {
+	/* DOC_CLEAN text needs no escape in JSON, so it holds no NUL either. */
+	if (!(d->flags & (DOC_CSTR | DOC_CLEAN)) && d->n && memchr(d->s, '\0', d->n)) {
 		schema_fail(c, "", "format", "must not hold a NUL byte");
 		return false;
 	}
 	if (!out)
 		return true;
-	s = doc_cstr(c->a, d);
+	if (!(d->flags & DOC_CSTR))
+		s = arena_strndup(c->a, d->n ? d->s : "", d->n);
 	if (!s) {
 		c->quota = true;
 		return false;

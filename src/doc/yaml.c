@@ -158,6 +158,11 @@ static void format_key_float(double v, char dst[48])
 	float f = (float)v;
 	int exp10, nd, prec, n = 0;
 
+	/* Too large for 32 bits is infinite, and the reader spells that as YAML does. */
+	if (__builtin_isinf(f)) {
+		(void)snprintf(dst, 48, "%s.inf", f < 0 ? "-" : "");
+		return;
+	}
 	for (prec = 0; prec < 9; prec++) {
 		(void)snprintf(digits, sizeof(digits), "%.*e", prec, (double)f);
 		if (strtof(digits, NULL) == f)

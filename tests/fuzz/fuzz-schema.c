@@ -27,7 +27,7 @@ struct node {
 	const char *cpu;
 	LIST_OF(struct node) kids;
 	LIST_OF(LIST_OF(const char *)) grid;
-	MAP_OF(struct node) named;
+	MAP_OF(const struct doc *) named;
 	struct str_map labels;
 	const struct doc *rest;
 };
@@ -48,7 +48,7 @@ static const struct schema_field node_rows[] = {
 	F_LIST_OBJ(struct node, kids, "kids", &node_schema, 0, .list = SCHEMA_LIST_MAP,
 		   .list_keys = "name i"),
 	F_LIST(struct node, grid, "grid", &words_row, 0),
-	F_MAP_OBJ(struct node, named, "named", &node_schema, 0, .key_format = FORMAT_DNS_LABEL),
+	F_MAP_DOC(struct node, named, "named", 0, .key_format = FORMAT_DNS_LABEL),
 	F_MAP_STR(struct node, labels, "labels", 0, .key_format = FORMAT_QUALIFIED_NAME,
 		  .format = FORMAT_LABEL_VALUE),
 };

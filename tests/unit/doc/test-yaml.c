@@ -179,6 +179,8 @@ static void keys_become_strings_or_are_refused(void **state)
 			    "{\"1\":\"a\",\"true\":\"b\",\"16\":\"c\",\"1.5\":\"d\",\"1e+06\":"
 			    "\"e\",\".inf\":\"f\",\"q\":\"g\","
 			    "\"1e-07\":\"h\",\"100\":\"i\"}");
+	assert_string_equal(read_as(f, "{1e39: a, -1e39: b, 1e-99: c}", K8S),
+			    "{\".inf\":\"a\",\"-.inf\":\"b\",\"0\":\"c\"}");
 	refused(f, "a:\n  1: b", COMPOSE, ERR_BAD_REQUEST, "line 2 column 3: non-string key 1");
 	assert_string_equal(read_as(f, "yes: 1", COMPOSE), "{\"yes\":1}");
 	refused(f, "~: 1", K8S, ERR_BAD_REQUEST, "must not be null");
