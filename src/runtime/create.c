@@ -546,11 +546,48 @@ static void undo_cgroup(void *arg)
 		rt_warn(c->host, "left behind: %s", err.msg);
 }
 
+/* "memory /sys/fs/cgroup/memory/<path>": the name is that of the hierarchy's mount here. */
+static int dirs_of(const struct cgroup *cg, struct buf *out, struct err *err)
+{
+	size_t tail = strlen(cgroup_path(cg));
+	char path[8192];
+
+	for (unsigned k = 0; k < CGROUP_CONTROLLER_COUNT; k++) {
+		size_t at = out->n;
+		const char *slash;
+		size_t n;
+
+		if (cgroup_dir_fd(cg, k) < 0)
+			continue;
+		if (cgroup_dir_path(cg, k, path, sizeof(path), err) < 0)
+			return err_ret(err);
+		if (cgroup_is_v2(cg)) {
+			buf_addf(out, " %s\n", path);
+			break;
+		}
+		n = strlen(path);
+		if (n <= tail)
+			continue;
+		slash = memrchr(path, '/', n - tail);
+		if (!slash)
+			continue;
+		buf_addf(out, "%.*s %s\n", (int)(n - tail - (size_t)(slash + 1 - path)), slash + 1, path);
+		/* Two controllers of one hierarchy give the same line twice. */
+		if (out->n > at && memmem(out->p, at, out->p + at, out->n - at))
+			out->n = at;
+	}
+	return out->full ? err_set(err, ERR_TOO_LARGE, "the cgroup's paths are too long") : 0;
+}
+
 static int on_cgroup(void *arg, struct err *err)
 {
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(6000); /* what a message holds */
 	struct create *c = arg;
+	int r = c->cgroup ? dirs_of(c->cgroup, &b, err) : 0;
 
-	return sync_send_text(c->sock, SYNC_GO, c->cgroup ? buf_str(&c->saved) : "", err);
+	if (b.p)
+		b.p[b.n] = '\0';
+	return r < 0 ? r : sync_send_text(c->sock, SYNC_GO, buf_str(&b), err);
 }
 
 static int on_hooks(void *arg, struct err *err)

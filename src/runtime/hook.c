@@ -14,12 +14,14 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TAIL_MAX 400
 
 struct run {
 	const struct conf_hook *hook;
+	const char **argv, **envp;
 	int in, out; /* ends of the hook */
 	int error;   /* errno of a failed exec */
 	struct slice state;
@@ -42,10 +44,6 @@ uint32_t hooks_mask(const struct conf_hooks *h)
 static int hook_child(void *arg)
 {
 	struct run *run = arg;
-	static const char *const no_env[] = { NULL };
-	const char *self[2] = { run->hook->path, NULL };
-	const char *const *argv = run->hook->args.n ? run->hook->args.v : self;
-	const char *const *envp = run->hook->env.n ? run->hook->env.v : no_env;
 
 	(void)proc_reset_signals(NULL); /* a hook with an ignored signal still runs */
 	if (sys_dup3(run->in, 0, 0) < 0 || sys_dup3(run->out, 1, 0) < 0 || sys_dup3(run->out, 2, 0) < 0 ||
@@ -53,7 +51,7 @@ static int hook_child(void *arg)
 		run->error = errno;
 		return 127;
 	}
-	sys_execveat(AT_FDCWD, run->hook->path, (char *const *)argv, (char *const *)envp, 0);
+	sys_execveat(AT_FDCWD, run->hook->path, (char *const *)run->argv, (char *const *)run->envp, 0);
 	run->error = errno;
 	return 127;
 }
@@ -145,17 +143,34 @@ static int hook_failed(struct run *run, const struct proc_exit *e, struct err *e
 		       n ? ": " : "", n, run->tail);
 }
 
+/* As exec wants it: ended by NULL; `first` when the list is empty. */
+static const char **vector(const struct strs *s, const char *first)
+{
+	const char **v = calloc(s->n + 2, sizeof(*v));
+
+	if (!v)
+		abort();
+	v[0] = first;
+	for (size_t i = 0; i < s->n; i++)
+		v[i] = s->v[i];
+	return v;
+}
+
 static int hook_one(const struct conf_hook *h, struct slice state, struct err *err)
 {
 	CLEANUP(proc_fini) struct proc p = { .pidfd = -1 };
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, r;
 	struct run run = { .hook = h, .state = state };
+	CLEANUP_FREE const char **argv = NULL;
+	CLEANUP_FREE const char **envp = NULL;
 	struct proc_exit e = { 0 };
 
 	if (sys_pipe2(in, O_CLOEXEC) < 0 || sys_pipe2(out, O_CLOEXEC) < 0) {
 		r = err_sys(err, "make a pipe for the hook");
 		goto close;
 	}
+	run.argv = argv = vector(&h->args, h->path);
+	run.envp = envp = vector(&h->env, NULL);
 	run.in = in[0];
 	run.out = out[1];
 	r = proc_clone(&(struct proc_clone){ .fn = hook_child, .arg = &run, .cgroup_fd = -1, .shared = true }, &p, err);

@@ -101,8 +101,6 @@ static int step_names(void *arg, struct err *err)
 
 int init_join_cgroup(struct init *in, struct err *err)
 {
-	struct cgroup_layout *layout = NULL;
-	struct cgroup *cg = NULL;
 	struct sync_msg m;
 	int r;
 
@@ -119,16 +117,8 @@ int init_join_cgroup(struct init *in, struct err *err)
 	/* A new cgroup namespace is rooted at the cgroup of whoever makes it: only now. */
 	if (conf_ns_new(in->conf, NS_CGROUP) && sys_unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(err, "make a cgroup namespace");
-	if (m.len == 0)
-		return 0;
-	m.text[MIN(m.len, sizeof(m.text) - 1)] = '\0';
-	r = cgroup_layout_new(-1, &layout, err); /* both live as long as this process */
-	if (r >= 0)
-		r = cgroup_open(layout, m.text, &cg, err);
-	if (r < 0)
-		return r;
-	in->cgroup = cg;
-	return 0;
+	in->cgroup_dirs = arena_strndup(in->arena, m.text, MIN(m.len, sizeof(m.text)));
+	return in->cgroup_dirs ? 0 : arena_quota(in->arena, err);
 }
 
 static int step_cgroup(void *arg, struct err *err)
@@ -360,15 +350,31 @@ static uint64_t cap_set(struct init *in, const struct strs *names, uint64_t kern
 	return set;
 }
 
+/* Our permitted set alone: caps_self() asks the kernel 80 times more, for the sets that need no answer here. */
+static int own_permitted(uint64_t *ret, struct err *err)
+{
+	struct {
+		uint32_t version;
+		int pid;
+	} head = { 0x20080522, 0 }; /* _LINUX_CAPABILITY_VERSION_3 */
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} d[2];
+
+	if (syscall(SYS_capget, &head, d) < 0)
+		return err_sys(err, "ask for our capabilities");
+	*ret = d[0].permitted | (uint64_t)d[1].permitted << 32;
+	return 0;
+}
+
 int init_capabilities(struct init *in, struct err *err)
 {
 	const struct conf_caps *c = in->process->caps;
-	struct caps self;
-	uint64_t kernel, lost;
+	uint64_t kernel, lost, own;
 	int r;
 
 	in->caps = (struct caps){ 0 };
-	r = caps_self(&self, err);
+	r = own_permitted(&own, err);
 	if (r < 0 || !c)
 		return r;
 	r = caps_kernel_mask(&kernel, NULL);
@@ -380,12 +386,12 @@ int init_capabilities(struct init *in, struct err *err)
 	in->caps.inheritable = cap_set(in, &c->inheritable, kernel);
 	in->caps.ambient = cap_set(in, &c->ambient, kernel);
 	/* What we do not have ourselves cannot be given: the spec wants a warning, not a failure. */
-	lost = (in->caps.permitted | in->caps.inheritable) & ~self.permitted;
+	lost = (in->caps.permitted | in->caps.inheritable) & ~own;
 	for (unsigned n = 0; n < 64; n++)
 		if (lost >> n & 1)
 			warn(in, "capability %s cannot be granted: this process does not have it", caps_name(n));
-	in->caps.permitted &= self.permitted;
-	in->caps.inheritable &= self.permitted;
+	in->caps.permitted &= own;
+	in->caps.inheritable &= own;
 	in->caps.effective &= in->caps.permitted;
 	in->caps.ambient &= in->caps.permitted & in->caps.inheritable;
 	return 0;
@@ -444,6 +450,10 @@ static int make_env(struct init *in, struct err *err)
 	}
 	v[n] = NULL;
 	in->envp = v;
+	v = ARENA_ARRAY(in->arena, const char *, in->process->args.n + 1);
+	for (size_t i = 0; v && i < in->process->args.n; i++)
+		v[i] = in->process->args.v[i];
+	in->argv = v;
 	return arena_exceeded(in->arena) ? arena_quota(in->arena, err) : 0;
 }
 
@@ -634,13 +644,14 @@ static int drop_rights(struct init *in, struct err *err)
 		r = lsm_apply(p, err);
 	if (r < 0)
 		return r;
-	if (early) {
-		/* The change of uid emptied the effective set; the permitted one was kept. */
-		struct caps all = { 0 };
+	if (early && in->seccomp && in->seccomp->insns) {
+		struct caps all = in->caps;
 
-		r = caps_self(&all, err);
+		/* The change of uid emptied the effective set; the permitted one was kept. */
+		r = own_permitted(&all.permitted, err);
 		all.effective = all.permitted;
-		if (r >= 0 && in->seccomp && in->seccomp->insns)
+		all.ambient = 0;
+		if (r >= 0)
 			r = caps_apply(&all, err);
 		if (r >= 0)
 			r = load_seccomp(in, err);
@@ -669,7 +680,7 @@ int init_exec(struct init *in, struct err *err)
 		r = drop_rights(in, err);
 	if (r < 0)
 		return r;
-	sys_execveat(AT_FDCWD, in->program, (char *const *)p->args.v, (char *const *)in->envp, 0);
+	sys_execveat(AT_FDCWD, in->program, (char *const *)in->argv, (char *const *)in->envp, 0);
 	return exec_error(name, errno, err);
 }
 

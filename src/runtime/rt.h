@@ -72,7 +72,7 @@ struct sync_msg {
 	int64_t number;
 	int fd; /* received, or to send; -1 = none */
 	union {
-		char text[6144]; /* a warning; with GO the cgroup as saved text */
+		char text[6144]; /* a warning; with GO the directories of the cgroup */
 		struct err err;
 	};
 };
@@ -106,7 +106,6 @@ struct init {
 	const struct conf *conf;
 	const struct conf_process *process; /* NULL: no program yet */
 	const struct seccomp_prog *seccomp;
-	const struct cgroup *cgroup;
 	struct arena *arena;
 	const char *id, *bundle, *rootfs;
 	struct state_view view; /* for hooks in the container */
@@ -128,9 +127,10 @@ struct init {
 	int peer;     /* who waits for the exec to succeed */
 	int pty;      /* slave, or -1 */
 	bool joined;  /* in the cgroup */
+	char *cgroup_dirs; /* "name path\n" of each hierarchy; " path\n" alone in v2; "" = none */
 	struct caps caps;
 	char *program; /* found */
-	const char **envp;
+	const char **argv, **envp; /* NULL-terminated */
 };
 #define INIT_INIT ((struct init){ .stdio = { -1, -1, -1 }, .sync = -1, .listen = -1, .other = -1, .target = -1, .root = -1, .peer = -1, .pty = -1, \
 		   .ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } })

@@ -96,10 +96,11 @@ int sync_recv(int sock, struct sync_msg *msg, struct err *err)
 			    .msg_controllen = sizeof(ctl.buf) };
 	ssize_t n;
 
+	/* ECONNRESET: the other side ended without reading all of ours. It is told once, before what it had sent. */
 	do
 		n = sys_recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n == 0 || (n < 0 && errno == ECONNRESET))
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (n == 0)
 		return 0;
 	if (n < 0)
 		return err_sys(err, "hear from the other side");
