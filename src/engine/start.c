@@ -46,11 +46,25 @@ static int write_file(int dirfd, const char *name, struct slice text, mode_t mod
 	return 0;
 }
 
+/* NULL-terminated, NULL when empty. */
+static const char *const *terminated(struct arena *a, const struct strs *from)
+{
+	const char **v = from->n ? ARENA_ARRAY(a, const char *, from->n + 1) : NULL;
+
+	for (size_t i = 0; v && i < from->n; i++)
+		v[i] = from->v[i];
+	return v;
+}
+
 static int write_network_files(struct container *c, const struct network_endpoint *ep,
 			       struct err *err)
 {
 	const struct host_config *h = &c->spec.host;
-	CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20);
+	CLEANUP(buf_fini)
+	struct buf text = BUF_INIT(1u << 20),
+		   hosts = BUF_INIT(1u << 20), conf = BUF_INIT(1u << 20);
+	struct err ignored = ERR_INIT;
+	struct arena *a = c->start->a;
 	CLEANUP(fd_close) int dir = openat(AT_FDCWD, c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct network_mode mode;
 	struct network_files f;
@@ -67,11 +81,14 @@ static int write_network_files(struct container *c, const struct network_endpoin
 		.domainname = c->spec.config.domainname,
 		.addr = ep ? &ep->addr : NULL,
 		.gateway = ep ? &ep->gateway : NULL,
-		.extra_hosts = h->extra_hosts.n ? h->extra_hosts.v : NULL,
-		.dns = h->dns.n ? h->dns.v : NULL,
-		.dns_search = h->dns_search.n ? h->dns_search.v : NULL,
-		.dns_options = h->dns_options.n ? h->dns_options.v : NULL,
+		.extra_hosts = terminated(a, &h->extra_hosts),
+		.dns = terminated(a, &h->dns),
+		.dns_search = terminated(a, &h->dns_search),
+		.dns_options = terminated(a, &h->dns_options),
 	};
+	if (mode.kind == NETWORK_KIND_HOST &&
+	    fd_read_file(AT_FDCWD, "/etc/hosts", &hosts, &ignored) == 0)
+		f.host_hosts = buf_slice(&hosts);
 	r = network_hosts(&f, &text, err);
 	if (r == 0)
 		r = write_file(dir, "hosts", buf_slice(&text), 0644, err);
@@ -84,6 +101,9 @@ static int write_network_files(struct container *c, const struct network_endpoin
 	if (r < 0)
 		return r;
 	buf_clear(&text);
+	if (fd_read_file(AT_FDCWD, "/etc/resolv.conf", &conf, &ignored) ==
+	    0) /* absent: as if empty */
+		f.host_resolv = buf_slice(&conf);
 	r = network_resolv(&f, &text, err);
 	if (r == 0)
 		r = write_file(dir, "resolv.conf", buf_slice(&text), 0644, err);
