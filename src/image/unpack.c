@@ -574,10 +574,10 @@ static int job_unpack(struct job *j, struct err *err)
 
 	if (!u)
 		abort();
+	umask(0); /* modes are the archive's; not to be had inside the fence */
 	r = fence_enter(FENCE_WRITER, UNPACK_FD_ROOT, j->size_max, err);
 	if (r < 0)
 		return r;
-	umask(0);
 	u->parent = u->file = -1;
 	u->dirs = BUF_INIT(DIRS_MAX);
 	u->marks = BUF_INIT(UNPACK_EXTRA_MAX);
