@@ -207,7 +207,8 @@ static int64_t deadline(const struct conn *c)
 	if (c->out_blocked && c->out_state != OUT_RAW && (!c->streamed || k->write_time_always))
 		d = after(c->out_since, k->write_time);
 	switch (c->in_state) {
-	case IN_LINGER: return MIN(d, c->since + LINGER_TIME);
+	case IN_LINGER: /* counts from the last byte sent: a slow reader still gets its answer */
+		return c->out_blocked ? d : MIN(d, c->since + LINGER_TIME);
 	case IN_BODY: return wants_input(c) ? MIN(d, after(c->since, k->body_time)) : d;
 	case IN_HEAD:
 		if (c->client && c->cur)
@@ -363,21 +364,26 @@ static void flush(struct conn *c)
 		return;
 	if (c->out_state == OUT_RAW && c->cur->ended_out && !c->out_closed) {
 		c->out_closed = true;
-		(void)shutdown(c->fd,
-			       SHUT_WR); /* the peer may be gone already: then reading tells */
+		(void)shutdown(c->fd, SHUT_WR); /* the peer may be gone: reading tells */
 	}
 }
 
 /* The queue fell below its mark: say so to the one who was told to stop. */
 static void give_room(struct conn *c)
 {
-	if (!c->dead && !c->broken && c->cur && c->cur->blocked &&
-	    iobuf_len(&c->out) < c->cur->queue_mark) {
-		c->busy++;
-		stream_give_writable(c->cur);
-		c->busy--;
-		flush(c);
-	}
+	if (c->dead || c->broken || !c->cur || !c->cur->blocked ||
+	    iobuf_len(&c->out) >= c->cur->queue_mark)
+		return;
+	c->busy++;
+	stream_give_writable(c->cur);
+	c->busy--;
+	flush(c);
+	/*
+	 * It may have filled the queue and the socket taken all of it just now: then no EPOLLOUT
+	 * comes. Going on in the next round instead of here lets the others have their turn.
+	 */
+	if (!c->dead && c->cur && c->cur->blocked && iobuf_len(&c->out) < c->cur->queue_mark)
+		deferred_call(&c->kick);
 }
 
 void conn_out_begin(struct conn *c, int64_t length, bool chunked)
@@ -445,8 +451,9 @@ static void close_if_over(struct conn *c)
 	if (c->in_state == IN_LINGER) {
 		if (!c->out_closed) {
 			c->out_closed = true;
-			(void)shutdown(c->fd,
-				       SHUT_WR); /* fails when the peer is gone, which recv tells */
+			c->since = loop_now(c->pool->loop);
+			/* Fails when the peer is gone, which recv tells. */
+			(void)shutdown(c->fd, SHUT_WR);
 		}
 		/* Nothing unread can turn into a reset if the peer has closed its side already. */
 		if (c->eof || c->hup || c->client)

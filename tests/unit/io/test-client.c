@@ -3,7 +3,11 @@
  * against broken peers. */
 #include "io-test.h"
 
+#include <net/if.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 /* ---- a server for all tests ---- */
@@ -502,7 +506,9 @@ static void calls_hijack_to_an_fd(void **state)
 
 /* ---- peers that misbehave ---- */
 
-/* A process that accepts, answers each request with text and closes when told. */
+/* A process that accepts and answers each connection's request with text. "+" first: it then takes
+ * a second request and closes without an answer, as a server does whose idle time ends in that
+ * moment. */
 static pid_t scripted_process(struct place *p, const char *const *answers, size_t n)
 {
 	struct sockaddr_un {
@@ -524,10 +530,12 @@ static pid_t scripted_process(struct place *p, const char *const *answers, size_
 
 			if (read(c, rq, sizeof(rq)) < 0)
 				_exit(1);
-			for (size_t k = 0; answers[i][k]; k++) {
+			for (size_t k = answers[i][0] == '+'; answers[i][k]; k++) {
 				if (write(c, answers[i] + k, 1) < 0)
 					break;
 			}
+			if (answers[i][0] == '+' && read(c, rq, sizeof(rq)) < 0)
+				_exit(1);
 			close(c);
 		}
 		_exit(0);
@@ -587,6 +595,145 @@ static void broken_answers_are_named(void **state)
 	place_remove(&p);
 }
 
+static void only_safe_requests_are_sent_again(void **state)
+{
+	static const char *const answers[] = {
+		"+HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na",
+		"+HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb",
+	};
+	CLEANUP(http_client_free) struct http_client *c = NULL;
+	struct err err = ERR_INIT;
+	struct place p;
+	int status;
+	pid_t pid;
+
+	place_make(&p);
+	pid = scripted_process(&p, answers, 2);
+	assert_int_equal(http_client_new(NULL, p.address, NULL, &c, &err), 0);
+	for (int i = 0; i < 3; i++) {
+		CLEANUP(http_answer_fini) struct http_answer a = HTTP_ANSWER_INIT;
+		struct http_call call = { .method = i == 2 ? "POST" : "GET", .target = "/" };
+		int r = http_client_call(c, &call, &a, &err);
+
+		/* The second meets the closing connection and is repeated on a new one; a POST must
+		 * not be. */
+		assert_int_equal(r, i == 2 ? -ERR_UNAVAILABLE : 0);
+		if (i < 2)
+			assert_string_equal(a.body.p, i == 0 ? "a" : "b");
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	unlink(p.path);
+	place_remove(&p);
+}
+
+/* Body of speaks_over_tcp, in a process and network namespace of its own. */
+static void tcp_process(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct env e = { 0 };
+	struct http_client *c;
+	struct err err = ERR_INIT;
+	struct asking a = { 0 };
+	struct stream *s;
+	int fd;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		_exit(77);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+	close(fd);
+	env_start(&e, serve);
+	if (http_server_listen_tcp(e.srv, "127.0.0.1:0", &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(http_server_listen_tcp(e.srv, http_server_address(e.srv, 0) + 6, &err),
+			 -ERR_EXISTS);
+	assert_int_equal(http_client_new(e.loop, http_server_address(e.srv, 0), NULL, &c, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		s = begin(c, i ? "/chunked" : "/ping", &a);
+		settle(&e);
+		assert_string_equal(buf_str(&a.body), i ? "one two" : "OK");
+		stream_unref(s);
+		buf_fini(&a.body);
+	}
+	http_client_free(c);
+	assert_int_equal(http_client_new(e.loop, "tcp://127.0.0.1:1", NULL, &c, &err), 0);
+	assert_int_equal(http_client_stream(c, "GET", "/", &s, &err), 0);
+	a = (struct asking){ .body = BUF_INIT(10) };
+	stream_on(s, &asking_events, &a);
+	err = ERR_INIT;
+	(void)http_client_send(s, 0, false, &err); /* refused now or in a moment */
+	settle(&e);
+	assert_true(err.code == ERR_UNAVAILABLE || a.why == ERR_UNAVAILABLE);
+	stream_unref(s);
+	http_client_free(c);
+	env_stop(&e);
+	_exit(0);
+}
+
+static void speaks_over_tcp(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		tcp_process();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip(); /* without the right to make a namespace */
+	assert_int_equal(status, 0);
+}
+
+static void full_process(struct place *p)
+{
+	struct env e = { 0 };
+	struct rlimit few, normal;
+	struct asking a = { 0 };
+	struct http_client *c;
+	struct err err = ERR_INIT;
+	struct stream *s;
+	unsigned steps = 0;
+	int64_t end;
+
+	env_start(&e, serve);
+	assert_int_equal(http_server_listen_unix(e.srv, p->path, 0600, (gid_t)-1, &err), 0);
+	assert_int_equal(http_client_new(e.loop, p->address, NULL, &c, &err), 0);
+	s = begin(c, "/ping", &a); /* the client's socket is there, the server's is not yet */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &normal), 0);
+	few = normal;
+	few.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (end = clock_mono() + 50 * NS_PER_MS; clock_mono() < end; steps++)
+		loop_step(e.loop, 10 * NS_PER_MS, NULL);
+	assert_true(steps < 20); /* it does not spin */
+	assert_int_equal(a.closed, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &normal), 0);
+	for (end = clock_mono() + 5 * NS_PER_SEC; clock_mono() < end && !a.closed;)
+		loop_step(e.loop, 10 * NS_PER_MS, NULL);
+	assert_string_equal(buf_str(&a.body), "OK");
+	buf_fini(&a.body);
+	stream_unref(s);
+	http_client_free(c);
+	env_stop(&e);
+	_exit(0);
+}
+
+static void waits_when_fds_run_out(void **state)
+{
+	struct place p;
+	int status;
+	pid_t pid;
+
+	place_make(&p);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		full_process(&p);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	place_remove(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -599,6 +746,9 @@ int main(void)
 		cmocka_unit_test(calls_take_headers_and_bodies),
 		cmocka_unit_test(calls_hijack_to_an_fd),
 		cmocka_unit_test(broken_answers_are_named),
+		cmocka_unit_test(only_safe_requests_are_sent_again),
+		cmocka_unit_test(speaks_over_tcp),
+		cmocka_unit_test(waits_when_fds_run_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
