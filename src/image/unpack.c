@@ -69,7 +69,7 @@ static int mark(struct unpacker *u, char kind, const char *path, struct err *err
 static int open_dir(const struct unpacker *u, const char *path, int *ret)
 {
 	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
 			   RESOLVE_NO_XDEV,
 	};
