@@ -418,6 +418,11 @@ static int check_policy(const struct host_config *h, struct err *err)
 	if (h->auto_remove && *name && strcmp(name, "no") != 0)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "can't create 'AutoRemove' container with restart policy");
+	for (size_t i = 0; i < h->annotations.n; i++)
+		if (strncmp(h->annotations.v[i].key, "io.teu.", 7) == 0)
+			return err_set(err, ERR_BAD_REQUEST,
+				       "annotation '%s': names with io.teu. are the engine's own",
+				       h->annotations.v[i].key);
 	if (!h->log)
 		return 0;
 	if (!str_is_one_of(h->log->type ? h->log->type : "", drivers))

@@ -140,6 +140,8 @@ static int open_parts(struct engine *e, struct err *err)
 
 	r = make_dirs(e, err);
 	if (r == 0)
+		r = init_layer_make(e, err);
+	if (r == 0)
 		r = work_pool_new(e->loop, 4, 4096, &e->pool, err);
 	if (r == 0)
 		r = state_open(e, err);
@@ -179,6 +181,7 @@ int engine_open(struct loop *l, const struct engine_conf *conf, struct engine **
 	e->conf.self_program = e->self_program;
 	e->conf.bip = e->bip;
 	e->oci_root = path_join(e->run, "oci");
+	e->init_layer = path_join(e->root, "init");
 	e->rt = (struct rt_host){ .root = e->oci_root, .warn = rt_warned };
 	e->containers_fd = e->lock_fd = -1;
 	list_init(&e->containers);
@@ -219,6 +222,7 @@ void engine_close(struct engine *e)
 	fd_close(e->lock_fd);
 	free(e->seccomp_json);
 	free(e->oci_root);
+	free(e->init_layer);
 	free(e->root);
 	free(e->run);
 	free(e->oci_program);

@@ -594,7 +594,7 @@ static void on_exited(void *arg, const struct shim_exit *x)
 		return;
 	}
 	c->shim_exited = true;
-	if (c->start && c->state.status != CT_RUNNING)
+	if (c->start && !c->launched)
 		return; /* it never ran: on_started's failure or gone() tells */
 	lifecycle_exited(c, x);
 }
@@ -628,7 +628,7 @@ static void on_gone(void *arg)
 		finally_free(c);
 		return;
 	}
-	if (c->start && c->state.status != CT_RUNNING) {
+	if (c->start && !c->launched) {
 		err_set(&err, ERR_SYSTEM, "the container's shim ended during the start");
 		if (!c->shim_exited)
 			reap_start(c);

@@ -984,8 +984,9 @@ static void put_annotations(struct spec_build *b)
 	for (size_t i = 0; i < b->host->annotations.n; i++)
 		doc_set_str(b->a, an, b->host->annotations.v[i].key,
 			    b->host->annotations.v[i].value);
+	buf_adds(&lower, b->c->e->init_layer);
 	for (size_t i = 0; i < r->lower.n; i++)
-		buf_addf(&lower, "%s%s", i ? ":" : "", r->lower.v[i]);
+		buf_addf(&lower, ":%s", r->lower.v[i]);
 	doc_set_str(b->a, an, "io.teu.rootfs.lower", buf_str(&lower));
 	doc_set_str(b->a, an, "io.teu.rootfs.upper", r->upper);
 	doc_set_str(b->a, an, "io.teu.rootfs.work", r->work);

@@ -51,6 +51,7 @@ struct engine {
 	uint64_t event_seq;
 	uint64_t ring_size;
 	char *oci_root;	    /* <run>/oci */
+	char *init_layer;   /* <root>/init: see init-layer.c */
 	struct list saves;  /* database jobs under way */
 	struct list trash;  /* removals of directories under way */
 	char *seccomp_json; /* default profile for the default capabilities */
@@ -117,6 +118,7 @@ struct container {
 	struct list execs;
 	struct shim_client *shim;
 	bool shim_exited;      /* SHIM_EXIT of init has come from this shim */
+	bool launched;	       /* START of this shim was answered with OK */
 	struct timer timer;    /* stop's time-out, or restart's delay */
 	int64_t backoff;       /* ns, of the restart policy */
 	struct start *start;   /* what a start under way keeps */
@@ -212,6 +214,10 @@ struct user_layers {
 };
 int user_resolve(const struct user_layers *l, const char *user, const struct strs *group_add,
 		 struct user_ids *ret, struct err *err);
+
+/* init-layer.c: the mount points every container needs, as one shared layer under each container's
+ * own. */
+int init_layer_make(struct engine *e, struct err *err);
 
 /* names.c */
 void name_generate(char dst[64]);

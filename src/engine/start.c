@@ -61,8 +61,7 @@ static int write_network_files(struct container *c, const struct network_endpoin
 {
 	const struct host_config *h = &c->spec.host;
 	CLEANUP(buf_fini)
-	struct buf text = BUF_INIT(1u << 20),
-		   hosts = BUF_INIT(1u << 20), conf = BUF_INIT(1u << 20);
+	struct buf text = BUF_INIT(1u << 20), hosts = BUF_INIT(1u << 20), conf = BUF_INIT(1u << 20);
 	struct err ignored = ERR_INIT;
 	struct arena *a = c->start->a;
 	CLEANUP(fd_close) int dir = openat(AT_FDCWD, c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -240,6 +239,7 @@ static void on_started(void *arg, struct shim_reply *r)
 		return;
 	}
 	c->state.started = (int64_t)wire_u64(&r->payload);
+	c->launched = true;
 	c->state.oom_killed = false;
 	c->ep = s->ep;
 	container_set_error(c, "");
@@ -437,7 +437,7 @@ static int launch(struct start *s)
 	r = fd_mkdir_p(AT_FDCWD, run_dir, 0700, &s->err);
 	if (r < 0)
 		return r;
-	c->shim_exited = false;
+	c->shim_exited = c->launched = false;
 	r = shim_spawn(c->e->loop, &where, lifecycle_shim_events(), c, &c->shim, &s->err);
 	if (r < 0)
 		return r;

@@ -151,8 +151,7 @@ int user_resolve(const struct user_layers *l, const char *user, const struct str
 		 struct user_ids *ret, struct err *err)
 {
 	CLEANUP(buf_fini)
-	struct buf passwd = BUF_INIT(USERS_FILE_MAX),
-		   group = BUF_INIT(USERS_FILE_MAX);
+	struct buf passwd = BUF_INIT(USERS_FILE_MAX), group = BUF_INIT(USERS_FILE_MAX);
 	struct slice rest = slice_str(user && *user ? user : "0"), name = { NULL, 0 };
 	struct wanted w;
 	int r;
