@@ -167,7 +167,7 @@ int cgroup_populated(const struct cgroup *cg, struct err *err)
 {
 	const struct cgroup_part *p = cgroup_v2_part(cg);
 	uint64_t v;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	if (p) {
@@ -201,7 +201,7 @@ static int by_pid(const void *a, const void *b)
  * check against. */
 static int round_open(const struct cgroup *cg, struct round *r, struct err *err)
 {
-	size_t n;
+	size_t n = 0;
 	int ret = cgroup_pids(cg, r->pids, ROUND_MAX, &r->seen, err);
 
 	if (ret < 0)
