@@ -35,12 +35,23 @@ int cgroup_open_procs(struct cgroup *cg, struct err *err)
 		if (p->dir < 0)
 			return err_set(err, ERR_NOT_FOUND, "cgroup '%s%s' is gone", p->hier->mount,
 				       cg->full);
-		p->procs = sys_openat(p->dir, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
+		p->procs = sys_openat(p->dir, p->hier->v2 ? "cgroup.procs" : "tasks",
+				      O_WRONLY | O_CLOEXEC, 0);
 		if (p->procs < 0)
-			return err_sys(err, "open cgroup.procs of '%s%s'", p->hier->mount,
+			return err_sys(err, "open the task file of '%s%s'", p->hier->mount,
 				       cg->full);
 	}
 	return 0;
+}
+
+unsigned cgroup_enter_fds(const struct cgroup *cg, int *fds, unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < cg->n && n < max; i++)
+		if (cg->parts[i].procs >= 0)
+			fds[n++] = cg->parts[i].procs;
+	return n;
 }
 
 static int add_failed(const struct cgroup *cg, const struct cgroup_part *p, struct err *err)
@@ -67,13 +78,14 @@ int cgroup_enter(const struct cgroup *cg, struct err *err)
 int cgroup_add(struct cgroup *cg, pid_t pid, struct err *err)
 {
 	char text[16];
-	int r = cgroup_open_procs(cg, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
 	for (unsigned i = 0; i < cg->n; i++) {
-		if (sys_write(cg->parts[i].procs, text, strlen(text)) >= 0)
+		if (cg->parts[i].dir < 0)
+			return err_set(err, ERR_NOT_FOUND, "cgroup '%s%s' is gone",
+				       cg->parts[i].hier->mount, cg->full);
+		if (cgroup_write(cg->parts[i].dir, "cgroup.procs", text) >= 0)
 			continue;
 		if (errno == ESRCH)
 			return err_sysc(err, ERR_NOT_FOUND, errno,

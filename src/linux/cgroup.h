@@ -176,9 +176,17 @@ int cgroup_apply(struct cgroup *cg, const struct cgroup_limits *lim, struct err 
 /* OCI cpu.shares (2..262144) to cpu.weight (1..10000), the curve with 1024 -> 100. */
 uint64_t cgroup_weight_of_shares(uint64_t shares);
 
-/* Members. */
+/*
+ * Members. Entering is cheap, adding another process is not: the kernel then takes a lock over all
+ * forks of the machine, and waits for an RCU grace period (5-15 ms here) unless it did so just now.
+ * Only a task that moves itself alone ("0" into v1's `tasks`) is spared that, so the caller of
+ * cgroup_enter must be single-threaded.
+ */
 int cgroup_open_procs(struct cgroup *cg, struct err *err);  /* makes cgroup_enter possible */
 int cgroup_enter(const struct cgroup *cg, struct err *err); /* the calling process joins */
+/* The files of cgroup_open_procs, borrowed: whoever writes "0" to each of them has entered. */
+unsigned cgroup_enter_fds(const struct cgroup *cg, int *fds, unsigned max);
+#define CGROUP_ENTER_FDS_MAX 16
 int cgroup_add(struct cgroup *cg, pid_t pid, struct err *err);
 /* Pids in the cgroup and below it, as seen from here; at most `max` are written, *ret_n is how many
  * there are. */
