@@ -186,7 +186,7 @@ int cgroup_open_procs(struct cgroup *cg, struct err *err);  /* makes cgroup_ente
 int cgroup_enter(const struct cgroup *cg, struct err *err); /* the calling process joins */
 /* The files of cgroup_open_procs, borrowed: whoever writes "0" to each of them has entered. */
 unsigned cgroup_enter_fds(const struct cgroup *cg, int *fds, unsigned max);
-#define CGROUP_ENTER_FDS_MAX 16
+#define CGROUP_ENTER_FDS_MAX 24
 int cgroup_add(struct cgroup *cg, pid_t pid, struct err *err);
 /* Pids in the cgroup and below it, as seen from here; at most `max` are written, *ret_n is how many
  * there are. */
