@@ -78,7 +78,6 @@ int cgroup_enter(const struct cgroup *cg, struct err *err)
 int cgroup_add(struct cgroup *cg, pid_t pid, struct err *err)
 {
 	char text[16];
-	int r;
 
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
 	for (unsigned i = 0; i < cg->n; i++) {
@@ -90,7 +89,7 @@ int cgroup_add(struct cgroup *cg, pid_t pid, struct err *err)
 		if (errno == ESRCH)
 			return err_sysc(err, ERR_NOT_FOUND, errno,
 					"move process %d into cgroup '%s'", (int)pid, cg->full);
-		r = add_failed(cg, &cg->parts[i], err);
+		(void)add_failed(cg, &cg->parts[i], err);
 		return err_wrap(err, "process %d", (int)pid);
 	}
 	return 0;
