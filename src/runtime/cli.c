@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line of `teu-oci`: what engines (containerd's shim, conmon, dockerd) run, one row per command.
+ * The command line of `teu-oci`: what engines (containerd's shim, conmon, dockerd) run, one row per
+ * command.
  *
- * Errors go to --log (text or JSON, as runc's) and as a plain line to stderr. What belongs to a later stage is
- * listed and refused by name.
+ * Errors go to --log (text or JSON, as runc's) and as a plain line to stderr. What belongs to a
+ * later stage is listed and refused by name.
  */
 #include "runtime/rt.h"
 
@@ -44,7 +45,8 @@ static const struct opt global_opts[] = {
 	OPT(struct global, BOOL, debug, "debug", 0, "log more"),
 	OPT_CHOICE(struct global, rootless, "rootless", 0, yes_no, "true is not supported yet"),
 	OPT_CHOICE(struct global, manager, "cgroup-manager", 0, managers, "only cgroupfs"),
-	OPT_NOT_SUPPORTED(BOOL, "systemd-cgroup", 0, "cgroups are made in the file system, not by systemd"),
+	OPT_NOT_SUPPORTED(BOOL, "systemd-cgroup", 0,
+			  "cgroups are made in the file system, not by systemd"),
 	OPT_NOT_SUPPORTED(STR, "criu", 0, "checkpoint and restore come later"),
 	OPT_END
 };
@@ -72,7 +74,8 @@ static void log_line(struct global *g, const char *level, const char *msg)
 		(void)json_write_string(&b, slice_str(msg), false);
 		buf_addc(&b, '\n');
 	}
-	(void)fd_write_all(g->log_fd, b.p, b.n); /* a log that cannot be written must not fail the command */
+	(void)fd_write_all(g->log_fd, b.p,
+			   b.n); /* a log that cannot be written must not fail the command */
 }
 
 static void on_warn(void *arg, const char *msg)
@@ -90,16 +93,20 @@ static int before(struct cmd_call *call, struct err *err)
 
 	g->log_fd = -1;
 	if (g->log) {
-		g->log_fd = sys_openat(AT_FDCWD, g->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		g->log_fd = sys_openat(AT_FDCWD, g->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+				       0644);
 		if (g->log_fd < 0)
 			return err_sys(err, "open the log '%s'", g->log);
 	}
 	log_setup("oci", 2, g->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
-	g->host = (struct rt_host){ .root = g->root && g->root[0] ? g->root : ROOT_DEFAULT, .warn = on_warn, .arg = g };
+	g->host = (struct rt_host){ .root = g->root && g->root[0] ? g->root : ROOT_DEFAULT,
+				    .warn = on_warn,
+				    .arg = g };
 	if (g->rootless && !strcmp(g->rootless, "true"))
 		return err_set(err, ERR_UNSUPPORTED, "--rootless=true is not supported yet");
 	if (geteuid() != 0)
-		return err_set(err, ERR_UNSUPPORTED, "running as uid %u is not supported yet: run as root",
+		return err_set(err, ERR_UNSUPPORTED,
+			       "running as uid %u is not supported yet: run as root",
 			       (unsigned)geteuid());
 	return 0;
 }
@@ -123,32 +130,40 @@ struct create_opts {
 	int64_t preserve;
 };
 
-#define CREATE_OPTS                                                                                              \
-	OPT(struct create_opts, STR, bundle, "bundle", 'b', "directory with config.json (default: here)"),      \
-	OPT(struct create_opts, STR, console, "console-socket", 0, "socket that gets the terminal's master fd"), \
-	OPT(struct create_opts, STR, pid_file, "pid-file", 0, "file to write the pid of init to"),              \
-	OPT(struct create_opts, BOOL, no_pivot, "no-pivot", 0, "do not use pivot_root (for a ramdisk)"),        \
-	OPT(struct create_opts, BOOL, no_keyring, "no-new-keyring", 0, "keep the caller's session keyring"),    \
-	OPT(struct create_opts, INT, preserve, "preserve-fds", 0, "how many fds from 3 on are passed in"),      \
-	OPT_NOT_SUPPORTED(STR, "pidfd-socket", 0, "hand-over of a pidfd comes later")
+#define CREATE_OPTS                                                            \
+	OPT(struct create_opts, STR, bundle, "bundle", 'b',                    \
+	    "directory with config.json (default: here)"),                     \
+		OPT(struct create_opts, STR, console, "console-socket", 0,     \
+		    "socket that gets the terminal's master fd"),              \
+		OPT(struct create_opts, STR, pid_file, "pid-file", 0,          \
+		    "file to write the pid of init to"),                       \
+		OPT(struct create_opts, BOOL, no_pivot, "no-pivot", 0,         \
+		    "do not use pivot_root (for a ramdisk)"),                  \
+		OPT(struct create_opts, BOOL, no_keyring, "no-new-keyring", 0, \
+		    "keep the caller's session keyring"),                      \
+		OPT(struct create_opts, INT, preserve, "preserve-fds", 0,      \
+		    "how many fds from 3 on are passed in"),                   \
+		OPT_NOT_SUPPORTED(STR, "pidfd-socket", 0, "hand-over of a pidfd comes later")
 
 static const struct opt create_opts[] = { CREATE_OPTS, OPT_END };
 static const struct opt run_opts[] = {
-	CREATE_OPTS,
-	OPT(struct create_opts, BOOL, detach, "detach", 'd', "return when it runs"),
+	CREATE_OPTS, OPT(struct create_opts, BOOL, detach, "detach", 'd', "return when it runs"),
 	OPT(struct create_opts, BOOL, keep, "keep", 0, "keep the state after its end"),
-	OPT(struct create_opts, BOOL, no_subreaper, "no-subreaper", 0, "orphans of the container are not ours"),
+	OPT(struct create_opts, BOOL, no_subreaper, "no-subreaper", 0,
+	    "orphans of the container are not ours"),
 	OPT_END
 };
 
-static int create_of(struct cmd_call *call, uint32_t flags, struct rt_container **ret, struct err *err)
+static int create_of(struct cmd_call *call, uint32_t flags, struct rt_container **ret,
+		     struct err *err)
 {
 	struct create_opts *o = call->opts;
 	struct global *g = call->global;
 	struct rt_create c = RT_CREATE_INIT;
 
 	if (o->preserve < 0 || o->preserve > 64)
-		return err_set(err, ERR_INVALID, "--preserve-fds %lld: 0 to 64 are possible", (long long)o->preserve);
+		return err_set(err, ERR_INVALID, "--preserve-fds %lld: 0 to 64 are possible",
+			       (long long)o->preserve);
 	c.id = call->args[0];
 	c.bundle = o->bundle;
 	c.console_socket = o->console;
@@ -241,8 +256,7 @@ struct kill_opts {
 	bool all;
 };
 static const struct opt kill_opts[] = {
-	OPT(struct kill_opts, BOOL, all, "all", 'a', "to every process of its cgroup"),
-	OPT_END
+	OPT(struct kill_opts, BOOL, all, "all", 'a', "to every process of its cgroup"), OPT_END
 };
 
 static int kill_run(struct cmd_call *call, struct err *err)
@@ -263,15 +277,18 @@ static int kill_run(struct cmd_call *call, struct err *err)
 struct delete_opts {
 	bool force;
 };
-static const struct opt delete_opts[] = {
-	OPT(struct delete_opts, BOOL, force, "force", 'f', "kill it first; an unknown id is no error"),
-	OPT_END
-};
+static const struct opt delete_opts[] = { OPT(struct delete_opts, BOOL, force, "force", 'f',
+					      "kill it first; an unknown id is no error"),
+					  OPT_END };
 
 /* A directory that a killed create left has no record to open. */
 static int delete_broken(struct global *g, const char *id, struct err *err)
 {
-	struct rt_container c = { .host = &g->host, .id = (char *)id, .dirfd = -1, .pidfd = -1, .console = -1,
+	struct rt_container c = { .host = &g->host,
+				  .id = (char *)id,
+				  .dirfd = -1,
+				  .pidfd = -1,
+				  .console = -1,
 				  .start_fd = -1 };
 	int r;
 
@@ -333,7 +350,8 @@ static const struct opt exec_opts[] = {
 	OPT(struct exec_opts, STR, process, "process", 'p', "file with the process as JSON"),
 	OPT(struct exec_opts, BOOL, detach, "detach", 'd', "return when it runs"),
 	OPT(struct exec_opts, BOOL, tty, "tty", 't', "with a terminal"),
-	OPT(struct exec_opts, STR, console, "console-socket", 0, "socket that gets the terminal's master fd"),
+	OPT(struct exec_opts, STR, console, "console-socket", 0,
+	    "socket that gets the terminal's master fd"),
 	OPT(struct exec_opts, STR, pid_file, "pid-file", 0, "file to write the pid to"),
 	OPT(struct exec_opts, STR, cwd, "cwd", 0, "working directory"),
 	OPT(struct exec_opts, LIST, env, "env", 'e', "NAME=VALUE to add"),
@@ -341,8 +359,10 @@ static const struct opt exec_opts[] = {
 	OPT(struct exec_opts, LIST, groups, "additional-gids", 'g', "supplementary group"),
 	OPT(struct exec_opts, LIST, caps, "cap", 'c', "capability to add"),
 	OPT(struct exec_opts, BOOL, nnp, "no-new-privs", 0, "set no_new_privs"),
-	OPT(struct exec_opts, INT, preserve, "preserve-fds", 0, "how many fds from 3 on are passed in"),
-	OPT(struct exec_opts, BOOL, ignore_paused, "ignore-paused", 0, "also in a paused container"),
+	OPT(struct exec_opts, INT, preserve, "preserve-fds", 0,
+	    "how many fds from 3 on are passed in"),
+	OPT(struct exec_opts, BOOL, ignore_paused, "ignore-paused", 0,
+	    "also in a paused container"),
 	OPT_NOT_SUPPORTED(STR, "process-label", 0, "give it in the file of --process"),
 	OPT_NOT_SUPPORTED(STR, "apparmor", 0, "give it in the file of --process"),
 	OPT_NOT_SUPPORTED(LIST, "cgroup", 0, "a process joins the container's own cgroup"),
@@ -378,10 +398,12 @@ static int exec_request(struct cmd_call *call, struct buf *file, struct rt_exec 
 	int r;
 
 	if (o->preserve < 0 || o->preserve > 64)
-		return err_set(err, ERR_INVALID, "--preserve-fds %lld: 0 to 64 are possible", (long long)o->preserve);
+		return err_set(err, ERR_INVALID, "--preserve-fds %lld: 0 to 64 are possible",
+			       (long long)o->preserve);
 	if (o->process) {
 		if (call->nargs > 1)
-			return err_set(err, ERR_INVALID, "exec: --process and a command exclude one another");
+			return err_set(err, ERR_INVALID,
+				       "exec: --process and a command exclude one another");
 		r = fd_read_file(AT_FDCWD, o->process, file, err);
 		if (r < 0)
 			return err_wrap(err, "--process");
@@ -402,7 +424,8 @@ static int exec_request(struct cmd_call *call, struct buf *file, struct rt_exec 
 	x->console_socket = o->console;
 	x->pid_file = o->pid_file;
 	x->preserve_fds = (unsigned)o->preserve;
-	x->flags = (o->ignore_paused ? RT_IGNORE_PAUSED : 0) | (o->detach || o->console ? 0 : RT_RAW_CONSOLE);
+	x->flags = (o->ignore_paused ? RT_IGNORE_PAUSED : 0) |
+		   (o->detach || o->console ? 0 : RT_RAW_CONSOLE);
 	if (x->flags & RT_RAW_CONSOLE)
 		relay_size(&x->rows, &x->cols);
 	return 0;
@@ -441,8 +464,7 @@ struct list_opts {
 };
 static const struct opt list_opts[] = {
 	OPT_CHOICE(struct list_opts, format, "format", 'f', outputs, "table or json"),
-	OPT(struct list_opts, BOOL, quiet, "quiet", 'q', "only the ids"),
-	OPT_END
+	OPT(struct list_opts, BOOL, quiet, "quiet", 'q', "only the ids"), OPT_END
 };
 
 struct listing {
@@ -464,8 +486,8 @@ static int list_one(struct rt_container *c, void *arg)
 	if (l->o->quiet) {
 		buf_addf(l->out, "%s\n", i.id);
 	} else if (!l->json) {
-		buf_addf(l->out, "%-36s %-10d %-10s %-40s %-32s %s\n", i.id, (int)i.pid, rt_status_name(i.status),
-			 i.bundle, i.created, i.owner);
+		buf_addf(l->out, "%-36s %-10d %-10s %-40s %-32s %s\n", i.id, (int)i.pid,
+			 rt_status_name(i.status), i.bundle, i.created, i.owner);
 	} else {
 		d = doc_append_object(l->arena, l->json);
 		doc_set_str(l->arena, d, "ociVersion", i.oci_version);
@@ -489,12 +511,14 @@ static int list_run(struct cmd_call *call, struct err *err)
 	struct global *g = call->global;
 	bool json = o->format && !strcmp(o->format, "json") && !o->quiet;
 	CLEANUP(arena_free) struct arena *a = arena_new("list of containers", 64u << 20);
-	struct listing l = { .arena = a, .out = &out, .o = o, .json = json ? doc_new_array(a) : NULL };
+	struct listing l = {
+		.arena = a, .out = &out, .o = o, .json = json ? doc_new_array(a) : NULL
+	};
 	int r;
 
 	if (!json && !o->quiet)
-		buf_addf(&out, "%-36s %-10s %-10s %-40s %-32s %s\n", "ID", "PID", "STATUS", "BUNDLE", "CREATED",
-			 "OWNER");
+		buf_addf(&out, "%-36s %-10s %-10s %-40s %-32s %s\n", "ID", "PID", "STATUS",
+			 "BUNDLE", "CREATED", "OWNER");
 	r = rt_list(&g->host, list_one, &l, err);
 	if (r >= 0 && json)
 		r = json_write(l.json, NULL, &out, err);
@@ -519,7 +543,10 @@ static int ps_run(struct cmd_call *call, struct err *err)
 	int r;
 
 	if (!json)
-		return finish(call, err_set(err, ERR_UNSUPPORTED, "ps: only --format json is supported yet"), err);
+		return finish(
+			call,
+			err_set(err, ERR_UNSUPPORTED, "ps: only --format json is supported yet"),
+			err);
 	r = rt_open(&g->host, call->args[0], &c, err);
 	if (r >= 0)
 		r = rt_pids(c, call->arena, &v, &n, err);
@@ -547,47 +574,65 @@ static int features_run(struct cmd_call *call, struct err *err)
 
 static int later_run(struct cmd_call *call, struct err *err)
 {
-	return finish(call, err_set(err, ERR_UNSUPPORTED, "%s is not supported yet", call->cmd->path), err);
+	return finish(call,
+		      err_set(err, ERR_UNSUPPORTED, "%s is not supported yet", call->cmd->path),
+		      err);
 }
 
-static const struct opt ps_opts[] = {
-	OPT_CHOICE(struct list_opts, format, "format", 'f', outputs, "json (table comes later)"),
-	OPT_END
-};
+static const struct opt ps_opts[] = { OPT_CHOICE(struct list_opts, format, "format", 'f', outputs,
+						 "json (table comes later)"),
+				      OPT_END };
 
-#define CMD(path_, args_, help_, T, opts_, min_, max_, fn)                                                          \
-	{                                                                                                           \
-		.path = path_, .args = args_, .help = help_, .opts = opts_, .opts_size = sizeof(T), .min = min_, \
-		.max = max_, .run = fn                                                                              \
+#define CMD(path_, args_, help_, T, opts_, min_, max_, fn)                  \
+	{                                                                   \
+		.path = path_, .args = args_, .help = help_, .opts = opts_, \
+		.opts_size = sizeof(T), .min = min_, .max = max_, .run = fn \
 	}
 struct none {
 	char unused;
 };
 
 static const struct cmd create_cmd =
-	CMD("create", "[OPTIONS] ID", "Make a container that waits for its start", struct create_opts, create_opts, 1, 1, create_run);
-static const struct cmd start_cmd = CMD("start", "ID", "Run the program of a created container", struct none, NULL, 1, 1, start_run);
-static const struct cmd run_cmd =
-	CMD("run", "[OPTIONS] ID", "Create, start, wait and delete", struct create_opts, run_opts, 1, 1, run_run);
-static const struct cmd state_cmd = CMD("state", "ID", "Print a container's state as JSON", struct none, NULL, 1, 1, state_run);
+	CMD("create", "[OPTIONS] ID", "Make a container that waits for its start",
+	    struct create_opts, create_opts, 1, 1, create_run);
+static const struct cmd start_cmd = CMD("start", "ID", "Run the program of a created container",
+					struct none, NULL, 1, 1, start_run);
+static const struct cmd run_cmd = CMD("run", "[OPTIONS] ID", "Create, start, wait and delete",
+				      struct create_opts, run_opts, 1, 1, run_run);
+static const struct cmd state_cmd =
+	CMD("state", "ID", "Print a container's state as JSON", struct none, NULL, 1, 1, state_run);
 static const struct cmd kill_cmd =
-	CMD("kill", "[OPTIONS] ID [SIGNAL]", "Send a signal (default TERM) to init", struct kill_opts, kill_opts, 1, 2, kill_run);
-static const struct cmd delete_cmd =
-	CMD("delete", "[OPTIONS] ID", "Remove a stopped container", struct delete_opts, delete_opts, 1, 1, delete_run);
+	CMD("kill", "[OPTIONS] ID [SIGNAL]", "Send a signal (default TERM) to init",
+	    struct kill_opts, kill_opts, 1, 2, kill_run);
+static const struct cmd delete_cmd = CMD("delete", "[OPTIONS] ID", "Remove a stopped container",
+					 struct delete_opts, delete_opts, 1, 1, delete_run);
 static const struct cmd exec_cmd = {
-	.path = "exec", .args = "[OPTIONS] ID [COMMAND [ARG...]]", .help = "Run a further process in a container",
-	.opts = exec_opts, .opts_size = sizeof(struct exec_opts), .min = 1, .max = UINT8_MAX,
-	.flags = CMD_OPTS_FIRST, .run = exec_run,
+	.path = "exec",
+	.args = "[OPTIONS] ID [COMMAND [ARG...]]",
+	.help = "Run a further process in a container",
+	.opts = exec_opts,
+	.opts_size = sizeof(struct exec_opts),
+	.min = 1,
+	.max = UINT8_MAX,
+	.flags = CMD_OPTS_FIRST,
+	.run = exec_run,
 };
 static const struct cmd list_cmd =
 	CMD("list", "[OPTIONS]", "List containers", struct list_opts, list_opts, 0, 0, list_run);
-static const struct cmd ps_cmd =
-	CMD("ps", "[OPTIONS] ID", "List the processes of a container", struct list_opts, ps_opts, 1, UINT8_MAX, ps_run);
-static const struct cmd pause_cmd = CMD("pause", "ID", "Freeze all processes of a container", struct none, NULL, 1, 1, pause_run);
-static const struct cmd resume_cmd = CMD("resume", "ID", "Thaw a paused container", struct none, NULL, 1, 1, resume_run);
-static const struct cmd features_cmd = CMD("features", "", "Print what this runtime can do as JSON", struct none, NULL, 0, 0, features_run);
-#define LATER(path_) { .path = path_, .args = "...", .help = "not supported yet", .min = 0, .max = UINT8_MAX, \
-		       .opts_size = 1, .flags = CMD_HIDDEN | CMD_OPTS_FIRST, .run = later_run }
+static const struct cmd ps_cmd = CMD("ps", "[OPTIONS] ID", "List the processes of a container",
+				     struct list_opts, ps_opts, 1, UINT8_MAX, ps_run);
+static const struct cmd pause_cmd = CMD("pause", "ID", "Freeze all processes of a container",
+					struct none, NULL, 1, 1, pause_run);
+static const struct cmd resume_cmd =
+	CMD("resume", "ID", "Thaw a paused container", struct none, NULL, 1, 1, resume_run);
+static const struct cmd features_cmd = CMD("features", "", "Print what this runtime can do as JSON",
+					   struct none, NULL, 0, 0, features_run);
+#define LATER(path_)                                                                    \
+	{                                                                               \
+		.path = path_, .args = "...", .help = "not supported yet", .min = 0,    \
+		.max = UINT8_MAX, .opts_size = 1, .flags = CMD_HIDDEN | CMD_OPTS_FIRST, \
+		.run = later_run                                                        \
+	}
 static const struct cmd update_cmd = LATER("update");
 static const struct cmd events_cmd = LATER("events");
 static const struct cmd spec_cmd = LATER("spec");
@@ -595,8 +640,9 @@ static const struct cmd checkpoint_cmd = LATER("checkpoint");
 static const struct cmd restore_cmd = LATER("restore");
 
 static const struct cmd *const cmds[] = {
-	&create_cmd, &start_cmd, &run_cmd, &state_cmd, &kill_cmd, &delete_cmd, &exec_cmd, &list_cmd, &ps_cmd,
-	&pause_cmd, &resume_cmd, &features_cmd, &update_cmd, &events_cmd, &spec_cmd, &checkpoint_cmd, &restore_cmd,
+	&create_cmd, &start_cmd,  &run_cmd,  &state_cmd,      &kill_cmd,    &delete_cmd,
+	&exec_cmd,   &list_cmd,	  &ps_cmd,   &pause_cmd,      &resume_cmd,  &features_cmd,
+	&update_cmd, &events_cmd, &spec_cmd, &checkpoint_cmd, &restore_cmd,
 };
 static const struct cmd_program program = {
 	.name = "teu-oci",
@@ -609,7 +655,8 @@ static const struct cmd_program program = {
 	.usage_status = 1,
 };
 
-static const char *const with_value[] = { "--root", "--log", "--log-format", "--rootless", "--cgroup-manager", NULL };
+static const char *const with_value[] = { "--root",	      "--log", "--log-format", "--rootless",
+					  "--cgroup-manager", NULL };
 
 /* Index of the command's word in argv, 0 when there is none: needed before options are parsed. */
 static int find_word(int argc, char **argv, const struct cmd **ret)
@@ -644,7 +691,8 @@ int rt_main(int argc, char **argv)
 		if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-v"))
 			return print_version();
 	word = find_word(argc, argv, &cmd);
-	/* The arguments of a command that comes later are cut off: its own options meet no parser, only the refusal. */
+	/* The arguments of a command that comes later are cut off: its own options meet no parser,
+	 * only the refusal. */
 	if (cmd && cmd->run == later_run) {
 		argc = word + 1;
 		argv[argc] = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rows of config.json, and the rules that no row can say. Rows follow the order in which engines write the
- * properties, since that decodes fastest. What is known but not done yet has a row too: `refused` names it.
+ * The rows of config.json, and the rules that no row can say. Rows follow the order in which
+ * engines write the properties, since that decodes fastest. What is known but not done yet has a
+ * row too: `refused` names it.
  */
 #include "runtime/conf.h"
 
@@ -12,25 +13,45 @@
 
 #include <string.h>
 
-const char *const hook_names[HOOK_KINDS + 1] = { "prestart", "createRuntime", "createContainer",
-						 "startContainer", "poststart", "poststop", NULL };
+const char *const hook_names[HOOK_KINDS + 1] = {
+	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
+	NULL
+};
 
 /* Order of enum ns_kind: a value is 1 + its kind. */
-static const char *const ns_kinds[] = { "user", "ipc", "uts", "network", "pid", "cgroup", "time", "mount", NULL };
+static const char *const ns_kinds[] = { "user",	  "ipc",  "uts",   "network", "pid",
+					"cgroup", "time", "mount", NULL };
 /* Order of RLIMIT_*, the same on every architecture we build for but mips and sparc. */
 static const char *const rlimit_names[] = {
-	"RLIMIT_CPU",   "RLIMIT_FSIZE",   "RLIMIT_DATA",  "RLIMIT_STACK",  "RLIMIT_CORE",  "RLIMIT_RSS",
-	"RLIMIT_NPROC", "RLIMIT_NOFILE",  "RLIMIT_MEMLOCK", "RLIMIT_AS",   "RLIMIT_LOCKS", "RLIMIT_SIGPENDING",
-	"RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME", NULL,
+	"RLIMIT_CPU",
+	"RLIMIT_FSIZE",
+	"RLIMIT_DATA",
+	"RLIMIT_STACK",
+	"RLIMIT_CORE",
+	"RLIMIT_RSS",
+	"RLIMIT_NPROC",
+	"RLIMIT_NOFILE",
+	"RLIMIT_MEMLOCK",
+	"RLIMIT_AS",
+	"RLIMIT_LOCKS",
+	"RLIMIT_SIGPENDING",
+	"RLIMIT_MSGQUEUE",
+	"RLIMIT_NICE",
+	"RLIMIT_RTPRIO",
+	"RLIMIT_RTTIME",
+	NULL,
 };
 /* 1 + the kernel's number; 4 was never used for a policy but ISO, which Linux does not have. */
-static const char *const sched_names[] = { "SCHED_OTHER", "SCHED_FIFO", "SCHED_RR",      "SCHED_BATCH",
-					   "SCHED_ISO",   "SCHED_IDLE", "SCHED_DEADLINE", NULL };
-static const char *const ioprio_names[] = { "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE", NULL };
+static const char *const sched_names[] = { "SCHED_OTHER",    "SCHED_FIFO", "SCHED_RR",
+					   "SCHED_BATCH",    "SCHED_ISO",  "SCHED_IDLE",
+					   "SCHED_DEADLINE", NULL };
+static const char *const ioprio_names[] = { "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE",
+					    "IOPRIO_CLASS_IDLE", NULL };
 static const char *const device_types[] = { "c", "b", "u", "p", NULL };
 static const char *const devrule_types[] = { "a", "c", "b", NULL };
-static const char *const propagations[] = { "shared",  "rshared",  "slave",      "rslave",
-					    "private", "rprivate", "unbindable", "runbindable", NULL };
+static const char *const propagations[] = { "shared",	  "rshared",	 "slave",
+					    "rslave",	  "private",	 "rprivate",
+					    "unbindable", "runbindable", NULL };
 static const char *const personas[] = { "LINUX", "LINUX32", NULL };
 
 static const struct schema_field idmap_rows[] = {
@@ -79,7 +100,8 @@ static const struct schema_field console_rows[] = {
 	F_INT(struct conf_console, height, "height", 0, 0, 0),
 	F_INT(struct conf_console, width, "width", 0, 0, 0),
 };
-static const struct schema console_schema = SCHEMA("consoleSize", struct conf_console, console_rows);
+static const struct schema console_schema =
+	SCHEMA("consoleSize", struct conf_console, console_rows);
 
 static const struct schema_field sched_rows[] = {
 	F_ENUM(struct conf_scheduler, policy, "policy", sched_names, SCHEMA_REQUIRED),
@@ -107,8 +129,8 @@ static const struct schema_field process_rows[] = {
 	F_LIST_STR(struct conf_process, env, "env", 0, 0),
 	F_STR(struct conf_process, cwd, "cwd", SCHEMA_REQUIRED, FORMAT_ABS_PATH),
 	F_OBJ(struct conf_process, caps, "capabilities", &caps_schema, 0),
-	F_LIST_OBJ(struct conf_process, rlimits, "rlimits", &rlimit_schema, 0, .list = SCHEMA_LIST_MAP,
-		   .list_keys = "type"),
+	F_LIST_OBJ(struct conf_process, rlimits, "rlimits", &rlimit_schema, 0,
+		   .list = SCHEMA_LIST_MAP, .list_keys = "type"),
 	F_BOOL(struct conf_process, no_new_privs, "noNewPrivileges", 0),
 	F_STR(struct conf_process, apparmor, "apparmorProfile", 0, 0),
 	F_OPT_INT(struct conf_process, oom_score_adj, "oomScoreAdj", 0, -1000, 1000),
@@ -167,7 +189,8 @@ static const struct schema_field devrule_rows[] = {
 	F_OPT_INT(struct conf_devrule, minor, "minor", 0, -1, UINT32_MAX),
 	F_STR(struct conf_devrule, access, "access", 0, 0),
 };
-static const struct schema devrule_schema = SCHEMA("device rule", struct conf_devrule, devrule_rows);
+static const struct schema devrule_schema =
+	SCHEMA("device rule", struct conf_devrule, devrule_rows);
 
 static const struct schema_field memory_rows[] = {
 	F_OPT_INT(struct conf_memory, limit, "limit", 0, -1, INT64_MAX),
@@ -206,13 +229,15 @@ static const struct schema_field weight_dev_rows[] = {
 	F_OPT_UINT(struct conf_weight_dev, weight, "weight", 0, 0, 65535),
 	F_OPT_UINT(struct conf_weight_dev, leaf_weight, "leafWeight", 0, 0, 65535),
 };
-static const struct schema weight_dev_schema = SCHEMA("weightDevice", struct conf_weight_dev, weight_dev_rows);
+static const struct schema weight_dev_schema =
+	SCHEMA("weightDevice", struct conf_weight_dev, weight_dev_rows);
 static const struct schema_field throttle_rows[] = {
 	F_INT(struct conf_throttle, major, "major", SCHEMA_REQUIRED, 0, 0),
 	F_INT(struct conf_throttle, minor, "minor", SCHEMA_REQUIRED, 0, 0),
 	F_INT(struct conf_throttle, rate, "rate", SCHEMA_REQUIRED, 0, 0),
 };
-static const struct schema throttle_schema = SCHEMA("throttle", struct conf_throttle, throttle_rows);
+static const struct schema throttle_schema =
+	SCHEMA("throttle", struct conf_throttle, throttle_rows);
 static const struct schema_field blkio_rows[] = {
 	F_OPT_UINT(struct conf_blkio, weight, "weight", 0, 0, 65535),
 	F_OPT_UINT(struct conf_blkio, leaf_weight, "leafWeight", 0, 0, 65535),
@@ -228,7 +253,8 @@ static const struct schema_field hugepage_rows[] = {
 	F_STR(struct conf_hugepage, size, "pageSize", SCHEMA_REQUIRED, FORMAT_FILE_NAME),
 	F_INT(struct conf_hugepage, limit, "limit", SCHEMA_REQUIRED, 0, 0),
 };
-static const struct schema hugepage_schema = SCHEMA("hugepageLimit", struct conf_hugepage, hugepage_rows);
+static const struct schema hugepage_schema =
+	SCHEMA("hugepageLimit", struct conf_hugepage, hugepage_rows);
 static const struct schema_field prio_rows[] = {
 	F_STR(struct conf_prio, name, "name", SCHEMA_REQUIRED, 0),
 	F_INT(struct conf_prio, priority, "priority", SCHEMA_REQUIRED, 0, 0),
@@ -256,7 +282,8 @@ static const struct schema_field resources_rows[] = {
 	F_MAP_OBJ(struct conf_resources, rdma, "rdma", &rdma_schema, 0),
 	F_MAP_STR(struct conf_resources, unified, "unified", 0, .key_format = FORMAT_FILE_NAME),
 };
-static const struct schema resources_schema = SCHEMA("resources", struct conf_resources, resources_rows);
+static const struct schema resources_schema =
+	SCHEMA("resources", struct conf_resources, resources_rows);
 
 static const struct schema_field seccomp_arg_rows[] = {
 	F_INT(struct conf_seccomp_arg, index, "index", SCHEMA_REQUIRED, 0, 5),
@@ -264,14 +291,16 @@ static const struct schema_field seccomp_arg_rows[] = {
 	F_INT(struct conf_seccomp_arg, value_two, "valueTwo", 0, 0, 0),
 	F_STR(struct conf_seccomp_arg, op, "op", SCHEMA_REQUIRED, 0),
 };
-static const struct schema seccomp_arg_schema = SCHEMA("args", struct conf_seccomp_arg, seccomp_arg_rows);
+static const struct schema seccomp_arg_schema =
+	SCHEMA("args", struct conf_seccomp_arg, seccomp_arg_rows);
 static const struct schema_field seccomp_call_rows[] = {
 	F_LIST_STR(struct conf_seccomp_call, names, "names", SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0),
 	F_STR(struct conf_seccomp_call, action, "action", SCHEMA_REQUIRED, 0),
 	F_LIST_OBJ(struct conf_seccomp_call, args, "args", &seccomp_arg_schema, 0, .max = 32),
 	F_OPT_UINT(struct conf_seccomp_call, errno_ret, "errnoRet", 0, 0, 65535),
 };
-static const struct schema seccomp_call_schema = SCHEMA("syscalls", struct conf_seccomp_call, seccomp_call_rows);
+static const struct schema seccomp_call_schema =
+	SCHEMA("syscalls", struct conf_seccomp_call, seccomp_call_rows);
 static const struct schema_field seccomp_rows[] = {
 	F_STR(struct conf_seccomp, def_action, "defaultAction", SCHEMA_REQUIRED, 0),
 	F_OPT_UINT(struct conf_seccomp, def_errno, "defaultErrnoRet", 0, 0, 65535),
@@ -287,7 +316,8 @@ static const struct schema_field personality_rows[] = {
 	F_ENUM_STR(struct conf_personality, domain, "domain", personas, SCHEMA_REQUIRED),
 	F_LIST_STR(struct conf_personality, flags, "flags", 0, 0),
 };
-static const struct schema personality_schema = SCHEMA("personality", struct conf_personality, personality_rows);
+static const struct schema personality_schema =
+	SCHEMA("personality", struct conf_personality, personality_rows);
 
 static const struct schema_field linux_rows[] = {
 	F_LIST_OBJ(struct conf_linux, uids, "uidMappings", &idmap_schema, 0, .max = 340),
@@ -295,8 +325,8 @@ static const struct schema_field linux_rows[] = {
 	F_MAP_STR(struct conf_linux, sysctl, "sysctl", 0),
 	F_OBJ(struct conf_linux, resources, "resources", &resources_schema, 0),
 	F_STR(struct conf_linux, cgroups_path, "cgroupsPath", 0, 0),
-	F_LIST_OBJ(struct conf_linux, namespaces, "namespaces", &ns_schema, 0, .list = SCHEMA_LIST_MAP,
-		   .list_keys = "type"),
+	F_LIST_OBJ(struct conf_linux, namespaces, "namespaces", &ns_schema, 0,
+		   .list = SCHEMA_LIST_MAP, .list_keys = "type"),
 	F_LIST_OBJ(struct conf_linux, devices, "devices", &device_schema, 0),
 	F_OBJ(struct conf_linux, seccomp, "seccomp", &seccomp_schema, 0),
 	F_ENUM_STR(struct conf_linux, rootfs_propagation, "rootfsPropagation", propagations, 0),
@@ -373,33 +403,42 @@ const char *conf_annotation(const struct conf *c, const char *key)
 int conf_check_process(const struct conf_process *p, struct err *err)
 {
 	if (p->args.n == 0)
-		return err_set(err, ERR_INVALID, "process.args is empty: it names the program to run");
+		return err_set(err, ERR_INVALID,
+			       "process.args is empty: it names the program to run");
 	if (p->args.v[0][0] == '\0')
-		return err_set(err, ERR_INVALID, "process.args[0] is empty: it names the program to run");
+		return err_set(err, ERR_INVALID,
+			       "process.args[0] is empty: it names the program to run");
 	if (p->command_line)
-		return err_set(err, ERR_UNSUPPORTED, "process.commandLine is for Windows: use process.args");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "process.commandLine is for Windows: use process.args");
 	if (p->user.username)
-		return err_set(err, ERR_UNSUPPORTED, "process.user.username is for Windows: use process.user.uid");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "process.user.username is for Windows: use process.user.uid");
 	if (p->cpu_affinity)
 		return err_set(err, ERR_UNSUPPORTED, "process.execCPUAffinity is not supported");
 	for (size_t i = 0; i < p->rlimits.n; i++)
 		if (p->rlimits.v[i].soft > p->rlimits.v[i].hard)
-			return err_set(err, ERR_INVALID, "process.rlimits[%zu]: soft limit above the hard limit", i);
+			return err_set(err, ERR_INVALID,
+				       "process.rlimits[%zu]: soft limit above the hard limit", i);
 	if (p->scheduler && p->scheduler->policy - 1 == 4)
-		return err_set(err, ERR_UNSUPPORTED, "process.scheduler: SCHED_ISO does not exist on Linux");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "process.scheduler: SCHED_ISO does not exist on Linux");
 	return 0;
 }
 
 /* A sysctl that no namespace of the container's own covers would change the host. */
 static int check_sysctl(const struct conf *c, const char *name, struct err *err)
 {
-	static const char *const ipc[] = { "kernel.msgmax", "kernel.msgmnb",  "kernel.msgmni",
-					   "kernel.sem",    "kernel.shmall",  "kernel.shmmax",
-					   "kernel.shmmni", "kernel.shm_rmid_forced", NULL };
+	static const char *const ipc[] = {
+		"kernel.msgmax", "kernel.msgmnb",	   "kernel.msgmni",
+		"kernel.sem",	 "kernel.shmall",	   "kernel.shmmax",
+		"kernel.shmmni", "kernel.shm_rmid_forced", NULL
+	};
 	char dotted[128];
 	enum ns_kind kind;
 
-	if (!str_copy(dotted, sizeof(dotted), name) || strstr(name, "..") || name[0] == '/' || name[0] == '.')
+	if (!str_copy(dotted, sizeof(dotted), name) || strstr(name, "..") || name[0] == '/' ||
+	    name[0] == '.')
 		return err_set(err, ERR_INVALID, "linux.sysctl '%s' is not a sysctl name", name);
 	for (char *p = dotted; *p; p++)
 		if (*p == '/')
@@ -411,15 +450,18 @@ static int check_sysctl(const struct conf *c, const char *name, struct err *err)
 	else if (!strcmp(dotted, "kernel.domainname"))
 		kind = NS_UTS;
 	else if (!strcmp(dotted, "kernel.hostname"))
-		return err_set(err, ERR_INVALID, "linux.sysctl 'kernel.hostname': use the property hostname");
+		return err_set(err, ERR_INVALID,
+			       "linux.sysctl 'kernel.hostname': use the property hostname");
 	else if (!strncmp(dotted, "user.", 5))
 		kind = NS_USER;
 	else
-		return err_set(err, ERR_INVALID, "linux.sysctl '%s' is not in a namespace: it would change the host",
+		return err_set(err, ERR_INVALID,
+			       "linux.sysctl '%s' is not in a namespace: it would change the host",
 			       name);
 	if (!conf_ns(c, kind))
 		return err_set(err, ERR_INVALID,
-			       "linux.sysctl '%s' needs a %s namespace in linux.namespaces: without one it would "
+			       "linux.sysctl '%s' needs a %s namespace in linux.namespaces: "
+			       "without one it would "
 			       "change the host",
 			       name, ns_types[kind].name);
 	return 0;
@@ -431,8 +473,9 @@ static int check_user_ns(const struct conf *c, struct err *err)
 	bool maps = c->lin.uids.n || c->lin.gids.n;
 
 	if (user && !user->path && (!c->lin.uids.n || !c->lin.gids.n))
-		return err_set(err, ERR_INVALID,
-			       "a new user namespace needs linux.uidMappings and linux.gidMappings");
+		return err_set(
+			err, ERR_INVALID,
+			"a new user namespace needs linux.uidMappings and linux.gidMappings");
 	if (!user && maps)
 		return err_set(err, ERR_INVALID,
 			       "linux.uidMappings without a user namespace in linux.namespaces");
@@ -446,8 +489,8 @@ static int check_mounts(const struct conf *c, struct err *err)
 
 		if (!m->uids.n != !m->gids.n)
 			return err_set(err, ERR_INVALID,
-				       "mounts[%zu] (%s): uidMappings and gidMappings go together", i,
-				       m->destination);
+				       "mounts[%zu] (%s): uidMappings and gidMappings go together",
+				       i, m->destination);
 	}
 	return 0;
 }
@@ -456,7 +499,8 @@ static int check_namespaces(const struct conf *c, struct err *err)
 {
 	if (!conf_ns(c, NS_MOUNT))
 		return err_set(err, ERR_UNSUPPORTED,
-			       "linux.namespaces without a mount namespace is not supported: its mounts would "
+			       "linux.namespaces without a mount namespace is not supported: its "
+			       "mounts would "
 			       "change the host");
 	if ((c->hostname || c->domainname) && !conf_ns(c, NS_UTS))
 		return err_set(err, ERR_INVALID, "%s needs a uts namespace in linux.namespaces",
@@ -467,7 +511,8 @@ static int check_namespaces(const struct conf *c, struct err *err)
 		const char *key = c->lin.time_offsets.v[i].key;
 
 		if (strcmp(key, "monotonic") && strcmp(key, "boottime"))
-			return err_set(err, ERR_INVALID, "linux.timeOffsets.%s: only monotonic and boottime exist",
+			return err_set(err, ERR_INVALID,
+				       "linux.timeOffsets.%s: only monotonic and boottime exist",
 				       key);
 	}
 	return check_user_ns(c, err);
@@ -479,11 +524,14 @@ static int conf_check(const struct conf *c, struct err *err)
 	int r;
 
 	if (strncmp(c->oci_version, "1.", 2))
-		return err_set(err, ERR_UNSUPPORTED, "ociVersion %s: this runtime knows 1.x, up to " "1.3.0",
+		return err_set(err, ERR_UNSUPPORTED,
+			       "ociVersion %s: this runtime knows 1.x, up to "
+			       "1.3.0",
 			       c->oci_version);
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
 		if (*(const struct doc *const *)((const char *)c + refused[i].offset))
-			return err_set(err, ERR_UNSUPPORTED, "%s is not supported", refused[i].name);
+			return err_set(err, ERR_UNSUPPORTED, "%s is not supported",
+				       refused[i].name);
 	if (c->process) {
 		r = conf_check_process(c->process, err);
 		if (r < 0)
@@ -506,7 +554,8 @@ static int conf_check(const struct conf *c, struct err *err)
 	if (c->lin.personality && c->lin.personality->flags.n)
 		return err_set(err, ERR_UNSUPPORTED, "linux.personality.flags is not supported");
 	if (c->lin.seccomp && c->lin.seccomp->listener_metadata && !c->lin.seccomp->listener_path)
-		return err_set(err, ERR_INVALID, "linux.seccomp.listenerMetadata without listenerPath");
+		return err_set(err, ERR_INVALID,
+			       "linux.seccomp.listenerMetadata without listenerPath");
 	return 0;
 }
 

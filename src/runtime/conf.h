@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.json as structs, filled through schema tables. Spec: runtime-spec 1.3.0, config.md and config-linux.md.
+ * config.json as structs, filled through schema tables. Spec: runtime-spec 1.3.0, config.md and
+ * config-linux.md.
  *
- * Every property of the spec has a row. What this runtime cannot do yet is refused by name when it is set
- * (conf_check), never ignored; properties the spec does not know are ignored, as it demands.
+ * Every property of the spec has a row. What this runtime cannot do yet is refused by name when it
+ * is set (conf_check), never ignored; properties the spec does not know are ignored, as it demands.
  * All of it lives in the arena given to conf_read.
  */
 #pragma once
@@ -19,8 +20,15 @@ struct arena;
 struct err;
 
 /* Order of kinds as they run; bit n in struct rt_container.hooks. */
-enum hook_kind { HOOK_PRESTART, HOOK_CREATE_RUNTIME, HOOK_CREATE_CONTAINER, HOOK_START_CONTAINER, HOOK_POSTSTART,
-		 HOOK_POSTSTOP, HOOK_KINDS };
+enum hook_kind {
+	HOOK_PRESTART,
+	HOOK_CREATE_RUNTIME,
+	HOOK_CREATE_CONTAINER,
+	HOOK_START_CONTAINER,
+	HOOK_POSTSTART,
+	HOOK_POSTSTOP,
+	HOOK_KINDS
+};
 extern const char *const hook_names[HOOK_KINDS + 1];
 
 struct conf_hook {
@@ -33,7 +41,7 @@ struct conf_hooks {
 };
 
 struct conf_ns {
-	int type;         /* 1 + enum ns_kind */
+	int type;	  /* 1 + enum ns_kind */
 	const char *path; /* NULL = new */
 };
 struct conf_idmap {
@@ -230,12 +238,14 @@ struct conf {
 /* Parses, decodes and checks. ERR_INVALID with all causes, ERR_UNSUPPORTED naming the property. */
 int conf_read(struct slice text, struct arena *a, struct conf *ret, struct err *err);
 /* A process object alone (`exec --process`). */
-int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret, struct err *err);
+int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret,
+		      struct err *err);
 /* Of a document that is parsed already. */
 int conf_decode(const struct doc *d, struct arena *a, struct conf *ret, struct err *err);
 int conf_check_process(const struct conf_process *p, struct err *err);
 
-const struct conf_ns *conf_ns(const struct conf *c, enum ns_kind k); /* NULL = not listed: the caller's own */
+const struct conf_ns *conf_ns(const struct conf *c,
+			      enum ns_kind k); /* NULL = not listed: the caller's own */
 /* Listed without a path. */
 bool conf_ns_new(const struct conf *c, enum ns_kind k);
 const char *conf_annotation(const struct conf *c, const char *key);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Creation of a container, the parent's side: a table of steps, each undone when a later one fails, so that a failed
- * create leaves no process, mount, cgroup, namespace, fd or file.
+ * Creation of a container, the parent's side: a table of steps, each undone when a later one fails,
+ * so that a failed create leaves no process, mount, cgroup, namespace, fd or file.
  *
- * (1) init is cloned before the cgroups exist: the kernel makes its network namespace and mounts on one CPU while
- *     the cgroups are made on another. It joins before anything of the container runs in it.
- * (2) Whatever fails after the clone is undone through init's pidfd; init also dies with us (parent death signal, or
- *     the closed socket).
+ * (1) init is cloned before the cgroups exist: the kernel makes its network namespace and mounts on
+ * one CPU while the cgroups are made on another. It joins before anything of the container runs in
+ * it. (2) Whatever fails after the clone is undone through init's pidfd; init also dies with us
+ * (parent death signal, or the closed socket).
  */
 #include "runtime/rt.h"
 
@@ -76,7 +76,8 @@ int rt_check_kept_fds(unsigned n, struct err *err)
 		return err_set(err, ERR_INVALID, "%u preserved fds: at most 64 are possible", n);
 	for (unsigned i = 0; i < n; i++)
 		if (sys_fcntl(3 + (int)i, F_GETFD, 0) < 0)
-			return err_set(err, ERR_INVALID, "fd %u is to be preserved but is not open", 3 + i);
+			return err_set(err, ERR_INVALID, "fd %u is to be preserved but is not open",
+				       3 + i);
 	return 0;
 }
 
@@ -90,12 +91,15 @@ int rt_send_console(const char *path, int master, struct err *err)
 		struct cmsghdr align;
 	} ctl = { 0 };
 	struct iovec iov = { name, sizeof(name) - 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = ctl.buf,
 			    .msg_controllen = sizeof(ctl.buf) };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	if (!str_copy(sa.sun_path, sizeof(sa.sun_path), path))
-		return err_set(err, ERR_INVALID, "console socket '%s': the path is too long for a socket", path);
+		return err_set(err, ERR_INVALID,
+			       "console socket '%s': the path is too long for a socket", path);
 	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || sys_connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_sys(err, "connect to the console socket '%s'", path);
@@ -120,7 +124,8 @@ int rt_write_pid_file(const char *path, pid_t pid, struct err *err)
 	fd = sys_openat(AT_FDCWD, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, "make the pid file '%s'", path);
-	if (fd_write_all(fd, text, strlen(text)) < 0 || sys_renameat(AT_FDCWD, tmp, AT_FDCWD, path) < 0) {
+	if (fd_write_all(fd, text, strlen(text)) < 0 ||
+	    sys_renameat(AT_FDCWD, tmp, AT_FDCWD, path) < 0) {
 		int r = err_sys(err, "write the pid file '%s'", path);
 
 		(void)unlink(tmp);
@@ -129,7 +134,8 @@ int rt_write_pid_file(const char *path, pid_t pid, struct err *err)
 	return 0;
 }
 
-int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret, struct err *err)
+int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret,
+	     struct err *err)
 {
 	struct proc_clone pc = { .flags = flags, .fn = fn, .arg = arg, .cgroup_fd = -1 };
 	CLEANUP(fd_close) int own = -1;
@@ -137,7 +143,8 @@ int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct pr
 
 	if (pid_ns < 0)
 		return proc_clone(&pc, ret, err);
-	/* setns to a pid namespace moves only children to come; ours to come later belong here again. */
+	/* setns to a pid namespace moves only children to come; ours to come later belong here
+	 * again. */
 	r = ns_open_of(0, NS_PID, &own, err);
 	if (r >= 0)
 		r = ns_join(pid_ns, NS_PID, err);
@@ -172,10 +179,14 @@ int rt_serve(struct serve *s, struct err *err)
 			fd_close(s->console);
 			s->console = STEAL_FD(m.fd);
 			break;
-		case SYNC_NOTIFY: r = s->conf ? seccomp_send_listener(s->conf, s->view, m.fd, err) : 0; break;
+		case SYNC_NOTIFY:
+			r = s->conf ? seccomp_send_listener(s->conf, s->view, m.fd, err) : 0;
+			break;
 		case SYNC_CGROUP: r = s->on_cgroup ? s->on_cgroup(s->arg, err) : -ERR_SYSTEM; break;
 		case SYNC_HOOKS: r = s->on_hooks ? s->on_hooks(s->arg, err) : -ERR_SYSTEM; break;
-		default: r = err_set(err, ERR_SYSTEM, "message %u from init is none of ours", m.type);
+		default:
+			r = err_set(err, ERR_SYSTEM, "message %u from init is none of ours",
+				    m.type);
 		}
 		fd_close(m.fd);
 		if (r < 0)
@@ -278,11 +289,13 @@ static int make_time_ns(struct create *c, struct err *err)
 		return 0;
 	for (size_t i = 0; i < c->conf.lin.time_offsets.n; i++) {
 		const struct conf_offset *o = &c->conf.lin.time_offsets.v[i].value;
-		struct ns_time_offset *to = !strcmp(c->conf.lin.time_offsets.v[i].key, "monotonic") ? &mono : &boot;
+		struct ns_time_offset *to =
+			!strcmp(c->conf.lin.time_offsets.v[i].key, "monotonic") ? &mono : &boot;
 
 		*to = (struct ns_time_offset){ true, o->secs, o->nanosecs };
 	}
-	/* Like a pid namespace: for children only. Offsets can be set until the first one is in it. */
+	/* Like a pid namespace: for children only. Offsets can be set until the first one is in it.
+	 */
 	if (sys_unshare(CLONE_NEWTIME) < 0)
 		return err_sys(err, "make a time namespace");
 	c->time_ns = true;
@@ -296,9 +309,53 @@ static void leave_time_ns(struct create *c)
 	if (!c->time_ns)
 		return;
 	if (ns_open_of(0, NS_TIME, &own, NULL) >= 0)
-		(void)ns_join(own, NS_TIME, NULL); /* our own: else later children would be in the container's time */
+		(void)ns_join(
+			own, NS_TIME,
+			NULL); /* our own: else later children would be in the container's time */
 	fd_close(own);
 	c->time_ns = false;
+}
+
+static int copy_maps(struct create *c, const struct idmaps *from, struct ns_id_map **ret,
+		     struct err *err)
+{
+	struct ns_id_map *v = ARENA_ARRAY(c->arena, struct ns_id_map, from->n);
+
+	if (!v)
+		return arena_quota(c->arena, err);
+	for (size_t i = 0; i < from->n; i++)
+		v[i] = (struct ns_id_map){ from->v[i].container, from->v[i].host, from->v[i].size };
+	*ret = v;
+	return 0;
+}
+
+/* User namespaces of id-mapped mounts, which nobody lives in. */
+static int make_idmaps(struct create *c, struct err *err)
+{
+	size_t n = c->conf.mounts.n;
+	struct ns_id_map *u, *g;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		const struct conf_mount *m = &c->conf.mounts.v[i];
+
+		if (!m->uids.n)
+			continue;
+		if (!c->in.idmaps) {
+			c->in.idmaps = ARENA_ARRAY(c->arena, int, n);
+			if (!c->in.idmaps)
+				return arena_quota(c->arena, err);
+			memset(c->in.idmaps, 0xff, n * sizeof(int)); /* -1 */
+		}
+		r = copy_maps(c, &m->uids, &u, err);
+		if (r >= 0)
+			r = copy_maps(c, &m->gids, &g, err);
+		if (r >= 0)
+			r = ns_user_make(u, m->uids.n, g, m->gids.n, &c->in.idmaps[i], err);
+		if (r < 0)
+			return err_wrap(err, "mounts[%zu] (%s)", i, m->destination);
+	}
+	return r;
 }
 
 static int step_namespaces(void *arg, struct err *err)
@@ -314,10 +371,10 @@ static int step_namespaces(void *arg, struct err *err)
 		joins = joins || (k != NS_USER && k != NS_PID && c->in.ns_fd[k] >= 0);
 	}
 	c->in.user_ns = conf_ns_new(&c->conf, NS_USER) || c->in.ns_fd[NS_USER] >= 0;
-	/* Who joins a user namespace must do so before its other namespaces are made, and who makes one must have
-	 * joined the others before: in both cases by a process in between. */
+	/* Who joins a user namespace must do so before its other namespaces are made, and who makes
+	 * one must have joined the others before: in both cases by a process in between. */
 	c->stage = c->in.ns_fd[NS_USER] >= 0 || (conf_ns_new(&c->conf, NS_USER) && joins);
-	return 0;
+	return make_idmaps(c, err);
 }
 
 static int step_seccomp(void *arg, struct err *err)
@@ -358,8 +415,10 @@ static int stage_main(void *arg)
 		c->in.ns_fd[k] = -1;
 	}
 	if (r >= 0)
-		r = proc_clone(&(struct proc_clone){ .flags = clone_flags(&c->conf) | CLONE_PARENT, .fn = init_main,
-						     .arg = &c->in, .cgroup_fd = -1 },
+		r = proc_clone(&(struct proc_clone){ .flags = clone_flags(&c->conf) | CLONE_PARENT,
+						     .fn = init_main,
+						     .arg = &c->in,
+						     .cgroup_fd = -1 },
 			       &p, &err);
 	if (r >= 0)
 		r = sync_send(c->in.sync, SYNC_PID, p.pid, -1, &err);
@@ -389,10 +448,12 @@ static int clone_by_stage(struct create *c, struct err *err)
 	struct sync_msg m;
 	int r;
 
-	r = proc_clone(&(struct proc_clone){ .fn = stage_main, .arg = c, .cgroup_fd = -1 }, &stage, err);
+	r = proc_clone(&(struct proc_clone){ .fn = stage_main, .arg = c, .cgroup_fd = -1 }, &stage,
+		       err);
 	if (r < 0)
 		return r;
-	/* Its copy of the socket is still open here: an end is seen by the process, not by the socket. */
+	/* Its copy of the socket is still open here: an end is seen by the process, not by the
+	 * socket. */
 	fd_close(c->in.sync);
 	c->in.sync = -1;
 	r = sync_recv(c->sock, &m, err);
@@ -430,7 +491,8 @@ static int step_clone(void *arg, struct err *err)
 	r = make_time_ns(c, err);
 	if (r >= 0)
 		r = c->stage ? clone_by_stage(c, err)
-			     : rt_clone(clone_flags(&c->conf), c->in.ns_fd[NS_PID], init_main, &c->in, &c->proc, err);
+			     : rt_clone(clone_flags(&c->conf), c->in.ns_fd[NS_PID], init_main,
+					&c->in, &c->proc, err);
 	leave_time_ns(c);
 	fd_close(c->in.sync);
 	c->in.sync = -1;
@@ -440,18 +502,6 @@ static int step_clone(void *arg, struct err *err)
 static void undo_clone(void *arg)
 {
 	kill_init(arg);
-}
-
-static int copy_maps(struct create *c, const struct idmaps *from, struct ns_id_map **ret, struct err *err)
-{
-	struct ns_id_map *v = ARENA_ARRAY(c->arena, struct ns_id_map, from->n);
-
-	if (!v)
-		return arena_quota(c->arena, err);
-	for (size_t i = 0; i < from->n; i++)
-		v[i] = (struct ns_id_map){ from->v[i].container, from->v[i].host, from->v[i].size };
-	*ret = v;
-	return 0;
 }
 
 static int step_maps(void *arg, struct err *err)
@@ -466,11 +516,13 @@ static int step_maps(void *arg, struct err *err)
 	if (r >= 0)
 		r = copy_maps(c, &c->conf.lin.gids, &g, err);
 	if (r >= 0)
-		r = ns_write_maps(c->proc.pid, u, c->conf.lin.uids.n, g, c->conf.lin.gids.n, false, err);
+		r = ns_write_maps(c->proc.pid, u, c->conf.lin.uids.n, g, c->conf.lin.gids.n, false,
+				  err);
 	return r < 0 ? r : sync_send(c->sock, SYNC_GO, 0, -1, err);
 }
 
-static int set_oom_score(const struct rt_host *h, pid_t pid, const struct conf_process *p, struct err *err)
+static int set_oom_score(const struct rt_host *h, pid_t pid, const struct conf_process *p,
+			 struct err *err)
 {
 	char text[16];
 	int r;
@@ -480,13 +532,16 @@ static int set_oom_score(const struct rt_host *h, pid_t pid, const struct conf_p
 	(void)snprintf(text, sizeof(text), "%d", (int)p->oom_score_adj.v);
 	r = proc_write_attr(pid, "oom_score_adj", text, err);
 	if (r < 0 && err && (err->sys == EACCES || err->sys == EPERM)) {
-		rt_warn(h, "process.oomScoreAdj %s left as it is: lowering it needs CAP_SYS_RESOURCE", text);
+		rt_warn(h,
+			"process.oomScoreAdj %s left as it is: lowering it needs CAP_SYS_RESOURCE",
+			text);
 		return 0;
 	}
 	return r;
 }
 
-/* What the container gets: with the engine's annotation only what is limited, and what is cheap to watch it by. */
+/* What the container gets: with the engine's annotation only what is limited, and what is cheap to
+ * watch it by. */
 static uint32_t wanted_controllers(struct create *c)
 {
 	const char *how = conf_annotation(&c->conf, "io.teu.cgroup.controllers");
@@ -497,7 +552,8 @@ static uint32_t wanted_controllers(struct create *c)
 		return need | ((CGROUP_BIT(PIDS) | CGROUP_BIT(DEVICES)) & have);
 	if (cgroup_layout_mode(c->layout) == CGROUP_V2)
 		return CGROUP_ALL;
-	/* In the v2 tree of a hybrid machine nothing is limited, and one directory more is 0.1 ms. */
+	/* In the v2 tree of a hybrid machine nothing is limited, and one directory more is 0.1 ms.
+	 */
 	return need | (have & ~CGROUP_BIT(UNIFIED) & ~CGROUP_BIT(HUGETLB));
 }
 
@@ -515,7 +571,8 @@ static int step_cgroup(void *arg, struct err *err)
 	if (cgroup_layout_mode(c->layout) == CGROUP_NONE) {
 		if (!cgroup_limits_need(&c->limits))
 			return 0;
-		return err_set(err, ERR_UNSUPPORTED, "linux.resources: no cgroups are mounted here");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "linux.resources: no cgroups are mounted here");
 	}
 	if (!path || !path[0])
 		path = c->o->id;
@@ -529,7 +586,8 @@ static int step_cgroup(void *arg, struct err *err)
 		r = cgroup_save(c->cgroup, &c->saved, err);
 	if (r < 0) {
 		kill_init(c);
-		(void)cgroup_destroy(c->cgroup, KILL_MS, NULL); /* the first failure is the one to tell */
+		(void)cgroup_destroy(c->cgroup, KILL_MS,
+				     NULL); /* the first failure is the one to tell */
 	}
 	return r;
 }
@@ -542,7 +600,8 @@ static void undo_cgroup(void *arg)
 	kill_init(c);
 	if (!c->cgroup)
 		return;
-	if (cgroup_kill(c->cgroup, KILL_MS, &err) < 0 || cgroup_destroy(c->cgroup, KILL_MS, &err) < 0)
+	if (cgroup_kill(c->cgroup, KILL_MS, &err) < 0 ||
+	    cgroup_destroy(c->cgroup, KILL_MS, &err) < 0)
 		rt_warn(c->host, "left behind: %s", err.msg);
 }
 
@@ -571,7 +630,8 @@ static int dirs_of(const struct cgroup *cg, struct buf *out, struct err *err)
 		slash = memrchr(path, '/', n - tail);
 		if (!slash)
 			continue;
-		buf_addf(out, "%.*s %s\n", (int)(n - tail - (size_t)(slash + 1 - path)), slash + 1, path);
+		buf_addf(out, "%.*s %s\n", (int)(n - tail - (size_t)(slash + 1 - path)), slash + 1,
+			 path);
 		/* Two controllers of one hierarchy give the same line twice. */
 		if (out->n > at && memmem(out->p, at, out->p + at, out->n - at))
 			out->n = at;
@@ -612,11 +672,18 @@ static int step_setup(void *arg, struct err *err)
 
 	c->hooked = hooks_mask(&c->conf.hooks) & (1u << HOOK_CREATE_CONTAINER);
 	c->view.pid = c->proc.pid;
-	c->serve = (struct serve){ .host = c->host, .sock = c->sock, .on_cgroup = on_cgroup, .on_hooks = on_hooks,
-				   .arg = c, .conf = &c->conf, .view = &c->view, .console = -1 };
+	c->serve = (struct serve){ .host = c->host,
+				   .sock = c->sock,
+				   .on_cgroup = on_cgroup,
+				   .on_hooks = on_hooks,
+				   .arg = c,
+				   .conf = &c->conf,
+				   .view = &c->view,
+				   .console = -1 };
 	r = rt_serve(&c->serve, err);
 	if (r == 0)
-		r = err_set(err, ERR_SYSTEM, "the container's init has ended before it was ready (killed?)");
+		r = err_set(err, ERR_SYSTEM,
+			    "the container's init has ended before it was ready (killed?)");
 	if (r >= 0)
 		r = rt_give_console(&c->serve, c->o->console_socket, c->o->flags, &c->console, err);
 	fd_close(c->serve.console);
@@ -680,12 +747,14 @@ static int load(struct create *c, struct buf *file, struct err *err)
 		c->text = buf_slice(file);
 	}
 	if (c->text.n > RT_CONFIG_MAX)
-		return err_set(err, ERR_TOO_LARGE, "config.json is larger than %d bytes", RT_CONFIG_MAX);
+		return err_set(err, ERR_TOO_LARGE, "config.json is larger than %d bytes",
+			       RT_CONFIG_MAX);
 	r = conf_read(c->text, c->arena, &c->conf, err);
 	if (r < 0)
 		return r;
 	root = c->conf.root->path;
-	if ((size_t)snprintf(path, sizeof(path), root[0] == '/' ? "%s" : "%.0s%s/%s", root, c->bundle, root) >= PATH_MAX)
+	if ((size_t)snprintf(path, sizeof(path), root[0] == '/' ? "%s" : "%.0s%s/%s", root,
+			     c->bundle, root) >= PATH_MAX)
 		return err_set(err, ERR_INVALID, "root.path is too long");
 	if (!realpath(path, c->rootfs) || sys_fstatat(AT_FDCWD, c->rootfs, &st, 0) < 0)
 		return err_sys(err, "root.path '%s'", path);
@@ -702,10 +771,12 @@ static int check_console(const struct create *c, struct err *err)
 	bool asked = c->o->console_socket || (c->o->flags & RT_RAW_CONSOLE);
 
 	if (tty && !asked)
-		return err_set(err, ERR_INVALID,
-			       "process.terminal is true: a console socket is needed (--console-socket)");
+		return err_set(
+			err, ERR_INVALID,
+			"process.terminal is true: a console socket is needed (--console-socket)");
 	if (!tty && c->o->console_socket)
-		return err_set(err, ERR_INVALID, "a console socket is given but process.terminal is false");
+		return err_set(err, ERR_INVALID,
+			       "a console socket is given but process.terminal is false");
 	return 0;
 }
 
@@ -713,8 +784,11 @@ static void prepare_init(struct create *c)
 {
 	const struct conf_process *p = c->conf.process;
 
-	c->view = (struct state_view){ .oci_version = c->conf.oci_version, .id = c->o->id, .bundle = c->bundle,
-				       .status = RT_CREATED, .annotations = &c->conf.annotations };
+	c->view = (struct state_view){ .oci_version = c->conf.oci_version,
+				       .id = c->o->id,
+				       .bundle = c->bundle,
+				       .status = RT_CREATED,
+				       .annotations = &c->conf.annotations };
 	c->in.conf = &c->conf;
 	c->in.process = p;
 	c->in.seccomp = &c->prog;
@@ -756,9 +830,14 @@ static int run(struct create *c, struct rt_container **ret, struct err *err)
 	rc = calloc(1, sizeof(*rc));
 	if (!rc)
 		abort();
-	*rc = (struct rt_container){ .host = c->host, .id = strdup(c->o->id), .dirfd = STEAL_FD(c->dirfd),
-				     .pid = c->proc.pid, .pidfd = STEAL_FD(c->proc.pidfd),
-				     .console = STEAL_FD(c->console), .start_fd = -1, .child = true,
+	*rc = (struct rt_container){ .host = c->host,
+				     .id = strdup(c->o->id),
+				     .dirfd = STEAL_FD(c->dirfd),
+				     .pid = c->proc.pid,
+				     .pidfd = STEAL_FD(c->proc.pidfd),
+				     .console = STEAL_FD(c->console),
+				     .start_fd = -1,
+				     .child = true,
 				     .hooks = hooks_mask(&c->conf.hooks) };
 	if (!rc->id)
 		abort();
@@ -769,7 +848,8 @@ static int run(struct create *c, struct rt_container **ret, struct err *err)
 	return 0;
 }
 
-int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_container **ret, struct err *err)
+int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_container **ret,
+	      struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("config.json", ARENA_MAX);
 	struct create *c = calloc(1, sizeof(*c));
@@ -792,6 +872,8 @@ int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_cont
 	fd_close(c->sock);
 	fd_close(c->console);
 	fd_close(c->in.listen);
+	for (size_t i = 0; c->in.idmaps && i < c->conf.mounts.n; i++)
+		fd_close(c->in.idmaps[i]);
 	for (int k = 0; k < NS_KINDS; k++)
 		fd_close(c->in.ns_fd[k]);
 	proc_fini(&c->proc);

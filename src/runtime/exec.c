@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A further process in a container: born in its pid namespace by one clone, it joins the rest by init's pidfd, and
- * is in the cgroup before the program is there.
+ * A further process in a container: born in its pid namespace by one clone, it joins the rest by
+ * init's pidfd, and is in the cgroup before the program is there.
  *
- * What the process is comes whole from the caller (engines do so) or is the container's own process with changes.
- * Seccomp always is the container's.
+ * What the process is comes whole from the caller (engines do so) or is the container's own process
+ * with changes. Seccomp always is the container's.
  */
 #include "runtime/rt.h"
 
@@ -55,7 +55,8 @@ static int merge_env(struct exec *e, struct err *err)
 		for (size_t k = 0; k < more; k++) {
 			size_t len = strcspn(e->o->env[k], "=");
 
-			replaced = replaced || (!strncmp(old->v[i], e->o->env[k], len) && old->v[i][len] == '=');
+			replaced = replaced || (!strncmp(old->v[i], e->o->env[k], len) &&
+						old->v[i][len] == '=');
 		}
 		if (!replaced)
 			v[n++] = old->v[i];
@@ -73,7 +74,8 @@ static int parse_user(struct exec *e, struct err *err)
 
 	if (str_uint64(part, &uid, NULL) < 0 || uid > UINT32_MAX - 1 ||
 	    (rest.p && (str_uint64(rest, &gid, NULL) < 0 || gid > UINT32_MAX - 1)))
-		return err_set(err, ERR_INVALID, "user '%s' is not of the form uid[:gid] in numbers", e->o->user);
+		return err_set(err, ERR_INVALID,
+			       "user '%s' is not of the form uid[:gid] in numbers", e->o->user);
 	e->process.user.uid = (uint32_t)uid;
 	e->process.user.gid = (uint32_t)gid;
 	e->process.user.groups.n = 0;
@@ -95,7 +97,8 @@ static int parse_groups(struct exec *e, struct err *err)
 		uint64_t g;
 
 		if (str_uint64(slice_split(&rest, ','), &g, NULL) < 0 || g > UINT32_MAX - 1)
-			return err_set(err, ERR_INVALID, "groups '%s': numbers with commas between them are wanted",
+			return err_set(err, ERR_INVALID,
+				       "groups '%s': numbers with commas between them are wanted",
 				       e->o->groups);
 		v[k++] = (uint32_t)g;
 	}
@@ -183,7 +186,8 @@ static int make_process(struct exec *e, struct err *err)
 	if (o->cwd)
 		e->process.cwd = o->cwd;
 	if (e->process.cwd[0] != '/')
-		return err_set(err, ERR_INVALID, "working directory '%s' is not an absolute path", e->process.cwd);
+		return err_set(err, ERR_INVALID, "working directory '%s' is not an absolute path",
+			       e->process.cwd);
 	if (o->no_new_privs >= 0)
 		e->process.no_new_privs = o->no_new_privs;
 	r = merge_env(e, err);
@@ -206,7 +210,8 @@ static int load(struct exec *e, struct err *err)
 	if (r >= 0)
 		r = proc_open(e->s.pid, e->s.start, &e->pidfd, err);
 	if (r == -ERR_NOT_FOUND && e->s.id)
-		return err_set(err, ERR_CONFLICT, "cannot exec in a stopped container: container not running");
+		return err_set(err, ERR_CONFLICT,
+			       "cannot exec in a stopped container: container not running");
 	if (r >= 0)
 		r = conf_decode(e->s.config, e->arena, &e->conf, err);
 	if (r >= 0)
@@ -219,9 +224,11 @@ static int load(struct exec *e, struct err *err)
 		return r;
 	tty = e->process.terminal;
 	if (tty && !asked)
-		return err_set(err, ERR_INVALID, "a terminal needs a console socket (--console-socket)");
+		return err_set(err, ERR_INVALID,
+			       "a terminal needs a console socket (--console-socket)");
 	if (!tty && e->o->console_socket)
-		return err_set(err, ERR_INVALID, "a console socket is given but no terminal is asked for");
+		return err_set(err, ERR_INVALID,
+			       "a console socket is given but no terminal is asked for");
 	return seccomp_of_conf(c->host, &e->conf, e->arena, &e->prog, err);
 }
 
@@ -237,7 +244,9 @@ static int open_cgroup(struct exec *e, struct err *err)
 	if (r < 0)
 		return r;
 	if (!(e->o->flags & RT_IGNORE_PAUSED) && cgroup_frozen(e->cgroup, NULL) > 0)
-		return err_set(err, ERR_CONFLICT, "cannot exec in a paused container (use --ignore-paused to override)");
+		return err_set(
+			err, ERR_CONFLICT,
+			"cannot exec in a paused container (use --ignore-paused to override)");
 	return 0;
 }
 
@@ -324,17 +333,24 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 		if (proc_write_attr(e->proc.pid, "oom_score_adj", text, NULL) < 0)
 			rt_warn(e->c->host, "process.oomScoreAdj %s left as it is", text);
 	}
-	/* Before the word to go on: a program that is fast must find its pid in the file when it looks. */
+	/* Before the word to go on: a program that is fast must find its pid in the file when it
+	 * looks. */
 	if (r >= 0 && e->o->pid_file)
 		r = rt_write_pid_file(e->o->pid_file, e->proc.pid, err);
 	if (r >= 0 && sync_send(e->sock, SYNC_GO, 0, -1, NULL) < 0)
 		r = 0; /* it has failed already: its error is in the socket */
 	if (r < 0)
 		return r;
-	e->view = (struct state_view){ .oci_version = e->s.oci_version, .id = e->s.id, .bundle = e->s.bundle,
-				       .status = RT_RUNNING, .pid = e->proc.pid,
+	e->view = (struct state_view){ .oci_version = e->s.oci_version,
+				       .id = e->s.id,
+				       .bundle = e->s.bundle,
+				       .status = RT_RUNNING,
+				       .pid = e->proc.pid,
 				       .annotations = &e->conf.annotations };
-	e->serve = (struct serve){ .host = e->c->host, .sock = e->sock, .conf = &e->conf, .view = &e->view,
+	e->serve = (struct serve){ .host = e->c->host,
+				   .sock = e->sock,
+				   .conf = &e->conf,
+				   .view = &e->view,
 				   .console = -1 };
 	r = rt_serve(&e->serve, err);
 	if (r >= 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this build can do, independent of the machine it runs on. Spec: features.md of the runtime-spec. */
+/* What this build can do, independent of the machine it runs on. Spec: features.md of the
+ * runtime-spec. */
 #include "runtime/rt.h"
 
 #include "base/arena.h"
@@ -83,7 +84,8 @@ int rt_features(struct buf *out, struct err *err)
 	list_of(a, root, "hooks", hook_names);
 	list_of(a, root, "mountOptions", mount_opt_names());
 	linux_part(a, root);
-	doc_set_str(a, doc_set_object(a, root, "annotations"), "io.teu.runtime.version", TEU_VERSION);
+	doc_set_str(a, doc_set_object(a, root, "annotations"), "io.teu.runtime.version",
+		    TEU_VERSION);
 	list_of(a, root, "potentiallyUnsafeConfigAnnotations", unsafe);
 	if (arena_exceeded(a))
 		return arena_quota(a, err);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hooks: programs run at fixed points of a container's life, the state JSON on their stdin. Spec: config.md#posix-platform-hooks.
+ * Hooks: programs run at fixed points of a container's life, the state JSON on their stdin. Spec:
+ * config.md#posix-platform-hooks.
  *
- * What a hook prints is kept (its end only) and becomes part of the error when it fails; it never reaches the
- * container's own output. Runs in the runtime's process or in init (createContainer, startContainer) alike.
+ * What a hook prints is kept (its end only) and becomes part of the error when it fails; it never
+ * reaches the container's own output. Runs in the runtime's process or in init (createContainer,
+ * startContainer) alike.
  */
 #include "runtime/rt.h"
 
@@ -46,12 +48,13 @@ static int hook_child(void *arg)
 	struct run *run = arg;
 
 	(void)proc_reset_signals(NULL); /* a hook with an ignored signal still runs */
-	if (sys_dup3(run->in, 0, 0) < 0 || sys_dup3(run->out, 1, 0) < 0 || sys_dup3(run->out, 2, 0) < 0 ||
-	    proc_fds_cloexec(3, NULL, 0, false, NULL) < 0) {
+	if (sys_dup3(run->in, 0, 0) < 0 || sys_dup3(run->out, 1, 0) < 0 ||
+	    sys_dup3(run->out, 2, 0) < 0 || proc_fds_cloexec(3, NULL, 0, false, NULL) < 0) {
 		run->error = errno;
 		return 127;
 	}
-	sys_execveat(AT_FDCWD, run->hook->path, (char *const *)run->argv, (char *const *)run->envp, 0);
+	sys_execveat(AT_FDCWD, run->hook->path, (char *const *)run->argv, (char *const *)run->envp,
+		     0);
 	run->error = errno;
 	return 127;
 }
@@ -137,10 +140,10 @@ static int hook_failed(struct run *run, const struct proc_exit *e, struct err *e
 	if (run->error)
 		return err_sysc(err, ERR_SYSTEM, run->error, "run '%s'", run->hook->path);
 	if (e->signalled)
-		return err_set(err, ERR_SYSTEM, "'%s' was killed by signal %d%s%.*s", run->hook->path, e->status,
-			       n ? ": " : "", n, run->tail);
-	return err_set(err, ERR_SYSTEM, "'%s' exited with status %d%s%.*s", run->hook->path, e->status,
-		       n ? ": " : "", n, run->tail);
+		return err_set(err, ERR_SYSTEM, "'%s' was killed by signal %d%s%.*s",
+			       run->hook->path, e->status, n ? ": " : "", n, run->tail);
+	return err_set(err, ERR_SYSTEM, "'%s' exited with status %d%s%.*s", run->hook->path,
+		       e->status, n ? ": " : "", n, run->tail);
 }
 
 /* As exec wants it: ended by NULL; `first` when the list is empty. */
@@ -173,7 +176,10 @@ static int hook_one(const struct conf_hook *h, struct slice state, struct err *e
 	run.envp = envp = vector(&h->env, NULL);
 	run.in = in[0];
 	run.out = out[1];
-	r = proc_clone(&(struct proc_clone){ .fn = hook_child, .arg = &run, .cgroup_fd = -1, .shared = true }, &p, err);
+	r = proc_clone(
+		&(struct proc_clone){
+			.fn = hook_child, .arg = &run, .cgroup_fd = -1, .shared = true },
+		&p, err);
 	fd_close(in[0]);
 	fd_close(out[1]);
 	in[0] = out[1] = -1;
@@ -187,8 +193,8 @@ static int hook_one(const struct conf_hook *h, struct slice state, struct err *e
 	if (proc_wait(p.pidfd, -1, &e, r < 0 ? NULL : err) < 0)
 		r = -ERR_SYSTEM;
 	else if (r == 1)
-		r = err_set(err, ERR_TIMEOUT, "'%s' did not end within %lld s and was killed", h->path,
-			    (long long)h->timeout.v);
+		r = err_set(err, ERR_TIMEOUT, "'%s' did not end within %lld s and was killed",
+			    h->path, (long long)h->timeout.v);
 	else if (r == 0 && (e.signalled || e.status))
 		r = hook_failed(&run, &e, err);
 close:

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the cloned child does until the program runs: a table of steps for a container's init, a shorter one for a
- * further process, and a common end.
+ * What the cloned child does until the program runs: a table of steps for a container's init, a
+ * shorter one for a further process, and a common end.
  *
- * (1) A failure before READY goes to the creator over `sync`, one after it to whoever asked for the start.
- * (2) Not dumpable until exec: nothing in a shared pid namespace can read our memory or open our program.
- * (3) Every fd that is not the program's is closed, not only marked, before the program's path is looked up: a path
- *     such as /proc/self/fd/7/... must find nothing of the host.
+ * (1) A failure before READY goes to the creator over `sync`, one after it to whoever asked for the
+ * start. (2) Not dumpable until exec: nothing in a shared pid namespace can read our memory or open
+ * our program. (3) Every fd that is not the program's is closed, not only marked, before the
+ * program's path is looked up: a path such as /proc/self/fd/7/... must find nothing of the host.
  * (4) The rights go last, in the order that src/linux/caps.h gives.
  */
 #include "runtime/rt.h"
@@ -57,13 +57,15 @@ static int step_user(void *arg, struct err *err)
 	}
 	if (!in->user_ns)
 		return 0;
-	/* A map may leave 0 out (EINVAL): then we stay who we are, which has the same rights here. */
+	/* A map may leave 0 out (EINVAL): then we stay who we are, which has the same rights here.
+	 */
 	if ((sys_setresgid(0, 0, 0) < 0 || sys_setresuid(0, 0, 0) < 0) && errno != EINVAL)
 		return err_sys(err, "become root of the user namespace");
 	return 0;
 }
 
-/* Order of enum ns_kind is the order to join in. The stage has joined them when a user namespace is involved. */
+/* Order of enum ns_kind is the order to join in. The stage has joined them when a user namespace is
+ * involved. */
 static int step_namespaces(void *arg, struct err *err)
 {
 	struct init *in = arg;
@@ -78,7 +80,8 @@ static int step_namespaces(void *arg, struct err *err)
 		fd_close(in->ns_fd[k]);
 		in->ns_fd[k] = -1;
 	}
-	/* Not a flag of clone: the parent makes the cgroups while the kernel makes this dearest of the namespaces. */
+	/* Not a flag of clone: the parent makes the cgroups while the kernel makes this dearest of
+	 * the namespaces. */
 	if (conf_ns_new(in->conf, NS_NET)) {
 		if (sys_unshare(CLONE_NEWNET) < 0)
 			return err_sys(err, "make a network namespace");
@@ -198,13 +201,15 @@ int init_console(struct init *in, struct err *err)
 
 	if (!in->process || !in->process->terminal)
 		return 0;
-	/* The container's own devpts: its programs find the terminal under the name that the kernel gives. */
+	/* The container's own devpts: its programs find the terminal under the name that the kernel
+	 * gives. */
 	r = path_open_in(in->root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC, &master, err);
 	if (r < 0)
 		return err_wrap(err, "process.terminal needs a devpts mount on /dev/pts");
 	if (sys_ioctl(master, TIOCSPTLCK, &zero) < 0)
 		return err_sys(err, "unlock the terminal");
-	in->pty = sys_ioctl(master, TIOCGPTPEER, (void *)(uintptr_t)(O_RDWR | O_NOCTTY | O_CLOEXEC));
+	in->pty =
+		sys_ioctl(master, TIOCGPTPEER, (void *)(uintptr_t)(O_RDWR | O_NOCTTY | O_CLOEXEC));
 	if (in->pty < 0)
 		return err_sys(err, "open the terminal");
 	if ((ws.ws_row || ws.ws_col) && sys_ioctl(in->pty, TIOCSWINSZ, &ws) < 0)
@@ -239,7 +244,8 @@ static int set_stdio(struct init *in, struct err *err)
 	return 0;
 }
 
-/* A program that is not root must be able to open /dev/stdout, which is a pipe or terminal of ours. */
+/* A program that is not root must be able to open /dev/stdout, which is a pipe or terminal of ours.
+ */
 static int own_stdio(struct init *in, struct err *err)
 {
 	struct stat st;
@@ -254,8 +260,8 @@ static int own_stdio(struct init *in, struct err *err)
 			continue;
 		if (st.st_uid == in->process->user.uid)
 			continue;
-		if (fchown(i, in->process->user.uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM &&
-		    errno != EROFS && errno != ENOSYS)
+		if (fchown(i, in->process->user.uid, (gid_t)-1) < 0 && errno != EINVAL &&
+		    errno != EPERM && errno != EROFS && errno != ENOSYS)
 			return err_sys(err, "give fd %d to uid %u", i, in->process->user.uid);
 	}
 	return 0;
@@ -273,15 +279,16 @@ static int set_rlimits(struct init *in, struct err *err)
 
 		if (sys_prlimit(0, what, &l, NULL) == 0)
 			continue;
-		/* Without CAP_SYS_RESOURCE a hard limit cannot rise: as peers do, take what can be had. */
+		/* Without CAP_SYS_RESOURCE a hard limit cannot rise: as peers do, take what can be
+		 * had. */
 		if (errno != EPERM || sys_prlimit(0, what, NULL, &now) < 0)
 			return err_sys(err, "set resource limit %d", what);
 		l.rlim_max = MIN(l.rlim_max, now.rlim_max);
 		l.rlim_cur = MIN(l.rlim_cur, l.rlim_max);
 		if (sys_prlimit(0, what, &l, NULL) < 0)
 			return err_sys(err, "set resource limit %d", what);
-		warn(in, "resource limit %d clamped to %llu: raising it needs CAP_SYS_RESOURCE", what,
-		     (unsigned long long)l.rlim_max);
+		warn(in, "resource limit %d clamped to %llu: raising it needs CAP_SYS_RESOURCE",
+		     what, (unsigned long long)l.rlim_max);
 	}
 	return 0;
 }
@@ -297,10 +304,11 @@ struct sched_attr_ {
 
 static int sched_flag(const char *name, uint64_t *ret)
 {
-	static const char *const names[] = { "SCHED_FLAG_RESET_ON_FORK",  "SCHED_FLAG_RECLAIM",
-					     "SCHED_FLAG_DL_OVERRUN",	  "SCHED_FLAG_KEEP_POLICY",
-					     "SCHED_FLAG_KEEP_PARAMS",	  "SCHED_FLAG_UTIL_CLAMP_MIN",
-					     "SCHED_FLAG_UTIL_CLAMP_MAX" };
+	static const char *const names[] = {
+		"SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_RECLAIM",     "SCHED_FLAG_DL_OVERRUN",
+		"SCHED_FLAG_KEEP_POLICY",   "SCHED_FLAG_KEEP_PARAMS", "SCHED_FLAG_UTIL_CLAMP_MIN",
+		"SCHED_FLAG_UTIL_CLAMP_MAX"
+	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
 		if (!strcmp(names[i], name)) {
@@ -324,13 +332,15 @@ static int set_scheduler(const struct conf_process *p, struct err *err)
 		a.period = s->period;
 		for (size_t i = 0; i < s->flags.n; i++)
 			if (sched_flag(s->flags.v[i], &a.flags) < 0)
-				return err_set(err, ERR_INVALID, "process.scheduler.flags: '%s' is unknown",
+				return err_set(err, ERR_INVALID,
+					       "process.scheduler.flags: '%s' is unknown",
 					       s->flags.v[i]);
 		if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
 			return err_sys(err, "set process.scheduler");
 	}
 	/* Class in the upper bits: IOPRIO_PRIO_VALUE; who 1 = a process, 0 = ourselves. */
-	if (p->ioprio && syscall(SYS_ioprio_set, 1, 0, p->ioprio->class << 13 | p->ioprio->priority) < 0)
+	if (p->ioprio &&
+	    syscall(SYS_ioprio_set, 1, 0, p->ioprio->class << 13 | p->ioprio->priority) < 0)
 		return err_sys(err, "set process.ioPriority");
 	return 0;
 }
@@ -350,7 +360,8 @@ static uint64_t cap_set(struct init *in, const struct strs *names, uint64_t kern
 	return set;
 }
 
-/* Our permitted set alone: caps_self() asks the kernel 80 times more, for the sets that need no answer here. */
+/* Our permitted set alone: caps_self() asks the kernel 80 times more, for the sets that need no
+ * answer here. */
 static int own_permitted(uint64_t *ret, struct err *err)
 {
 	struct {
@@ -385,11 +396,13 @@ int init_capabilities(struct init *in, struct err *err)
 	in->caps.effective = cap_set(in, &c->effective, kernel);
 	in->caps.inheritable = cap_set(in, &c->inheritable, kernel);
 	in->caps.ambient = cap_set(in, &c->ambient, kernel);
-	/* What we do not have ourselves cannot be given: the spec wants a warning, not a failure. */
+	/* What we do not have ourselves cannot be given: the spec wants a warning, not a failure.
+	 */
 	lost = (in->caps.permitted | in->caps.inheritable) & ~own;
 	for (unsigned n = 0; n < 64; n++)
 		if (lost >> n & 1)
-			warn(in, "capability %s cannot be granted: this process does not have it", caps_name(n));
+			warn(in, "capability %s cannot be granted: this process does not have it",
+			     caps_name(n));
 	in->caps.permitted &= own;
 	in->caps.inheritable &= own;
 	in->caps.effective &= in->caps.permitted;
@@ -460,7 +473,9 @@ static int make_env(struct init *in, struct err *err)
 /* docker and podman read their exit codes 127 and 126 out of these words. */
 static int not_found(const char *name, struct err *err)
 {
-	return err_sysc(err, ERR_NOT_FOUND, ENOENT, strchr(name, '/') ? "exec: \"%s\"" : "exec: \"%s\": executable file not found in $PATH",
+	return err_sysc(err, ERR_NOT_FOUND, ENOENT,
+			strchr(name, '/') ? "exec: \"%s\""
+					  : "exec: \"%s\": executable file not found in $PATH",
 			name);
 }
 
@@ -499,10 +514,12 @@ int init_find_program(struct init *in, struct err *err)
 		in->program = (char *)name;
 		return e ? exec_error(name, e, err) : 0;
 	}
-	rest = slice_str(path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	rest = slice_str(path ? path
+			      : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	while (rest.p) {
 		struct slice dir = slice_split(&rest, ':');
-		char *full = arena_printf(in->arena, "%.*s/%s", dir.n ? (int)dir.n : 1, dir.n ? dir.p : ".", name);
+		char *full = arena_printf(in->arena, "%.*s/%s", dir.n ? (int)dir.n : 1,
+					  dir.n ? dir.p : ".", name);
 
 		if (!full)
 			return arena_quota(in->arena, err);
@@ -525,9 +542,11 @@ static int enter_cwd(struct init *in, struct err *err)
 
 	if (sys_chdir(in->process->cwd) < 0)
 		return err_sys(err, "change to the working directory '%s'", in->process->cwd);
-	/* A magic link (/proc/self/fd/N) could lead out of the root: there the path has no beginning. */
+	/* A magic link (/proc/self/fd/N) could lead out of the root: there the path has no
+	 * beginning. */
 	if (!getcwd(now, sizeof(now)) || now[0] != '/')
-		return err_set(err, ERR_FORBIDDEN, "working directory '%s' is outside of the container's root",
+		return err_set(err, ERR_FORBIDDEN,
+			       "working directory '%s' is outside of the container's root",
 			       in->process->cwd);
 	return 0;
 }
@@ -541,8 +560,8 @@ static int new_keyring(struct init *in, struct err *err)
 	name = arena_printf(in->arena, "_ses.%s", in->id);
 	if (!name)
 		return arena_quota(in->arena, err);
-	if (sys_keyctl(KEYCTL_JOIN_SESSION, (unsigned long)name, 0, 0) < 0 && errno != ENOSYS && errno != EPERM &&
-	    errno != EDQUOT)
+	if (sys_keyctl(KEYCTL_JOIN_SESSION, (unsigned long)name, 0, 0) < 0 && errno != ENOSYS &&
+	    errno != EPERM && errno != EDQUOT)
 		return err_sys(err, "make a session keyring");
 	return 0;
 }
@@ -584,14 +603,10 @@ static int step_identity(void *arg, struct err *err)
 }
 
 static const struct step init_steps[] = {
-	{ "user namespace", step_user, NULL },
-	{ "namespaces", step_namespaces, NULL },
-	{ "host name", step_names, NULL },
-	{ "root file system", step_rootfs, NULL },
-	{ "console", step_console, NULL },
-	{ "cgroup", step_cgroup, NULL },
-	{ "hooks", step_hooks, NULL },
-	{ "enter the root", step_enter, NULL },
+	{ "user namespace", step_user, NULL }, { "namespaces", step_namespaces, NULL },
+	{ "host name", step_names, NULL },     { "root file system", step_rootfs, NULL },
+	{ "console", step_console, NULL },     { "cgroup", step_cgroup, NULL },
+	{ "hooks", step_hooks, NULL },	       { "enter the root", step_enter, NULL },
 	{ "process", step_identity, NULL },
 };
 
@@ -603,7 +618,8 @@ static int close_fds(struct init *in, struct err *err)
 	size_t n = 0;
 
 	if (in->keep_fds > 64)
-		return err_set(err, ERR_INVALID, "%u preserved fds: at most 64 are possible", in->keep_fds);
+		return err_set(err, ERR_INVALID, "%u preserved fds: at most 64 are possible",
+			       in->keep_fds);
 	for (unsigned i = 0; i < in->keep_fds; i++) {
 		keep[n++] = 3 + (int)i;
 		if (sys_fcntl(3 + (int)i, F_SETFD, 0) < 0)
@@ -637,7 +653,8 @@ static int drop_rights(struct init *in, struct err *err)
 	if (r >= 0)
 		r = caps_keep(true, err);
 	if (r >= 0)
-		r = caps_set_ids(p->user.uid, p->user.gid, p->user.groups.v, p->user.groups.n, false, err);
+		r = caps_set_ids(p->user.uid, p->user.gid, p->user.groups.v, p->user.groups.n,
+				 false, err);
 	if (r >= 0 && p->no_new_privs)
 		r = proc_set_no_new_privs(err);
 	if (r >= 0)
@@ -731,7 +748,8 @@ int init_main(void *arg)
 	if (r >= 0)
 		r = wait_start(in, &err);
 	if (r >= 0 && !in->process)
-		r = err_set(&err, ERR_CONFLICT, "config.json has no process: there is nothing to start");
+		r = err_set(&err, ERR_CONFLICT,
+			    "config.json has no process: there is nothing to start");
 	if (r >= 0)
 		r = run_hooks(in, HOOK_START_CONTAINER, &err);
 	if (r >= 0)
@@ -745,13 +763,15 @@ static int exec_step_enter(void *arg, struct err *err)
 {
 	struct init *in = arg;
 
-	/* All at once by the pidfd of its init (5.8); the mount namespace brings its root and a working directory. */
+	/* All at once by the pidfd of its init (5.8); the mount namespace brings its root and a
+	 * working directory. */
 	if (in->target_ns && sys_setns(in->target, (int)in->target_ns) < 0)
 		return err_sys(err, "join the container's namespaces");
 	in->root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (in->root < 0)
 		return err_sys(err, "open the container's root");
-	if (in->user_ns && (sys_setresgid(0, 0, 0) < 0 || sys_setresuid(0, 0, 0) < 0) && errno != EINVAL)
+	if (in->user_ns && (sys_setresgid(0, 0, 0) < 0 || sys_setresuid(0, 0, 0) < 0) &&
+	    errno != EINVAL)
 		return err_sys(err, "become root of the user namespace");
 	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * A container after its creation: start, kill, pause, delete, and what can be asked about it.
  *
- * Calls that change it hold the lock of its directory. Whether init lives is asked of the kernel each time (pid and
- * start time), never remembered.
+ * Calls that change it hold the lock of its directory. Whether init lives is asked of the kernel
+ * each time (pid and start time), never remembered.
  */
 #include "runtime/rt.h"
 
@@ -32,12 +32,15 @@ int rt_check_id(const char *id, struct err *err)
 	if (n == 0)
 		return err_set(err, ERR_INVALID, "container id cannot be empty");
 	if (n > RT_ID_MAX)
-		return err_set(err, ERR_INVALID, "invalid container id: %zu characters, at most %d are allowed", n,
+		return err_set(err, ERR_INVALID,
+			       "invalid container id: %zu characters, at most %d are allowed", n,
 			       RT_ID_MAX);
 	for (size_t i = 0; i < n; i++)
 		if (!isalnum((unsigned char)id[i]) && !strchr("_+-.", id[i]))
 			return err_set(err, ERR_INVALID,
-				       "invalid container id format: '%s' may hold only letters, digits and _+-.", id);
+				       "invalid container id format: '%s' may hold only letters, "
+				       "digits and _+-.",
+				       id);
 	if (!strcmp(id, ".") || !strcmp(id, ".."))
 		return err_set(err, ERR_INVALID, "invalid container id format: '%s'", id);
 	return 0;
@@ -60,14 +63,18 @@ int rt_signal(const char *text, int *ret, struct err *err)
 		const char *name;
 		int no;
 	} names[] = {
-		{ "HUP", SIGHUP },   { "INT", SIGINT },	  { "QUIT", SIGQUIT }, { "ILL", SIGILL },	{ "TRAP", SIGTRAP },
-		{ "ABRT", SIGABRT }, { "IOT", SIGIOT },	  { "BUS", SIGBUS },   { "FPE", SIGFPE },	{ "KILL", SIGKILL },
-		{ "USR1", SIGUSR1 }, { "SEGV", SIGSEGV }, { "USR2", SIGUSR2 }, { "PIPE", SIGPIPE },	{ "ALRM", SIGALRM },
-		{ "TERM", SIGTERM }, { "STKFLT", 16 },	  { "CHLD", SIGCHLD }, { "CLD", SIGCHLD },	{ "CONT", SIGCONT },
-		{ "STOP", SIGSTOP }, { "TSTP", SIGTSTP }, { "TTIN", SIGTTIN }, { "TTOU", SIGTTOU },	{ "URG", SIGURG },
-		{ "XCPU", SIGXCPU }, { "XFSZ", SIGXFSZ }, { "VTALRM", SIGVTALRM }, { "PROF", SIGPROF }, { "WINCH", SIGWINCH },
-		{ "IO", SIGIO },     { "POLL", SIGIO },	  { "PWR", SIGPWR },   { "SYS", SIGSYS },	{ "RTMIN", 34 },
-		{ "RTMAX", 64 },
+		{ "HUP", SIGHUP },	 { "INT", SIGINT },   { "QUIT", SIGQUIT },
+		{ "ILL", SIGILL },	 { "TRAP", SIGTRAP }, { "ABRT", SIGABRT },
+		{ "IOT", SIGIOT },	 { "BUS", SIGBUS },   { "FPE", SIGFPE },
+		{ "KILL", SIGKILL },	 { "USR1", SIGUSR1 }, { "SEGV", SIGSEGV },
+		{ "USR2", SIGUSR2 },	 { "PIPE", SIGPIPE }, { "ALRM", SIGALRM },
+		{ "TERM", SIGTERM },	 { "STKFLT", 16 },    { "CHLD", SIGCHLD },
+		{ "CLD", SIGCHLD },	 { "CONT", SIGCONT }, { "STOP", SIGSTOP },
+		{ "TSTP", SIGTSTP },	 { "TTIN", SIGTTIN }, { "TTOU", SIGTTOU },
+		{ "URG", SIGURG },	 { "XCPU", SIGXCPU }, { "XFSZ", SIGXFSZ },
+		{ "VTALRM", SIGVTALRM }, { "PROF", SIGPROF }, { "WINCH", SIGWINCH },
+		{ "IO", SIGIO },	 { "POLL", SIGIO },   { "PWR", SIGPWR },
+		{ "SYS", SIGSYS },	 { "RTMIN", 34 },     { "RTMAX", 64 },
 	};
 	const char *p = text;
 	size_t len;
@@ -102,11 +109,10 @@ int rt_signal(const char *text, int *ret, struct err *err)
 
 int rt_exit_code(const struct err *err)
 {
-	if (err->code == ERR_NOT_FOUND && err->sys)
-		return 127;
-	if (err->code == ERR_FORBIDDEN && err->sys)
-		return 126;
-	return 1;
+	/* A namespace's or bundle's path may be missing too: only the program counts. */
+	if (!strstr(err->msg, "exec: \""))
+		return 1;
+	return err->code == ERR_NOT_FOUND ? 127 : err->code == ERR_FORBIDDEN ? 126 : 1;
 }
 
 /* ---- handles ---- */
@@ -139,8 +145,14 @@ int rt_open(const struct rt_host *h, const char *id, struct rt_container **ret, 
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		abort();
-	*c = (struct rt_container){ .host = h, .id = strdup(id), .dirfd = STEAL_FD(dir), .pid = s.pid,
-				    .pidfd = pidfd, .console = -1, .start_fd = -1, .hooks = s.hooks };
+	*c = (struct rt_container){ .host = h,
+				    .id = strdup(id),
+				    .dirfd = STEAL_FD(dir),
+				    .pid = s.pid,
+				    .pidfd = pidfd,
+				    .console = -1,
+				    .start_fd = -1,
+				    .hooks = s.hooks };
 	if (!c->id)
 		abort();
 	*ret = c;
@@ -197,7 +209,8 @@ static bool alive(const struct state *s)
 	uint64_t start;
 	char letter;
 
-	return proc_start_time(s->pid, &start, &letter, NULL) >= 0 && start == s->start && letter != 'Z' && letter != 'X';
+	return proc_start_time(s->pid, &start, &letter, NULL) >= 0 && start == s->start &&
+	       letter != 'Z' && letter != 'X';
 }
 
 static int look(struct rt_container *c, bool lock, bool frozen, struct look *l, struct err *err)
@@ -228,9 +241,14 @@ static int look(struct rt_container *c, bool lock, bool frozen, struct look *l, 
 
 static void view_of(const struct look *l, struct state_view *v)
 {
-	*v = (struct state_view){ .oci_version = l->s.oci_version, .id = l->s.id, .bundle = l->s.bundle,
-				  .rootfs = l->s.rootfs, .created = l->s.created, .owner = l->s.owner,
-				  .status = l->status, .pid = l->status == RT_STOPPED ? 0 : l->s.pid,
+	*v = (struct state_view){ .oci_version = l->s.oci_version,
+				  .id = l->s.id,
+				  .bundle = l->s.bundle,
+				  .rootfs = l->s.rootfs,
+				  .created = l->s.created,
+				  .owner = l->s.owner,
+				  .status = l->status,
+				  .pid = l->status == RT_STOPPED ? 0 : l->s.pid,
 				  .annotations_doc = doc_get(l->s.config, "annotations") };
 }
 
@@ -266,7 +284,8 @@ static int connect_start(struct rt_container *c, struct err *err)
 	if (sys_connect(c->start_fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
 		return 0;
 	if (errno == ENOENT || errno == ECONNREFUSED)
-		return err_set(err, ERR_CONFLICT, "the container waits for a start by the process that created it");
+		return err_set(err, ERR_CONFLICT,
+			       "the container waits for a start by the process that created it");
 	return err_sys(err, "connect to the container's init");
 }
 
@@ -297,7 +316,8 @@ static int go(struct rt_container *c, struct look *l, struct err *err)
 	fd_close(s.console);
 	fd_close(c->start_fd);
 	c->start_fd = -1;
-	/* Closed without a word: the exec has succeeded, or init was killed just then; the latter is seen by its exit. */
+	/* Closed without a word: the exec has succeeded, or init was killed just then; the latter
+	 * is seen by its exit. */
 	return r < 0 ? r : 0;
 }
 
@@ -315,7 +335,8 @@ int rt_start(struct rt_container *c, struct err *err)
 	if (l.status != RT_CREATED)
 		return err_set(err, ERR_CONFLICT, "cannot start an already running container");
 	if (!doc_get(l.s.config, "process"))
-		return err_set(err, ERR_CONFLICT, "config.json has no process: there is nothing to start");
+		return err_set(err, ERR_CONFLICT,
+			       "config.json has no process: there is nothing to start");
 	r = go(c, &l, err);
 	if (r < 0)
 		return r;
@@ -350,7 +371,8 @@ int rt_kill(struct rt_container *c, int signo, bool all, struct err *err)
 		if (r < 0)
 			return r;
 		if (l.cgroup)
-			return signo == SIGKILL ? cgroup_kill(l.cgroup, KILL_MS, err) : cgroup_signal(l.cgroup, signo, err);
+			return signo == SIGKILL ? cgroup_kill(l.cgroup, KILL_MS, err)
+						: cgroup_signal(l.cgroup, signo, err);
 	}
 	if (l.status == RT_STOPPED)
 		return err_set(err, ERR_CONFLICT, "container not running");
@@ -360,7 +382,8 @@ int rt_kill(struct rt_container *c, int signo, bool all, struct err *err)
 	if (r == -ERR_NOT_FOUND)
 		return err_set(err, ERR_CONFLICT, "process already finished");
 	/* A frozen process takes no signal, not even this one, until it thaws (v1). */
-	if (r >= 0 && signo == SIGKILL && look_cgroup(&l, NULL) >= 0 && l.cgroup && cgroup_frozen(l.cgroup, NULL) > 0)
+	if (r >= 0 && signo == SIGKILL && look_cgroup(&l, NULL) >= 0 && l.cgroup &&
+	    cgroup_frozen(l.cgroup, NULL) > 0)
 		(void)cgroup_thaw(l.cgroup, NULL);
 	return r;
 }
@@ -376,9 +399,11 @@ int rt_pause(struct rt_container *c, bool frozen, struct err *err)
 	if (r < 0)
 		return r;
 	if (frozen && l.status != RT_RUNNING)
-		return err_set(err, ERR_CONFLICT, "container not running: it is %s", rt_status_name(l.status));
+		return err_set(err, ERR_CONFLICT, "container not running: it is %s",
+			       rt_status_name(l.status));
 	if (!frozen && l.status != RT_PAUSED)
-		return err_set(err, ERR_CONFLICT, "container not paused: it is %s", rt_status_name(l.status));
+		return err_set(err, ERR_CONFLICT, "container not paused: it is %s",
+			       rt_status_name(l.status));
 	if (!l.cgroup)
 		return err_set(err, ERR_UNSUPPORTED, "the container has no cgroup to freeze");
 	return frozen ? cgroup_freeze(l.cgroup, FREEZE_MS, err) : cgroup_thaw(l.cgroup, err);
@@ -404,8 +429,8 @@ static int end_init(struct rt_container *c, struct look *l, struct err *err)
 	if (r >= 0)
 		r = proc_poll(pidfd, KILL_MS, err);
 	if (r == 1)
-		return err_set(err, ERR_TIMEOUT, "process %d does not end within %d s of SIGKILL", (int)l->s.pid,
-			       KILL_MS / 1000);
+		return err_set(err, ERR_TIMEOUT, "process %d does not end within %d s of SIGKILL",
+			       (int)l->s.pid, KILL_MS / 1000);
 	return r;
 }
 
@@ -431,7 +456,8 @@ int rt_delete(struct rt_container *c, bool force, struct err *err)
 	if (r < 0)
 		return r;
 	if (l.status != RT_STOPPED && !force)
-		return err_set(err, ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", c->id,
+		return err_set(err, ERR_CONFLICT,
+			       "cannot delete container %s that is not stopped: %s", c->id,
 			       rt_status_name(l.status));
 	if (l.status != RT_STOPPED) {
 		r = end_init(c, &l, err);
@@ -504,7 +530,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int read_ids(const struct rt_host *h, struct arena *a, char ***ret, size_t *ret_n, struct err *err)
+static int read_ids(const struct rt_host *h, struct arena *a, char ***ret, size_t *ret_n,
+		    struct err *err)
 {
 	size_t n = 0, cap = 0;
 	char **v = NULL;
@@ -535,11 +562,12 @@ static int read_ids(const struct rt_host *h, struct arena *a, char ***ret, size_
 	return 0;
 }
 
-int rt_list(const struct rt_host *h, int (*fn)(struct rt_container *c, void *arg), void *arg, struct err *err)
+int rt_list(const struct rt_host *h, int (*fn)(struct rt_container *c, void *arg), void *arg,
+	    struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("list of containers", STATE_MAX);
 	char **ids;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	r = read_ids(h, a, &ids, &n, err);
@@ -603,7 +631,8 @@ int rt_cgroup_dir(struct rt_container *c, const char *controller, int *ret_fd, s
 		if (!strcmp(names[k], controller))
 			fd = cgroup_dir_fd(l.cgroup, k);
 	if (fd < 0)
-		return err_set(err, ERR_NOT_FOUND, "the container has no cgroup of the controller '%s'", controller);
+		return err_set(err, ERR_NOT_FOUND,
+			       "the container has no cgroup of the controller '%s'", controller);
 	*ret_fd = fd_dup(fd);
 	return *ret_fd < 0 ? err_sys(err, "duplicate the cgroup's fd") : 0;
 }

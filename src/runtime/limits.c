@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux.resources as the numbers that src/linux/cgroup.h takes. Device rules of the config come first; then, as
- * every runtime does, what a container cannot do without: its standard devices, ptys, and mknod of anything
- * (a node whose use is denied harms nobody).
+ * linux.resources as the numbers that src/linux/cgroup.h takes. Device rules of the config come
+ * first; then, as every runtime does, what a container cannot do without: its standard devices,
+ * ptys, and mknod of anything (a node whose use is denied harms nobody).
  */
 #include "runtime/rt.h"
 
@@ -26,8 +26,7 @@ static struct cgroup_num num_bool(struct opt_bool v)
 }
 
 static const struct cgroup_device always[] = {
-	{ true, 'c', -1, -1, CGROUP_MKNOD },
-	{ true, 'b', -1, -1, CGROUP_MKNOD },
+	{ true, 'c', -1, -1, CGROUP_MKNOD }, { true, 'b', -1, -1, CGROUP_MKNOD },
 	{ true, 'c', 1, 3, CGROUP_RWM },    /* null */
 	{ true, 'c', 1, 5, CGROUP_RWM },    /* zero */
 	{ true, 'c', 1, 7, CGROUP_RWM },    /* full */
@@ -51,7 +50,8 @@ static int device_rule(const struct conf_devrule *d, struct cgroup_device *ret, 
 		else if (*p == 'm')
 			access |= CGROUP_MKNOD;
 		else
-			return err_set(err, ERR_INVALID, "access '%s' may hold only r, w and m", d->access);
+			return err_set(err, ERR_INVALID, "access '%s' may hold only r, w and m",
+				       d->access);
 	}
 	*ret = (struct cgroup_device){ .allow = d->allow,
 				       .type = d->type ? d->type[0] : 'a',
@@ -61,7 +61,8 @@ static int device_rule(const struct conf_devrule *d, struct cgroup_device *ret, 
 	return 0;
 }
 
-static int devices(const struct conf_resources *r, struct arena *a, struct cgroup_limits *l, struct err *err)
+static int devices(const struct conf_resources *r, struct arena *a, struct cgroup_limits *l,
+		   struct err *err)
 {
 	struct cgroup_device *d;
 
@@ -125,13 +126,16 @@ static void cpu(const struct conf_cpu *c, struct cgroup_limits *l)
 		l->cpu.rt_period.set = false;
 }
 
-static void throttle(const struct throttles *from, enum cgroup_throttle_kind kind, struct cgroup_throttle **to)
+static void throttle(const struct throttles *from, enum cgroup_throttle_kind kind,
+		     struct cgroup_throttle **to)
 {
 	for (size_t i = 0; i < from->n; i++)
-		*(*to)++ = (struct cgroup_throttle){ kind, from->v[i].major, from->v[i].minor, from->v[i].rate };
+		*(*to)++ = (struct cgroup_throttle){ kind, from->v[i].major, from->v[i].minor,
+						     from->v[i].rate };
 }
 
-static int blkio(const struct conf_blkio *b, struct arena *a, struct cgroup_limits *l, struct err *err)
+static int blkio(const struct conf_blkio *b, struct arena *a, struct cgroup_limits *l,
+		 struct err *err)
 {
 	size_t n = b->rbps.n + b->wbps.n + b->riops.n + b->wiops.n;
 	struct cgroup_throttle *t = ARENA_ARRAY(a, struct cgroup_throttle, n);
@@ -161,7 +165,8 @@ static int blkio(const struct conf_blkio *b, struct arena *a, struct cgroup_limi
 }
 
 /* Lists that have the same shape on both sides but different structs. */
-static int lists(const struct conf_resources *r, struct arena *a, struct cgroup_limits *l, struct err *err)
+static int lists(const struct conf_resources *r, struct arena *a, struct cgroup_limits *l,
+		 struct err *err)
 {
 	struct cgroup_hugepage *h = ARENA_ARRAY(a, struct cgroup_hugepage, r->hugepages.n);
 	struct cgroup_rdma *d = ARENA_ARRAY(a, struct cgroup_rdma, r->rdma.n);
@@ -194,7 +199,8 @@ static int lists(const struct conf_resources *r, struct arena *a, struct cgroup_
 	return 0;
 }
 
-int limits_of_conf(const struct conf_resources *r, struct arena *a, struct cgroup_limits *ret, struct err *err)
+int limits_of_conf(const struct conf_resources *r, struct arena *a, struct cgroup_limits *ret,
+		   struct err *err)
 {
 	struct cgroup_limits l = { 0 };
 	int e;

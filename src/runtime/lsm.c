@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Labels of AppArmor and SELinux: refused by name where the kernel does not have them, set for the next exec where it has. */
+/* Labels of AppArmor and SELinux: refused by name where the kernel does not have them, set for the
+ * next exec where it has. */
 #include "runtime/rt.h"
 
 #include "base/fd.h"
@@ -12,7 +13,8 @@ static bool has_apparmor(void)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(16);
 
-	return fd_read_file(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", &b, NULL) >= 0 && b.n && b.p[0] == 'Y';
+	return fd_read_file(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", &b, NULL) >= 0 &&
+	       b.n && b.p[0] == 'Y';
 }
 
 static bool has_selinux(void)
@@ -31,13 +33,17 @@ int lsm_check(const struct conf_process *p, const char *mount_label, struct err 
 {
 	/* "unconfined" asks for nothing. */
 	if (p && given(p->apparmor) && strcmp(p->apparmor, "unconfined") && !has_apparmor())
-		return err_set(err, ERR_UNSUPPORTED,
-			       "process.apparmorProfile '%s': AppArmor is not enabled in this kernel", p->apparmor);
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"process.apparmorProfile '%s': AppArmor is not enabled in this kernel",
+			p->apparmor);
 	if (p && given(p->selinux) && !has_selinux())
-		return err_set(err, ERR_UNSUPPORTED, "process.selinuxLabel '%s': SELinux is not enabled in this kernel",
+		return err_set(err, ERR_UNSUPPORTED,
+			       "process.selinuxLabel '%s': SELinux is not enabled in this kernel",
 			       p->selinux);
 	if (given(mount_label) && !has_selinux())
-		return err_set(err, ERR_UNSUPPORTED, "linux.mountLabel '%s': SELinux is not enabled in this kernel",
+		return err_set(err, ERR_UNSUPPORTED,
+			       "linux.mountLabel '%s': SELinux is not enabled in this kernel",
 			       mount_label);
 	return 0;
 }

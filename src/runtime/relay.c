@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One poll loop: pidfd, signalfd, and with a terminal two directions of bytes. The master is non-blocking, so that a
- * program which does not read its input cannot keep us from showing its output.
+ * One poll loop: pidfd, signalfd, and with a terminal two directions of bytes. The master is
+ * non-blocking, so that a program which does not read its input cannot keep us from showing its
+ * output.
  */
 #include "runtime/relay.h"
 
@@ -60,7 +61,8 @@ static void take_signals(struct relay *r)
 
 		if (si.ssi_signo == SIGWINCH && r->master >= 0) {
 			if (sys_ioctl(0, TIOCGWINSZ, &ws) == 0)
-				(void)sys_ioctl(r->master, TIOCSWINSZ, &ws); /* the program may be gone */
+				(void)sys_ioctl(r->master, TIOCSWINSZ,
+						&ws); /* the program may be gone */
 			continue;
 		}
 		(void)proc_signal(r->pidfd, (int)si.ssi_signo, NULL);
@@ -109,7 +111,8 @@ static int loop(struct relay *r, struct err *err)
 		struct pollfd p[4] = {
 			{ r->pidfd, POLLIN, 0 },
 			{ r->signals, POLLIN, 0 },
-			{ tty && !r->out_end ? r->master : -1, (short)(POLLIN | (full ? POLLOUT : 0)), 0 },
+			{ tty && !r->out_end ? r->master : -1,
+			  (short)(POLLIN | (full ? POLLOUT : 0)), 0 },
 			{ tty && !r->in_end && !full ? 0 : -1, POLLIN, 0 },
 		};
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The root file system of a container, made by init in its own mount namespace: root, mounts, devices, what is
- * masked or read-only, and the move into it.
+ * The root file system of a container, made by init in its own mount namespace: root, mounts,
+ * devices, what is masked or read-only, and the move into it.
  *
- * (1) Everything is done before the pivot, by fd below the new root (src/linux/path.h), while the host's /proc and
- *     /dev can still be trusted: nothing that an image holds decides where a mount or a write goes.
- * (2) Nothing of it shows in the host's mount table: the host's tree is a slave or private before the first mount.
+ * (1) Everything is done before the pivot, by fd below the new root (src/linux/path.h), while the
+ * host's /proc and /dev can still be trusted: nothing that an image holds decides where a mount or
+ * a write goes. (2) Nothing of it shows in the host's mount table: the host's tree is a slave or
+ * private before the first mount.
  */
 #include "runtime/rt.h"
 
@@ -46,7 +47,8 @@ static int parent_cb(const struct mount_info *mi, void *arg)
 	struct parent_find *f = arg;
 	size_t n = strlen(mi->target);
 
-	if (strncmp(f->rootfs, mi->target, n) || (n > 1 && f->rootfs[n] != '/' && f->rootfs[n] != '\0'))
+	if (strncmp(f->rootfs, mi->target, n) ||
+	    (n > 1 && f->rootfs[n] != '/' && f->rootfs[n] != '\0'))
 		return 0;
 	if (n >= strlen(f->best))
 		(void)str_copy(f->best, sizeof(f->best), mi->target);
@@ -71,7 +73,8 @@ static bool wants_shared(const struct conf *c)
 }
 
 /* "a:b:c" with "\:" for a colon in a path, as overlay's own option is written. */
-static int split_layers(struct arena *a, const char *text, const char ***ret, size_t *ret_n, struct err *err)
+static int split_layers(struct arena *a, const char *text, const char ***ret, size_t *ret_n,
+			struct err *err)
 {
 	size_t n = 1, len = strlen(text);
 	char *copy = arena_strndup(a, text, len), *to = copy;
@@ -100,10 +103,12 @@ static int split_layers(struct arena *a, const char *text, const char ***ret, si
 	return 0;
 }
 
-/* An extension for engines: the overlay is mounted here, where it dies with the container's mount namespace. */
+/* An extension for engines: the overlay is mounted here, where it dies with the container's mount
+ * namespace. */
 static int overlay_root(struct init *in, const char *lower, struct err *err)
 {
-	CLEANUP(mount_target_fini) struct mount_target t = { .root = AT_FDCWD, .path = in->rootfs, .fd = -1 };
+	CLEANUP(mount_target_fini)
+	struct mount_target t = { .root = AT_FDCWD, .path = in->rootfs, .fd = -1 };
 	const char *vol = conf_annotation(in->conf, "io.teu.rootfs.volatile");
 	struct mount_overlay ov = {
 		.upper = conf_annotation(in->conf, "io.teu.rootfs.upper"),
@@ -119,7 +124,8 @@ static int overlay_root(struct init *in, const char *lower, struct err *err)
 		return r;
 	ov.lower = layers;
 	if (!ov.upper != !ov.work)
-		return err_set(err, ERR_INVALID, "io.teu.rootfs.upper and io.teu.rootfs.work go together");
+		return err_set(err, ERR_INVALID,
+			       "io.teu.rootfs.upper and io.teu.rootfs.work go together");
 	t.fd = sys_openat(AT_FDCWD, in->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (t.fd < 0)
 		return err_sys(err, "open '%s'", in->rootfs);
@@ -128,7 +134,8 @@ static int overlay_root(struct init *in, const char *lower, struct err *err)
 
 static int bind_root(struct init *in, struct err *err)
 {
-	/* A mount point of its own is what pivot_root asks for; the tree, since mounts below belong to the root. */
+	/* A mount point of its own is what pivot_root asks for; the tree, since mounts below belong
+	 * to the root. */
 	if (sys_mount(in->rootfs, in->rootfs, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return err_sys(err, "bind the root '%s'", in->rootfs);
 	return 0;
@@ -146,7 +153,8 @@ static int make_root(struct init *in, struct err *err)
 	const char *lower = conf_annotation(in->conf, "io.teu.rootfs.lower");
 	int r = 0;
 
-	/* A shared root keeps its ties to the host: engines ask for it so that binds can propagate back. */
+	/* A shared root keeps its ties to the host: engines ask for it so that binds can propagate
+	 * back. */
 	if (!wants_shared(in->conf))
 		r = mount_propagate("/", host_propagation(in->conf), err);
 	if (r >= 0 && wants_shared(in->conf))
@@ -174,29 +182,21 @@ static bool is_cgroup(const struct conf_mount *m)
 	return m->type && (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
 }
 
-static int idmap_fd(struct init *in, const struct conf_mount *m, const struct mount_opts *o, int *ret,
-		    struct err *err)
+/* The parent has made those with maps of their own: here /proc shows pids of another namespace. */
+static int idmap_fd(struct init *in, const struct place *p, int *ret, struct err *err)
 {
-	struct ns_id_map *u, *g;
+	int made = in->idmaps ? in->idmaps[p->m - in->conf->mounts.v] : -1;
 
 	*ret = -1;
-	if (!o->idmap && !m->uids.n)
+	if (made >= 0)
+		*ret = fd_dup(made);
+	else if (!p->o.idmap)
 		return 0;
-	if (!m->uids.n) {
-		if (!in->user_ns)
-			return err_set(err, ERR_INVALID,
-				       "idmap without uidMappings needs a user namespace of the container");
+	else if (!in->user_ns)
+		return err_set(err, ERR_INVALID, "idmap without uidMappings needs a user namespace of the container");
+	else
 		return ns_open_of(0, NS_USER, ret, err);
-	}
-	u = ARENA_ARRAY(in->arena, struct ns_id_map, m->uids.n);
-	g = ARENA_ARRAY(in->arena, struct ns_id_map, m->gids.n);
-	if (!u || !g)
-		return arena_quota(in->arena, err);
-	for (size_t i = 0; i < m->uids.n; i++)
-		u[i] = (struct ns_id_map){ m->uids.v[i].container, m->uids.v[i].host, m->uids.v[i].size };
-	for (size_t i = 0; i < m->gids.n; i++)
-		g[i] = (struct ns_id_map){ m->gids.v[i].container, m->gids.v[i].host, m->gids.v[i].size };
-	return ns_user_make(u, m->uids.n, g, m->gids.n, ret, err);
+	return *ret < 0 ? err_sys(err, "duplicate a fd") : 0;
 }
 
 static int mount_one_bind(struct init *in, struct place *p, struct err *err)
@@ -207,13 +207,15 @@ static int mount_one_bind(struct init *in, struct place *p, struct err *err)
 
 	if (!p->m->source || !p->m->source[0])
 		return err_set(err, ERR_INVALID, "a bind mount needs a source");
-	if (sys_fstatat(AT_FDCWD, p->m->source, &st, p->o.src_nofollow ? AT_SYMLINK_NOFOLLOW : 0) < 0)
+	if (sys_fstatat(AT_FDCWD, p->m->source, &st, p->o.src_nofollow ? AT_SYMLINK_NOFOLLOW : 0) <
+	    0)
 		return err_sys(err, "source '%s'", p->m->source);
-	r = mount_target_open(&p->t, in->root, p->m->destination, S_ISDIR(st.st_mode) ? MOUNT_ON_DIR : MOUNT_ON_FILE,
+	r = mount_target_open(&p->t, in->root, p->m->destination,
+			      S_ISDIR(st.st_mode) ? MOUNT_ON_DIR : MOUNT_ON_FILE,
 			      p->o.dest_nofollow, err);
 	if (r < 0)
 		return r;
-	r = idmap_fd(in, p->m, &p->o, &user, err);
+	r = idmap_fd(in, p, &user, err);
 	if (r < 0)
 		return r;
 	if (user >= 0)
@@ -252,7 +254,8 @@ static int add_label(struct init *in, struct place *p, struct err *err)
 		       : 0;
 }
 
-/* sysfs shows the network namespace's devices: without an own one a user namespace may only see the host's. */
+/* sysfs shows the network namespace's devices: without an own one a user namespace may only see the
+ * host's. */
 static int bind_sys(struct init *in, struct place *p, struct err *err)
 {
 	p->o.flags |= MS_BIND | MS_REC;
@@ -265,7 +268,8 @@ static int mount_one_fs(struct init *in, struct place *p, struct err *err)
 
 	if (!p->m->type || !p->m->type[0])
 		return err_set(err, ERR_INVALID, "a mount without 'bind' needs a type");
-	made = mount_target_open(&p->t, in->root, p->m->destination, MOUNT_ON_DIR, p->o.dest_nofollow, err);
+	made = mount_target_open(&p->t, in->root, p->m->destination, MOUNT_ON_DIR,
+				 p->o.dest_nofollow, err);
 	if (made < 0)
 		return made;
 	r = tmpfs_mode(p, made, err);
@@ -277,22 +281,25 @@ static int mount_one_fs(struct init *in, struct place *p, struct err *err)
 	if (!strcmp(p->m->destination, "/dev"))
 		p->o.flags &= ~(unsigned long)MS_RDONLY;
 	r = mount_fs(&p->t, p->m->type, p->m->source ? p->m->source : p->m->type, &p->o, err);
-	if (r < 0 && in->user_ns && !strcmp(p->m->type, "sysfs") && err && (err->sys == EPERM || err->sys == EBUSY))
+	if (r < 0 && in->user_ns && !strcmp(p->m->type, "sysfs") && err &&
+	    (err->sys == EPERM || err->sys == EBUSY))
 		r = bind_sys(in, p, err);
 	return r;
 }
 
 /*
- * Three plain calls per hierarchy, by a path below our own fresh tmpfs, where nobody else has made anything: with
- * nine hierarchies the safer fd-by-fd way costs a tenth of the whole creation.
+ * Three plain calls per hierarchy, by a path below our own fresh tmpfs, where nobody else has made
+ * anything: with nine hierarchies the safer fd-by-fd way costs a tenth of the whole creation.
  */
-static int bind_hierarchy(int dir, const char *name, const char *source, unsigned long flags, struct err *err)
+static int bind_hierarchy(int dir, const char *name, const char *source, unsigned long flags,
+			  struct err *err)
 {
 	char to[PATH_FD_LEN + 64];
 
 	if (sys_mkdirat(dir, name, 0755) < 0)
 		return err_sys(err, "make the directory '%s'", name);
-	(void)snprintf(to, sizeof(to), "/proc/self/fd/%d/%s", dir, name); /* names are those of the kernel: short */
+	(void)snprintf(to, sizeof(to), "/proc/self/fd/%d/%s", dir,
+		       name); /* names are those of the kernel: short */
 	if (sys_mount(source, to, NULL, MS_BIND, NULL) < 0)
 		return err_sys(err, "bind '%s'", source);
 	if (flags && sys_mount(NULL, to, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0)
@@ -323,12 +330,14 @@ static int bind_all(struct init *in, struct place *p, unsigned long flags, struc
 }
 
 /*
- * What a container sees as its cgroups: in v1 a tmpfs with its own directory of each hierarchy, in v2 its own
- * directory. Binds of it, not fresh mounts: a cgroup2 mount(2) can take 7 ms, a bind 15 us.
+ * What a container sees as its cgroups: in v1 a tmpfs with its own directory of each hierarchy, in
+ * v2 its own directory. Binds of it, not fresh mounts: a cgroup2 mount(2) can take 7 ms, a bind 15
+ * us.
  */
 static int mount_one_cgroup(struct init *in, struct place *p, struct err *err)
 {
-	unsigned long flags = p->o.flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY | MS_RELATIME | MS_NOATIME);
+	unsigned long flags = p->o.flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY |
+					    MS_RELATIME | MS_NOATIME);
 	struct mount_opts tmp = { .flags = flags & ~(unsigned long)MS_RDONLY };
 	struct mount_opts o = { .flags = MS_BIND | flags };
 	int r;
@@ -337,8 +346,10 @@ static int mount_one_cgroup(struct init *in, struct place *p, struct err *err)
 	if (r < 0)
 		return r;
 	if (!in->cgroup_dirs[0])
-		return err_set(err, ERR_UNSUPPORTED, "a cgroup mount: this machine has no cgroups mounted");
-	r = mount_target_open(&p->t, in->root, p->m->destination, MOUNT_ON_DIR, p->o.dest_nofollow, err);
+		return err_set(err, ERR_UNSUPPORTED,
+			       "a cgroup mount: this machine has no cgroups mounted");
+	r = mount_target_open(&p->t, in->root, p->m->destination, MOUNT_ON_DIR, p->o.dest_nofollow,
+			      err);
 	if (r < 0)
 		return r;
 	if (in->cgroup_dirs[0] == ' ') { /* v2: one directory without a name */
@@ -365,7 +376,8 @@ static int mount_one(struct init *in, const struct conf_mount *m, struct err *er
 	if (r < 0)
 		goto out;
 	if (p.o.flags & MS_REMOUNT) {
-		r = mount_target_open(&p.t, in->root, m->destination, MOUNT_ON_EXISTING, p.o.dest_nofollow, err);
+		r = mount_target_open(&p.t, in->root, m->destination, MOUNT_ON_EXISTING,
+				      p.o.dest_nofollow, err);
 		if (r >= 0)
 			r = mount_remount(&p.t, &p.o, err);
 	} else if (p.o.flags & MS_BIND) {
@@ -379,16 +391,20 @@ out:
 	mount_target_fini(&p.t);
 	mount_opts_fini(&p.o);
 	if (r < 0)
-		return err_wrap(err, "mount %s on '%s'", m->type ? m->type : "bind", m->destination);
+		return err_wrap(err, "mount %s on '%s'", m->type ? m->type : "bind",
+				m->destination);
 	return 0;
 }
 
 /* ---- devices ---- */
 
 static const struct conf_device defaults[] = {
-	{ "c", "/dev/null", 1, 3, { true, 0666 }, { 0 }, { 0 } },    { "c", "/dev/zero", 1, 5, { true, 0666 }, { 0 }, { 0 } },
-	{ "c", "/dev/full", 1, 7, { true, 0666 }, { 0 }, { 0 } },    { "c", "/dev/random", 1, 8, { true, 0666 }, { 0 }, { 0 } },
-	{ "c", "/dev/urandom", 1, 9, { true, 0666 }, { 0 }, { 0 } }, { "c", "/dev/tty", 5, 0, { true, 0666 }, { 0 }, { 0 } },
+	{ "c", "/dev/null", 1, 3, { true, 0666 }, { 0 }, { 0 } },
+	{ "c", "/dev/zero", 1, 5, { true, 0666 }, { 0 }, { 0 } },
+	{ "c", "/dev/full", 1, 7, { true, 0666 }, { 0 }, { 0 } },
+	{ "c", "/dev/random", 1, 8, { true, 0666 }, { 0 }, { 0 } },
+	{ "c", "/dev/urandom", 1, 9, { true, 0666 }, { 0 }, { 0 } },
+	{ "c", "/dev/tty", 5, 0, { true, 0666 }, { 0 }, { 0 } },
 };
 
 static mode_t device_mode(const struct conf_device *d)
@@ -411,7 +427,8 @@ static int device_bind(struct init *in, const struct conf_device *d, struct err 
 	return mount_bind(&t, AT_FDCWD, d->path, &o, -1, err);
 }
 
-/* What is there already must be the same device; a FIFO of the same name is as good as a new one. */
+/* What is there already must be the same device; a FIFO of the same name is as good as a new one.
+ */
 static int device_same(int dir, const char *name, const struct conf_device *d, struct err *err)
 {
 	mode_t mode = device_mode(d);
@@ -430,7 +447,8 @@ static int device_node(int dir, const char *name, const struct conf_device *d, s
 	uid_t uid = d->uid.set ? (uid_t)d->uid.v : 0;
 	gid_t gid = d->gid.set ? (gid_t)d->gid.v : 0;
 
-	if (sys_mknodat(dir, name, device_mode(d), makedev((unsigned)d->major, (unsigned)d->minor)) < 0) {
+	if (sys_mknodat(dir, name, device_mode(d),
+			makedev((unsigned)d->major, (unsigned)d->minor)) < 0) {
 		if (errno == EEXIST)
 			return device_same(dir, name, d, err);
 		return err_sys(err, "make the node");
@@ -449,8 +467,9 @@ static int device_make(struct init *in, int dev, const struct conf_device *d, st
 
 	if (in->user_ns && d->type[0] != 'p') {
 		r = device_bind(in, d, err);
-	} else if (dev >= 0 && !strncmp(d->path, "/dev/", 5) && d->path[5] && !strchr(d->path + 5, '/') &&
-		   strcmp(d->path + 5, "..") && strcmp(d->path + 5, ".")) {
+	} else if (dev >= 0 && !strncmp(d->path, "/dev/", 5) && d->path[5] &&
+		   !strchr(d->path + 5, '/') && strcmp(d->path + 5, "..") &&
+		   strcmp(d->path + 5, ".")) {
 		r = device_node(dev, d->path + 5, d, err);
 	} else {
 		r = path_parent_in(in->root, d->path, true, &own, name, sizeof(name), err);
@@ -485,8 +504,9 @@ static int dev_link(int dev, const char *target, const char *name, struct err *e
 static int dev_links(int dev, struct err *err)
 {
 	static const char *const links[][2] = {
-		{ "/proc/self/fd", "fd" },     { "/proc/self/fd/0", "stdin" },	{ "/proc/self/fd/1", "stdout" },
-		{ "/proc/self/fd/2", "stderr" }, { "pts/ptmx", "ptmx" },
+		{ "/proc/self/fd", "fd" },	 { "/proc/self/fd/0", "stdin" },
+		{ "/proc/self/fd/1", "stdout" }, { "/proc/self/fd/2", "stderr" },
+		{ "pts/ptmx", "ptmx" },
 	};
 	struct stat st;
 	int r;
@@ -515,7 +535,8 @@ static bool dev_is_bound(const struct conf *c, const struct conf_mount **ret)
 		*ret = m;
 		bound = false;
 		for (size_t k = 0; k < m->options.n; k++)
-			bound = bound || !strcmp(m->options.v[k], "bind") || !strcmp(m->options.v[k], "rbind");
+			bound = bound || !strcmp(m->options.v[k], "bind") ||
+				!strcmp(m->options.v[k], "rbind");
 	}
 	return bound;
 }
@@ -615,7 +636,8 @@ static int hide_paths(struct init *in, struct err *err)
 	return r;
 }
 
-/* The working directory is made when missing, as peers do; it needs a root that can still be written. */
+/* The working directory is made when missing, as peers do; it needs a root that can still be
+ * written. */
 static int make_cwd(struct init *in, struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
@@ -639,7 +661,8 @@ static int root_read_only(struct init *in, struct err *err)
 	if (sys_mount_setattr(in->root, "", AT_EMPTY_PATH, &attr) == 0)
 		return 0;
 	if ((errno == ENOSYS || errno == EPERM) &&
-	    sys_mount(NULL, path_of_fd(in->root, path), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0)
+	    sys_mount(NULL, path_of_fd(in->root, path), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY,
+		      NULL) == 0)
 		return 0;
 	return err_sys(err, "make the root read-only");
 }
@@ -673,5 +696,7 @@ int rootfs_enter(struct init *in, struct err *err)
 		return r;
 	fd_close(in->root);
 	in->root = -1;
-	return c->lin.rootfs_propagation ? mount_propagate("/", propagation_flags(c->lin.rootfs_propagation), err) : 0;
+	return c->lin.rootfs_propagation
+		       ? mount_propagate("/", propagation_flags(c->lin.rootfs_propagation), err)
+		       : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to src/runtime: what its files share. Three parts meet here: the record on disk (state.c), the words that
- * parent and init exchange over a SEQPACKET pair (sync.c), and the job that init gets by fork (init.c, rootfs.c).
+ * Private to src/runtime: what its files share. Three parts meet here: the record on disk
+ * (state.c), the words that parent and init exchange over a SEQPACKET pair (sync.c), and the job
+ * that init gets by fork (init.c, rootfs.c).
  */
 #pragma once
 
@@ -21,10 +22,10 @@ struct state {
 	const char *oci_version, *id, *bundle, *rootfs, *created, *owner;
 	const char *cgroup; /* cgroup_save() text, NULL = none */
 	int32_t pid;
-	uint64_t start;           /* ticks: with pid the identity of init */
-	uint32_t hooks;           /* bit mask of enum hook_kind that have entries */
+	uint64_t start;		  /* ticks: with pid the identity of init */
+	uint32_t hooks;		  /* bit mask of enum hook_kind that have entries */
 	const struct doc *config; /* config.json as it was at create */
-	bool started;             /* state.json, not created.json */
+	bool started;		  /* state.json, not created.json */
 };
 #define STATE_VERSION 1
 
@@ -32,7 +33,8 @@ int state_open_root(const struct rt_host *h, bool make, int *ret_fd, struct err 
 /* -ERR_EXISTS when the id is taken. The directory comes locked. */
 int state_make_dir(const struct rt_host *h, const char *id, int *ret_fd, struct err *err);
 /* -ERR_NOT_FOUND "container does not exist". Locked when `lock`. */
-int state_open_dir(const struct rt_host *h, const char *id, bool lock, int *ret_fd, struct err *err);
+int state_open_dir(const struct rt_host *h, const char *id, bool lock, int *ret_fd,
+		   struct err *err);
 int state_lock(int dirfd, struct err *err);
 void state_unlock(int dirfd);
 int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err);
@@ -93,12 +95,15 @@ uint32_t hooks_mask(const struct conf_hooks *h);
 
 /* ---- resources and seccomp ---- */
 
-int limits_of_conf(const struct conf_resources *r, struct arena *a, struct cgroup_limits *ret, struct err *err);
-/* Compiles, or takes it from the cache under the state root. *ret has insns == NULL when there is no profile. */
-int seccomp_of_conf(const struct rt_host *h, const struct conf *c, struct arena *a, struct seccomp_prog *ret,
-		    struct err *err);
+int limits_of_conf(const struct conf_resources *r, struct arena *a, struct cgroup_limits *ret,
+		   struct err *err);
+/* Compiles, or takes it from the cache under the state root. *ret has insns == NULL when there is
+ * no profile. */
+int seccomp_of_conf(const struct rt_host *h, const struct conf *c, struct arena *a,
+		    struct seccomp_prog *ret, struct err *err);
 /* Hands the listener to the agent at listenerPath (config-linux.md#the-container-process-state). */
-int seccomp_send_listener(const struct conf *c, const struct state_view *v, int listener, struct err *err);
+int seccomp_send_listener(const struct conf *c, const struct state_view *v, int listener,
+			  struct err *err);
 
 /* ---- init: what the child of clone does ---- */
 
@@ -112,10 +117,12 @@ struct init {
 	int stdio[3];
 	int sync;   /* to the parent */
 	int listen; /* start.sock, or -1: the start comes over sync */
-	int other;  /* the parent's end of sync: closed first, so that each side sees the other's end */
+	int other; /* the parent's end of sync: closed first, so that each side sees the other's end
+		    */
 	int ns_fd[NS_KINDS]; /* to join, -1 = none */
-	int target;          /* exec: pidfd of the container's init, and which of its namespaces to join */
+	int target; /* exec: pidfd of the container's init, and which of its namespaces to join */
 	uint64_t target_ns;
+	int *idmaps; /* one per mount: a user namespace with its maps, or -1. NULL = none has any */
 	uint16_t rows, cols;
 	unsigned keep_fds; /* from 3 on */
 	unsigned listen_fds;
@@ -123,24 +130,33 @@ struct init {
 	bool user_ns; /* in a new or joined user namespace */
 	bool exec;    /* a further process: no root file system to make */
 	/* filled on the way */
-	int root;     /* O_PATH of the new root before the pivot */
-	int peer;     /* who waits for the exec to succeed */
-	int pty;      /* slave, or -1 */
-	bool joined;  /* in the cgroup */
+	int root;	   /* O_PATH of the new root before the pivot */
+	int peer;	   /* who waits for the exec to succeed */
+	int pty;	   /* slave, or -1 */
+	bool joined;	   /* in the cgroup */
 	char *cgroup_dirs; /* "name path\n" of each hierarchy; " path\n" alone in v2; "" = none */
 	struct caps caps;
-	char *program; /* found */
+	char *program;		   /* found */
 	const char **argv, **envp; /* NULL-terminated */
 };
-#define INIT_INIT ((struct init){ .stdio = { -1, -1, -1 }, .sync = -1, .listen = -1, .other = -1, .target = -1, .root = -1, .peer = -1, .pty = -1, \
-		   .ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } })
+#define INIT_INIT                                \
+	((struct init){ .stdio = { -1, -1, -1 }, \
+			.sync = -1,              \
+			.listen = -1,            \
+			.other = -1,             \
+			.target = -1,            \
+			.root = -1,              \
+			.peer = -1,              \
+			.pty = -1,               \
+			.ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } })
 
 /* Runs in the child, never returns but with an exit status. */
 int init_main(void *init);
 int exec_main(void *init);
 /* The steps of both. */
 int init_console(struct init *in, struct err *err);
-int init_identity(struct init *in, struct err *err); /* what needs no right that the end takes away */
+int init_identity(struct init *in,
+		  struct err *err); /* what needs no right that the end takes away */
 int init_find_program(struct init *in, struct err *err);
 int init_exec(struct init *in, struct err *err);
 int init_capabilities(struct init *in, struct err *err);
@@ -154,8 +170,10 @@ int lsm_apply(const struct conf_process *p, struct err *err);
 /* ---- shared by create and exec ---- */
 
 struct proc;
-/* Clones with `fn`; pid_ns >= 0: born in that pid namespace. Our own way of making children is as before afterwards. */
-int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret, struct err *err);
+/* Clones with `fn`; pid_ns >= 0: born in that pid namespace. Our own way of making children is as
+ * before afterwards. */
+int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret,
+	     struct err *err);
 void rt_warn(const struct rt_host *h, const char *fmt, ...) PRINTF(2, 3);
 int rt_send_console(const char *path, int master, struct err *err);
 int rt_write_pid_file(const char *path, pid_t pid, struct err *err);
@@ -169,7 +187,7 @@ struct serve {
 	int (*on_cgroup)(void *arg, struct err *err); /* NULL: not expected */
 	int (*on_hooks)(void *arg, struct err *err);
 	void *arg;
-	const struct conf *conf;        /* with view: for the seccomp agent */
+	const struct conf *conf; /* with view: for the seccomp agent */
 	const struct state_view *view;
 	int console; /* received, or -1 */
 };

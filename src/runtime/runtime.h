@@ -2,14 +2,16 @@
 /*
  * The OCI runtime as a library: from a bundle's config.json to a process, and back to nothing.
  *
- * `teu-oci` calls it once per process; the shim calls it many times in one process, whose children the container's
- * init and exec'd processes become (CLONE_PARENT is never needed by the caller: reap them by pidfd). Nothing but the
- * handle stays in memory after a call: what was parsed is freed before it returns.
- * Spec: OCI runtime-spec 1.3.0, runtime.md, config.md, config-linux.md. One thread: clone3 is fork-like.
+ * `teu-oci` calls it once per process; the shim calls it many times in one process, whose children
+ * the container's init and exec'd processes become (CLONE_PARENT is never needed by the caller:
+ * reap them by pidfd). Nothing but the handle stays in memory after a call: what was parsed is
+ * freed before it returns. Spec: OCI runtime-spec 1.3.0, runtime.md, config.md, config-linux.md.
+ * One thread: clone3 is fork-like.
  *
- * On disk: <root>/<id>/ (0700, flock on it is the container's lock) holds created.json until the start, then
- * state.json (the rename is the commit point), and start.sock while a `start` from another process is awaited.
- * A container's process is pid + start time, so a reused pid is never taken for it.
+ * On disk: <root>/<id>/ (0700, flock on it is the container's lock) holds created.json until the
+ * start, then state.json (the rename is the commit point), and start.sock while a `start` from
+ * another process is awaited. A container's process is pid + start time, so a reused pid is never
+ * taken for it.
  */
 #pragma once
 
@@ -22,34 +24,38 @@
 
 struct err;
 
-#define RT_ID_MAX 255                   /* it is a file name */
+#define RT_ID_MAX 255			/* it is a file name */
 #define RT_CONFIG_MAX (4 * 1024 * 1024) /* bytes of config.json */
 #define RT_SPEC_VERSION "1.3.0"
 
 /* Where state lives and how this process wants things. Borrowed by handles: outlives them. */
 struct rt_host {
 	const char *root; /* state directory, made when missing */
-	/* What peers only warn about too (a limit clamped, an unknown capability). NULL = dropped. */
+	/* What peers only warn about too (a limit clamped, an unknown capability). NULL = dropped.
+	 */
 	void (*warn)(void *arg, const char *msg);
 	void *arg;
 };
 
 /* ---- life of a container ---- */
 
-#define RT_NO_PIVOT 1u       /* MS_MOVE + chroot instead of pivot_root (root on the initial ramfs) */
+#define RT_NO_PIVOT 1u /* MS_MOVE + chroot instead of pivot_root (root on the initial ramfs) */
 #define RT_NO_NEW_KEYRING 2u /* keep the caller's session keyring */
-#define RT_LISTEN 4u         /* another process will call start: init listens on start.sock */
-#define RT_RAW_CONSOLE 8u    /* with process.terminal: hand the pty master to the caller (rt_container.console) */
+#define RT_LISTEN 4u	     /* another process will call start: init listens on start.sock */
+#define RT_RAW_CONSOLE \
+	8u /* with process.terminal: hand the pty master to the caller (rt_container.console) */
 
 struct rt_create {
 	const char *id;
-	const char *bundle;         /* directory; made absolute */
-	struct slice config;        /* text of config.json; p == NULL: read <bundle>/config.json */
-	int stdio[3];               /* borrowed, become the process's 0-2; -1 = this process's own */
-	const char *console_socket; /* with process.terminal: AF_UNIX stream path that gets the pty master, or NULL */
-	uint16_t rows, cols;        /* terminal size, 0 = as the config says */
-	const char *pid_file;       /* or NULL */
-	unsigned preserve_fds;      /* fds 3 .. 3+n-1 of this process are kept (after LISTEN_FDS of the environment) */
+	const char *bundle;  /* directory; made absolute */
+	struct slice config; /* text of config.json; p == NULL: read <bundle>/config.json */
+	int stdio[3];	     /* borrowed, become the process's 0-2; -1 = this process's own */
+	const char *console_socket; /* with process.terminal: AF_UNIX stream path that gets the pty
+				       master, or NULL */
+	uint16_t rows, cols;	    /* terminal size, 0 = as the config says */
+	const char *pid_file;	    /* or NULL */
+	unsigned preserve_fds; /* fds 3 .. 3+n-1 of this process are kept (after LISTEN_FDS of the
+				  environment) */
 	uint32_t flags;
 };
 #define RT_CREATE_INIT ((struct rt_create){ .stdio = { -1, -1, -1 } })
@@ -59,28 +65,33 @@ enum rt_status { RT_CREATING, RT_CREATED, RT_RUNNING, RT_PAUSED, RT_STOPPED };
 struct rt_container {
 	const struct rt_host *host;
 	char *id;
-	int dirfd;       /* <root>/<id> */
-	pid_t pid;       /* init, in this process's pid namespace; 0 = has ended before it was opened */
-	int pidfd;       /* of init; -1 when pid is 0. May be taken (set to -1) by who waits on it */
-	int console;     /* pty master (RT_RAW_CONSOLE), or -1. May be taken */
-	int start_fd;    /* private: init waits at its other end */
-	bool child;      /* init is our child: rt_delete must not reap what the caller waits for */
-	uint32_t hooks;  /* private: which kinds are there to run later */
+	int dirfd;   /* <root>/<id> */
+	pid_t pid;   /* init, in this process's pid namespace; 0 = has ended before it was opened */
+	int pidfd;   /* of init; -1 when pid is 0. May be taken (set to -1) by who waits on it */
+	int console; /* pty master (RT_RAW_CONSOLE), or -1. May be taken */
+	int start_fd;	/* private: init waits at its other end */
+	bool child;	/* init is our child: rt_delete must not reap what the caller waits for */
+	uint32_t hooks; /* private: which kinds are there to run later */
 };
 
 /* Everything but the program: on success init waits for rt_start. On failure nothing is left. */
-int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_container **ret, struct err *err);
+int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_container **ret,
+	      struct err *err);
 /* Finds a container another process made. -ERR_NOT_FOUND "container does not exist". */
 int rt_open(const struct rt_host *h, const char *id, struct rt_container **ret, struct err *err);
-/* Closes the handle; the container lives on (a created one that nobody can start any more dies with start_fd). */
+/* Closes the handle; the container lives on (a created one that nobody can start any more dies with
+ * start_fd). */
 void rt_close(struct rt_container *c);
 DEFINE_CLEANUP(struct rt_container *, rt_close)
 
-/* Runs the program; returns after its exec succeeded and poststart hooks ran. -ERR_CONFLICT when not created. */
+/* Runs the program; returns after its exec succeeded and poststart hooks ran. -ERR_CONFLICT when
+ * not created. */
 int rt_start(struct rt_container *c, struct err *err);
-/* signo to init, or to every process of its cgroup. -ERR_CONFLICT "container not running" / "process already finished". */
+/* signo to init, or to every process of its cgroup. -ERR_CONFLICT "container not running" /
+ * "process already finished". */
 int rt_kill(struct rt_container *c, int signo, bool all, struct err *err);
-/* Frees what create made (cgroup, state), runs poststop. force kills first; without it only a stopped one goes. */
+/* Frees what create made (cgroup, state), runs poststop. force kills first; without it only a
+ * stopped one goes. */
 int rt_delete(struct rt_container *c, bool force, struct err *err);
 int rt_pause(struct rt_container *c, bool frozen, struct err *err);
 
@@ -90,15 +101,16 @@ int rt_pause(struct rt_container *c, bool frozen, struct err *err);
 #define RT_EXEC_PRIVILEGED 32u /* all capabilities */
 
 struct rt_exec {
-	struct slice process;       /* JSON of an OCI process object; p == NULL: the container's own, changed by: */
-	const char *const *args;    /* NULL-terminated; only without `process` */
-	const char *cwd;            /* these five: NULL or 0 = as the container's process has it */
-	const char *const *env;     /* added, or replacing the same name */
-	const char *user;           /* "uid[:gid]" */
-	const char *const *caps;    /* added to all sets but ambient */
-	const char *groups;         /* "gid,gid,..." */
-	int no_new_privs;           /* -1 = as the container's */
-	int terminal;               /* -1 = as `process` says (own form: false) */
+	struct slice process;	 /* JSON of an OCI process object; p == NULL: the container's own,
+				    changed by: */
+	const char *const *args; /* NULL-terminated; only without `process` */
+	const char *cwd;	 /* these five: NULL or 0 = as the container's process has it */
+	const char *const *env;	 /* added, or replacing the same name */
+	const char *user;	 /* "uid[:gid]" */
+	const char *const *caps; /* added to all sets but ambient */
+	const char *groups;	 /* "gid,gid,..." */
+	int no_new_privs;	 /* -1 = as the container's */
+	int terminal;		 /* -1 = as `process` says (own form: false) */
 	int stdio[3];
 	const char *console_socket;
 	uint16_t rows, cols;
@@ -106,15 +118,17 @@ struct rt_exec {
 	unsigned preserve_fds;
 	uint32_t flags;
 };
-#define RT_EXEC_INIT ((struct rt_exec){ .stdio = { -1, -1, -1 }, .no_new_privs = -1, .terminal = -1 })
+#define RT_EXEC_INIT \
+	((struct rt_exec){ .stdio = { -1, -1, -1 }, .no_new_privs = -1, .terminal = -1 })
 
 struct rt_proc {
 	pid_t pid;   /* our child */
 	int pidfd;   /* caller closes */
 	int console; /* pty master or -1; caller closes */
 };
-/* Returns when its exec has succeeded. Not runnable: -ERR_NOT_FOUND (no such program) or -ERR_FORBIDDEN (no permission,
- * a directory): docker's and podman's exit codes 127 and 126 (rt_exit_code). */
+/* Returns when its exec has succeeded. Not runnable: -ERR_NOT_FOUND (no such program) or
+ * -ERR_FORBIDDEN (no permission, a directory): docker's and podman's exit codes 127 and 126
+ * (rt_exit_code). */
 int rt_exec(struct rt_container *c, const struct rt_exec *o, struct rt_proc *ret, struct err *err);
 int rt_exit_code(const struct err *err);
 
@@ -122,9 +136,9 @@ int rt_exit_code(const struct err *err);
 
 struct rt_info {
 	enum rt_status status;
-	pid_t pid;                  /* 0 when stopped */
+	pid_t pid;							  /* 0 when stopped */
 	const char *id, *bundle, *rootfs, *created, *owner, *oci_version; /* in the arena */
-	struct slice annotations;   /* JSON object text, empty = none */
+	struct slice annotations; /* JSON object text, empty = none */
 };
 struct arena;
 const char *rt_status_name(enum rt_status s);
@@ -132,11 +146,13 @@ int rt_info(struct rt_container *c, struct arena *a, struct rt_info *ret, struct
 /* The state JSON of `teu-oci state` (pretty) or of hooks (compact), appended. */
 int rt_state_json(struct rt_container *c, bool pretty, struct buf *out, struct err *err);
 /* Calls fn for each container under root (ids sorted); a negative return stops. */
-int rt_list(const struct rt_host *h, int (*fn)(struct rt_container *c, void *arg), void *arg, struct err *err);
-/* Pids of the container's cgroup (fallback: init alone), this process's pid namespace. Arena array. */
+int rt_list(const struct rt_host *h, int (*fn)(struct rt_container *c, void *arg), void *arg,
+	    struct err *err);
+/* Pids of the container's cgroup (fallback: init alone), this process's pid namespace. Arena array.
+ */
 int rt_pids(struct rt_container *c, struct arena *a, pid_t **ret, size_t *n, struct err *err);
-/* Directory of a v1 controller's cgroup ("memory", "pids", ...) or of the v2 cgroup (""), O_DIRECTORY: for memory events and
- * statistics. -ERR_NOT_FOUND when the container has none. */
+/* Directory of a v1 controller's cgroup ("memory", "pids", ...) or of the v2 cgroup (""),
+ * O_DIRECTORY: for memory events and statistics. -ERR_NOT_FOUND when the container has none. */
 int rt_cgroup_dir(struct rt_container *c, const char *controller, int *ret_fd, struct err *err);
 int rt_features(struct buf *out, struct err *err);
 
@@ -147,8 +163,9 @@ int rt_check_config(struct slice text, struct err *err);
 /* Signal by number, "KILL" or "SIGKILL" (any case), also RTMIN+n. 0 or -ERR_INVALID. */
 int rt_signal(const char *text, int *ret, struct err *err);
 
-/* Before create and exec, first thing in main: runs this program again from where a container cannot write to it, if it
- * is not run from such a place already. Returns only then, or on failure. */
+/* Before create and exec, first thing in main: runs this program again from where a container
+ * cannot write to it, if it is not run from such a place already. Returns only then, or on failure.
+ */
 int rt_protect_self(char **argv, struct err *err);
 
 /* Command line of `teu-oci` (everything but `shim`). */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux.seccomp to a loaded program: spellings to numbers, the cache of compiled programs, and the hand-over of a
- * listener to its agent.
+ * linux.seccomp to a loaded program: spellings to numbers, the cache of compiled programs, and the
+ * hand-over of a listener to its agent.
  *
- * The cache is <root>/@seccomp/<digest> ('@' is in no container id). The digest covers the rules and the compiler's
- * version; a file that is damaged or of another digest is compiled again, so the cache can be deleted at any time.
+ * The cache is <root>/@seccomp/<digest> ('@' is in no container id). The digest covers the rules
+ * and the compiler's version; a file that is damaged or of another digest is compiled again, so the
+ * cache can be deleted at any time.
  */
 #include "runtime/rt.h"
 
@@ -20,18 +21,21 @@
 #define CACHE "@seccomp"
 #define PROG_MAX (64 * 1024)
 
-static int errno_of(enum seccomp_action act, struct opt_uint e, const char *what, int *ret, struct err *err)
+static int errno_of(enum seccomp_action act, struct opt_uint e, const char *what, int *ret,
+		    struct err *err)
 {
 	*ret = SECCOMP_ERRNO_UNSET;
 	if (!e.set)
 		return 0;
 	if (act != SECCOMP_ACT_ERRNO && act != SECCOMP_ACT_TRACE)
-		return err_set(err, ERR_INVALID, "%s is only for SCMP_ACT_ERRNO and SCMP_ACT_TRACE", what);
+		return err_set(err, ERR_INVALID, "%s is only for SCMP_ACT_ERRNO and SCMP_ACT_TRACE",
+			       what);
 	*ret = (int)e.v;
 	return 0;
 }
 
-static int conds(const struct conf_seccomp_call *c, struct arena *a, struct seccomp_rule *rule, struct err *err)
+static int conds(const struct conf_seccomp_call *c, struct arena *a, struct seccomp_rule *rule,
+		 struct err *err)
 {
 	struct seccomp_cond *v = ARENA_ARRAY(a, struct seccomp_cond, c->args.n);
 
@@ -43,15 +47,28 @@ static int conds(const struct conf_seccomp_call *c, struct arena *a, struct secc
 
 		if (r < 0)
 			return r;
-		v[i] = (struct seccomp_cond){ (uint8_t)c->args.v[i].index, (uint8_t)op, c->args.v[i].value,
-					      c->args.v[i].value_two };
+		v[i] = (struct seccomp_cond){ (uint8_t)c->args.v[i].index, (uint8_t)op,
+					      c->args.v[i].value, c->args.v[i].value_two };
 	}
 	rule->conds = v;
 	rule->n_conds = c->args.n;
 	return 0;
 }
 
-static int rules(const struct conf_seccomp *s, struct arena *a, struct seccomp_filter *f, struct err *err)
+/* Init itself sends the listener out after the filter is on: nobody could answer for that call yet.
+ */
+static int check_notify(const struct conf_seccomp_call *c, enum seccomp_action act, struct err *err)
+{
+	for (size_t i = 0; act == SECCOMP_ACT_NOTIFY && i < c->names.n; i++)
+		if (!strcmp(c->names.v[i], "sendmsg"))
+			return err_set(err, ERR_INVALID,
+				       "SCMP_ACT_NOTIFY cannot be used for sendmsg, by which the "
+				       "listener is handed over");
+	return 0;
+}
+
+static int rules(const struct conf_seccomp *s, struct arena *a, struct seccomp_filter *f,
+		 struct err *err)
 {
 	struct seccomp_rule *v = ARENA_ARRAY(a, struct seccomp_rule, s->calls.n);
 
@@ -67,6 +84,8 @@ static int rules(const struct conf_seccomp *s, struct arena *a, struct seccomp_f
 		if (r >= 0)
 			r = errno_of(v[i].action, c->errno_ret, "errnoRet", &v[i].errno_ret, err);
 		if (r >= 0)
+			r = check_notify(c, v[i].action, err);
+		if (r >= 0)
 			r = conds(c, a, &v[i], err);
 		if (r < 0)
 			return err_wrap(err, "syscalls[%zu]", i);
@@ -76,7 +95,8 @@ static int rules(const struct conf_seccomp *s, struct arena *a, struct seccomp_f
 	return 0;
 }
 
-static int filter_of(const struct conf *conf, struct arena *a, struct seccomp_filter *f, struct err *err)
+static int filter_of(const struct conf *conf, struct arena *a, struct seccomp_filter *f,
+		     struct err *err)
 {
 	const struct conf_seccomp *s = conf->lin.seccomp;
 	enum seccomp_arch *arch;
@@ -85,6 +105,8 @@ static int filter_of(const struct conf *conf, struct arena *a, struct seccomp_fi
 	r = seccomp_action_parse(s->def_action, &f->def_action, err);
 	if (r >= 0)
 		r = errno_of(f->def_action, s->def_errno, "defaultErrnoRet", &f->def_errno, err);
+	if (r >= 0 && f->def_action == SECCOMP_ACT_NOTIFY)
+		r = err_set(err, ERR_INVALID, "SCMP_ACT_NOTIFY cannot be the defaultAction");
 	if (r < 0)
 		return r;
 	arch = ARENA_ARRAY(a, enum seccomp_arch, s->arches.n);
@@ -116,7 +138,8 @@ static bool cached(int root, const char *hex, struct seccomp_prog *ret)
 	char path[sizeof(CACHE) + 1 + SHA256_HEX_LEN];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", CACHE, hex);
-	return fd_read_file(root, path, &b, NULL) >= 0 && seccomp_restore(buf_slice(&b), hex, ret, NULL) >= 0;
+	return fd_read_file(root, path, &b, NULL) >= 0 &&
+	       seccomp_restore(buf_slice(&b), hex, ret, NULL) >= 0;
 }
 
 /* A cache that cannot be written costs time, nothing else. */
@@ -140,8 +163,8 @@ static void remember(int root, const char *hex, const struct seccomp_prog *p)
 	fd_close(fd);
 }
 
-int seccomp_of_conf(const struct rt_host *h, const struct conf *c, struct arena *a, struct seccomp_prog *ret,
-		    struct err *err)
+int seccomp_of_conf(const struct rt_host *h, const struct conf *c, struct arena *a,
+		    struct seccomp_prog *ret, struct err *err)
 {
 	struct seccomp_filter f = { .native = SECCOMP_ARCH_NATIVE };
 	CLEANUP(fd_close) int root = -1;
@@ -171,7 +194,8 @@ int seccomp_of_conf(const struct rt_host *h, const struct conf *c, struct arena 
 	return r < 0 ? r : 0;
 }
 
-static int process_state(const struct conf *c, const struct state_view *v, struct buf *out, struct err *err)
+static int process_state(const struct conf *c, const struct state_view *v, struct buf *out,
+			 struct err *err)
 {
 	CLEANUP(buf_fini) struct buf state = BUF_INIT(RT_CONFIG_MAX);
 	const char *meta = c->lin.seccomp->listener_metadata;
@@ -180,16 +204,20 @@ static int process_state(const struct conf *c, const struct state_view *v, struc
 	r = state_view_json(v, false, &state, err);
 	if (r < 0)
 		return r;
-	buf_addf(out, "{\"ociVersion\":\"%s\",\"fds\":[\"seccompFd\"],\"pid\":%d", RT_SPEC_VERSION, (int)v->pid);
+	buf_addf(out, "{\"ociVersion\":\"%s\",\"fds\":[\"seccompFd\"],\"pid\":%d", RT_SPEC_VERSION,
+		 (int)v->pid);
 	if (meta) {
 		buf_adds(out, ",\"metadata\":");
 		(void)json_write_string(out, slice_str(meta), false);
 	}
 	buf_addf(out, ",\"state\":%s}", buf_str(&state));
-	return out->full ? err_set(err, ERR_TOO_LARGE, "the state for the seccomp agent is too large") : 0;
+	return out->full
+		       ? err_set(err, ERR_TOO_LARGE, "the state for the seccomp agent is too large")
+		       : 0;
 }
 
-int seccomp_send_listener(const struct conf *c, const struct state_view *v, int listener, struct err *err)
+int seccomp_send_listener(const struct conf *c, const struct state_view *v, int listener,
+			  struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(RT_CONFIG_MAX);
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -200,7 +228,9 @@ int seccomp_send_listener(const struct conf *c, const struct state_view *v, int 
 		struct cmsghdr align;
 	} ctl = { 0 };
 	struct iovec iov;
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = ctl.buf,
 			    .msg_controllen = sizeof(ctl.buf) };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 	ssize_t n;
@@ -210,7 +240,8 @@ int seccomp_send_listener(const struct conf *c, const struct state_view *v, int 
 	if (r < 0)
 		return r;
 	if (!str_copy(sa.sun_path, sizeof(sa.sun_path), path))
-		return err_set(err, ERR_INVALID, "linux.seccomp.listenerPath '%s' is too long for a socket", path);
+		return err_set(err, ERR_INVALID,
+			       "linux.seccomp.listenerPath '%s' is too long for a socket", path);
 	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || sys_connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_sys(err, "connect to the seccomp agent '%s'", path);

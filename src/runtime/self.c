@@ -2,13 +2,14 @@
 /*
  * Protection of our own program file (CVE-2019-5736).
  *
- * A process that is about to run a container's program is still this program. If what it runs is "/proc/self/exe"
- * (by a link, or as a script's interpreter), a container's root could afterwards open that file for writing: and it
- * is the host's. Not being dumpable does not help, since the new program starts as a dumpable one. So the commands
- * that enter containers run from a read-only detached mount of the file, whose magic link cannot be written through
- * and whose mount is in no namespace from which its flags could be changed. That is one open_tree, one
- * mount_setattr and one exec of a small static program (0.2 ms); a copy in a sealed memfd is the fallback for
- * kernels before 5.12. An engine that starts us from such a mount saves us the second exec.
+ * A process that is about to run a container's program is still this program. If what it runs is
+ * "/proc/self/exe" (by a link, or as a script's interpreter), a container's root could afterwards
+ * open that file for writing: and it is the host's. Not being dumpable does not help, since the new
+ * program starts as a dumpable one. So the commands that enter containers run from a read-only
+ * detached mount of the file, whose magic link cannot be written through and whose mount is in no
+ * namespace from which its flags could be changed. That is one open_tree, one mount_setattr and one
+ * exec of a small static program (0.2 ms); a copy in a sealed memfd is the fallback for kernels
+ * before 5.12. An engine that starts us from such a mount saves us the second exec.
  */
 #include "runtime/rt.h"
 
@@ -39,7 +40,8 @@ static bool is_protected(int exe)
 static int read_only_mount(void)
 {
 	struct sys_mount_attr attr = { .set = SYS_ATTR_RDONLY };
-	int fd = sys_open_tree(AT_FDCWD, "/proc/self/exe", SYS_OPEN_TREE_CLONE | SYS_OPEN_TREE_CLOEXEC);
+	int fd = sys_open_tree(AT_FDCWD, "/proc/self/exe",
+			       SYS_OPEN_TREE_CLONE | SYS_OPEN_TREE_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
@@ -76,11 +78,13 @@ int rt_protect_self(char **argv, struct err *err)
 		return err_sys(err, "open our own program");
 	if (is_protected(exe)) {
 		(void)unsetenv(MARK); /* hooks and programs need not see it */
-		(void)sys_prctl(PR_SET_NAME, (unsigned long)"teu-oci", 0, 0, 0); /* execveat named us after the fd */
+		(void)sys_prctl(PR_SET_NAME, (unsigned long)"teu-oci", 0, 0,
+				0); /* execveat named us after the fd */
 		return 0;
 	}
 	if (getenv(MARK))
-		return err_set(err, ERR_SYSTEM, "our program file could not be protected against containers");
+		return err_set(err, ERR_SYSTEM,
+			       "our program file could not be protected against containers");
 	fd = read_only_mount();
 	if (fd < 0)
 		fd = sealed_copy(exe);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The record of a container on disk. The state directory is tmpfs-like (it means nothing after a reboot), so files
- * are written new and renamed, without fsync: a reader sees the old or the new one, never half of one.
+ * The record of a container on disk. The state directory is tmpfs-like (it means nothing after a
+ * reboot), so files are written new and renamed, without fsync: a reader sees the old or the new
+ * one, never half of one.
  *
- * The text of config.json is kept inside the record: later edits of the bundle have no effect on exec and hooks.
+ * The text of config.json is kept inside the record: later edits of the bundle have no effect on
+ * exec and hooks.
  */
 #include "runtime/rt.h"
 
@@ -50,7 +52,8 @@ int state_open_root(const struct rt_host *h, bool make, int *ret_fd, struct err 
 	}
 	if (fd < 0) {
 		if (errno == ENOENT)
-			return err_set(err, ERR_NOT_FOUND, "state directory '%s' does not exist", h->root);
+			return err_set(err, ERR_NOT_FOUND, "state directory '%s' does not exist",
+				       h->root);
 		return err_sys(err, "open the state directory '%s'", h->root);
 	}
 	*ret_fd = fd;
@@ -88,7 +91,8 @@ int state_make_dir(const struct rt_host *h, const char *id, int *ret_fd, struct 
 		return r;
 	if (sys_mkdirat(root, id, 0700) < 0) {
 		if (errno == EEXIST)
-			return err_set(err, ERR_EXISTS, "container with given ID already exists: %s", id);
+			return err_set(err, ERR_EXISTS,
+				       "container with given ID already exists: %s", id);
 		return err_sys(err, "make the state directory '%s/%s'", h->root, id);
 	}
 	fd = sys_openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
@@ -130,7 +134,8 @@ int state_open_dir(const struct rt_host *h, const char *id, bool lock, int *ret_
 	return 0;
 }
 
-/* The record changes its name once, at the start: looked for again if it did so between two looks. */
+/* The record changes its name once, at the start: looked for again if it did so between two looks.
+ */
 static int open_record(int dirfd, bool *ret_started)
 {
 	static const char *const names[] = { FILE_STARTED, FILE_CREATED, FILE_STARTED };
@@ -160,7 +165,8 @@ int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err)
 	if (fd < 0) {
 		if (errno == ENOENT)
 			return err_set(err, ERR_NOT_FOUND,
-				       "container has no state: it is being created, or its creation was killed "
+				       "container has no state: it is being created, or its "
+				       "creation was killed "
 				       "(then `delete --force` removes it)");
 		return err_sys(err, "open the container's state");
 	}
@@ -211,13 +217,16 @@ int state_write(int dirfd, const struct state *s, struct slice config, struct er
 		return err_set(err, ERR_TOO_LARGE, "the container's state is larger than %d bytes",
 			       RT_CONFIG_MAX + 65536);
 
-	fd = sys_openat(dirfd, FILE_NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = sys_openat(dirfd, FILE_NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			0600);
 	if (fd < 0)
 		return err_sys(err, "make the container's state file");
-	if (fd_write_all(fd, b.p, b.n) < 0 || sys_renameat(dirfd, FILE_NEW, dirfd, FILE_CREATED) < 0) {
+	if (fd_write_all(fd, b.p, b.n) < 0 ||
+	    sys_renameat(dirfd, FILE_NEW, dirfd, FILE_CREATED) < 0) {
 		int r = err_sys(err, "write the container's state");
 
-		(void)unlinkat(dirfd, FILE_NEW, 0); /* may have been renamed: then the directory goes whole */
+		(void)unlinkat(dirfd, FILE_NEW,
+			       0); /* may have been renamed: then the directory goes whole */
 		return r;
 	}
 	return 0;
@@ -252,7 +261,8 @@ int state_remove(const struct rt_host *h, const char *id, int dirfd, struct err 
 
 const char *rt_status_name(enum rt_status s)
 {
-	static const char *const names[] = { "creating", "created", "running", "paused", "stopped" };
+	static const char *const names[] = { "creating", "created", "running", "paused",
+					     "stopped" };
 
 	return names[s];
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Words between the parent and what it cloned: one packet each, plain bytes of one program's memory layout (both
- * ends are the same binary), at most one fd beside it. A closed socket says as much as a message: init that is gone,
- * or an exec that succeeded.
+ * Words between the parent and what it cloned: one packet each, plain bytes of one program's memory
+ * layout (both ends are the same binary), at most one fd beside it. A closed socket says as much as
+ * a message: init that is gone, or an exec that succeeded.
  */
 #include "runtime/rt.h"
 
@@ -87,16 +87,20 @@ static int take_fd(struct msghdr *m)
 
 int sync_recv(int sock, struct sync_msg *msg, struct err *err)
 {
-	struct iovec iov[2] = { { msg, HEAD }, { msg->text, sizeof(*msg) - offsetof(struct sync_msg, text) } };
+	struct iovec iov[2] = { { msg, HEAD },
+				{ msg->text, sizeof(*msg) - offsetof(struct sync_msg, text) } };
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} ctl;
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = ctl.buf,
+	struct msghdr m = { .msg_iov = iov,
+			    .msg_iovlen = 2,
+			    .msg_control = ctl.buf,
 			    .msg_controllen = sizeof(ctl.buf) };
 	ssize_t n;
 
-	/* ECONNRESET: the other side ended without reading all of ours. It is told once, before what it had sent. */
+	/* ECONNRESET: the other side ended without reading all of ours. It is told once, before
+	 * what it had sent. */
 	do
 		n = sys_recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
