@@ -93,13 +93,19 @@ unsigned caps_known(void)
 
 int caps_kernel_mask(uint64_t *ret, struct err *err)
 {
-	unsigned n = 0;
+	unsigned lo = 0, hi = 64; /* capabilities below lo are there, from hi on they are not */
 
-	while (n < 64 && sys_prctl(PR_CAPBSET_READ, n, 0, 0, 0) >= 0)
-		n++;
-	if (n < 64 && errno != EINVAL)
-		return err_sys(err, "ask for capability %u", n);
-	*ret = n == 64 ? UINT64_MAX : (1ULL << n) - 1;
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (sys_prctl(PR_CAPBSET_READ, mid, 0, 0, 0) >= 0)
+			lo = mid + 1;
+		else if (errno == EINVAL)
+			hi = mid;
+		else
+			return err_sys(err, "ask for capability %u", mid);
+	}
+	*ret = lo == 64 ? UINT64_MAX : (1ULL << lo) - 1;
 	return 0;
 }
 
@@ -120,7 +126,9 @@ int caps_self(struct caps *ret, struct err *err)
 		if (b < 0)
 			break;
 		c.bounding |= (uint64_t)b << n;
-		if (sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, n, 0, 0) == 1)
+		/* Only what is permitted and inheritable can be ambient. */
+		if ((c.permitted & c.inheritable & 1ULL << n) &&
+		    sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, n, 0, 0) == 1)
 			c.ambient |= 1ULL << n;
 	}
 	*ret = c;
