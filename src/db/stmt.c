@@ -31,24 +31,17 @@ static enum err_code code_of(int rc)
 
 int db_conn_err(struct db_conn *c, int rc, struct err *err, const char *what)
 {
-	int sys = c->sq ? sqlite3_system_errno(c->sq) : 0;
+	int sys = c->sq ? sqlite3_system_errno(c->sq) : 0, ext = rc;
 	const char *text = c->sq ? sqlite3_errmsg(c->sq) : sqlite3_errstr(rc);
 	int r;
 
-	switch (rc & 0xff) {
-	case SQLITE_FULL:
+	rc &= 0xff;
+	if (rc == SQLITE_FULL)
 		r = err_sysc(err, ERR_SYSTEM, ENOSPC, "database '%s': %s", c->path, what);
-		break;
-	case SQLITE_IOERR:
-	case SQLITE_CANTOPEN:
-		if (sys) {
-			r = err_sysc(err, ERR_SYSTEM, sys, "database '%s': %s: %s", c->path, what,
-				     text);
-			break;
-		}
-		/* fall through */
-	default: r = err_set(err, code_of(rc), "database '%s': %s: %s", c->path, what, text);
-	}
+	else if ((rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN) && sys)
+		r = err_sysc(err, ERR_SYSTEM, sys, "database '%s': %s: %s", c->path, what, text);
+	else
+		r = err_set(err, code_of(ext), "database '%s': %s: %s", c->path, what, text);
 	if (code_of(rc) == ERR_INVALID)
 		r = err_hint(err, "it was left as it is; move it away or restore a copy");
 	return r;

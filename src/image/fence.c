@@ -46,6 +46,8 @@ static const char *const filter_calls[] = {
 	"rt_sigprocmask", "restart_syscall", "getrandom", "clock_gettime",
 	"gettid",	  "getpid",
 };
+/* The sanitizers' run time asks for these before it lets the process exit. */
+static const char *const sanitizer_calls[] = { "sigaltstack", "sched_yield" };
 static const char *const writer_calls[] = {
 	"openat",    "openat2",	  "mkdir",	"mkdirat", "mknodat",  "mknod",
 	"symlinkat", "symlink",	  "linkat",	"link",	   "unlinkat", "unlink",
@@ -184,27 +186,30 @@ static int landlock(enum fence_kind kind, struct err *err)
 
 static int filter_calls_in(enum fence_kind kind, struct err *err)
 {
-	const struct seccomp_rule rules[] = {
-		{ .names = filter_calls,
-		  .n_names = ARRAY_LEN(filter_calls),
-		  .action = SECCOMP_ACT_ALLOW,
-		  .errno_ret = SECCOMP_ERRNO_UNSET },
-		{ .names = writer_calls,
-		  .n_names = ARRAY_LEN(writer_calls),
-		  .action = SECCOMP_ACT_ALLOW,
-		  .errno_ret = SECCOMP_ERRNO_UNSET },
+	struct seccomp_rule rules[3] = {
+		{ .names = filter_calls, .n_names = ARRAY_LEN(filter_calls) },
 	};
-	const struct seccomp_filter f = {
+	size_t n = 1;
+	struct seccomp_filter f = {
 		/* A sanitizer's run time makes calls of its own: they fail there instead of
 		   killing. */
 		.def_action = SANITIZED ? SECCOMP_ACT_ERRNO : SECCOMP_ACT_KILL_PROCESS,
 		.def_errno = SECCOMP_ERRNO_UNSET,
 		.rules = rules,
-		.n_rules = kind == FENCE_WRITER ? 2 : 1,
 	};
 	CLEANUP(seccomp_prog_fini) struct seccomp_prog prog = { 0 };
 	int r;
 
+	if (kind == FENCE_WRITER)
+		rules[n++] = (struct seccomp_rule){ .names = writer_calls,
+						    .n_names = ARRAY_LEN(writer_calls) };
+	if (SANITIZED)
+		rules[n++] = (struct seccomp_rule){ .names = sanitizer_calls,
+						    .n_names = ARRAY_LEN(sanitizer_calls) };
+	for (f.n_rules = 0; f.n_rules < n; f.n_rules++) {
+		rules[f.n_rules].action = SECCOMP_ACT_ALLOW;
+		rules[f.n_rules].errno_ret = SECCOMP_ERRNO_UNSET;
+	}
 	r = seccomp_compile(&f, &prog, err);
 	if (r < 0)
 		return r;

@@ -200,12 +200,16 @@ void image_name_default_tag(struct image_name *n)
 
 const char *image_name_familiar_repo(const struct image_name *n)
 {
-	static const char library[] = "docker.io/library/", hub[] = "docker.io/";
+	struct slice name = slice_str(n->name), hub = SLICE("docker.io/"),
+		     library = SLICE("library/"), rest;
 
-	if (strncmp(n->name, library, sizeof(library) - 1) == 0 &&
-	    !strchr(n->name + sizeof(library) - 1, '/'))
-		return n->name + sizeof(library) - 1;
-	return strncmp(n->name, hub, sizeof(hub) - 1) == 0 ? n->name + sizeof(hub) - 1 : n->name;
+	if (!slice_starts(name, hub))
+		return n->name;
+	rest = slice_of(name.p + hub.n, name.n - hub.n);
+	/* library/a/b cannot be told from a/b without its first part. */
+	if (slice_starts(rest, library) && !memchr(rest.p + library.n, '/', rest.n - library.n))
+		return rest.p + library.n;
+	return rest.p;
 }
 
 static const char *print(char dst[IMAGE_NAME_TEXT_MAX], const char *repo,

@@ -66,7 +66,8 @@ static int took_plain(struct state *s, size_t n, struct err *err)
 	r = step_limits(s, err);
 	if (r < 0)
 		return r;
-	sha256_update(&s->plain, s->b.p, n);
+	if (s->inflate) /* else it is the same hash as of the source */
+		sha256_update(&s->plain, s->b.p, n);
 	if (s->p->plain >= 0 && fd_write_all(s->p->plain, s->b.p, n) < 0)
 		return err_sys(err, "write the uncompressed archive");
 	s->b.at = 0;
@@ -302,7 +303,10 @@ static int run(struct pump *p, struct err *err)
 	if (r < 0)
 		return r;
 	digest_text(&s.raw, p->digest);
-	digest_text(&s.plain, p->diff_id);
+	if (s.inflate)
+		digest_text(&s.plain, p->diff_id);
+	else
+		memcpy(p->diff_id, p->digest, sizeof(p->diff_id));
 	return 0;
 }
 
