@@ -2,7 +2,7 @@
 # Thin front of meson and ninja: every target works on a fresh Debian 12, a second time, and offline.
 B := build
 JOBS ?= $(shell nproc)
-MESON_RELEASE := --buildtype=release -Db_ndebug=false
+MESON_RELEASE := --buildtype=release -Doptimization=2 -Db_ndebug=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := all
