@@ -235,6 +235,10 @@ struct image_store *engine_images(struct engine *e)
 {
 	return e->images;
 }
+struct network_set *engine_networks(struct engine *e)
+{
+	return e->networks;
+}
 const char *engine_id(const struct engine *e)
 {
 	return e->id;

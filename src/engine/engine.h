@@ -33,6 +33,7 @@ struct doc;
 struct engine;
 struct err;
 struct image_store;
+struct network_set;
 struct work_pool;
 struct exec;
 
@@ -54,6 +55,7 @@ int engine_open(struct loop *l, const struct engine_conf *conf, struct engine **
 void engine_close(struct engine *e);
 DEFINE_CLEANUP(struct engine *, engine_close)
 struct image_store *engine_images(struct engine *e);
+struct network_set *engine_networks(struct engine *e);
 struct work_pool *engine_pool(struct engine *e); /* for fronts: imports, archives */
 const char *engine_id(
 	const struct engine *e); /* docker's daemon ID: UUID text, kept in engine.db */
