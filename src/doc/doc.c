@@ -36,7 +36,7 @@ const char *doc_cstr(struct arena *a, const struct doc *d)
 
 struct doc *doc_getn(const struct doc *d, struct slice key)
 {
-	if (!doc_is(d, DOC_OBJECT))
+	if (!doc_is(d, DOC_OBJECT) || d->n == 0)
 		return NULL;
 	for (struct doc *k = d->kids, *end = k + 2 * (size_t)d->n; k != end; k += 2)
 		if (k->n == key.n &&

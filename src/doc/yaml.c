@@ -519,7 +519,7 @@ static int refuse_duplicates(const struct doc *obj, const struct slot *slots, si
 static int close_frame(struct reader *r, struct err *err)
 {
 	struct frame f = r->frames[--r->depth];
-	const struct slot *slots = r->slots + f.start;
+	const struct slot *slots = r->slots ? r->slots + f.start : NULL;
 	size_t n = r->n - f.start, m = 0;
 	yaml_mark_t at = { .line = f.line - 1, .column = f.column - 1 };
 	struct doc d = { .type = f.type };

@@ -512,9 +512,15 @@ void conn_in_begin(struct conn *c, enum h1_body_kind kind, int64_t length)
 	c->since = loop_now(c->pool->loop);
 }
 
+/* What has come in and was not used yet; the buffer is there only while it holds something. */
+static struct slice unread(const struct conn *c)
+{
+	return c->in.p ? slice_of(c->in.p + c->in.off, iobuf_len(&c->in)) : (struct slice){ 0 };
+}
+
 static bool take_head(struct conn *c)
 {
-	struct slice in = slice_of(c->in.p + c->in.off, iobuf_len(&c->in));
+	struct slice in = unread(c);
 	struct err err = ERR_INIT;
 	int status = 400;
 	ssize_t n;
@@ -565,7 +571,7 @@ static void body_ended(struct conn *c)
 
 static bool take_body(struct conn *c)
 {
-	struct slice in = slice_of(c->in.p + c->in.off, iobuf_len(&c->in)), data;
+	struct slice in = unread(c), data;
 	size_t credit = c->draining ? SIZE_MAX : c->cur->credit;
 	struct err err = ERR_INIT;
 	ssize_t n = 0;
