@@ -156,8 +156,8 @@ static void fill_defaults(struct container *c)
 
 	if (cc->network_disabled)
 		h->network_mode = "none";
-	if (!h->network_mode || !*h->network_mode)
-		h->network_mode = "default";
+	if (!h->network_mode || !*h->network_mode || strcmp(h->network_mode, "default") == 0)
+		h->network_mode = "bridge";
 	if (!cc->hostname || !*cc->hostname) {
 		bool shares = network_mode_parse(h->network_mode, &mode, &ignored) == 0 &&
 			      mode.kind == NETWORK_KIND_HOST;
