@@ -581,7 +581,7 @@ static int step_cgroup(void *arg, struct err *err)
 		return r;
 	r = cgroup_apply(c->cgroup, &c->limits, err);
 	if (r >= 0)
-		r = cgroup_add(c->cgroup, c->proc.pid, err);
+		r = cgroup_open_procs(c->cgroup, err); /* init enters by itself: on_cgroup */
 	if (r >= 0)
 		r = cgroup_save(c->cgroup, &c->saved, err);
 	if (r < 0) {
@@ -643,11 +643,13 @@ static int on_cgroup(void *arg, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(6000); /* what a message holds */
 	struct create *c = arg;
+	int fds[CGROUP_ENTER_FDS_MAX];
+	unsigned n = c->cgroup ? cgroup_enter_fds(c->cgroup, fds, ARRAY_LEN(fds)) : 0;
 	int r = c->cgroup ? dirs_of(c->cgroup, &b, err) : 0;
 
 	if (b.p)
 		b.p[b.n] = '\0';
-	return r < 0 ? r : sync_send_text(c->sock, SYNC_GO, buf_str(&b), err);
+	return r < 0 ? r : sync_send_cgroup(c->sock, buf_str(&b), fds, n, err);
 }
 
 static int on_hooks(void *arg, struct err *err)

@@ -116,6 +116,9 @@ int init_join_cgroup(struct init *in, struct err *err)
 		return r;
 	if (r == 0 || m.type != SYNC_GO)
 		return err_set(err, ERR_UNAVAILABLE, "the runtime that made this process is gone");
+	r = sync_enter(&m, err);
+	if (r < 0)
+		return r;
 	in->joined = true;
 	/* A new cgroup namespace is rooted at the cgroup of whoever makes it: only now. */
 	if (conf_ns_new(in->conf, NS_CGROUP) && sys_unshare(CLONE_NEWCGROUP) < 0)

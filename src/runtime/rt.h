@@ -72,7 +72,9 @@ struct sync_msg {
 	uint32_t type;
 	uint32_t len;
 	int64_t number;
-	int fd; /* received, or to send; -1 = none */
+	int fd;			       /* the first that was received; -1 = none */
+	int fds[CGROUP_ENTER_FDS_MAX]; /* all of them */
+	unsigned nfds;
 	union {
 		char text[6144]; /* a warning; with GO the directories of the cgroup */
 		struct err err;
@@ -81,10 +83,13 @@ struct sync_msg {
 int sync_send(int sock, enum sync_type t, int64_t number, int fd, struct err *err);
 void sync_send_error(int sock, const struct err *e);
 void sync_send_warn(int sock, const char *text);
-int sync_send_text(int sock, enum sync_type t, const char *text, struct err *err);
+/* GO for SYNC_CGROUP: the directories as text, and the files by which init enters by itself. */
+int sync_send_cgroup(int sock, const char *dirs, const int *fds, unsigned n, struct err *err);
 /* 1 = a message; 0 = the other side is gone (or, for a program's exec, has succeeded). */
 int sync_recv(int sock, struct sync_msg *m, struct err *err);
-/* Waits for GO. */
+/* Writes the caller into the cgroups whose files came along, and closes them. */
+int sync_enter(struct sync_msg *m, struct err *err);
+/* Waits for GO, and enters the cgroup that came with it. */
 int sync_wait(int sock, int64_t *ret_number, struct err *err);
 
 /* ---- hooks ---- */

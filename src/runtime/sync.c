@@ -14,27 +14,31 @@
 
 #define HEAD offsetof(struct sync_msg, fd)
 
-static int send_packet(int sock, uint32_t type, int64_t number, const void *body, size_t n, int fd)
+static int send_packet(int sock, uint32_t type, int64_t number, const struct slice *text,
+		       const int *fds, unsigned nfds)
 {
+	const void *body = text ? text->p : NULL;
+	size_t n = text ? text->n : 0;
+
 	struct sync_msg head = { .type = type, .len = (uint32_t)n, .number = number };
 	struct iovec iov[2] = { { &head, HEAD }, { (void *)body, n } };
 	union {
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(sizeof(int) * CGROUP_ENTER_FDS_MAX)];
 		struct cmsghdr align;
 	} ctl = { 0 };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = n ? 2 : 1 };
 	ssize_t r;
 
-	if (fd >= 0) {
+	if (nfds) {
 		struct cmsghdr *c;
 
 		m.msg_control = ctl.buf;
-		m.msg_controllen = sizeof(ctl.buf);
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
 		c = CMSG_FIRSTHDR(&m);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+		c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * nfds);
 	}
 	do
 		r = sys_sendmsg(sock, &m, MSG_NOSIGNAL);
@@ -44,7 +48,7 @@ static int send_packet(int sock, uint32_t type, int64_t number, const void *body
 
 int sync_send(int sock, enum sync_type t, int64_t number, int fd, struct err *err)
 {
-	if (send_packet(sock, t, number, NULL, 0, fd) < 0)
+	if (send_packet(sock, t, number, NULL, &fd, fd >= 0) < 0)
 		return err_sys(err, "tell the other side (message %d)", (int)t);
 	return 0;
 }
@@ -53,36 +57,42 @@ void sync_send_error(int sock, const struct err *e)
 {
 	struct err copy = *e;
 
-	copy.causes = NULL; /* a pointer into our memory */
-	(void)send_packet(sock, SYNC_ERROR, 0, &copy, sizeof(copy), -1); /* nobody left to tell */
+	struct slice bytes = { (const char *)&copy, sizeof(copy) };
+
+	copy.causes = NULL;					 /* a pointer into our memory */
+	(void)send_packet(sock, SYNC_ERROR, 0, &bytes, NULL, 0); /* nobody left to tell */
 }
 
 void sync_send_warn(int sock, const char *text)
 {
+	struct slice bytes = slice_str(text);
+
 	if (sock >= 0)
-		(void)send_packet(sock, SYNC_WARN, 0, text, strlen(text), -1); /* only a warning */
+		(void)send_packet(sock, SYNC_WARN, 0, &bytes, NULL, 0); /* only a warning */
 }
 
-int sync_send_text(int sock, enum sync_type t, const char *text, struct err *err)
+int sync_send_cgroup(int sock, const char *dirs, const int *fds, unsigned n, struct err *err)
 {
-	size_t n = strlen(text);
+	struct slice bytes = slice_str(dirs);
 
-	if (n >= sizeof(((struct sync_msg *)0)->text))
-		return err_set(err, ERR_TOO_LARGE, "a message of %zu bytes to init", n);
-	if (send_packet(sock, t, 0, text, n, -1) < 0)
-		return err_sys(err, "tell the other side (message %d)", (int)t);
+	if (bytes.n >= sizeof(((struct sync_msg *)0)->text) || n > CGROUP_ENTER_FDS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "a message of %zu bytes to init", bytes.n);
+	if (send_packet(sock, SYNC_GO, 0, &bytes, fds, n) < 0)
+		return err_sys(err, "tell init its cgroup");
 	return 0;
 }
 
-static int take_fd(struct msghdr *m)
+static void take_fds(struct msghdr *m, struct sync_msg *msg)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd = -1;
 
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	return fd;
+	msg->nfds = 0;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		msg->nfds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		msg->nfds = MIN(msg->nfds, (unsigned)CGROUP_ENTER_FDS_MAX);
+		memcpy(msg->fds, CMSG_DATA(c), msg->nfds * sizeof(int));
+	}
+	msg->fd = msg->nfds ? msg->fds[0] : -1;
 }
 
 int sync_recv(int sock, struct sync_msg *msg, struct err *err)
@@ -90,7 +100,7 @@ int sync_recv(int sock, struct sync_msg *msg, struct err *err)
 	struct iovec iov[2] = { { msg, HEAD },
 				{ msg->text, sizeof(*msg) - offsetof(struct sync_msg, text) } };
 	union {
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(sizeof(int) * CGROUP_ENTER_FDS_MAX)];
 		struct cmsghdr align;
 	} ctl;
 	struct msghdr m = { .msg_iov = iov,
@@ -108,14 +118,28 @@ int sync_recv(int sock, struct sync_msg *msg, struct err *err)
 		return 0;
 	if (n < 0)
 		return err_sys(err, "hear from the other side");
-	msg->fd = take_fd(&m);
+	take_fds(&m, msg);
 	if ((size_t)n < HEAD || (size_t)n != HEAD + msg->len) {
-		fd_close(msg->fd);
+		for (unsigned i = 0; i < msg->nfds; i++)
+			fd_close(msg->fds[i]);
 		return err_set(err, ERR_SYSTEM, "a packet of %zd bytes is none of ours", n);
 	}
 	if (msg->type == SYNC_WARN)
 		msg->text[MIN(msg->len, sizeof(msg->text) - 1)] = '\0';
 	return 1;
+}
+
+int sync_enter(struct sync_msg *m, struct err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < m->nfds; i++) {
+		if (r == 0 && sys_write(m->fds[i], "0", 1) < 0)
+			r = err_sys(err, "enter the container's cgroup");
+		fd_close(m->fds[i]);
+	}
+	m->nfds = 0;
+	return r;
 }
 
 int sync_wait(int sock, int64_t *ret_number, struct err *err)
@@ -130,5 +154,5 @@ int sync_wait(int sock, int64_t *ret_number, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "the runtime that made this process is gone");
 	if (ret_number)
 		*ret_number = m.number;
-	return 0;
+	return sync_enter(&m, err);
 }
