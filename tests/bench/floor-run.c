@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The floor: the kernel work of one container's start, run and removal, by one process that knows
+ * beforehand all that is to be done. No config, no state, no log, no protocol: what a runtime or an
+ * engine takes more than this is its own.
+ *
+ * usage: floor-run [--parallel N] [--rounds N] [--host-net] [--no-cgroup] [--rootfs]
+ *        [--volatile] SCRATCH
+ *
+ * SCRATCH/lower is the image's tree (with /bin/true); upper and work directories are made beside
+ * it. Per container: v1 cgroups devices and pids with docker's rules, new mount, pid, uts, ipc and
+ * network namespaces (lo up), an overlay root (--rootfs: SCRATCH/lower itself, read-only), proc,
+ * /dev with nodes, pts, shm, mqueue, sysfs, cgroup view, masked and read-only paths, pivot_root,
+ * capabilities, docker's seccomp profile, exec, wait, removal. clone(VM|VFORK), as a runtime would.
+ * Prints milliseconds: one line "wall X" for each round of N at once (their median last).
+ */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "linux/seccomp-default.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DOCKER_CAPS 0xa80425fbull /* chown dac_override fowner fsetid kill setgid setuid ... */
+#define ROUNDS_MAX 10000
+#define CGROUP_TOP "/sys/fs/cgroup"
+
+struct options {
+	const char *scratch;
+	unsigned parallel, rounds;
+	bool host_net, no_cgroup, rootfs, is_volatile;
+	struct seccomp_prog prog;
+};
+
+/* One container. Shared with the child, which runs in our memory until its exec. */
+struct job {
+	const struct options *o;
+	char upper[256], work[256], root[256], overlay[1024];
+	char cgroups[2][256];
+	int procs[2];
+	const char *failed; /* what the child could not do */
+	int sys;
+};
+
+static const char *const controllers[2] = { "devices", "pids" };
+static const char *const masked[] = { "/proc/acpi",	  "/proc/asound",
+				      "/proc/interrupts", "/proc/kcore",
+				      "/proc/keys",	  "/proc/latency_stats",
+				      "/proc/timer_list", "/proc/sched_debug",
+				      "/proc/scsi",	  "/sys/firmware" };
+static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+					"/proc/sysrq-trigger" };
+static const struct {
+	const char *name;
+	unsigned minor;
+} nodes[] = { { "null", 3 }, { "zero", 5 }, { "full", 7 }, { "random", 8 }, { "urandom", 9 } };
+
+static void die(const char *what)
+{
+	fprintf(stderr, "floor-run: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static bool write_file(const char *dir, const char *name, const char *text)
+{
+	char path[512];
+	int fd, ok;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, strlen(text)) >= 0;
+	(void)close(fd);
+	return ok;
+}
+
+/* ---- the child ---- */
+
+#define TRY(j, call)                         \
+	do {                                 \
+		if ((call) < 0) {            \
+			(j)->failed = #call; \
+			(j)->sys = errno;    \
+			_exit(1);            \
+		}                            \
+	} while (0)
+
+static void mount_dev(struct job *j)
+{
+	const unsigned long flags = MS_NOSUID | MS_NOEXEC;
+	char path[64];
+
+	TRY(j, mount("tmpfs", "dev", "tmpfs", MS_NOSUID, "mode=755,size=65536k"));
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+		(void)snprintf(path, sizeof(path), "dev/%s", nodes[i].name);
+		TRY(j, mknod(path, S_IFCHR | 0666, makedev(1, nodes[i].minor)));
+	}
+	TRY(j, mknod("dev/tty", S_IFCHR | 0666, makedev(5, 0)));
+	TRY(j, mkdir("dev/pts", 0755));
+	TRY(j, mkdir("dev/shm", 0755));
+	TRY(j, mkdir("dev/mqueue", 0755));
+	TRY(j, mount("devpts", "dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=0620"));
+	TRY(j, mount("shm", "dev/shm", "tmpfs", flags | MS_NODEV, "mode=1777,size=65536k"));
+	TRY(j, mount("mqueue", "dev/mqueue", "mqueue", flags | MS_NODEV, NULL));
+	TRY(j, symlink("pts/ptmx", "dev/ptmx"));
+	TRY(j, symlink("/proc/self/fd", "dev/fd"));
+	TRY(j, symlink("/proc/self/fd/0", "dev/stdin"));
+	TRY(j, symlink("/proc/self/fd/1", "dev/stdout"));
+	TRY(j, symlink("/proc/self/fd/2", "dev/stderr"));
+}
+
+static void mask_paths(struct job *j)
+{
+	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
+		const char *path = masked[i] + 1;
+
+		if (mount("dev/null", path, NULL, MS_BIND, NULL) == 0 || errno == ENOENT)
+			continue;
+		TRY(j, mount("tmpfs", path, "tmpfs", MS_RDONLY, NULL));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(readonly); i++) {
+		const char *path = readonly[i] + 1;
+		unsigned long flags =
+			MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+		if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) == 0)
+			TRY(j, mount(path, path, NULL, flags, NULL));
+	}
+}
+
+static void make_root(struct job *j)
+{
+	const struct options *o = j->o;
+	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	TRY(j, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	if (o->rootfs) {
+		TRY(j, mount(j->root, j->root, NULL, MS_BIND | MS_REC, NULL));
+	} else {
+		TRY(j, mount("overlay", j->root, "overlay", 0, j->overlay));
+	}
+	TRY(j, chdir(j->root));
+	TRY(j, mount("proc", "proc", "proc", flags, NULL));
+	mount_dev(j);
+	if (!o->host_net)
+		TRY(j, mount("sysfs", "sys", "sysfs", flags | MS_RDONLY, NULL));
+	else
+		TRY(j, mount("/sys", "sys", NULL, MS_BIND | MS_REC, NULL));
+	mask_paths(j);
+	if (o->rootfs)
+		TRY(j, mount(NULL, j->root, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+	TRY(j, (int)syscall(SYS_pivot_root, ".", "."));
+	TRY(j, umount2(".", MNT_DETACH));
+	TRY(j, chdir("/"));
+}
+
+static void lo_up(struct job *j)
+{
+	struct ifreq rq = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	TRY(j, s);
+	TRY(j, ioctl(s, SIOCSIFFLAGS, &rq));
+	(void)close(s);
+}
+
+static void drop_caps(struct job *j)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = { { DOCKER_CAPS, DOCKER_CAPS, 0 }, { 0 } };
+	struct err err = ERR_INIT;
+
+	for (int i = 0; i <= 40; i++)
+		if (!(DOCKER_CAPS >> i & 1))
+			TRY(j, prctl(PR_CAPBSET_DROP, i, 0, 0, 0));
+	/* The filter needs CAP_SYS_ADMIN when no_new_privs is off: before the sets go. */
+	if (j->o->prog.n && seccomp_install(&j->o->prog, NULL, &err) < 0) {
+		j->failed = "seccomp";
+		j->sys = err.sys;
+		_exit(1);
+	}
+	TRY(j, (int)syscall(SYS_capset, &head, data));
+}
+
+static int child(void *arg)
+{
+	static char *const argv[] = { "/bin/true", NULL }, *const env[] = { "PATH=/bin", NULL };
+	struct job *j = arg;
+
+	for (int i = 0; i < 2 && !j->o->no_cgroup; i++)
+		TRY(j, (int)write(j->procs[i], "0", 1));
+	make_root(j);
+	if (!j->o->host_net)
+		lo_up(j);
+	TRY(j, sethostname("floor", 5));
+	drop_caps(j);
+	TRY(j, execve(argv[0], argv, env));
+	return 1;
+}
+
+/* ---- the parent ---- */
+
+static void make_cgroups(struct job *j, unsigned number)
+{
+	for (int i = 0; i < 2; i++) {
+		char *dir = j->cgroups[i], procs[300];
+
+		(void)snprintf(dir, sizeof(j->cgroups[i]), CGROUP_TOP "/%s/teu-floor-%d-%u",
+			       controllers[i], (int)getpid(), number);
+		if (mkdir(dir, 0755) < 0)
+			die(dir);
+		(void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", dir);
+		j->procs[i] = open(procs, O_WRONLY | O_CLOEXEC);
+		if (j->procs[i] < 0)
+			die(procs);
+	}
+	if (!write_file(j->cgroups[0], "devices.deny", "a") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c *:* m") ||
+	    !write_file(j->cgroups[0], "devices.allow", "b *:* m") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c 1:3 rwm") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c 1:5 rwm") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c 1:7 rwm") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c 1:8 rwm") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c 1:9 rwm") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c 5:0 rwm") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c 5:2 rwm") ||
+	    !write_file(j->cgroups[0], "devices.allow", "c 136:* rwm") ||
+	    !write_file(j->cgroups[1], "pids.max", "max"))
+		die("limits of the cgroup");
+}
+
+static void make_dirs(struct job *j, unsigned number)
+{
+	const char *s = j->o->scratch;
+
+	if (j->o->rootfs) {
+		(void)snprintf(j->root, sizeof(j->root), "%s/lower", s);
+		return;
+	}
+	(void)snprintf(j->upper, sizeof(j->upper), "%s/%d-%u.upper", s, (int)getpid(), number);
+	(void)snprintf(j->work, sizeof(j->work), "%s/%d-%u.work", s, (int)getpid(), number);
+	(void)snprintf(j->root, sizeof(j->root), "%s/%d-%u.root", s, (int)getpid(), number);
+	(void)snprintf(j->overlay, sizeof(j->overlay), "lowerdir=%s/lower,upperdir=%s,workdir=%s%s",
+		       s, j->upper, j->work, j->o->is_volatile ? ",volatile" : "");
+	if (mkdir(j->upper, 0755) < 0 || mkdir(j->work, 0755) < 0 || mkdir(j->root, 0755) < 0)
+		die(j->upper);
+}
+
+static void remove_all(const struct job *j)
+{
+	char inner[300];
+
+	for (int i = 0; i < 2 && !j->o->no_cgroup; i++) {
+		(void)close(j->procs[i]);
+		if (rmdir(j->cgroups[i]) < 0)
+			die(j->cgroups[i]);
+	}
+	if (j->o->rootfs)
+		return;
+	if (j->o->is_volatile) {
+		(void)snprintf(inner, sizeof(inner), "%s/work/incompat/volatile", j->work);
+		(void)rmdir(inner);
+		(void)snprintf(inner, sizeof(inner), "%s/work/incompat", j->work);
+		(void)rmdir(inner);
+	}
+	(void)snprintf(inner, sizeof(inner), "%s/work", j->work);
+	(void)rmdir(inner);
+	if (rmdir(j->upper) < 0 || rmdir(j->work) < 0 || rmdir(j->root) < 0)
+		die(j->upper);
+}
+
+static void one(const struct options *o, unsigned number)
+{
+	struct job j = { .o = o };
+	static char stack[64 * 1024] __attribute__((aligned(16)));
+	int flags = CLONE_VM | CLONE_VFORK | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS |
+		    CLONE_NEWIPC | (o->host_net ? 0 : CLONE_NEWNET) | SIGCHLD;
+	int status;
+	pid_t pid;
+
+	make_dirs(&j, number);
+	if (!o->no_cgroup)
+		make_cgroups(&j, number);
+	pid = clone(child, stack + sizeof(stack), flags, &j);
+	if (pid < 0)
+		die("clone");
+	if (waitpid(pid, &status, 0) != pid || status != 0) {
+		errno = j.sys;
+		die(j.failed ? j.failed : "/bin/true");
+	}
+	remove_all(&j);
+}
+
+/* All workers are there and wait; the gate opens for all at once. */
+static double at_once(const struct options *o)
+{
+	int gate[2], status, bad = 0;
+	int64_t began;
+
+	if (pipe2(gate, O_CLOEXEC) < 0)
+		die("pipe");
+	for (unsigned i = 0; i < o->parallel; i++) {
+		pid_t pid = fork();
+		char c;
+
+		if (pid < 0)
+			die("fork");
+		if (pid == 0) {
+			(void)close(gate[1]);
+			if (read(gate[0], &c, 1) < 0)
+				die("gate");
+			one(o, i);
+			_exit(0);
+		}
+	}
+	(void)usleep(50000);
+	began = clock_mono();
+	(void)close(gate[1]);
+	(void)close(gate[0]);
+	for (unsigned i = 0; i < o->parallel; i++)
+		bad |= wait(&status) < 0 || status != 0;
+	if (bad)
+		exit(1);
+	return (double)(clock_mono() - began) / 1e6;
+}
+
+static double alone(const struct options *o, unsigned round)
+{
+	int64_t began = clock_mono();
+
+	one(o, round);
+	return (double)(clock_mono() - began) / 1e6;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static unsigned number_of(const char *text, unsigned max)
+{
+	uint64_t v;
+
+	if (!text || str_uint64(slice_str(text), &v, NULL) < 0 || v < 1 || v > max) {
+		fprintf(stderr, "floor-run: '%s' is not a number from 1 to %u\n", text ? text : "",
+			max);
+		exit(2);
+	}
+	return (unsigned)v;
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--parallel") == 0)
+			o->parallel = number_of(argv[++i], 1000);
+		else if (strcmp(argv[i], "--rounds") == 0)
+			o->rounds = number_of(argv[++i], ROUNDS_MAX);
+		else if (strcmp(argv[i], "--host-net") == 0)
+			o->host_net = true;
+		else if (strcmp(argv[i], "--no-cgroup") == 0)
+			o->no_cgroup = true;
+		else if (strcmp(argv[i], "--rootfs") == 0)
+			o->rootfs = true;
+		else if (strcmp(argv[i], "--volatile") == 0)
+			o->is_volatile = true; /* no sync of the upper's file system at the end */
+		else if (argv[i][0] != '-' && !o->scratch && strlen(argv[i]) < 200)
+			o->scratch = argv[i];
+		else
+			o->rounds = 0;
+	}
+	if (!o->scratch || !o->rounds) {
+		fprintf(stderr, "usage: floor-run [--parallel N] [--rounds N] [--host-net] "
+				"[--no-cgroup] [--rootfs] [--volatile] SCRATCH\n");
+		exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("floor", 1 << 20);
+	struct seccomp_default_params params = { .caps = DOCKER_CAPS };
+	struct options o = { .parallel = 1, .rounds = 1 };
+	struct seccomp_filter filter;
+	struct err err = ERR_INIT;
+	static double ms[ROUNDS_MAX];
+
+	parse(argc, argv, &o);
+	params.native = seccomp_arch_host();
+	if (seccomp_default_build(&params, a, &filter, &err) < 0 ||
+	    seccomp_compile(&filter, &o.prog, &err) < 0) {
+		fprintf(stderr, "floor-run: %s\n", err.msg);
+		return 1;
+	}
+	for (unsigned i = 0; i < o.rounds; i++) {
+		ms[i] = o.parallel > 1 ? at_once(&o) : alone(&o, i);
+		printf("wall %.3f\n", ms[i]);
+	}
+	qsort(ms, o.rounds, sizeof(ms[0]), by_value);
+	printf("median %.3f\n", ms[o.rounds / 2]);
+	seccomp_prog_fini(&o.prog);
+	return 0;
+}
