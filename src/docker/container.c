@@ -111,6 +111,28 @@ void container_create(struct call *c)
 
 /* ---- start, stop, kill ---- */
 
+/* docker's clients find out why a program could not be run (126, 127) by Go's words. */
+static void go_words(struct err *err)
+{
+	static const char *const words[] = { "Permission denied", "No such file or directory",
+					     "Is a directory" };
+	char *at;
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		for (at = err->msg; (at = strstr(at, words[i])); at++)
+			*at = (char)(*at + ('a' - 'A'));
+}
+
+static void started(void *arg, int result, struct err *err)
+{
+	if (result < 0) {
+		go_words(err);
+		if (err->code == ERR_NOT_FOUND || err->code == ERR_FORBIDDEN)
+			err->code = ERR_BAD_REQUEST; /* the program, not the container */
+	}
+	reply_done(arg, result, err);
+}
+
 void container_start(struct call *c)
 {
 	const char *checkpoint = query_get(&c->q, "checkpoint");
@@ -130,7 +152,7 @@ void container_start(struct call *c)
 		return;
 	}
 	stream_ref(c->s);
-	engine_start(c->e, ct, reply_done, c);
+	engine_start(c->e, ct, started, c);
 }
 
 static int signal_param(struct call *c, int absent, int *ret)
@@ -287,7 +309,8 @@ static void wait_fired(struct engine_wait *ew, int exit_code, const char *error)
 	struct err err = ERR_INIT;
 
 	doc_set_int(c->a, o, "StatusCode", exit_code);
-	if (error && *error && c->minor >= 30)
+	/* Removed without failure is no failure, whatever happened to the container before. */
+	if (error && *error && c->minor >= 30 && ew->condition != WAIT_REMOVED)
 		doc_set_str(c->a, doc_set_object(c->a, o, "Error"), "Message", error);
 	if (c->minor < 30) {
 		reply_doc(c, 200, o);

@@ -31,14 +31,14 @@ struct docker_engine_conf {
 	const char *const *hosts; /* "unix:///path" */
 	size_t nhosts;		  /* 0 = unix://<run>/docker.sock */
 	const char *bip;	  /* NULL = picked */
-	bool no_bridge, debug, detach;
+	bool no_bridge, debug;
 	enum log_format log_format;
 	const char *pid_file; /* NULL = none */
 };
 /*
  * The role `engine`: serves until SIGTERM or SIGINT; containers run on. Returns the exit status;
- * negative with err when it could not begin. detach: returns 0 in the caller as soon as the engine,
- * a process of its own then, answers.
+ * negative with err when it could not begin. With TEU_READY_FD in the environment one byte is
+ * written to that fd when it answers.
  */
 int docker_engine_main(const struct docker_engine_conf *conf, struct err *err);
 

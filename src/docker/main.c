@@ -261,6 +261,20 @@ static int write_pid(const char *path, struct err *err)
 	return 0;
 }
 
+/* Whoever started us waits for one byte there: see src/cli. */
+static void tell_ready(void)
+{
+	const char *text = getenv("TEU_READY_FD");
+	struct err ignored = ERR_INIT;
+	int64_t fd;
+
+	if (text && str_int64(slice_str(text), &fd, &ignored) == 0 && fd > 2 && fd < 1024) {
+		(void)fd_write_all((int)fd, "\n", 1); /* nobody waits any more */
+		fd_close((int)fd);
+	}
+	(void)unsetenv("TEU_READY_FD"); /* not for containers' hooks */
+}
+
 static int serve(const struct docker_engine_conf *conf, int64_t begun, struct err *err)
 {
 	struct daemon d = { .conf = conf };
@@ -280,6 +294,7 @@ static int serve(const struct docker_engine_conf *conf, int64_t begun, struct er
 		log_kv(LOG_LEVEL_INFO, "engine ready", "address",
 		       http_server_address(docker_api_server(d.api), 0), "root", conf->root, "took",
 		       took, NULL);
+		tell_ready();
 		r = loop_run(d.loop, err);
 	}
 	if (conf->pid_file && r == 0)
