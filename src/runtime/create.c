@@ -581,7 +581,10 @@ static int step_cgroup(void *arg, struct err *err)
 		return r;
 	r = cgroup_apply(c->cgroup, &c->limits, err);
 	if (r >= 0)
-		r = cgroup_open_procs(c->cgroup, err); /* init enters by itself: on_cgroup */
+		/* Init enters by itself (on_cgroup): that takes no lock of the whole machine. From
+		 * a user namespace it may not, before 5.16. */
+		r = c->in.user_ns ? cgroup_add(c->cgroup, c->proc.pid, err)
+				  : cgroup_open_procs(c->cgroup, err);
 	if (r >= 0)
 		r = cgroup_save(c->cgroup, &c->saved, err);
 	if (r < 0) {
@@ -644,7 +647,8 @@ static int on_cgroup(void *arg, struct err *err)
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(6000); /* what a message holds */
 	struct create *c = arg;
 	int fds[CGROUP_ENTER_FDS_MAX];
-	unsigned n = c->cgroup ? cgroup_enter_fds(c->cgroup, fds, ARRAY_LEN(fds)) : 0;
+	unsigned n =
+		c->cgroup && !c->in.user_ns ? cgroup_enter_fds(c->cgroup, fds, ARRAY_LEN(fds)) : 0;
 	int r = c->cgroup ? dirs_of(c->cgroup, &b, err) : 0;
 
 	if (b.p)

@@ -322,11 +322,14 @@ static int start(struct exec *e, struct err *err)
 /* The parent's part while the child enters: cgroup, score, then the word to go on. */
 static int settle(struct exec *e, int *ret_console, struct err *err)
 {
+	struct err gone = ERR_INIT;
 	int fds[CGROUP_ENTER_FDS_MAX];
 	unsigned n = 0;
 	int r = 0;
 
-	if (e->cgroup) {
+	if (e->cgroup && e->in.user_ns) {
+		r = cgroup_add(e->cgroup, e->proc.pid, err);
+	} else if (e->cgroup) {
 		r = cgroup_open_procs(e->cgroup, err);
 		n = r < 0 ? 0 : cgroup_enter_fds(e->cgroup, fds, ARRAY_LEN(fds));
 	}
@@ -341,10 +344,14 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 	 * looks. */
 	if (r >= 0 && e->o->pid_file)
 		r = rt_write_pid_file(e->o->pid_file, e->proc.pid, err);
-	if (r >= 0 && sync_send_cgroup(e->sock, "", fds, n, NULL) < 0)
-		r = 0; /* it has failed already: its error is in the socket */
 	if (r < 0)
 		return r;
+	/* EPIPE: it has failed already, and why is still in the socket. */
+	if (sync_send_cgroup(e->sock, "", fds, n, &gone) < 0 && gone.sys != EPIPE) {
+		if (err)
+			*err = gone;
+		return err_ret(&gone);
+	}
 	e->view = (struct state_view){ .oci_version = e->s.oci_version,
 				       .id = e->s.id,
 				       .bundle = e->s.bundle,

@@ -131,7 +131,7 @@ static int step_cgroup(void *arg, struct err *err)
 {
 	struct init *in = arg;
 
-	return conf_ns_new(in->conf, NS_CGROUP) ? init_join_cgroup(in, err) : 0;
+	return init_join_cgroup(in, err); /* a mount of it may have done so already */
 }
 
 /* ---- root, hooks ---- */

@@ -193,7 +193,8 @@ static int idmap_fd(struct init *in, const struct place *p, int *ret, struct err
 	else if (!p->o.idmap)
 		return 0;
 	else if (!in->user_ns)
-		return err_set(err, ERR_INVALID, "idmap without uidMappings needs a user namespace of the container");
+		return err_set(err, ERR_INVALID,
+			       "idmap without uidMappings needs a user namespace of the container");
 	else
 		return ns_open_of(0, NS_USER, ret, err);
 	return *ret < 0 ? err_sys(err, "duplicate a fd") : 0;
@@ -668,8 +669,9 @@ static int root_read_only(struct init *in, struct err *err)
 }
 
 /*
- * pivot_root(".", ".") lays the old root over the new one; from a fd of the old one it is cut from the host, if it
- * was kept shared, and detached. (A path of "." would mean the new root here, and cut the container's own mounts.)
+ * pivot_root(".", ".") lays the old root over the new one; from a fd of the old one it is cut from
+ * the host, if it was kept shared, and detached. (A path of "." would mean the new root here, and
+ * cut the container's own mounts.)
  */
 static int pivot(struct init *in, struct err *err)
 {

@@ -279,6 +279,12 @@ best-effort: prio 6" ] || { echo "$output"; false; }
 	assert_nothing_left
 }
 
+@test "a container without a cgroup mount or namespace is in its cgroup too" {
+	script 'cat /proc/self/cgroup' '.mounts |= map(select(.type != "cgroup"))'
+	run_it
+	[ "$(grep -c "/$ID" <<<"$output")" -gt 5 ]
+}
+
 @test "limited controllers by the engine's annotation" {
 	script 'cat /proc/self/cgroup' '.annotations = {"io.teu.cgroup.controllers": "limited"} | .linux.resources.memory = {"limit": 67108864}'
 	run_it
