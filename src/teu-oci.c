@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entry point of `teu-oci`: the OCI runtime's command line, or a container's shim. Dispatch only. */
+/* Entry point of `teu-oci`: the OCI runtime's command line, or a container's shim. Dispatch only.
+ */
 #include "runtime/runtime.h"
 #include "runtime/shim.h"
 

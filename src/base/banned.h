@@ -2,9 +2,10 @@
 /*
  * Calls we do not make: each becomes a compile error that names what to use instead.
  *
- * Force-included before everything else (-include base/banned.h), so it pulls in the system headers that
- * declare the names first. src/base and src/linux define TEU_RAW_SYSCALLS and may make the raw calls of the
- * second part. A member called like one of them is reached as (ops->close)(fd), or better named otherwise.
+ * Force-included before everything else (-include base/banned.h), so it pulls in the system headers
+ * that declare the names first. src/base and src/linux define TEU_RAW_SYSCALLS and may make the raw
+ * calls of the second part. A member called like one of them is reached as (ops->close)(fd), or
+ * better named otherwise.
  */
 #pragma once
 
@@ -16,10 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BANNED_(name, instead)                                                                     \
-	({                                                                                         \
-		_Static_assert(0, name " is banned: use " instead);                                \
-		0;                                                                                 \
+#define BANNED_(name, instead)                                      \
+	({                                                          \
+		_Static_assert(0, name " is banned: use " instead); \
+		0;                                                  \
 	})
 
 #undef strcpy

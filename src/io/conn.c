@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An HTTP/1.1 connection: reading with credit, writing with a bounded queue, hijack, half-close,
  * time-outs.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The blocking facade: one exchange of the asynchronous client, with the loop run until it is over.
  */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client's side: connections to one address, which exchange goes on which, requests' heads,
  * answers' heads.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The server's side: listeners, accepting within limits, requests to the handler, answers' heads,
  * graceful end. Connections do the rest (conn.c). A listener of ours is a path with a lock file; an

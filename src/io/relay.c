@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Relay: joins a hijacked stream with a socket, for stream_detach when the socket itself cannot be
  * handed over. Each direction carries at most one buffer at a time (back-pressure both ways) and

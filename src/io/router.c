@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A tree of path segments. Each node has literal children (sorted), one {param} child, and greedy
  * branches whose rest is again a tree of literals and params. Matching walks with a little

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The part of a stream that no codec needs to know: references, headers, collecting a body, giving
  * events. A stream whose conn is NULL is closed; everything on it is then harmless. Spare streams

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Percent coding, query strings and server addresses. Names are not resolved: a static program has
  * no NSS, so an address is numeric or "localhost".

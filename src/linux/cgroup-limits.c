@@ -143,6 +143,21 @@ int cgroup_put_num(const struct cgroup *cg, const struct cgroup_part *p, const c
 	return cgroup_put(cg, p, field, file, text, err);
 }
 
+int cgroup_check_usage(const struct cgroup *cg, const struct cgroup_part *p, const char *file,
+		       int64_t limit, struct err *err)
+{
+	uint64_t usage;
+
+	if (cgroup_read_u64(p->dir, file, &usage) < 0)
+		return err_sys(err, "read the memory usage of cgroup '%s'", cg->full);
+	if (limit > 0 && usage > (uint64_t)limit)
+		return err_set(
+			err, ERR_CONFLICT,
+			"linux.resources.memory.limit: %llu bytes are in use, more than %lld",
+			(unsigned long long)usage, (long long)limit);
+	return 0;
+}
+
 /* A file name of the cgroup itself: letters, digits, dots and underscores, and not one that moves
  * processes. */
 static int check_unified(const struct cgroup_pair *u, struct err *err)

@@ -74,6 +74,10 @@ int cgroup_put(const struct cgroup *cg, const struct cgroup_part *p, const char 
 	       const char *file, const char *value, struct err *err);
 int cgroup_put_num(const struct cgroup *cg, const struct cgroup_part *p, const char *field,
 		   const char *file, int64_t v, struct err *err);
+/* For an update of memory.limit: refused before anything is written when more is in use (`file`
+ * tells). */
+int cgroup_check_usage(const struct cgroup *cg, const struct cgroup_part *p, const char *file,
+		       int64_t limit, struct err *err);
 bool cgroup_has(const struct cgroup_part *p, const char *file);
 
 /* eBPF program of the ordered rules. Instructions are struct bpf_insn; at most CGROUP_BPF_MAX. */

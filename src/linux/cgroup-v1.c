@@ -75,22 +75,6 @@ static int put_pair(const struct cgroup *cg, const struct cgroup_part *p, const 
 	return r;
 }
 
-/* For update: refuse before anything is written when the container uses more than the new limit. */
-static int check_usage(const struct cgroup *cg, const struct cgroup_part *p, int64_t limit,
-		       struct err *err)
-{
-	uint64_t usage;
-
-	if (cgroup_read_u64(p->dir, "memory.usage_in_bytes", &usage) < 0)
-		return err_sys(err, "read the memory usage of cgroup '%s'", cg->full);
-	if (limit > 0 && usage > (uint64_t)limit)
-		return err_set(
-			err, ERR_CONFLICT,
-			"linux.resources.memory.limit: %llu bytes are in use, more than %lld",
-			(unsigned long long)usage, (long long)limit);
-	return 0;
-}
-
 static int apply_memory(const struct cgroup *cg, const struct cgroup_part *p,
 			const struct cgroup_limits *lim, struct err *err)
 {
@@ -120,7 +104,7 @@ static int apply_memory(const struct cgroup *cg, const struct cgroup_part *p,
 	if (swap.on && swap.v < 0 && !cgroup_has(p, swap.file))
 		swap.on = false; /* no swap accounting: unlimited as asked */
 	if (limit.on && some(lim->memory.check_before_update))
-		r = check_usage(cg, p, limit.v, err);
+		r = cgroup_check_usage(cg, p, "memory.usage_in_bytes", limit.v, err);
 	if (r == 0)
 		r = put_pair(cg, p, &limit, &swap, err);
 	return r < 0 ? r : put_all(cg, p, rest, ARRAY_LEN(rest), err);

@@ -171,21 +171,6 @@ static int put_swap(const struct cgroup *cg, const struct cgroup_part *p,
 			  max_or(swap < 0 ? -1 : swap - limit, text), err);
 }
 
-static int check_usage(const struct cgroup *cg, const struct cgroup_part *p, int64_t limit,
-		       struct err *err)
-{
-	uint64_t usage;
-
-	if (cgroup_read_u64(p->dir, "memory.current", &usage) < 0)
-		return err_sys(err, "read the memory usage of cgroup '%s'", cg->full);
-	if (limit > 0 && usage > (uint64_t)limit)
-		return err_set(
-			err, ERR_CONFLICT,
-			"linux.resources.memory.limit: %llu bytes are in use, more than %lld",
-			(unsigned long long)usage, (long long)limit);
-	return 0;
-}
-
 static int apply_memory(const struct cgroup *cg, const struct cgroup_part *p,
 			const struct cgroup_limits *lim, struct err *err)
 {
@@ -200,7 +185,7 @@ static int apply_memory(const struct cgroup *cg, const struct cgroup_part *p,
 	if (r == 0)
 		r = refuse(some(lim->memory.disable_oom_killer), "memory.disableOOMKiller", err);
 	if (r == 0 && some(lim->memory.limit) && some(lim->memory.check_before_update))
-		r = check_usage(cg, p, lim->memory.limit.v, err);
+		r = cgroup_check_usage(cg, p, "memory.current", lim->memory.limit.v, err);
 	if (r == 0)
 		r = put_swap(cg, p, lim, err);
 	if (r == 0 && some(lim->memory.limit))

@@ -40,7 +40,8 @@ static void fault_set(const char *key, const char *value)
 	if (!strcmp(key, "call") && strlen(value) < sizeof(fault.call)) {
 		strncpy(fault.call, value, sizeof(fault.call) - 1);
 	} else if (!strcmp(key, "nth")) {
-		fault.nth = (uint32_t)strtoul(value, NULL, 10);
+		for (fault.nth = 0; *value >= '0' && *value <= '9'; value++)
+			fault.nth = fault.nth * 10 + (uint32_t)(*value - '0');
 	} else if (!strcmp(key, "every")) {
 		fault.every = value[0] == '1';
 	} else if (!strcmp(key, "errno")) {

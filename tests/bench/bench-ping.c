@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keep-alive GET /_ping over a Unix socket: server on one core, client on the other, pipelining
  * off. usage: bench-ping [connections] [seconds]. Prints requests/s and the server's CPU us per

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/1.1 under arbitrary splits. First byte: what is fed (request head, answer head, chunked
  * body, a whole connection of a server); second byte: size of the pieces. Heads and bodies must

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The client against our server on one loop, the blocking calls against a server process, and
  * against broken peers. */
 #include "io-test.h"

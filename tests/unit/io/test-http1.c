@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parser's rules, each with what it accepts and what it refuses. */
 #include "io-test.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The server over socketpairs: framing of answers, order, credit, hijack, time-outs, graceful end.
  */
 #include "io-test.h"
