@@ -46,7 +46,7 @@ void reply_err(struct call *c, const struct err *err)
 {
 	int status = err_docker_status(err->code);
 
-	if (status >= 500 && status != 501)
+	if (status >= 500 && err->code != ERR_UNSUPPORTED && err->code != ERR_UNAVAILABLE)
 		log_kv(LOG_LEVEL_ERROR, "request failed", "method", stream_request(c->s)->method,
 		       "path", stream_request(c->s)->path, "error", err->msg, NULL);
 	reply_message(c->s, status, err->msg);

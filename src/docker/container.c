@@ -20,7 +20,9 @@ static void created(void *arg, int result, const char *id, const char *const *wa
 	struct doc *o, *w;
 
 	if (result < 0) {
-		/* The word by which clients know that they should pull. */
+		/* 404 makes clients pull the image: kept for what that would mend. */
+		if (err->code == ERR_NOT_FOUND && strncmp(err->msg, "No such image", 13) != 0)
+			err->code = ERR_BAD_REQUEST;
 		reply_err(c, err);
 		stream_unref(c->s);
 		return;
