@@ -19,9 +19,9 @@ deps-bench: deps-test
 
 # One meson folder per flavour; each is set up once and then kept by ninja itself.
 $(B)/gcc/build.ninja: | deps
-	@CC=gcc meson setup $(B)/gcc $(MESON_RELEASE) >$(B)-setup.log 2>&1 || { cat $(B)-setup.log; exit 1; }; mv $(B)-setup.log $(B)/gcc.log
+	@mkdir -p $(B); CC=gcc meson setup $(B)/gcc $(MESON_RELEASE) >$(B)/gcc.log 2>&1 || { cat $(B)/gcc.log; exit 1; }
 $(B)/musl/build.ninja: | deps
-	@CC=$(CURDIR)/tools/musl-cc meson setup $(B)/musl -Dlibc=musl --buildtype=release -Doptimization=s -Db_ndebug=false >$(B)-setup.log 2>&1 || { cat $(B)-setup.log; exit 1; }; mv $(B)-setup.log $(B)/musl.log
+	@mkdir -p $(B); CC=$(CURDIR)/tools/musl-cc meson setup $(B)/musl -Dlibc=musl --buildtype=release -Doptimization=s -Db_ndebug=false >$(B)/musl.log 2>&1 || { cat $(B)/musl.log; exit 1; }
 $(B)/clang/build.ninja: | deps
 	@CC=clang meson setup $(B)/clang --buildtype=debugoptimized >/dev/null
 $(B)/asan/build.ninja: | deps
