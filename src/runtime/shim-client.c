@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's side of a shim: spawn or connect, requests with a reply each, events.
- * Requests are sent at once, also before HELLO has come: the WELCOME that goes first carries our
- * version range, and a shim that shares no version answers that and closes. What does not fit the
- * socket waits in a queue.
+ *
+ * Invariants: (1) A shim we spawned is of our own build, so requests go out at once; to one that we
+ * found they wait for its HELLO, which says what versions it speaks. What does not fit the socket
+ * waits too. (2) Every callback may free the client: nothing of it is touched after one without
+ * asking `freed`. (3) `gone` comes once the connection has ended and, for our own child, it was
+ * reaped (the two are microseconds apart; a shim that lost us to another engine is not waited for).
  */
 #include "runtime/shim-private.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "linux/proc.h"
+#include "linux/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +26,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define REAP_PATIENCE (100 * NS_PER_MS)
+#define SMALL_FRAME 8192 /* on the stack; only HELLO of many processes is larger */
+
 struct pending {
 	struct list link;
 	uint32_t id;
+	bool refused; /* too large for a frame: was never sent */
 	shim_reply_fn *fn;
 	void *arg;
 };
@@ -47,15 +56,23 @@ struct shim_client {
 	pid_t pid;
 	uint32_t next_id;
 	struct list pending, queue;
-	struct deferred lost; /* the connection broke inside a call */
-	bool gone;
+	struct deferred lost;	 /* the connection broke inside a call */
+	struct deferred refused; /* answers what could not be sent */
+	struct timer reap;
+	uint16_t version; /* 0 = to be told by HELLO */
+	bool closed;	  /* the connection has ended */
+	bool gone;	  /* and that was told */
+	bool *freed;	  /* set by shim_client_free while a callback runs */
 };
 
 /* ---- sending ---- */
 
 static void update(struct shim_client *c)
 {
-	(void)source_set(&c->source, list_empty(&c->queue) ? EPOLLIN : EPOLLIN | EPOLLOUT);
+	bool waits = c->version && !list_empty(&c->queue);
+
+	if (source_active(&c->source))
+		(void)source_set(&c->source, waits ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static void queue_frame(struct shim_client *c, uint16_t type, uint32_t id, const struct wire_out *o,
@@ -72,36 +89,40 @@ static void queue_frame(struct shim_client *c, uint16_t type, uint32_t id, const
 	update(c);
 }
 
+static int put_frame(struct shim_client *c, uint16_t type, uint32_t id, const void *p, size_t n,
+		     int fd)
+{
+	struct err err = ERR_INIT;
+	int r = frame_send(c->sock, c->version ? c->version : SHIM_VERSION_MAX, type, id, p, n, &fd,
+			   fd >= 0, &err);
+
+	if (r < 0)
+		deferred_call(&c->lost);
+	return r;
+}
+
 static void send_or_queue(struct shim_client *c, uint16_t type, uint32_t id,
 			  const struct wire_out *o, int fd)
 {
-	struct err err = ERR_INIT;
 	int r = 1;
 
-	if (c->gone)
+	if (c->closed)
 		return;
-	if (list_empty(&c->queue))
-		r = frame_send(c->sock, SHIM_VERSION_MAX, type, id, o->p, o->n, &fd, fd >= 0, &err);
+	if (list_empty(&c->queue) && (c->version || type == SHIM_WELCOME))
+		r = put_frame(c, type, id, o->p, o->n, fd);
 	if (r == 1)
 		queue_frame(c, type, id, o, fd);
-	else if (r < 0)
-		deferred_call(&c->lost);
 }
 
 static void flush_queue(struct shim_client *c)
 {
 	struct queued *q;
 
+	if (!c->version)
+		return;
 	LIST_FOREACH (q, &c->queue, struct queued, link) {
-		struct err err = ERR_INIT;
-		int r = frame_send(c->sock, SHIM_VERSION_MAX, q->type, q->id, q->bytes, q->n,
-				   &q->fd, q->fd >= 0, &err);
-
-		if (r != 0) {
-			if (r < 0)
-				deferred_call(&c->lost);
+		if (put_frame(c, q->type, q->id, q->bytes, q->n, q->fd) != 0)
 			break;
-		}
 		list_del(&q->link);
 		fd_close(q->fd);
 		free(q);
@@ -116,25 +137,14 @@ static void request(struct shim_client *c, uint16_t type, const struct wire_out 
 
 	if (!p)
 		abort();
-	*p = (struct pending){ .id = ++c->next_id, .fn = fn, .arg = arg };
+	*p = (struct pending){ .id = ++c->next_id, .fn = fn, .arg = arg, .refused = o->bad };
 	list_append(&c->pending, &p->link);
-	if (o->bad) {
-		/* Too large for a frame: answered like a lost connection would be, but by name. */
-		struct err err = ERR_INIT;
-		struct shim_reply r = { .err = &err };
-
-		r.result = err_set(&err, ERR_TOO_LARGE,
-				   "the request to the shim is larger than %d bytes",
-				   FRAME_PAYLOAD_MAX);
-		list_del(&p->link);
-		free(p);
-		if (fn)
-			fn(arg, &r);
-		return;
-	}
-	send_or_queue(c, type, p->id, o, fd);
-	if (c->gone)
+	if (p->refused)
+		deferred_call(&c->refused);
+	else if (c->closed)
 		deferred_call(&c->lost);
+	else
+		send_or_queue(c, type, p->id, o, fd);
 }
 
 /* ---- receiving ---- */
@@ -175,30 +185,64 @@ static void answered(struct shim_client *c, const struct frame *f, struct wire_i
 	free(p);
 }
 
-static void fail_pending(struct shim_client *c)
+/* Answers those that were never sent, or all. True: a callback has freed the client. */
+static bool fail_pending(struct shim_client *c, bool refused)
 {
 	struct pending *p;
+	bool freed = false;
 
-	while ((p = LIST_FIRST(&c->pending, struct pending, link))) {
+	c->freed = &freed;
+	for (;;) {
 		struct err err = ERR_INIT;
 		struct shim_reply r = { .err = &err };
 
-		r.result = err_set(&err, ERR_UNAVAILABLE, "the container's shim has ended");
+		LIST_FOREACH (p, &c->pending, struct pending, link)
+			if (!refused || p->refused)
+				goto found;
+		break;
+	found:
+		r.result = p->refused ? err_set(&err, ERR_TOO_LARGE,
+						"the request to the shim is larger than %d bytes",
+						FRAME_PAYLOAD_MAX)
+				      : err_set(&err, ERR_UNAVAILABLE,
+						"the container's shim has ended");
 		list_del(&p->link);
 		if (p->fn)
 			p->fn(p->arg, &r);
 		free(p);
+		if (freed)
+			return true;
 	}
+	c->freed = NULL;
+	return false;
+}
+
+static void tell_gone(struct shim_client *c)
+{
+	timer_clear(&c->reap);
+	if (c->gone)
+		return;
+	c->gone = true;
+	if (!fail_pending(c, false))
+		c->ev->gone(c->arg); /* may free c */
+}
+
+static int reap_late(struct timer *t)
+{
+	tell_gone(CONTAINER_OF(t, struct shim_client, reap));
+	return 0;
 }
 
 static void connection_over(struct shim_client *c)
 {
-	if (c->gone)
+	if (c->closed)
 		return;
-	c->gone = true;
+	c->closed = true;
 	source_fini(&c->source);
-	fail_pending(c);
-	c->ev->gone(c->arg); /* may free c */
+	if (source_active(&c->child.source)) /* keeps (3) */
+		timer_set_after(&c->reap, REAP_PATIENCE);
+	else
+		tell_gone(c);
 }
 
 static void lost(struct deferred *d)
@@ -206,16 +250,21 @@ static void lost(struct deferred *d)
 	struct shim_client *c = CONTAINER_OF(d, struct shim_client, lost);
 
 	if (c->gone)
-		fail_pending(c); /* calls that were made after the end */
+		(void)fail_pending(c, false); /* calls that were made after the end */
 	else
 		connection_over(c);
+}
+
+static void refused(struct deferred *d)
+{
+	(void)fail_pending(CONTAINER_OF(d, struct shim_client, refused), true);
 }
 
 static void tell_hello(struct shim_client *c, struct wire_in in)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("hello", 1u << 20);
 	struct err err = ERR_INIT;
-	struct shim_hello h;
+	struct shim_hello h = { 0 };
 	uint16_t version;
 
 	if (shim_get_hello(&in, a, &h, &err) < 0 ||
@@ -225,6 +274,8 @@ static void tell_hello(struct shim_client *c, struct wire_in in)
 		return;
 	}
 	c->pid = h.shim_pid;
+	c->version = version;
+	flush_queue(c);
 	c->ev->hello(c->arg, &h);
 }
 
@@ -244,7 +295,7 @@ static void event(struct shim_client *c, const struct frame *f, struct wire_in i
 	case SHIM_DETACHED:
 		wire_bytes(&in, &id);
 		if (!in.bad && shim_id_ok(id)) {
-			memcpy(text, id.p, id.n);
+			memcpy(text, id.p ? id.p : "", id.n);
 			c->ev->detached(c->arg, text, wire_u8(&in) != 0);
 		}
 		break;
@@ -252,50 +303,65 @@ static void event(struct shim_client *c, const struct frame *f, struct wire_in i
 	}
 }
 
+/* Receives one frame and hands it on. False: nothing more now, or c has ended. */
+static bool receive(struct shim_client *c)
+{
+	CLEANUP(buf_fini) struct buf room = BUF_INIT(FRAME_PAYLOAD_MAX);
+	CLEANUP(frame_fini) struct frame f = { 0 };
+	unsigned char small[SMALL_FRAME];
+	struct err err = ERR_INIT;
+	bool freed = false;
+	ssize_t n = recv(c->sock, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	bool large = n > SMALL_FRAME;
+	int r;
+
+	if (large && !buf_room(&room, FRAME_PAYLOAD_MAX))
+		abort();
+	r = frame_recv(c->sock, large ? (void *)room.p : small,
+		       large ? FRAME_PAYLOAD_MAX : sizeof(small), &f, &err);
+	if (r == 0)
+		return false;
+	if (r > 0)
+		r = frame_check(&f, shim_rules, SHIM_TYPE_END, SHIM_FROM_SHIM, &err);
+	if (r < 0) {
+		if (err.code != ERR_UNAVAILABLE)
+			log_warn("shim's connection: %s", err.msg);
+		connection_over(c);
+		return false;
+	}
+	c->freed = &freed;
+	event(c, &f, (struct wire_in){ f.payload, f.payload + f.head.len, 0 });
+	if (freed)
+		return false;
+	c->freed = NULL;
+	return !c->closed;
+}
+
 static int readable(struct source *s, uint32_t events)
 {
 	struct shim_client *c = CONTAINER_OF(s, struct shim_client, source);
-	CLEANUP(buf_fini) struct buf room = BUF_INIT(FRAME_PAYLOAD_MAX);
 
 	if (events & EPOLLOUT)
 		flush_queue(c);
-	if (!buf_room(&room, FRAME_PAYLOAD_MAX))
-		return 0;
-	for (;;) {
-		CLEANUP(frame_fini) struct frame f = { 0 };
-		struct err err = ERR_INIT;
-		int r = frame_recv(c->sock, room.p, FRAME_PAYLOAD_MAX, &f, &err);
-
-		if (r == 0)
-			return 0;
-		if (r > 0)
-			r = frame_check(&f, shim_rules, SHIM_TYPE_END, SHIM_FROM_SHIM, &err) < 0
-				    ? -1
-				    : 1;
-		if (r < 0) {
-			if (err.code != ERR_UNAVAILABLE)
-				log_warn("shim's connection: %s", err.msg);
-			connection_over(c);
-			return 0;
-		}
-		event(c, &f, (struct wire_in){ f.payload, f.payload + f.head.len, 0 });
-		if (!source_active(s))
-			return 0;
-	}
+	while (receive(c))
+		;
+	return 0;
 }
 
 /* ---- life ---- */
 
 static int shim_ended(struct child *child, int status)
 {
-	/* Reaped. That the connection ends says the rest. */
-	(void)child;
+	struct shim_client *c = CONTAINER_OF(child, struct shim_client, child);
+
 	(void)status;
-	return 0;
+	if (c->closed)
+		tell_gone(c);
+	return 0; /* else frames may still be unread: the end of the connection tells */
 }
 
 static int client_new(struct loop *l, const struct shim_events *ev, void *arg, int sock,
-		      struct shim_client **ret, struct err *err)
+		      uint16_t version, struct shim_client **ret, struct err *err)
 {
 	struct shim_client *c = calloc(1, sizeof(*c));
 	unsigned char bytes[4];
@@ -307,12 +373,16 @@ static int client_new(struct loop *l, const struct shim_events *ev, void *arg, i
 				   .ev = ev,
 				   .arg = arg,
 				   .sock = sock,
+				   .version = version,
 				   .source = SOURCE_INIT,
 				   .child = CHILD_INIT };
 	list_init(&c->pending);
 	list_init(&c->queue);
 	deferred_init(&c->lost, l, lost);
+	deferred_init(&c->refused, l, refused);
+	timer_init(&c->reap, l, reap_late);
 	if (source_init(&c->source, l, sock, EPOLLIN, readable, err) < 0) {
+		c->sock = -1; /* stays the caller's */
 		shim_client_free(c);
 		return err_ret(err);
 	}
@@ -330,9 +400,13 @@ void shim_client_free(struct shim_client *c)
 
 	if (!c)
 		return;
+	if (c->freed)
+		*c->freed = true;
 	source_fini(&c->source);
 	child_fini(&c->child);
 	deferred_fini(&c->lost);
+	deferred_fini(&c->refused);
+	timer_fini(&c->reap);
 	LIST_FOREACH (p, &c->pending, struct pending, link)
 		free(p);
 	LIST_FOREACH (q, &c->queue, struct queued, link) {
@@ -369,9 +443,9 @@ static int spawn(const struct shim_where *w, int sock, pid_t *ret, struct err *e
 	(void)posix_spawnattr_init(&at);
 	/* dup2 of an fd to itself keeps CLOEXEC in old libcs: the source is never 3 (see
 	 * shim_spawn). */
-	r = posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDWR, 0);
+	r = posix_spawn_file_actions_adddup2(&fa, w->log_fd, 2); /* first: it may be 0 or 1 */
+	r = r ? r : posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDWR, 0);
 	r = r ? r : posix_spawn_file_actions_adddup2(&fa, 0, 1);
-	r = r ? r : posix_spawn_file_actions_adddup2(&fa, w->log_fd, 2);
 	r = r ? r : posix_spawn_file_actions_adddup2(&fa, sock, 3);
 	r = r ? r : posix_spawnattr_setsigmask(&at, &none);
 	r = r ? r : posix_spawnattr_setsigdefault(&at, &all);
@@ -388,19 +462,21 @@ int shim_spawn(struct loop *l, const struct shim_where *w, const struct shim_eve
 	       struct shim_client **ret, struct err *err)
 {
 	CLEANUP(fd_close) int theirs = -1;
+	struct err ignored = ERR_INIT;
 	struct shim_client *c;
 	int pair[2], pidfd;
 	pid_t pid;
 	int r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+	if (sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return err_sys(err, "make the shim's connection");
 	theirs = pair[1];
 	if (theirs == 3) {
 		theirs = fd_dup(pair[1]);
 		fd_close(pair[1]);
 	}
-	r = client_new(l, ev, arg, pair[0], &c, err);
+	r = theirs < 0 ? err_sys(err, "duplicate the shim's connection")
+		       : client_new(l, ev, arg, pair[0], SHIM_VERSION_MAX, &c, err);
 	if (r < 0) {
 		fd_close(pair[0]);
 		return r;
@@ -411,9 +487,12 @@ int shim_spawn(struct loop *l, const struct shim_where *w, const struct shim_eve
 		return r;
 	}
 	c->pid = pid;
-	if (proc_pidfd(pid, &pidfd, err) < 0 ||
-	    child_init(&c->child, l, pidfd, pid, shim_ended, err) < 0)
-		log_warn("shim %d: it will not be reaped: %s", (int)pid, err->msg);
+	if (proc_pidfd(pid, &pidfd, &ignored) < 0) {
+		log_warn("shim %d will not be reaped: %s", (int)pid, ignored.msg);
+	} else if (child_init(&c->child, l, pidfd, pid, shim_ended, &ignored) < 0) {
+		log_warn("shim %d will not be reaped: %s", (int)pid, ignored.msg);
+		fd_close(pidfd);
+	}
 	*ret = c;
 	return 0;
 }
@@ -440,7 +519,7 @@ int shim_connect(struct loop *l, const struct shim_where *w, const struct shim_e
 				       w->id);
 		return err_sys(err, "connect to the shim of container %s", w->id);
 	}
-	r = client_new(l, ev, arg, sock, ret, err);
+	r = client_new(l, ev, arg, sock, 0, ret, err);
 	if (r == 0)
 		sock = -1;
 	return r;

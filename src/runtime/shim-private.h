@@ -33,25 +33,43 @@ int shim_version_pick(uint16_t min, uint16_t max, uint16_t *ret, struct err *err
 
 /* ---- log (shim-log.c): json-file with rotation ---- */
 
+#define SHIM_LINE_MAX (16 * 1024) /* a longer line is logged in pieces, as docker does */
+#define SHIM_ATTRS_MAX (32 * 1024)
+
 struct shim_logger {
 	int dirfd, fd;
 	char name[208];
 	uint64_t size, max_size;
 	uint32_t max_files;
-	char *attrs;	 /* JSON object text or NULL */
-	bool partial[2]; /* stream is inside a line that was split */
+	uint32_t turns;	    /* how often files were renamed: readers find theirs by it */
+	char *attrs;	    /* JSON object text or NULL */
+	struct buf part[2]; /* a line whose end has not come yet */
+	uint64_t lost;	    /* bytes of records that could not be written since the last success */
 };
 int shim_logger_open(struct shim_logger *l, const struct shim_create *c, int dirfd,
 		     struct err *err);
 void shim_logger_fini(struct shim_logger *l);
 int shim_logger_reopen(struct shim_logger *l, struct err *err);
-/* Appends what one read gave: lines of at most 16 KiB each. stream 1 or 2. Failures are counted,
- * not fatal. */
+/* Appends the lines that one read completes; the rest waits for its end. stream 1 or 2. Failures
+ * are counted, not fatal. scratch: at least SHIM_LINE_MAX * 6 + SHIM_ATTRS_MAX + 256 bytes. */
 void shim_logger_write(struct shim_logger *l, int stream, const char *p, size_t n, char *scratch,
 		       size_t cap);
-/* Calls fn with what the log holds, oldest first, decoded. */
-void shim_logger_replay(struct shim_logger *l,
-			void (*fn)(void *arg, int stream, const char *p, size_t n), void *arg);
+/* The stream has ended: what waits is logged without a newline. */
+void shim_logger_end(struct shim_logger *l, int stream, char *scratch, size_t cap);
+
+/* What the log holds, oldest first, in steps; rotations meanwhile are followed. */
+struct shim_log_reader {
+	int fd;
+	uint32_t file, turns; /* NAME.<file> when the logger's count was `turns` */
+	off_t at;
+};
+typedef void shim_log_fn(void *arg, int stream, const char *p, size_t n);
+void shim_log_reader_open(const struct shim_logger *l, struct shim_log_reader *r);
+/* Decodes at most cap bytes of file. false = nothing is left. The begun lines are not in the file:
+ * see part[]. */
+bool shim_log_reader_step(const struct shim_logger *l, struct shim_log_reader *r, char *scratch,
+			  size_t cap, shim_log_fn *fn, void *arg);
+void shim_log_reader_close(struct shim_log_reader *r);
 
 /* ---- stdio of one process (shim-io.c) ---- */
 
@@ -60,10 +78,12 @@ struct shim_io_conf {
 	struct loop *loop;
 	int in, out, err; /* taken: our ends; tty: in = out = the pty master (one fd), err = -1 */
 	bool tty, once;
-	struct shim_logger *log;    /* NULL = none */
-	char *scratch;		    /* SHIM_SCRATCH bytes */
-	void (*active)(void *arg);  /* scratch was used */
-	void (*drained)(void *arg); /* output has ended and all clients were served */
+	struct shim_logger *log;   /* NULL = none */
+	char *scratch;		   /* SHIM_SCRATCH bytes */
+	void (*active)(void *arg); /* scratch was used */
+	/* The process and its output have ended: the log is complete. Clients may still lag. */
+	void (*drained)(void *arg);
+	void (*served)(void *arg);		   /* after that, and now no client is left */
 	void (*detached)(void *arg, bool by_keys); /* a client left */
 	void *arg;
 };
@@ -72,6 +92,7 @@ void shim_io_free(struct shim_io *io);
 /* Takes fd. */
 int shim_io_attach(struct shim_io *io, int fd, uint32_t streams, struct slice keys,
 		   struct slice unread, struct err *err);
+bool shim_io_served(const struct shim_io *io); /* no client is left */
 void shim_io_resize(struct shim_io *io, unsigned rows, unsigned cols);
 void shim_io_close_stdin(struct shim_io *io);
 /* The process has ended: read what is left; what others still hold open is given up after

@@ -106,6 +106,11 @@ int shim_exit_code(const struct shim_exit *e)
 
 /* ---- requests ---- */
 
+#define CREATE_FLAGS \
+	(SHIM_TTY | SHIM_STDIN | SHIM_STDIN_ONCE | SHIM_START_NOW | SHIM_LIMITED_CGROUPS)
+#define EXEC_FLAGS (SHIM_TTY | SHIM_STDIN)
+#define STREAMS (SHIM_IN | SHIM_OUT | SHIM_ERR | SHIM_LOGS | SHIM_RAW)
+
 static void put_slice(struct wire_out *o, struct slice s)
 {
 	wire_put_bytes(o, s.p ? s.p : "", s.n);
@@ -145,6 +150,12 @@ bool shim_id_ok(struct slice s)
 	return true;
 }
 
+static bool log_name_ok(struct slice s)
+{
+	return s.n && !memchr(s.p, '/', s.n) && !slice_is(s, ".") && !slice_is(s, "..") &&
+	       !slice_is(s, "exits");
+}
+
 int shim_get_create(struct wire_in *in, struct shim_create *c, struct err *err)
 {
 	c->flags = wire_u32(in);
@@ -162,11 +173,13 @@ int shim_get_create(struct wire_in *in, struct shim_create *c, struct err *err)
 		return err_set(err, ERR_BAD_REQUEST, "create: malformed frame");
 	if (c->id.n == 0 || !shim_id_ok(c->id) || !text_ok(c->rt_root, 4096) || c->rt_root.n == 0 ||
 	    !text_ok(c->bundle, 4096) || c->bundle.n == 0 || !text_ok(c->log_name, 200) ||
-	    !text_ok(c->log_attrs, 65536))
+	    !text_ok(c->log_attrs, SHIM_ATTRS_MAX))
 		return err_set(err, ERR_BAD_REQUEST, "create: bad id, path or log name");
 	if (c->log_driver > SHIM_LOG_JSON_FILE || c->log_max_files < 1 || c->log_max_files > 1000 ||
-	    memchr(c->log_name.p, '/', c->log_name.n))
+	    (c->log_driver == SHIM_LOG_JSON_FILE && !log_name_ok(c->log_name)))
 		return err_set(err, ERR_BAD_REQUEST, "create: bad log settings");
+	if (c->flags & ~CREATE_FLAGS)
+		return err_set(err, ERR_BAD_REQUEST, "create: unknown flags 0x%x", c->flags);
 	return 0;
 }
 
@@ -195,6 +208,9 @@ int shim_get_exec(struct wire_in *in, struct shim_exec *x, struct err *err)
 	if (in->bad || in->p != in->end || x->exec_id.n == 0 || !shim_id_ok(x->exec_id) ||
 	    x->detach_keys.n > SHIM_KEYS_MAX)
 		return err_set(err, ERR_BAD_REQUEST, "exec: malformed frame");
+	if ((x->flags & ~EXEC_FLAGS) || (x->streams & ~STREAMS))
+		return err_set(err, ERR_BAD_REQUEST, "exec: unknown flags 0x%x or streams 0x%x",
+			       x->flags, x->streams);
 	return 0;
 }
 
@@ -215,6 +231,8 @@ int shim_get_attach(struct wire_in *in, struct shim_attach *a, struct err *err)
 	if (in->bad || in->p != in->end || !shim_id_ok(a->exec_id) ||
 	    a->detach_keys.n > SHIM_KEYS_MAX)
 		return err_set(err, ERR_BAD_REQUEST, "attach: malformed frame");
+	if (a->streams & ~STREAMS)
+		return err_set(err, ERR_BAD_REQUEST, "attach: unknown streams 0x%x", a->streams);
 	return 0;
 }
 

@@ -16,8 +16,11 @@
  * request is answered exactly once, by SHIM_OK or SHIM_FAILED with the same frame id, or the
  * connection ends. (4) Nothing of the payload is trusted: each frame is checked against shim_rules
  * before its handler runs. (5) The first frame on a connection carries a version range; all later
- * ones the version agreed on (the highest both know). Frames of every released version stay
- * readable.
+ * ones the version agreed on (the highest both know), others end the connection. Frames of every
+ * released version stay readable; HELLO and WELCOME keep their layout for ever and grow at the end
+ * only. (6) A container outlives engines: a created one that was not started stays, with its shim,
+ * until an engine comes and starts or deletes it; a shim that was not yet asked to create anything
+ * ends with the engine. (7) A reader that lags never holds up the log, the exit or the shim's end.
  */
 #pragma once
 
@@ -63,8 +66,9 @@ enum shim_type {
 
 /* Payload flags of SHIM_CREATE and SHIM_EXEC. */
 #define SHIM_TTY 1u
-#define SHIM_STDIN 2u	   /* keep stdin open for attach (docker's OpenStdin); else /dev/null */
-#define SHIM_STDIN_ONCE 4u /* close stdin when the first attached client half-closes or leaves */
+#define SHIM_STDIN 2u /* keep stdin open for attach (docker's OpenStdin); else /dev/null */
+#define SHIM_STDIN_ONCE \
+	4u /* close stdin when the attached clients that gave it have half-closed or left */
 #define SHIM_START_NOW \
 	8u /* CREATE: start in the same request; OK payload is then i32 pid, i64 started */
 #define SHIM_LIMITED_CGROUPS 16u
