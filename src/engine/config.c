@@ -7,6 +7,10 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "network/network.h"
+#include "runtime/runtime.h"
+
+#include <unistd.h>
 
 #define EMIT SCHEMA_EMIT
 #define NUL SCHEMA_EMIT_NULL
@@ -284,6 +288,9 @@ REFUSE(userns, is_set(s->host.userns_mode) && strcmp(s->host.userns_mode, "host"
 REFUSE(windows,
        s->host.cpu_count || s->host.cpu_percent || s->host.io_max_iops || s->host.io_max_bandwidth)
 REFUSE(kernel_memory, s->host.kernel_memory || s->host.kernel_memory_tcp)
+REFUSE(init, s->host.init.set && s->host.init.v)
+REFUSE(weight_device, s->host.blkio_weight_device.n > 0)
+REFUSE(mac, is_set(s->config.mac))
 REFUSE(rt, s->host.cpu_rt_period || s->host.cpu_rt_runtime)
 
 static const struct refusal refusals[] = {
@@ -306,6 +313,11 @@ static const struct refusal refusals[] = {
 	{ "CpuCount", refuse_windows, "CpuCount, CpuPercent and IOMaximum* are for Windows" },
 	{ "KernelMemory", refuse_kernel_memory,
 	  "kernel memory limits are not supported by current kernels" },
+	{ "Init", refuse_init, "an init process (--init) is not supported yet" },
+	{ "BlkioWeightDevice", refuse_weight_device,
+	  "weights per device are not supported; "
+	  "BlkioWeight is" },
+	{ "MacAddress", refuse_mac, "fixed MAC addresses are not supported yet" },
 	{ "CpuRealtimeRuntime", refuse_rt, "realtime scheduling limits are not supported" },
 };
 
@@ -320,48 +332,218 @@ static int refuse_unsupported(const struct create_spec *s, struct err *err)
 
 /* ---- rules that no row can say ---- */
 
-static int check_mounts(const struct host_config *h, struct err *err)
+static int check_path(const char *type, const char *path, struct err *err)
 {
-	for (size_t i = 0; i < h->mounts.n; i++) {
-		const struct mount_spec *m = &h->mounts.v[i];
+	if (!is_set(path) || path[0] != '/')
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid mount config for type \"%s\": invalid mount path: '%s' "
+			       "mount path must be absolute",
+			       type, path ? path : "");
+	if (path[strspn(path, "/")] == '\0')
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid mount config for type \"%s\": invalid specification: "
+			       "destination can't be '/'",
+			       type);
+	return 0;
+}
 
-		if (!is_set(m->type))
-			return err_set(err, ERR_BAD_REQUEST,
-				       "invalid mount config: mount type is required");
-		if (strcmp(m->type, "bind") != 0 && strcmp(m->type, "tmpfs") != 0)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "Mounts[%zu]: mounts of type '%s' are not supported yet; "
-				       "bind and tmpfs are",
-				       i, m->type);
-		if (!is_set(m->target) || m->target[0] != '/')
-			return err_set(err, ERR_BAD_REQUEST,
-				       "invalid mount config for type \"%s\": invalid mount path: "
-				       "'%s' mount path must be absolute",
-				       m->type, m->target ? m->target : "");
-		if (strcmp(m->type, "bind") == 0 && (!is_set(m->source) || m->source[0] != '/'))
-			return err_set(err, ERR_BAD_REQUEST,
-				       "invalid mount config for type \"bind\": invalid mount "
-				       "path: '%s' mount path must be absolute",
-				       m->source ? m->source : "");
-		if (strcmp(m->type, "tmpfs") == 0 && is_set(m->source))
+static int check_propagation(const char *p, struct err *err)
+{
+	static const char *const words[] = { "private", "rprivate", "shared", "rshared",
+					     "slave",	"rslave",   NULL };
+
+	if (is_set(p) && !str_is_one_of(p, words))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid mount config for type \"bind\": invalid propagation: %s",
+			       p);
+	return 0;
+}
+
+/* [["noexec"],["uid","1000"]] */
+static int check_tmpfs_options(const struct tmpfs_options *t, struct err *err)
+{
+	bool bad;
+
+	if (!t || !t->options)
+		return 0;
+	bad = !doc_is(t->options, DOC_ARRAY) && !doc_is(t->options, DOC_NULL);
+	DOC_EACH (o, t->options) {
+		bad |= doc_len_of(o, DOC_ARRAY) < 1 || doc_len_of(o, DOC_ARRAY) > 2;
+		DOC_EACH (word, o)
+			bad |= !doc_is(word, DOC_STRING) || word->n == 0 ||
+			       memchr(word->s, ',', word->n) || memchr(word->s, 0, word->n);
+	}
+	if (bad)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid mount config for type \"tmpfs\": Options is a list of "
+			       "[name] and [name, value]");
+	return 0;
+}
+
+static int check_mount(const struct mount_spec *m, size_t i, struct err *err)
+{
+	int r;
+
+	if (!is_set(m->type))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid mount config: mount type is required");
+	if (strcmp(m->type, "bind") != 0 && strcmp(m->type, "tmpfs") != 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "Mounts[%zu]: mounts of type '%s' are not supported yet; bind and "
+			       "tmpfs are",
+			       i, m->type);
+	if (given(m->volume) || given(m->image) || given(m->cluster))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid mount config for type \"%s\": options of another type "
+			       "must not be specified",
+			       m->type);
+	r = check_path(m->type, m->target, err);
+	if (r < 0)
+		return r;
+	if (strcmp(m->type, "tmpfs") == 0) {
+		if (is_set(m->source))
 			return err_set(err, ERR_BAD_REQUEST,
 				       "invalid mount config for type \"tmpfs\": field Source must "
 				       "not be specified");
+		if (m->bind)
+			return err_set(err, ERR_BAD_REQUEST,
+				       "invalid mount config for type \"tmpfs\": field "
+				       "BindOptions must not be specified");
+		return check_tmpfs_options(m->tmpfs, err);
+	}
+	if (m->tmpfs)
+		return err_set(
+			err, ERR_BAD_REQUEST,
+			"invalid mount config for type \"bind\": field TmpfsOptions must not "
+			"be specified");
+	if (!is_set(m->source) || m->source[0] != '/')
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid mount config for type \"bind\": invalid mount path: '%s' "
+			       "mount path must be absolute",
+			       m->source ? m->source : "");
+	return check_propagation(m->bind ? m->bind->propagation : NULL, err);
+}
+
+/* "SRC:DST[:mode,mode]", docker's -v */
+static int check_bind(const char *text, struct slice *ret_dst, struct err *err)
+{
+	static const char *const modes[] = { "ro",	"rw",	      "z",	"Z",
+					     "private", "rprivate",   "shared", "rshared",
+					     "slave",	"rslave",     "nocopy", "delegated",
+					     "cached",	"consistent", NULL };
+	struct slice rest = slice_str(text);
+	struct slice src = slice_split(&rest, ':'), dst = slice_split(&rest, ':');
+
+	if (src.n == 0 || dst.n == 0)
+		return err_set(err, ERR_BAD_REQUEST, "invalid volume specification: '%s'", text);
+	if (src.p[0] != '/')
+		return err_set(err, ERR_UNSUPPORTED,
+			       "Binds: '%s': named volumes are not supported yet; bind a "
+			       "directory of the host",
+			       text);
+	if (dst.p[0] != '/')
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid volume specification: '%s': invalid mount path: '%.*s' "
+			       "mount path must be absolute",
+			       text, (int)dst.n, dst.p);
+	if (strspn(dst.p, "/") >= dst.n)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid volume specification: '%s': invalid specification: "
+			       "destination can't be '/'",
+			       text);
+	while (rest.p && rest.n) {
+		struct slice m = slice_split(&rest, ',');
+		bool known = false;
+
+		for (size_t i = 0; modes[i]; i++)
+			known |= slice_is(m, modes[i]);
+		if (!known)
+			return err_set(err, ERR_BAD_REQUEST, "invalid mode: %.*s", (int)m.n, m.p);
+	}
+	*ret_dst = dst;
+	return 0;
+}
+
+static struct slice without_slashes(struct slice s)
+{
+	while (s.n > 1 && s.p[s.n - 1] == '/')
+		s.n--;
+	return s;
+}
+
+/* Mounts and Binds share their targets; a Tmpfs of the same path gives way, as in docker. */
+static int check_duplicates(const struct slice *at, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (slice_eq(at[i], at[j]))
+				return err_set(err, ERR_BAD_REQUEST, "Duplicate mount point: %.*s",
+					       (int)at[i].n, at[i].p);
+	return 0;
+}
+
+static int check_mounts(const struct host_config *h, struct arena *a, struct err *err)
+{
+	struct slice *at = ARENA_ARRAY(a, struct slice, h->mounts.n + h->binds.n);
+	size_t n = 0;
+	int r;
+
+	if (!at)
+		return arena_quota(a, err);
+	for (size_t i = 0; i < h->mounts.n; i++) {
+		r = check_mount(&h->mounts.v[i], i, err);
+		if (r < 0)
+			return r;
+		at[n++] = without_slashes(slice_str(h->mounts.v[i].target));
 	}
 	for (size_t i = 0; i < h->binds.n; i++) {
-		struct slice rest = slice_str(h->binds.v[i]);
-		struct slice src = slice_split(&rest, ':');
-
-		if (src.n == 0 || rest.n == 0)
-			return err_set(err, ERR_BAD_REQUEST, "invalid volume specification: '%s'",
-				       h->binds.v[i]);
-		if (src.p[0] != '/')
-			return err_set(err, ERR_UNSUPPORTED,
-				       "Binds: '%s': named volumes are not supported yet; bind a "
-				       "directory of the host",
-				       h->binds.v[i]);
+		r = check_bind(h->binds.v[i], &at[n], err);
+		if (r < 0)
+			return r;
+		at[n] = without_slashes(at[n]);
+		n++;
 	}
+	for (size_t i = 0; i < h->tmpfs.n; i++) {
+		r = check_path("tmpfs", h->tmpfs.v[i].key, err);
+		if (r < 0)
+			return r;
+	}
+	return check_duplicates(at, n, err);
+}
+
+/* ---- processors ---- */
+
+static int check_set(const char *what, const char *s, struct err *err)
+{
+	if (is_set(s) && (s[strspn(s, "0123456789,-")] || !strpbrk(s, "0123456789")))
+		return err_set(err, ERR_BAD_REQUEST, "Invalid value %s for cpuset %s", s, what);
 	return 0;
+}
+
+static int check_cpus(const struct host_config *h, struct err *err)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int r;
+
+	if (h->nano_cpus < 0 || (h->nano_cpus && h->nano_cpus < 10000000) ||
+	    (cpus > 0 && h->nano_cpus > cpus * 1000000000LL))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs "
+			       "available",
+			       cpus, cpus);
+	if (h->nano_cpus && (h->cpu_period || h->cpu_quota))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "Conflicting options: Nano CPUs and CPU Period or Quota cannot both "
+			       "be set");
+	if (h->cpu_period && (h->cpu_period < 1000 || h->cpu_period > 1000000))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than "
+			       "1s (i.e. 1000000)");
+	if (h->cpu_quota > 0 && h->cpu_quota < 1000)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+	r = check_set("cpus", h->cpuset_cpus, err);
+	return r < 0 ? r : check_set("mems", h->cpuset_mems, err);
 }
 
 static int check_resources(const struct host_config *h, struct err *err)
@@ -380,21 +562,210 @@ static int check_resources(const struct host_config *h, struct err *err)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "Minimum memory limit can not be less than memory reservation "
 			       "limit, see usage");
-	if (h->nano_cpus < 0 || h->nano_cpus > 1024LL * 1000000000LL)
-		return err_set(err, ERR_BAD_REQUEST, "range of CPUs is from 0.01 to 1024.00");
-	if (h->nano_cpus && (h->cpu_period || h->cpu_quota))
-		return err_set(err, ERR_BAD_REQUEST,
-			       "Conflicting options: Nano CPUs and CPU Period or Quota cannot both "
-			       "be set");
-	if (h->cpu_period && (h->cpu_period < 1000 || h->cpu_period > 1000000))
-		return err_set(err, ERR_BAD_REQUEST,
-			       "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than "
-			       "1s (i.e. 1000000)");
-	if (h->cpu_quota > 0 && h->cpu_quota < 1000)
-		return err_set(err, ERR_BAD_REQUEST,
-			       "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+	if (h->pids_limit.set && h->pids_limit.v < -1)
+		return err_set(err, ERR_BAD_REQUEST, "PidsLimit: %lld is no limit; -1 is none",
+			       (long long)h->pids_limit.v);
 	if (h->blkio_weight && h->blkio_weight < 10)
 		return err_set(err, ERR_BAD_REQUEST, "range of blkio weight is from 10 to 1000");
+	if (h->cgroup_parent && strstr(h->cgroup_parent, ".."))
+		return err_set(err, ERR_BAD_REQUEST, "CgroupParent '%s' must not hold '..'",
+			       h->cgroup_parent);
+	return check_cpus(h, err);
+}
+
+/* ---- names and modes ---- */
+
+static bool is_container_mode(const char *s)
+{
+	return s && strncmp(s, "container:", 10) == 0 && s[10];
+}
+
+static int check_modes(const struct host_config *h, struct err *err)
+{
+	static const char *const ipc[] = { "", "private", "shareable", "host", "none", NULL };
+	static const char *const cgroupns[] = { "", "private", "host", NULL };
+
+	if (h->ipc_mode && !is_container_mode(h->ipc_mode) && !str_is_one_of(h->ipc_mode, ipc))
+		return err_set(err, ERR_BAD_REQUEST, "invalid IPC mode: %s", h->ipc_mode);
+	if (is_set(h->pid_mode) && strcmp(h->pid_mode, "host") != 0 &&
+	    !is_container_mode(h->pid_mode))
+		return err_set(err, ERR_BAD_REQUEST, "invalid PID mode: %s", h->pid_mode);
+	if (is_set(h->uts_mode) && strcmp(h->uts_mode, "host") != 0)
+		return err_set(err, ERR_BAD_REQUEST, "invalid UTS mode: %s", h->uts_mode);
+	if (h->cgroupns_mode && !str_is_one_of(h->cgroupns_mode, cgroupns))
+		return err_set(err, ERR_BAD_REQUEST, "invalid cgroup namespace mode: %s",
+			       h->cgroupns_mode);
+	return 0;
+}
+
+/* What cannot be had together with somebody else's network or host name. */
+static int check_sharing(const struct create_spec *s, struct err *err)
+{
+	const struct host_config *h = &s->host;
+	bool container = is_container_mode(h->network_mode);
+	const char *why = NULL;
+
+	if (is_set(s->config.hostname) && h->uts_mode && strcmp(h->uts_mode, "host") == 0)
+		why = "hostname and the UTS mode";
+	else if (container && is_set(s->config.hostname))
+		why = "hostname and the network mode";
+	else if (container && h->dns.n)
+		why = "dns and the network mode";
+	else if (container && h->extra_hosts.n)
+		why = "custom host-to-IP mapping and the network mode";
+	else if (container && given(s->config.exposed_ports))
+		why = "port exposing and the container type network mode";
+	if (why)
+		return err_set(err, ERR_BAD_REQUEST, "conflicting options: %s", why);
+	return 0;
+}
+
+static int check_endpoints(const struct create_spec *s, struct err *err)
+{
+	for (size_t i = 0; i < s->networking.endpoints.n; i++) {
+		const struct endpoint_config *ep = &s->networking.endpoints.v[i].value;
+		const char *key = s->networking.endpoints.v[i].key;
+		struct network_mode asked, mode;
+		int r;
+
+		r = network_mode_parse(key, &asked, err);
+		if (r == 0)
+			r = network_mode_parse(s->host.network_mode ? s->host.network_mode : "",
+					       &mode, err);
+		if (r < 0)
+			return r;
+		if (asked.kind != mode.kind ||
+		    strcmp(asked.ref ? asked.ref : "", mode.ref ? mode.ref : "") != 0)
+			return err_set(
+				err, ERR_UNSUPPORTED,
+				"NetworkingConfig: only the network of NetworkMode ('%s') is "
+				"supported, not '%s' too",
+				s->host.network_mode ? s->host.network_mode : "default", key);
+		if (ep->ipam &&
+		    (is_set(ep->ipam->ipv4) || is_set(ep->ipam->ipv6) || ep->ipam->link_local.n))
+			return err_set(err, ERR_BAD_REQUEST,
+				       "user specified IP address is supported on user defined "
+				       "networks only");
+		if (ep->aliases.n)
+			return err_set(err, ERR_BAD_REQUEST,
+				       "network-scoped alias is supported only for containers in "
+				       "user defined networks");
+		if (ep->links.n || is_set(ep->mac) || ep->driver_opts.n)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "NetworkingConfig of '%s': links, MAC addresses and driver "
+				       "options are not supported yet",
+				       key);
+	}
+	return 0;
+}
+
+static bool all_strings(const struct doc *d)
+{
+	if (d && !doc_is(d, DOC_NULL) && !doc_is(d, DOC_ARRAY))
+		return false;
+	DOC_EACH (v, d)
+		if (!doc_is(v, DOC_STRING) || v->n == 0 || v->s[0] != '/')
+			return false;
+	return true;
+}
+
+static int check_process(const struct create_spec *s, struct err *err)
+{
+	const struct container_config *c = &s->config;
+	int signo;
+
+	if (is_set(c->stop_signal) && rt_signal(c->stop_signal, &signo, err) < 0)
+		return err_set(err, ERR_BAD_REQUEST, "invalid signal: %s", c->stop_signal);
+	for (size_t i = 0; i < c->env.n; i++)
+		if (!*c->env.v[i] || c->env.v[i][0] == '=')
+			return err_set(err, ERR_BAD_REQUEST, "invalid environment variable: %s",
+				       c->env.v[i]);
+	if (is_set(c->workdir) && c->workdir[0] != '/')
+		return err_set(err, ERR_BAD_REQUEST,
+			       "the working directory '%s' is invalid, it needs to be an absolute "
+			       "path",
+			       c->workdir);
+	if (c->exposed_ports && !doc_is(c->exposed_ports, DOC_OBJECT) &&
+	    !doc_is(c->exposed_ports, DOC_NULL))
+		return err_set(err, ERR_BAD_REQUEST, "ExposedPorts is an object: {\"80/tcp\": {}}");
+	if (!all_strings(s->host.masked_paths) || !all_strings(s->host.readonly_paths))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "MaskedPaths and ReadonlyPaths are lists of absolute paths");
+	for (size_t i = 0; i < s->host.console_size.n; i++)
+		if (s->host.console_size.v[i] < 0 || s->host.console_size.v[i] > UINT16_MAX)
+			return err_set(err, ERR_BAD_REQUEST,
+				       "ConsoleSize: height and width are 0 to 65535");
+	return 0;
+}
+
+static int check_ulimits(const struct host_config *h, struct err *err)
+{
+	static const char *const names[] = { "core",   "cpu",	     "data",	 "fsize",
+					     "locks",  "memlock",    "msgqueue", "nice",
+					     "nofile", "nproc",	     "rss",	 "rtprio",
+					     "rttime", "sigpending", "stack",	 NULL };
+
+	for (size_t i = 0; i < h->ulimits.n; i++) {
+		const struct ulimit_spec *u = &h->ulimits.v[i];
+
+		if (!str_is_one_of(u->name, names))
+			return err_set(err, ERR_BAD_REQUEST, "invalid ulimit type: %s", u->name);
+		if (u->hard >= 0 && (u->soft < 0 || u->soft > u->hard))
+			return err_set(err, ERR_BAD_REQUEST,
+				       "ulimit soft limit must be less than or equal to hard "
+				       "limit: %lld > %lld",
+				       (long long)u->soft, (long long)u->hard);
+	}
+	return 0;
+}
+
+/* ---- log ---- */
+
+/* "10", "10k", "10m", "10g", "10MB" */
+static int log_number(const char *text, int64_t *ret)
+{
+	static const char units[] = "kmg";
+	struct slice s = slice_str(text);
+	struct err ignored = ERR_INIT;
+	int64_t unit = 1;
+
+	if (s.n > 1 && (s.p[s.n - 1] | 32) == 'b')
+		s.n--;
+	if (s.n > 1) {
+		const char *u = memchr(units, s.p[s.n - 1] | 32, 3);
+
+		for (long i = u ? u - units : -1; i >= 0; i--)
+			unit *= 1024;
+		s.n -= u != NULL;
+	}
+	return str_int64(s, ret, &ignored) < 0 || *ret < 1 ||
+			       __builtin_mul_overflow(*ret, unit, ret)
+		       ? -1
+		       : 0;
+}
+
+int64_t log_option(const struct host_config *h, const char *key, int64_t fallback)
+{
+	const char *text = h->log ? str_map_get(&h->log->config, key) : NULL;
+	int64_t v;
+
+	return text && log_number(text, &v) == 0 ? v : fallback;
+}
+
+static int check_log_options(const struct log_config *log, struct err *err)
+{
+	const char *files = str_map_get(&log->config, "max-file"),
+		   *size = str_map_get(&log->config, "max-size");
+	int64_t v;
+
+	if (size && log_number(size, &v) < 0)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid value for max-size: '%s': a size such as 10m", size);
+	if (files && (log_number(files, &v) < 0 || v > 1000))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "max-file cannot be less than 1 (at most "
+			       "1000): '%s'",
+			       files);
 	return 0;
 }
 
@@ -411,6 +782,9 @@ static int check_policy(const struct host_config *h, struct err *err)
 			       "invalid restart policy: unknown policy '%s'; use one of 'no', "
 			       "'always', 'on-failure', or 'unless-stopped'",
 			       name);
+	if (h->restart.max_retries < 0)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "invalid restart policy: maximum retry count cannot be negative");
 	if (h->restart.max_retries && strcmp(name, "on-failure") != 0)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "invalid restart policy: maximum retry count can only be used with "
@@ -436,23 +810,30 @@ static int check_policy(const struct host_config *h, struct err *err)
 				       "LogConfig: log option '%s' is not supported; max-size and "
 				       "max-file are",
 				       h->log->config.v[i].key);
-	return 0;
+	return check_log_options(h->log, err);
 }
 
-static int check_spec(const struct create_spec *s, struct err *err)
+static int check_spec(const struct create_spec *s, struct arena *a, struct err *err)
 {
 	int r;
 
 	r = refuse_unsupported(s, err);
 	if (r < 0)
 		return r;
-	r = check_mounts(&s->host, err);
-	if (r < 0)
-		return r;
-	r = check_resources(&s->host, err);
-	if (r < 0)
-		return r;
-	return check_policy(&s->host, err);
+	r = check_mounts(&s->host, a, err);
+	if (r == 0)
+		r = check_resources(&s->host, err);
+	if (r == 0)
+		r = check_ulimits(&s->host, err);
+	if (r == 0)
+		r = check_modes(&s->host, err);
+	if (r == 0)
+		r = check_sharing(s, err);
+	if (r == 0)
+		r = check_endpoints(s, err);
+	if (r == 0)
+		r = check_process(s, err);
+	return r < 0 ? r : check_policy(&s->host, err);
 }
 
 /* ---- reading and writing ---- */
@@ -509,7 +890,7 @@ int create_spec_decode(const struct doc *d, struct arena *a, struct create_spec 
 			 doc_is(net, DOC_OBJECT) ? net : NULL, a, ret, err);
 	if (r < 0)
 		return r;
-	return check_spec(ret, err);
+	return check_spec(ret, a, err);
 }
 
 int create_spec_encode(const struct create_spec *s, struct arena *a, struct doc *config,

@@ -147,6 +147,8 @@ extern const struct schema container_config_schema, host_config_schema, networki
  */
 int create_spec_decode(const struct doc *d, struct arena *a, struct create_spec *ret,
 		       struct err *err);
+/* A number of LogConfig.Config, checked by decode: bytes ("10m") or files. */
+int64_t log_option(const struct host_config *h, const char *key, int64_t fallback);
 /* The two objects of inspect (and of engine.db): every field docker shows, in its order. */
 int create_spec_encode(const struct create_spec *s, struct arena *a, struct doc *config,
 		       struct doc *host, struct err *err);

@@ -31,6 +31,7 @@ int container_new(struct engine *e, const char *id, const char *name, struct con
 					     .error = c->error };
 	list_init(&c->link);
 	list_init(&c->ops);
+	list_init(&c->calls);
 	list_init(&c->waits);
 	list_init(&c->attaches);
 	list_init(&c->execs);
@@ -64,32 +65,28 @@ void container_unlink(struct container *c)
 	c->e->count--;
 }
 
-static void attach_free(struct pending_attach *p)
-{
-	list_del(&p->link);
-	fd_close(p->fd);
-	buf_fini(&p->unread);
-	buf_fini(&p->keys);
-	free(p);
-}
-
 void container_free(struct container *c)
 {
 	struct engine_wait *w;
-	struct pending_attach *p;
 
 	if (!c)
 		return;
-	lifecycle_fini(c);
+	/* First what could still call back, then whoever waits for an answer. */
+	shim_client_free(c->shim);
+	c->shim = NULL;
+	timer_fini(&c->timer);
+	reap_forget(c);
 	start_free(c);
+	lifecycle_fini(c);
+	calls_free(c);
 	exec_free_all(c);
 	LIST_FOREACH (w, &c->waits, struct engine_wait, link)
 		list_del(&w->link);
-	LIST_FOREACH (p, &c->attaches, struct pending_attach, link)
-		attach_free(p);
-	container_unlink(c);
-	shim_client_free(c->shim);
-	timer_fini(&c->timer);
+	attaches_free(c);
+	if (c->removed)
+		list_del(&c->link);
+	else
+		container_unlink(c);
 	arena_free(c->arena);
 	free(c->name);
 	free(c);
@@ -226,6 +223,8 @@ int engine_container_find(struct engine *e, const char *ref, struct container **
 	c = map_get(&e->by_id, slice_str(ref));
 	if (!c || !c->committed)
 		c = map_get(&e->by_name, slice_str(name));
+	if (c && strcmp(c->id, ref) != 0 && strcmp(c->name, name) != 0)
+		c = NULL; /* a name that is only reserved, by a rename that is not durable yet */
 	if (c && c->committed && !c->removed) {
 		*ret = c;
 		return 0;
@@ -252,7 +251,7 @@ void engine_wait_start(struct engine *e, struct container *c, struct engine_wait
 	(void)e;
 	w->c = c;
 	list_init(&w->link);
-	if (w->condition == WAIT_NOT_RUNNING && !container_alive(c) && !c->start &&
+	if (w->condition == WAIT_NOT_RUNNING && !container_alive(c) && !c->start && !c->settling &&
 	    c->state.status != CT_RESTARTING) {
 		w->fn(w, c->state.exit_code, "");
 		return;
@@ -269,14 +268,20 @@ void engine_wait_cancel(struct engine_wait *w)
 /* An exit fires those for not-running and next-exit; the removal fires the rest too. */
 void container_waits_fire(struct container *c, enum wait_condition reached)
 {
+	struct list over = LIST_INIT(over);
 	struct engine_wait *w;
 
-	LIST_FOREACH (w, &c->waits, struct engine_wait, link) {
-		if (w->condition == WAIT_REMOVED && reached != WAIT_REMOVED)
-			continue;
+	/* Onto a list of their own: a call may cancel another wait or start a new one. */
+	LIST_FOREACH (w, &c->waits, struct engine_wait, link)
+		if (w->condition != WAIT_REMOVED || reached == WAIT_REMOVED) {
+			list_del(&w->link);
+			list_append(&over, &w->link);
+		}
+	while ((w = LIST_FIRST(&over, struct engine_wait, link))) {
 		list_del(&w->link);
 		w->fn(w, c->state.exit_code, c->error);
 	}
+	calls_exited(c);
 }
 
 /* ---- events ---- */
@@ -298,6 +303,15 @@ void container_event(struct container *c, const char *action, const struct event
 	attrs[k++] = (struct event_attr){ "name", c->name };
 	engine_event(c->e, "container", action, c->id, attrs, k);
 	free(attrs);
+}
+
+void container_network_event(struct container *c, const char *action, const char *network_id)
+{
+	const struct event_attr attrs[] = { { "container", c->id },
+					    { "name", c->shown.network },
+					    { "type", "bridge" } };
+
+	engine_event(c->e, "network", action, network_id, attrs, ARRAY_LEN(attrs));
 }
 
 void engine_get_counts(const struct engine *e, struct engine_counts *ret)

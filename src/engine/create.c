@@ -159,8 +159,9 @@ static void fill_defaults(struct container *c)
 	if (!h->network_mode || !*h->network_mode || strcmp(h->network_mode, "default") == 0)
 		h->network_mode = "bridge";
 	if (!cc->hostname || !*cc->hostname) {
-		bool shares = network_mode_parse(h->network_mode, &mode, &ignored) == 0 &&
-			      mode.kind == NETWORK_KIND_HOST;
+		bool shares = (network_mode_parse(h->network_mode, &mode, &ignored) == 0 &&
+			       mode.kind == NETWORK_KIND_HOST) ||
+			      (h->uts_mode && strcmp(h->uts_mode, "host") == 0);
 
 		if (shares && gethostname(host, sizeof(host) - 1) == 0)
 			cc->hostname = arena_strdup(c->arena, host);
@@ -184,37 +185,55 @@ static void fill_defaults(struct container *c)
 		h->log->type = "json-file";
 }
 
+/* "container:NAME" becomes "container:ID": a rename of the other must not lead elsewhere. */
+static int pin_container(struct container *c, const char **mode, struct container **ret,
+			 struct err *err)
+{
+	static const char prefix[] = "container:";
+	int r;
+
+	*ret = NULL;
+	if (!*mode || strncmp(*mode, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	r = engine_container_find(c->e, *mode + sizeof(prefix) - 1, ret, err);
+	if (r < 0)
+		return r;
+	*mode = arena_printf(c->arena, "%s%s", prefix, (*ret)->id);
+	return *mode ? 0 : arena_quota(c->arena, err);
+}
+
+static int pin_containers(struct container *c, struct err *err)
+{
+	struct host_config *h = &c->spec.host;
+	struct container *net, *other;
+	int r;
+
+	r = pin_container(c, &h->network_mode, &net, err);
+	if (r == 0 && net) { /* one network, one host name */
+		if (net->spec.config.hostname)
+			c->spec.config.hostname = arena_strdup(c->arena, net->spec.config.hostname);
+		if (net->spec.config.domainname)
+			c->spec.config.domainname =
+				arena_strdup(c->arena, net->spec.config.domainname);
+	}
+	if (r == 0)
+		r = pin_container(c, &h->ipc_mode, &other, err);
+	if (r == 0)
+		r = pin_container(c, &h->pid_mode, &other, err);
+	return r;
+}
+
 static int check_network(struct engine *e, const struct create_spec *s, struct err *err)
 {
 	struct network_mode mode;
-	struct container *other;
 	struct network *n;
 	int r;
 
 	r = network_mode_parse(s->host.network_mode ? s->host.network_mode : "", &mode, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < s->networking.endpoints.n; i++) {
-		const char *key = s->networking.endpoints.v[i].key;
-		const struct endpoint_config *ep = &s->networking.endpoints.v[i].value;
-
-		if (ep->ipam &&
-		    ((ep->ipam->ipv4 && *ep->ipam->ipv4) || (ep->ipam->ipv6 && *ep->ipam->ipv6)))
-			return err_set(err, ERR_BAD_REQUEST,
-				       "user specified IP address is supported on user defined "
-				       "networks only");
-		if (ep->links.n || (ep->mac && *ep->mac) || ep->driver_opts.n)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "NetworkingConfig of '%s': links, MAC addresses and driver "
-				       "options are not supported yet",
-				       key);
-	}
-	if (s->config.mac && *s->config.mac)
-		return err_set(err, ERR_UNSUPPORTED, "MacAddress is not supported yet");
 	if (mode.kind == NETWORK_KIND_NAMED)
 		return network_find(e->networks, mode.ref, &n, err);
-	if (mode.kind == NETWORK_KIND_CONTAINER)
-		return engine_container_find(e, mode.ref, &other, err);
 	if (mode.kind == NETWORK_KIND_BRIDGE && !e->bridge)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "network bridge is switched off in this engine");
@@ -282,6 +301,9 @@ static int take_spec(struct creation *cr, const struct create_spec *spec)
 	c->image_id = arena_strdup(c->arena, image_id(img));
 	c->image_ref = arena_strdup(c->arena, spec->config.image);
 	merge_image(cr, img);
+	r = pin_containers(c, &cr->err);
+	if (r < 0)
+		return r;
 	fill_defaults(c);
 	if (arena_exceeded(c->arena))
 		return arena_quota(c->arena, &cr->err);
@@ -299,7 +321,8 @@ static void created_saved(void *arg, int result, struct err *err)
 		struct engine *e = c->e;
 
 		container_free(c);
-		container_trash(e, id);
+		if (!e->closing)
+			container_trash(e, id);
 	} else {
 		c->committed = true;
 		container_event(c, "create", NULL, 0);
@@ -326,6 +349,8 @@ static int record(struct creation *cr, const struct create_spec *spec, const cha
 		r = take_spec(cr, spec);
 	if (r == 0)
 		r = check_network(c->e, spec, &cr->err);
+	if (r == 0)
+		r = oci_spec_check(c->e, &c->spec, &cr->err);
 	if (r < 0)
 		return r;
 	if (mkdirat(c->e->containers_fd, c->id, 0700) < 0)

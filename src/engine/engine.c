@@ -27,11 +27,26 @@ static char *copy(const char *s)
 	return p;
 }
 
+static int take_lock(const char *dir, const char *what, int *ret, struct err *err)
+{
+	CLEANUP_FREE char *lock = path_join(dir, "engine.lock");
+	CLEANUP(fd_close)
+	int fd = openat(AT_FDCWD, lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys(err, "open lock '%s'", lock);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, ERR_CONFLICT,
+			       "another engine runs with %s '%s': give this one another", what,
+			       dir);
+	*ret = STEAL_FD(fd);
+	return 0;
+}
+
 static int make_dirs(struct engine *e, struct err *err)
 {
 	CLEANUP_FREE char *containers = path_join(e->root, "containers");
 	CLEANUP_FREE char *c = path_join(e->run, "c");
-	CLEANUP_FREE char *lock = path_join(e->root, "engine.lock");
 	int r;
 
 	r = fd_mkdir_p(AT_FDCWD, containers, 0700, err);
@@ -42,14 +57,10 @@ static int make_dirs(struct engine *e, struct err *err)
 	e->containers_fd = openat(AT_FDCWD, containers, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (e->containers_fd < 0)
 		return err_sys(err, "open '%s'", containers);
-	e->lock_fd = openat(AT_FDCWD, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (e->lock_fd < 0)
-		return err_sys(err, "open lock '%s'", lock);
-	if (flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, ERR_CONFLICT,
-			       "another engine runs with root '%s': give this one another --root",
-			       e->root);
-	return 0;
+	r = take_lock(e->root, "root", &e->lock_fd, err);
+	if (r == 0) /* two would take each other's containers for strays */
+		r = take_lock(e->run, "run directory", &e->run_lock_fd, err);
+	return r;
 }
 
 static int identity(struct engine *e, struct err *err)
@@ -80,17 +91,17 @@ static int identity(struct engine *e, struct err *err)
 
 static int open_networks(struct engine *e, struct err *err)
 {
-	char subnet[64] = "", id[NETWORK_ID_LEN + 1] = "";
+	char id[NETWORK_ID_LEN + 1] = "";
 	struct network_options o = { .instance = e->instance };
 	struct network_info info;
 	int r;
 
-	r = meta_get(e, "bridge-subnet", subnet, sizeof(subnet), err);
+	r = meta_get(e, "bridge-subnet", e->subnet, sizeof(e->subnet), err);
 	if (r >= 0)
 		r = meta_get(e, "bridge-id", id, sizeof(id), err);
 	if (r < 0)
 		return r;
-	o.subnet = e->bip ? e->bip : *subnet ? subnet : NULL;
+	o.subnet = e->bip ? e->bip : *e->subnet ? e->subnet : NULL;
 	o.bridge_id = *id ? id : NULL;
 	r = network_set_new(&o, &e->networks, err);
 	if (r < 0 || e->conf.no_bridge)
@@ -153,10 +164,15 @@ static int open_parts(struct engine *e, struct err *err)
 		r = open_networks(e, err);
 	if (r == 0)
 		r = remove_strays(e, err);
+	if (r == 0)
+		r = remove_stray_runtime(e, err);
 	if (r < 0)
 		return r;
-	LIST_FOREACH (c, &e->containers, struct container, link)
-		lifecycle_adopt(c);
+	LIST_FOREACH (c, &e->containers, struct container, link) {
+		r = lifecycle_adopt(c, err);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
@@ -183,8 +199,9 @@ int engine_open(struct loop *l, const struct engine_conf *conf, struct engine **
 	e->oci_root = path_join(e->run, "oci");
 	e->init_layer = path_join(e->root, "init");
 	e->rt = (struct rt_host){ .root = e->oci_root, .warn = rt_warned };
-	e->containers_fd = e->lock_fd = -1;
+	e->containers_fd = e->lock_fd = e->run_lock_fd = -1;
 	list_init(&e->containers);
+	list_init(&e->leaving);
 	list_init(&e->trash);
 	list_init(&e->saves);
 	map_init(&e->by_id);
@@ -201,17 +218,47 @@ int engine_open(struct loop *l, const struct engine_conf *conf, struct engine **
 	return 0;
 }
 
+/* The parent of the containers' cgroups, when none is left in it. A container that runs on keeps
+ * it. */
+static void remove_cgroup(struct engine *e)
+{
+	CLEANUP_FREE char *name = NULL;
+	DIR *d = *e->instance ? opendir("/sys/fs/cgroup") : NULL;
+	struct dirent *de;
+
+	if (!d)
+		return;
+	if (asprintf(&name, "teu-%s", e->instance) < 0)
+		abort();
+	(void)unlinkat(dirfd(d), name, AT_REMOVEDIR); /* v2; busy or absent is fine */
+	while ((de = readdir(d))) {
+		CLEANUP_FREE char *path = path_join(de->d_name, name);
+
+		if (de->d_name[0] != '.')
+			(void)unlinkat(dirfd(d), path, AT_REMOVEDIR);
+	}
+	closedir(d);
+}
+
 void engine_close(struct engine *e)
 {
 	struct container *c;
 
 	if (!e)
 		return;
+	/* What is under way is worked off, but its end begins nothing new; then whoever waits is
+	 * told. */
 	e->closing = true;
 	state_close(e);
+	loop_run_posts(e->loop);
 	work_pool_free(e->pool);
-	LIST_FOREACH (c, &e->containers, struct container, link)
+	e->pool = NULL;
+	while ((c = LIST_FIRST(&e->leaving, struct container, link)))
 		container_free(c);
+	while ((c = LIST_FIRST(&e->containers, struct container, link)))
+		container_free(c);
+	loop_run_posts(e->loop);
+	remove_cgroup(e);
 	network_set_free(e->networks);
 	image_store_close(e->images);
 	events_fini(e);
@@ -220,6 +267,7 @@ void engine_close(struct engine *e)
 	map_fini(&e->execs);
 	fd_close(e->containers_fd);
 	fd_close(e->lock_fd);
+	fd_close(e->run_lock_fd);
 	free(e->seccomp_json);
 	free(e->oci_root);
 	free(e->init_layer);

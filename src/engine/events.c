@@ -15,7 +15,9 @@ int events_init(struct engine *e)
 	e->ring_size = e->conf.event_ring ? e->conf.event_ring : 1024;
 	e->ring = calloc(e->ring_size, sizeof(*e->ring));
 	list_init(&e->event_watchers);
-	return e->ring ? 0 : -ERR_SYSTEM;
+	if (!e->ring)
+		abort();
+	return 0;
 }
 
 void events_fini(struct engine *e)

@@ -22,8 +22,16 @@ void exec_free_all(struct container *c)
 {
 	struct exec *x;
 
-	LIST_FOREACH (x, &c->execs, struct exec, link)
+	LIST_FOREACH (x, &c->execs, struct exec, link) {
+		engine_done *done = x->done;
+		void *arg = x->arg;
+		struct err err = ERR_INIT;
+
 		exec_free(x);
+		err_set(&err, ERR_UNAVAILABLE, "the engine is going down");
+		if (done)
+			done(arg, err_ret(&err), &err);
+	}
 }
 
 static int expired(struct timer *t)
@@ -39,6 +47,23 @@ static const char *const *copy_strings(struct arena *a, const char *const *v, si
 	for (size_t i = 0; copy && i < n; i++)
 		copy[i] = arena_strdup(a, v[i]);
 	return copy;
+}
+
+static void exec_event(struct exec *x, const char *what, const char *exit_code)
+{
+	struct event_attr attrs[] = { { "execID", x->id }, { "exitCode", exit_code } };
+	char action[512];
+
+	if (x->spec.ncmd && strcmp(what, "exec_die") != 0) {
+		CLEANUP(buf_fini) struct buf b = BUF_INIT(sizeof(action) - 1);
+
+		buf_addf(&b, "%s: %s", what, x->spec.cmd[0]);
+		for (size_t i = 1; i < x->spec.ncmd; i++)
+			buf_addf(&b, " %s", x->spec.cmd[i]);
+		str_copy(action, sizeof(action), buf_str(&b));
+		what = action;
+	}
+	container_event(x->c, what, attrs, exit_code ? 2 : 1);
 }
 
 int engine_exec_create(struct engine *e, struct container *c, const struct exec_spec *spec,
@@ -82,6 +107,7 @@ int engine_exec_create(struct engine *e, struct container *c, const struct exec_
 	list_append(&c->execs, &x->link);
 	map_put(&e->execs, slice_str(x->id), x);
 	timer_set_after(&x->expire, EXEC_KEEP); /* one that is never started goes too */
+	exec_event(x, "exec_create", NULL);
 	*ret_id = x->id;
 	return 0;
 }
@@ -111,23 +137,6 @@ int engine_exec_check(struct engine *e, struct exec *x, struct err *err)
 	return 0;
 }
 
-static void exec_event(struct exec *x, const char *what, const char *exit_code)
-{
-	struct event_attr attrs[] = { { "execID", x->id }, { "exitCode", exit_code } };
-	char action[512];
-
-	if (x->spec.ncmd && strcmp(what, "exec_die") != 0) {
-		CLEANUP(buf_fini) struct buf b = BUF_INIT(sizeof(action) - 1);
-
-		buf_addf(&b, "%s: %s", what, x->spec.cmd[0]);
-		for (size_t i = 1; i < x->spec.ncmd; i++)
-			buf_addf(&b, " %s", x->spec.cmd[i]);
-		str_copy(action, sizeof(action), buf_str(&b));
-		what = action;
-	}
-	container_event(x->c, what, attrs, exit_code ? 2 : 1);
-}
-
 static void exec_answered(void *arg, struct shim_reply *r)
 {
 	struct exec *x = arg;
@@ -138,12 +147,18 @@ static void exec_answered(void *arg, struct shim_reply *r)
 		x->state.running = false;
 		x->state.has_exit = true;
 		x->state.exit_code = rt_exit_code(r->err);
+		if (x->state.exit_code >= 126) { /* a fault of the request, as docker answers */
+			r->err->code = ERR_BAD_REQUEST;
+			r->result = err_ret(r->err);
+		}
 		timer_set_after(&x->expire, EXEC_KEEP);
 	} else {
 		x->state.pid = (int)wire_u32(&r->payload);
 		exec_event(x, "exec_start", NULL);
 	}
-	if (done)
+	if (done && x->in_call)
+		answer_later(x->c->e, done, x->arg, r->result < 0 ? r->err : NULL);
+	else if (done)
 		done(x->arg, r->result, r->err);
 }
 
@@ -162,13 +177,12 @@ void engine_exec_start(struct engine *e, struct exec *x, int fd_taken, struct sl
 	};
 	int r;
 
-	(void)e;
 	r = engine_exec_check(e, x, &err);
 	if (r == 0)
 		r = oci_exec_process(c, &x->spec, a, &rq.process, &err);
 	if (r < 0) {
 		fd_close(fd_taken);
-		fn(arg, r, &err);
+		answer_later(e, fn, arg, &err);
 		return;
 	}
 	if (x->spec.tty)
@@ -181,7 +195,9 @@ void engine_exec_start(struct engine *e, struct exec *x, int fd_taken, struct sl
 	x->done = fn;
 	x->arg = arg;
 	timer_clear(&x->expire);
+	x->in_call = true;
 	shim_call_exec(c->shim, &rq, fd_taken, exec_answered, x);
+	x->in_call = false;
 	fd_close(fd_taken);
 }
 
@@ -191,6 +207,8 @@ void exec_exited(struct container *c, const struct shim_exit *e)
 	char code[16];
 
 	if (!x)
+		return;
+	if (x->state.has_exit)
 		return;
 	x->state.running = false;
 	x->state.has_exit = true;
@@ -213,39 +231,6 @@ void exec_container_gone(struct container *c)
 		x->state.exit_code = 137;
 		timer_set_after(&x->expire, EXEC_KEEP);
 	}
-}
-
-struct resize_call {
-	engine_done *fn;
-	void *arg;
-};
-
-static void resize_answered(void *arg, struct shim_reply *r)
-{
-	struct resize_call *s = arg;
-
-	s->fn(s->arg, r->result, r->err);
-	free(s);
-}
-
-void engine_exec_resize(struct engine *e, struct exec *x, unsigned rows, unsigned cols,
-			engine_done *fn, void *arg)
-{
-	struct resize_call *s;
-
-	(void)e;
-	if (!x->state.running || !x->c->shim) {
-		struct err err = ERR_INIT;
-
-		err_set(&err, ERR_CONFLICT, "exec %s is not running", x->id);
-		fn(arg, err_ret(&err), &err);
-		return;
-	}
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		abort();
-	*s = (struct resize_call){ fn, arg };
-	shim_call_resize(x->c->shim, x->id, rows, cols, resize_answered, s);
 }
 
 size_t engine_exec_ids(struct engine *e, struct container *c, const char **ids, size_t max)

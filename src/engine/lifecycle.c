@@ -609,6 +609,8 @@ void lifecycle_exited(struct container *c, const struct shim_exit *x)
 	c->state.exit_code = shim_exit_code(x);
 	c->state.oom_killed = x->oom;
 	c->state.finished = x->finished ? x->finished : clock_real();
+	if (x->started)
+		c->state.started = x->started;
 	container_set_status(c, CT_EXITED);
 	container_show_endpoint(c);
 	exec_container_gone(c);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define CAP(n) (1ull << (n))
@@ -276,9 +277,6 @@ static int put_process(struct spec_build *b)
 		return r;
 	put_user(b->a, p, &ids);
 	args = doc_set_array(b->a, p, "args");
-	if (b->host->init.set && b->host->init.v)
-		return err_set(b->err, ERR_UNSUPPORTED,
-			       "HostConfig.Init: an init process (--init) is not supported yet");
 	for (size_t i = 0; i < b->c->argc; i++)
 		doc_append_str(b->a, args, b->c->argv[i]);
 	put_env(b->c, b->a, p, b->config->tty, &ids);
@@ -308,7 +306,7 @@ static void put_options(struct spec_build *b, struct doc *list, const char *text
 {
 	struct slice rest = slice_str(text);
 
-	while (rest.p && rest.n) {
+	while (list && rest.p && rest.n) {
 		struct slice one = slice_split(&rest, ',');
 
 		if (one.n)
@@ -316,12 +314,11 @@ static void put_options(struct spec_build *b, struct doc *list, const char *text
 	}
 }
 
-static bool mounted_by_user(const struct spec_build *b, const char *dest)
+/* By Mounts or Binds. */
+static bool is_mount_target(const struct spec_build *b, const char *dest)
 {
 	size_t n = strlen(dest);
 
-	if (str_map_get(&b->host->tmpfs, dest))
-		return true;
 	for (size_t i = 0; i < b->host->mounts.n; i++)
 		if (strcmp(b->host->mounts.v[i].target, dest) == 0)
 			return true;
@@ -335,9 +332,24 @@ static bool mounted_by_user(const struct spec_build *b, const char *dest)
 	return false;
 }
 
+static bool mounted_by_user(const struct spec_build *b, const char *dest)
+{
+	return str_map_get(&b->host->tmpfs, dest) || is_mount_target(b, dest);
+}
+
 static bool net_is(const struct spec_build *b, const char *mode)
 {
 	return b->host->network_mode && strcmp(b->host->network_mode, mode) == 0;
+}
+
+/* A mount of the client's takes the place of ours; its /dev takes all that is below too. */
+static struct doc *put_own_mount(struct spec_build *b, struct doc *mounts, const char *dest,
+				 const char *type, const char *source)
+{
+	if (mounted_by_user(b, dest) ||
+	    (strncmp(dest, "/dev/", 5) == 0 && mounted_by_user(b, "/dev")))
+		return NULL; /* options for nobody: put_options takes NULL */
+	return put_mount(b, mounts, dest, type, source);
 }
 
 static void put_system_mounts(struct spec_build *b, struct doc *mounts)
@@ -346,36 +358,36 @@ static void put_system_mounts(struct spec_build *b, struct doc *mounts)
 	int64_t shm = b->host->shm_size ? b->host->shm_size : 64 << 20;
 	const char *ipc = b->host->ipc_mode ? b->host->ipc_mode : "";
 
-	put_options(b, put_mount(b, mounts, "/proc", "proc", "proc"), "nosuid,noexec,nodev");
-	put_options(b, put_mount(b, mounts, "/dev", "tmpfs", "tmpfs"),
+	put_options(b, put_own_mount(b, mounts, "/proc", "proc", "proc"), "nosuid,noexec,nodev");
+	put_options(b, put_own_mount(b, mounts, "/dev", "tmpfs", "tmpfs"),
 		    "nosuid,strictatime,mode=755,size=65536k");
-	put_options(b, put_mount(b, mounts, "/dev/pts", "devpts", "devpts"),
+	put_options(b, put_own_mount(b, mounts, "/dev/pts", "devpts", "devpts"),
 		    "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5");
-	put_options(b, put_mount(b, mounts, "/sys", "sysfs", "sysfs"),
+	put_options(b, put_own_mount(b, mounts, "/sys", "sysfs", "sysfs"),
 		    priv ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
-	put_options(b, put_mount(b, mounts, "/sys/fs/cgroup", "cgroup", "cgroup"),
+	put_options(b, put_own_mount(b, mounts, "/sys/fs/cgroup", "cgroup", "cgroup"),
 		    priv ? "nosuid,noexec,nodev,rw" : "ro,nosuid,noexec,nodev");
 	if (strcmp(ipc, "host") == 0)
-		put_options(b, put_mount(b, mounts, "/dev/mqueue", "bind", "/dev/mqueue"),
+		put_options(b, put_own_mount(b, mounts, "/dev/mqueue", "bind", "/dev/mqueue"),
 			    "rbind,nosuid,noexec,nodev");
 	else
-		put_options(b, put_mount(b, mounts, "/dev/mqueue", "mqueue", "mqueue"),
+		put_options(b, put_own_mount(b, mounts, "/dev/mqueue", "mqueue", "mqueue"),
 			    "nosuid,noexec,nodev");
-	if (mounted_by_user(b, "/dev/shm") || strcmp(ipc, "none") == 0)
+	if (strcmp(ipc, "none") == 0)
 		return;
 	if (strcmp(ipc, "host") == 0)
-		put_options(b, put_mount(b, mounts, "/dev/shm", "bind", "/dev/shm"),
+		put_options(b, put_own_mount(b, mounts, "/dev/shm", "bind", "/dev/shm"),
 			    "rbind,nosuid,noexec,nodev");
 	else if (b->in->join_ipc)
-		put_options(
-			b,
-			put_mount(b, mounts, "/dev/shm", "bind",
-				  arena_printf(b->a, "%.*s/root/dev/shm",
-					       (int)(strlen(b->in->join_ipc) - strlen("/ns/ipc")),
-					       b->in->join_ipc)),
-			"rbind,nosuid,noexec,nodev");
+		put_options(b,
+			    put_own_mount(
+				    b, mounts, "/dev/shm", "bind",
+				    arena_printf(b->a, "%.*s/root/dev/shm",
+						 (int)(strlen(b->in->join_ipc) - strlen("/ns/ipc")),
+						 b->in->join_ipc)),
+			    "rbind,nosuid,noexec,nodev");
 	else
-		put_options(b, put_mount(b, mounts, "/dev/shm", "tmpfs", "shm"),
+		put_options(b, put_own_mount(b, mounts, "/dev/shm", "tmpfs", "shm"),
 			    arena_printf(b->a, "nosuid,noexec,nodev,mode=1777,size=%lld",
 					 (long long)shm));
 }
@@ -388,17 +400,32 @@ static void put_network_files(struct spec_build *b, struct doc *mounts)
 		const char *dest = arena_printf(b->a, "/etc/%s", names[i]);
 
 		if (dest && !mounted_by_user(b, dest))
-			put_options(b,
-				    put_mount(b, mounts, dest, "bind",
-					      arena_printf(b->a, "%s/%s", b->c->dir, names[i])),
-				    "rbind,rprivate");
+			put_options(
+				b,
+				put_mount(b, mounts, dest, "bind",
+					  arena_printf(b->a, "%s/%s", b->in->files->dir, names[i])),
+				"rbind,rprivate");
 	}
 }
 
-static const char *const bind_modes[] = { "ro",	     "rw",	   "z",	     "Z",
-					  "private", "rprivate",   "shared", "rshared",
-					  "slave",   "rslave",	   "nocopy", "delegated",
-					  "cached",  "consistent", NULL };
+/* Read-only with all that is mounted below needs mount_setattr(2), Linux 5.12. As docker: where the
+ * kernel has it. */
+static bool recursive_ro(void)
+{
+	struct utsname u;
+	struct slice rest, major;
+	int64_t ma = 0, mi = 0;
+	struct err ignored = ERR_INIT;
+
+	if (uname(&u) < 0)
+		return false;
+	rest = slice_str(u.release);
+	major = slice_split(&rest, '.');
+	rest.n = rest.p ? strspn(rest.p, "0123456789") : 0;
+	(void)str_int64(major, &ma, &ignored); /* no number: 0, too old */
+	(void)str_int64(rest, &mi, &ignored);
+	return ma > 5 || (ma == 5 && mi >= 12);
+}
 
 /* "SRC:DST[:mode,mode]": docker's -v. A missing source directory is made, as docker does. */
 static int put_bind(struct spec_build *b, struct doc *mounts, const char *text)
@@ -417,18 +444,11 @@ static int put_bind(struct spec_build *b, struct doc *mounts, const char *text)
 
 		if (!mode)
 			return arena_quota(b->a, b->err);
-		if (!str_is_one_of(mode, bind_modes))
-			return err_set(b->err, ERR_BAD_REQUEST, "invalid mode: %s", mode);
 		if (strcmp(mode, "ro") == 0)
 			read_only = true;
 		else if (strstr(mode, "private") || strstr(mode, "shared") || strstr(mode, "slave"))
 			propagation = mode;
 	}
-	if (dst.n == 0 || dst.p[0] != '/')
-		return err_set(b->err, ERR_BAD_REQUEST,
-			       "invalid volume specification: '%s': invalid mount path: '%.*s' "
-			       "mount path must be absolute",
-			       text, (int)dst.n, dst.p);
 	if (faccessat(AT_FDCWD, arena_strndup(b->a, src.p, src.n), F_OK, 0) < 0) {
 		r = fd_mkdir_p(AT_FDCWD, arena_strndup(b->a, src.p, src.n), 0755, b->err);
 		if (r < 0)
@@ -439,7 +459,7 @@ static int put_bind(struct spec_build *b, struct doc *mounts, const char *text)
 	doc_append_str(b->a, options, "rbind");
 	doc_append_str(b->a, options, propagation);
 	if (read_only)
-		doc_append_str(b->a, options, "ro");
+		doc_append_str(b->a, options, recursive_ro() ? "rro" : "ro");
 	return 0;
 }
 
@@ -485,37 +505,66 @@ static int put_mount_spec(struct spec_build *b, struct doc *mounts, const struct
 		       m->bind && m->bind->propagation && *m->bind->propagation
 			       ? m->bind->propagation
 			       : "rprivate");
-	if (m->read_only)
-		doc_append_str(b->a, options,
-			       m->bind && m->bind->ro_force_recursive ? "rro" : "ro");
+	if (m->read_only) {
+		bool deep = m->bind && m->bind->ro_force_recursive;
+
+		if (!m->bind || (!m->bind->non_recursive && !m->bind->ro_non_recursive))
+			deep |= recursive_ro();
+		doc_append_str(b->a, options, deep ? "rro" : "ro");
+	}
 	return 0;
+}
+
+static unsigned depth_of(const struct doc *mount)
+{
+	struct slice path = doc_slice(doc_get(mount, "destination"));
+	unsigned n = 0;
+
+	for (size_t i = 0; i < path.n; i++)
+		n += path.p[i] == '/' && i + 1 < path.n && path.p[i + 1] != '/';
+	return n;
+}
+
+/* Parents first, otherwise in the order given: /data hides nothing of /data/sub. */
+static void append_by_depth(struct spec_build *b, struct doc *mounts, const struct doc *own)
+{
+	unsigned deepest = 0;
+
+	DOC_EACH (m, own)
+		deepest = MAX(deepest, depth_of(m));
+	for (unsigned depth = 0; depth <= deepest; depth++)
+		DOC_EACH (m, own)
+			if (depth_of(m) == depth)
+				doc_append(b->a, mounts, *m);
 }
 
 static int put_mounts(struct spec_build *b)
 {
-	struct doc *mounts = doc_set_array(b->a, b->root, "mounts");
+	struct doc *mounts = doc_set_array(b->a, b->root, "mounts"), own = doc_array();
 	int r;
 
 	put_system_mounts(b, mounts);
-	put_network_files(b, mounts);
+	put_network_files(b, &own);
 	for (size_t i = 0; i < b->host->tmpfs.n; i++) {
-		struct doc *options =
-			put_mount(b, mounts, b->host->tmpfs.v[i].key, "tmpfs", "tmpfs");
-		const char *given = b->host->tmpfs.v[i].value;
+		struct doc *options;
 
+		if (is_mount_target(b, b->host->tmpfs.v[i].key))
+			continue; /* as docker: a bind of the same path wins */
+		options = put_mount(b, &own, b->host->tmpfs.v[i].key, "tmpfs", "tmpfs");
 		put_options(b, options, "nosuid,nodev,noexec");
-		put_options(b, options, given ? given : "");
+		put_options(b, options, b->host->tmpfs.v[i].value);
 	}
 	for (size_t i = 0; i < b->host->binds.n; i++) {
-		r = put_bind(b, mounts, b->host->binds.v[i]);
+		r = put_bind(b, &own, b->host->binds.v[i]);
 		if (r < 0)
 			return r;
 	}
 	for (size_t i = 0; i < b->host->mounts.n; i++) {
-		r = put_mount_spec(b, mounts, &b->host->mounts.v[i]);
+		r = put_mount_spec(b, &own, &b->host->mounts.v[i]);
 		if (r < 0)
 			return r;
 	}
+	append_by_depth(b, mounts, &own);
 	return 0;
 }
 
@@ -631,17 +680,52 @@ static int put_host_devices(struct spec_build *b, struct doc *nodes, const char 
 	return r;
 }
 
+struct device_dir {
+	const char *host, *inside, *access;
+	unsigned depth;
+};
+
+/* --device of a directory: every node below it, under the same names. */
+static int put_device_dir(struct spec_build *b, struct doc *nodes, struct doc *rules,
+			  const struct device_dir *dd)
+{
+	DIR *d = dd->depth < 8 ? opendir(dd->host) : NULL;
+	struct dirent *de;
+	int r = 0;
+
+	while (d && r == 0 && (de = readdir(d))) {
+		const char *host = arena_printf(b->a, "%s/%s", dd->host, de->d_name),
+			   *inside = arena_printf(b->a, "%s/%s", dd->inside, de->d_name);
+		struct stat st;
+
+		if (de->d_name[0] == '.' || !host || !inside ||
+		    fstatat(AT_FDCWD, host, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			r = put_device_dir(
+				b, nodes, rules,
+				&(struct device_dir){ host, inside, dd->access, dd->depth + 1 });
+		else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+			r = put_device_node(b, nodes, rules, host, inside, dd->access);
+	}
+	if (d)
+		closedir(d);
+	return r;
+}
+
 static int put_device_spec(struct spec_build *b, struct doc *nodes, struct doc *rules,
 			   const struct device_spec *d)
 {
 	const char *access = d->permissions && *d->permissions ? d->permissions : "rwm";
+	const char *inside = d->container && *d->container ? d->container : d->host;
 	struct stat st;
 
+	if (access[strspn(access, "rwm")])
+		return err_set(b->err, ERR_BAD_REQUEST,
+			       "invalid device permissions '%s': letters of rwm", access);
 	if (!d->host || fstatat(AT_FDCWD, d->host, &st, 0) < 0 || !S_ISDIR(st.st_mode))
-		return put_device_node(b, nodes, rules, d->host ? d->host : "",
-				       d->container ? d->container : d->host, access);
-	return err_set(b->err, ERR_UNSUPPORTED,
-		       "Devices: '%s' is a directory; name the device nodes one by one", d->host);
+		return put_device_node(b, nodes, rules, d->host ? d->host : "", inside, access);
+	return put_device_dir(b, nodes, rules, &(struct device_dir){ d->host, inside, access, 0 });
 }
 
 /* "c 10:200 rwm": docker's --device-cgroup-rule. */
@@ -652,7 +736,8 @@ static int put_device_cgroup_rule(struct spec_build *b, struct doc *rules, const
 	int64_t ma = -1, mi = -1;
 	struct err ignored = ERR_INIT;
 
-	if (type.n != 1 || !memchr("abc", type.p[0], 3) || rest.n == 0 ||
+	if (type.n != 1 || !memchr("abc", type.p[0], 3) || rest.n == 0 || rest.n > 3 ||
+	    strspn(rest.p, "rwm") < rest.n || ma < -1 || mi < -1 ||
 	    (!slice_is(maj, "*") && str_int64(maj, &ma, &ignored) < 0) ||
 	    (!slice_is(min, "*") && str_int64(min, &mi, &ignored) < 0))
 		return err_set(b->err, ERR_BAD_REQUEST, "invalid device cgroup rule format: '%s'",
@@ -763,9 +848,6 @@ static int put_blkio(struct spec_build *b, struct doc *resources)
 	struct doc *blkio;
 	int r;
 
-	if (h->blkio_weight_device.n)
-		return err_set(b->err, ERR_UNSUPPORTED,
-			       "BlkioWeightDevice is not supported; BlkioWeight is");
 	if (!h->blkio_weight && !h->read_bps.n && !h->write_bps.n && !h->read_iops.n &&
 	    !h->write_iops.n)
 		return 0;
@@ -1064,6 +1146,43 @@ static int join_seccomp(struct arena *a, struct slice json, struct slice profile
 	return 0;
 }
 
+/* Once per engine: mounts of cgroups do not change under a running system. */
+static int look_at_cgroups(struct engine *e, enum cgroup_mode *ret, struct err *err)
+{
+	CLEANUP(cgroup_layout_free) struct cgroup_layout *layout = NULL;
+	int r;
+
+	if (!e->cgroups) {
+		r = cgroup_layout_new(-1, &layout, err);
+		if (r < 0)
+			return r;
+		e->cgroups = (int)cgroup_layout_mode(layout) + 1;
+	}
+	*ret = (enum cgroup_mode)(e->cgroups - 1);
+	return 0;
+}
+
+int oci_spec_check(struct engine *e, const struct create_spec *s, struct err *err)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("check", 4u << 20);
+	struct spec_build b = {
+		.config = &s->config, .host = &s->host, .a = a, .err = err, .root = NULL
+	};
+	struct doc *rules = doc_new_array(a);
+	struct slice ignored;
+	int r;
+
+	(void)e;
+	r = read_security_opts(&b);
+	if (r == 0 && b.seccomp_json)
+		r = client_profile(&b, &ignored);
+	if (r == 0)
+		r = choose_caps(&b);
+	for (size_t i = 0; i < s->host.device_cgroup_rules.n && r == 0; i++)
+		r = put_device_cgroup_rule(&b, rules, s->host.device_cgroup_rules.v[i]);
+	return r;
+}
+
 int oci_spec_build(const struct oci_inputs *in, struct arena *a, struct slice *ret_json,
 		   struct err *err)
 {
@@ -1076,15 +1195,12 @@ int oci_spec_build(const struct oci_inputs *in, struct arena *a, struct slice *r
 		.err = err,
 		.root = doc_new_object(a),
 	};
-	struct cgroup_layout *layout = NULL;
 	struct slice json, profile;
 	int r;
 
-	r = cgroup_layout_new(-1, &layout, err);
+	r = look_at_cgroups(in->c->e, &b.cgroups, err);
 	if (r < 0)
 		return r;
-	b.cgroups = cgroup_layout_mode(layout);
-	cgroup_layout_free(layout);
 	r = build(&b);
 	if (r < 0)
 		return r;

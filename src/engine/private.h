@@ -41,11 +41,12 @@ struct engine {
 	struct network *bridge;
 	struct work_pool *pool;
 	struct list containers; /* newest first */
+	struct list leaving;	/* removed ones whose shim has not ended yet */
 	size_t count;
 	struct map by_id, by_name;
 	struct map execs;
 	int containers_fd; /* <root>/containers */
-	int lock_fd;
+	int lock_fd, run_lock_fd;
 	struct list event_watchers;
 	struct event_slot *ring;
 	uint64_t event_seq;
@@ -57,7 +58,10 @@ struct engine {
 	char *seccomp_json; /* default profile for the default capabilities */
 	uint64_t seccomp_caps;
 	struct rt_host rt;
-	bool closing;
+	char subnet[64];      /* of the bridge, as it stands in engine.db */
+	bool forwarding_told; /* the warning was given */
+	bool closing;	      /* no operation begins, nothing is saved any more */
+	int cgroups;	      /* enum cgroup_mode + 1; 0 = not looked at yet */
 };
 
 /* Steps of engine_open that live in other files. */
@@ -66,6 +70,7 @@ void state_close(struct engine *e);
 int meta_get(struct engine *e, const char *key, char *dst, size_t n,
 	     struct err *err); /* 1 = there */
 int meta_set(struct engine *e, const char *key, const char *value, struct err *err);
+void meta_set_later(struct engine *e, const char *key, const char *value);
 
 /* ---- container ---- */
 
@@ -79,9 +84,24 @@ struct op {
 	void *arg;
 	int signo, timeout;
 	bool force, volumes;
-	bool killed;   /* remove, stop: SIGKILL was sent */
-	bool starting; /* restart: the stop half is over */
+	bool by_policy; /* start: the restart policy's, not a client's */
+	bool killed;	/* remove, stop: SIGKILL was sent */
+	bool starting;	/* restart: the stop half is over */
+	bool deleting;	/* remove: the row's deletion is under way */
 	char *name;
+	int result; /* what is told when the failure is recorded */
+	struct err err;
+};
+
+/* Kill and resize: beside the queue, answered by the shim. */
+struct pending_call {
+	struct list link; /* container.calls */
+	struct container *c;
+	engine_done *fn;
+	void *arg;
+	int signo;
+	unsigned rows, cols;
+	bool until_exit; /* SIGKILL: told when the container has ended */
 };
 
 struct pending_attach {
@@ -111,10 +131,13 @@ struct container {
 	bool committed;	  /* its row is durable: shown to clients */
 	bool removed;	  /* the row is gone */
 	bool manual_stop; /* a client stopped it: unless-stopped does not restart */
-	bool by_hand;	  /* started by a client, not by policy: resets the back-off */
+	bool settling;	  /* an exit is being saved: no operation begins */
+	bool oom_told;	  /* event "oom" of this run */
 	struct list ops;
+	struct list calls;    /* struct pending_call */
 	struct list waits;    /* struct engine_wait */
 	struct list attaches; /* held until start */
+	size_t nattaches;
 	struct list execs;
 	struct shim_client *shim;
 	bool shim_exited;      /* SHIM_EXIT of init has come from this shim */
@@ -123,8 +146,14 @@ struct container {
 	int64_t backoff;       /* ns, of the restart policy */
 	struct start *start;   /* what a start under way keeps */
 	struct op *running_op; /* the first of ops once it has begun */
-	bool reaping;	       /* a worker clears up after a killed shim */
+	struct reap *reap;     /* a worker clears up after a killed shim */
+	bool exit_held;	       /* the exit came before the start was saved */
+	struct shim_exit held;
+	char left_network[NETWORK_ID_LEN + 1]; /* for the event of an exit */
 };
+
+/* A call's done() runs on the loop after the call has returned. */
+void answer_later(struct engine *e, engine_done *fn, void *arg, const struct err *err);
 
 /* ---- exec ---- */
 
@@ -137,6 +166,7 @@ struct exec {
 	struct exec_state state;
 	engine_done *done;
 	void *arg;
+	bool in_call;	     /* engine_exec_start has not returned yet */
 	struct timer expire; /* ended execs are forgotten after a while */
 };
 
@@ -169,13 +199,35 @@ void container_trash(struct engine *e,
 		     const char *id); /* removes the directory off the request path */
 
 /* lifecycle.c */
+struct op *op_new(enum op_kind kind, engine_done *done, void *arg);
 void op_push(struct container *c, struct op *op);
-void lifecycle_adopt(
-	struct container *c); /* at engine_open: finds the shim or settles what became of it */
 void lifecycle_exited(struct container *c, const struct shim_exit *x);
+void lifecycle_go_on(struct container *c); /* shim or reaper has left: what waited for it */
+void lifecycle_freed(struct container *c); /* removed, and its shim has ended too */
 void lifecycle_init(struct container *c);
 void lifecycle_fini(struct container *c);
+bool lifecycle_has_policy(const struct container *c);
+bool lifecycle_wants_restart(const struct container *c);
+/* The restart policy's timer is taken back: nothing runs and nothing will. */
+void lifecycle_cancel_restart(struct container *c);
+int container_stop_signal(const struct container *c);
+void container_signal_event(struct container *c, int signo);
+/* "connect" and "disconnect" of the network that the container is on. */
+void container_network_event(struct container *c, const char *action, const char *network_id);
+
+/* calls.c: kill, resize, attach: what does not queue */
+void calls_exited(struct container *c);
+void calls_free(struct container *c);
+void attaches_free(struct container *c);
+
+/* adopt.c: what shims tell, what becomes of a killed shim's container, what a new engine finds */
 const struct shim_events *lifecycle_shim_events(void);
+int lifecycle_adopt(struct container *c, struct err *err);
+void reap_start(struct container *c);
+void reap_forget(struct container *c);
+int remove_stray_runtime(struct engine *e, struct err *err);
+/* <dir>/endpoint: the address of a run whose row does not tell it yet. */
+int endpoint_write(struct container *c, const struct network_endpoint *ep, struct err *err);
 
 /* start.c: from created to running. done(c, result, err) once; on failure nothing of it is left in
  * the kernel. */
@@ -192,12 +244,16 @@ void exec_free_all(struct container *c);
 /* oci-spec.c: the bundle's config.json. */
 struct oci_inputs {
 	struct container *c;
+	const struct container *files; /* whose hosts, hostname and resolv.conf: c, or whose
+					  network it shares */
 	const struct image_rootfs *rootfs;
 	const char *join_net, *join_ipc, *join_pid; /* namespace paths, or NULL */
 };
 int oci_spec_build(const struct oci_inputs *in, struct arena *a, struct slice *ret_json,
 		   struct err *err);
 /* The process object of an exec. */
+/* What can be checked of it when the container is created: capabilities, security options. */
+int oci_spec_check(struct engine *e, const struct create_spec *s, struct err *err);
 int oci_exec_process(struct container *c, const struct exec_spec *x, struct arena *a,
 		     struct slice *ret_json, struct err *err);
 

@@ -27,6 +27,7 @@ struct start {
 	struct network_endpoint ep;
 	struct err err; /* of the worker, or why the start failed */
 	bool failed;
+	int exit_code;	/* of a failed start: 126 and 127 are docker's, else 128 */
 	bool attached;	/* ep holds an address */
 	bool working;	/* the worker has it */
 	bool abandoned; /* the container went away while the worker had it */
@@ -125,9 +126,41 @@ static int join_path(struct start *s, const char *mode, const char *ns, const ch
 		return r;
 	if (!container_alive(other))
 		return err_set(&s->err, ERR_CONFLICT,
-			       "cannot join namespace of a non running container: %s", other->id);
+			       "cannot join %s of a non running container: %s",
+			       strcmp(ns, "net") == 0	? "network"
+			       : strcmp(ns, "ipc") == 0 ? "IPC"
+							: "PID",
+			       other->id);
+	if (strcmp(ns, "ipc") == 0 &&
+	    strcmp(other->spec.host.ipc_mode ? other->spec.host.ipc_mode : "", "shareable") != 0)
+		return err_set(&s->err, ERR_CONFLICT,
+			       "container %s: non-shareable IPC (hint: use IpcMode:shareable for "
+			       "the donor container)",
+			       other->id);
 	*ret = arena_printf(s->a, "/proc/%d/ns/%s", other->state.pid, ns);
 	return *ret ? 0 : arena_quota(s->a, &s->err);
+}
+
+/* Who shares a network shares its hosts, hostname and resolv.conf too, along the whole chain. */
+static int files_of(struct start *s, const struct container **ret)
+{
+	static const char prefix[] = "container:";
+	struct container *c = s->c;
+
+	for (int depth = 0; depth < 8; depth++) {
+		const char *mode = c->spec.host.network_mode;
+		int r;
+
+		if (!mode || strncmp(mode, prefix, sizeof(prefix) - 1) != 0) {
+			*ret = c;
+			return 0;
+		}
+		r = engine_container_find(s->c->e, mode + sizeof(prefix) - 1, &c, &s->err);
+		if (r < 0)
+			return r;
+	}
+	return err_set(&s->err, ERR_BAD_REQUEST,
+		       "the network is shared over more than 8 containers");
 }
 
 static int choose_network(struct start *s)
@@ -158,6 +191,8 @@ static void start_finish(struct start *s, int result)
 	void (*done)(struct container *, int, struct err *) = s->done;
 	struct err err = s->err;
 
+	if (result < 0)
+		c->state.exit_code = s->exit_code ? s->exit_code : 128;
 	c->start = NULL;
 	arena_free(s->a);
 	fd_close(s->netns);
@@ -165,14 +200,26 @@ static void start_finish(struct start *s, int result)
 	done(c, result, result < 0 ? &err : NULL);
 }
 
+static void fail(struct start *s);
+
 static void start_saved(void *arg, int result, struct err *err)
 {
 	struct start *s = arg;
+	struct container *c = s->c;
 
-	if (result < 0)
+	if (result < 0) { /* what is not recorded must not run */
 		s->err = *err;
-	else
-		container_event(s->c, "start", NULL, 0);
+		s->attached = *c->ep.network_id != '\0';
+		c->ep = (struct network_endpoint){ 0 };
+		c->launched = c->exit_held = false;
+		container_set_status(c, CT_CREATED);
+		container_show_endpoint(c);
+		fail(s);
+		return;
+	}
+	if (*s->ep.network_id)
+		container_network_event(c, "connect", s->ep.network_id);
+	container_event(c, "start", NULL, 0);
 	start_finish(s, result);
 }
 
@@ -226,6 +273,19 @@ void start_free(struct container *c)
 
 /* ---- replies of the shim ---- */
 
+/* docker: a program that cannot be run is a fault of the request (400). */
+static void refused_by_runtime(struct start *s, const struct err *err)
+{
+	int code = rt_exit_code(err);
+
+	s->err = *err;
+	if (code >= 126) {
+		s->exit_code = code;
+		s->err.code = ERR_BAD_REQUEST;
+	}
+	fail(s);
+}
+
 static void on_started(void *arg, struct shim_reply *r)
 {
 	struct container *c = arg;
@@ -234,13 +294,13 @@ static void on_started(void *arg, struct shim_reply *r)
 	if (!s || s->failed)
 		return;
 	if (r->result < 0) {
-		s->err = *r->err;
-		fail(s);
+		refused_by_runtime(s, r->err);
 		return;
 	}
 	c->state.started = (int64_t)wire_u64(&r->payload);
 	c->launched = true;
-	c->state.oom_killed = false;
+	c->state.oom_killed = c->oom_told = false;
+	c->state.exit_code = 0;
 	c->ep = s->ep;
 	container_set_error(c, "");
 	container_set_status(c, CT_RUNNING);
@@ -261,7 +321,7 @@ static void send_attaches(struct container *c)
 	struct pending_attach *p;
 
 	LIST_FOREACH (p, &c->attaches, struct pending_attach, link) {
-		struct shim_attach rq = {
+		const struct shim_attach rq = {
 			.exec_id = SLICE(""),
 			.streams = p->streams,
 			.detach_keys = buf_slice(&p->keys),
@@ -269,12 +329,8 @@ static void send_attaches(struct container *c)
 		};
 
 		shim_call_attach(c->shim, &rq, p->fd, attach_sent, c);
-		list_del(&p->link);
-		fd_close(p->fd);
-		buf_fini(&p->unread);
-		buf_fini(&p->keys);
-		free(p);
 	}
+	attaches_free(c);
 }
 
 static void net_run(struct work *w)
@@ -285,11 +341,33 @@ static void net_run(struct work *w)
 	s->attached = network_attach(s->network, &spec, &s->ep, &s->err) == 0;
 }
 
+static void network_seen(struct start *s)
+{
+	struct engine *e = s->c->e;
+	struct network_info info;
+	char ip[INET_ADDRSTRLEN] = "", subnet[64];
+
+	network_info(s->network, &info);
+	inet_ntop(AF_INET, &info.subnet.v4, ip, sizeof(ip));
+	(void)snprintf(subnet, sizeof(subnet), "%s/%d", ip, info.subnet.prefix);
+	if (strcmp(subnet, e->subnet) != 0) {
+		str_copy(e->subnet, sizeof(e->subnet), subnet);
+		meta_set_later(e, "bridge-subnet", subnet);
+	}
+	if (!info.forwarding && !e->forwarding_told)
+		log_warn(
+			"net.ipv4.ip_forward is 0 and cannot be set from here: containers on "
+			"network bridge reach this host only; run sysctl -w net.ipv4.ip_forward=1");
+	e->forwarding_told = true;
+}
+
 static void net_done(struct work *w)
 {
 	struct start *s = CONTAINER_OF(w, struct start, work);
 
 	s->working = false;
+	if (s->c->e->closing)
+		return; /* nobody will start it: the next engine has its shim delete it */
 	if (s->abandoned) {
 		if (!s->err.code)
 			err_set(&s->err, ERR_SYSTEM, "the container's shim ended during the start");
@@ -303,10 +381,12 @@ static void net_done(struct work *w)
 		fail(s);
 		return;
 	}
-	if (write_network_files(s->c, &s->ep, &s->err) < 0) {
+	if (write_network_files(s->c, &s->ep, &s->err) < 0 ||
+	    endpoint_write(s->c, &s->ep, &s->err) < 0) {
 		fail(s);
 		return;
 	}
+	network_seen(s);
 	shim_call_start(s->c->shim, on_started, s->c);
 }
 
@@ -319,8 +399,7 @@ static void on_created(void *arg, struct shim_reply *r)
 	if (!s || s->failed)
 		return;
 	if (r->result < 0) {
-		s->err = *r->err;
-		fail(s);
+		refused_by_runtime(s, r->err);
 		return;
 	}
 	c->state.pid = (int)wire_u32(&r->payload);
@@ -340,35 +419,12 @@ static void on_created(void *arg, struct shim_reply *r)
 
 /* ---- begin ---- */
 
-static int64_t log_number(const struct host_config *h, const char *key, int64_t fallback)
-{
-	const char *text = h->log ? str_map_get(&h->log->config, key) : NULL;
-	struct slice s = slice_str(text);
-	struct err ignored = ERR_INIT;
-	int64_t unit = 1, v;
-
-	if (!text || !*text)
-		return fallback;
-	switch (text[s.n - 1]) {
-	case 'k':
-	case 'K': unit = 1024; break;
-	case 'm':
-	case 'M': unit = 1024 * 1024; break;
-	case 'g':
-	case 'G': unit = 1024 * 1024 * 1024; break;
-	default: break;
-	}
-	if (unit > 1)
-		s.n--;
-	return str_int64(s, &v, &ignored) < 0 || v < 0 ? fallback : v * unit;
-}
-
 static int prepare(struct start *s)
 {
 	struct container *c = s->c;
 	CLEANUP(image_unref) struct image *img = NULL;
 	CLEANUP(fd_close) int dir = -1;
-	struct oci_inputs in = { .c = c };
+	struct oci_inputs in = { .c = c, .files = c };
 	struct image_rootfs rootfs;
 	struct slice json;
 	int r;
@@ -377,6 +433,8 @@ static int prepare(struct start *s)
 	if (r == 0)
 		r = join_path(s, c->spec.host.network_mode, "net", &in.join_net);
 	if (r == 0)
+		r = files_of(s, &in.files);
+	if (r == 0)
 		r = join_path(s, c->spec.host.ipc_mode, "ipc", &in.join_ipc);
 	if (r == 0)
 		r = join_path(s, c->spec.host.pid_mode, "pid", &in.join_pid);
@@ -384,7 +442,7 @@ static int prepare(struct start *s)
 		r = image_resolve(c->e->images, c->image_id, &img, &s->err);
 	if (r == 0)
 		r = image_rootfs_prepare(c->e->images, img, c->dir, s->a, &rootfs, &s->err);
-	if (r == 0)
+	if (r == 0 && in.files == c)
 		r = write_network_files(c, NULL, &s->err);
 	if (r < 0)
 		return r;
@@ -395,8 +453,9 @@ static int prepare(struct start *s)
 	dir = openat(AT_FDCWD, c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(&s->err, "open container directory '%s'", c->dir);
-	if (unlinkat(dir, "exits", 0) < 0 && errno != ENOENT)
-		return err_sys(&s->err, "remove the exit records of the run before");
+	if ((unlinkat(dir, "exits", 0) < 0 && errno != ENOENT) ||
+	    (unlinkat(dir, "endpoint", 0) < 0 && errno != ENOENT))
+		return err_sys(&s->err, "remove the records of the run before");
 	return write_file(dir, "config.json", json, 0600, &s->err);
 }
 
@@ -415,8 +474,8 @@ static int launch(struct start *s)
 		.rt_root = slice_str(c->e->oci_root),
 		.bundle = slice_str(c->dir),
 		.log_driver = no_log ? SHIM_LOG_NONE : SHIM_LOG_JSON_FILE,
-		.log_max_size = (uint64_t)log_number(h, "max-size", 0),
-		.log_max_files = (uint32_t)MAX(1, log_number(h, "max-file", 1)),
+		.log_max_size = (uint64_t)log_option(h, "max-size", 0),
+		.log_max_files = (uint32_t)log_option(h, "max-file", 1),
 		.log_name = slice_str(c->log_path + strlen(c->dir) + 1),
 		.flags = SHIM_LIMITED_CGROUPS,
 	};
@@ -431,8 +490,8 @@ static int launch(struct start *s)
 	if (c->spec.config.stdin_once)
 		rq.flags |= SHIM_STDIN_ONCE;
 	if (h->console_size.n == 2) {
-		rq.rows = (uint16_t)h->console_size.v[0];
-		rq.cols = (uint16_t)h->console_size.v[1];
+		rq.rows = (uint16_t)MIN(h->console_size.v[0], UINT16_MAX);
+		rq.cols = (uint16_t)MIN(h->console_size.v[1], UINT16_MAX);
 	}
 	r = fd_mkdir_p(AT_FDCWD, run_dir, 0700, &s->err);
 	if (r < 0)

@@ -7,6 +7,8 @@
  */
 #include "engine/private.h"
 
+#include <unistd.h>
+
 #define ENGINE_APP_ID 0x54455501u
 
 static const char *const migrations[] = {
@@ -56,6 +58,45 @@ int meta_get(struct engine *e, const char *key, char *dst, size_t n, struct err 
 	return 1;
 }
 
+struct meta_later {
+	struct db_job job;
+	const char *key; /* static text */
+	char value[128];
+};
+
+static int meta_later_run(struct db_job *j, struct db_conn *c, struct err *err)
+{
+	struct meta_later *m = CONTAINER_OF(j, struct meta_later, job);
+	struct meta_write w = { m->key, m->value };
+
+	return meta_write_run(&w, c, err);
+}
+
+static void meta_later_done(struct db_job *j)
+{
+	struct meta_later *m = CONTAINER_OF(j, struct meta_later, job);
+
+	if (j->result < 0)
+		log_warn("engine.db: %s: %s", m->key, j->err.msg);
+	free(m);
+}
+
+void meta_set_later(struct engine *e, const char *key, const char *value)
+{
+	struct meta_later *m;
+
+	if (e->closing)
+		return;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		abort();
+	m->job.run = meta_later_run;
+	m->job.done = meta_later_done;
+	m->key = key;
+	str_copy(m->value, sizeof(m->value), value);
+	db_write(e->db, &m->job);
+}
+
 /* ---- rows ---- */
 
 static int state_text(const struct container *c, struct buf *out, struct err *err)
@@ -72,10 +113,6 @@ static int state_text(const struct container *c, struct buf *out, struct err *er
 	doc_set_int(a, o, "restarts", c->state.restart_count);
 	doc_set_str(a, o, "error", c->error);
 	doc_set_bool(a, o, "manualStop", c->manual_stop);
-	if (*c->ep.network_id) {
-		doc_set_str(a, o, "ip", c->ip);
-		doc_set_str(a, o, "endpoint", c->ep.endpoint_id);
-	}
 	if (arena_exceeded(a))
 		return arena_quota(a, err);
 	return json_write(o, NULL, out, err);
@@ -108,6 +145,7 @@ enum save_kind { SAVE_INSERT, SAVE_STATE, SAVE_DELETE, SAVE_RENAME };
 struct save {
 	struct db_job job;
 	struct list link; /* engine.saves */
+	struct engine *e;
 	enum save_kind kind;
 	char id[ID_LEN + 1];
 	char *name;
@@ -151,7 +189,9 @@ static void save_done(struct db_job *j)
 
 	if (j->result < 0)
 		log_error("engine.db: container %s: %s", s->id, j->err.msg);
-	if (s->fn)
+	/* An engine that closes begins nothing new; a creation alone must still be told, since only
+	 * its caller knows of it. */
+	if (s->fn && (!s->e->closing || s->kind == SAVE_INSERT))
 		s->fn(s->arg, MIN(j->result, 0), j->result < 0 ? &j->err : NULL);
 	save_free(s);
 }
@@ -159,11 +199,15 @@ static void save_done(struct db_job *j)
 static void save_queue(struct container *c, enum save_kind kind, const char *name, save_fn *fn,
 		       void *arg)
 {
-	struct save *s = calloc(1, sizeof(*s));
+	struct save *s;
 	int r = 0;
 
+	if (c->e->closing)
+		return; /* lifecycle_fini and calls_free answer; the shim's records tell the rest */
+	s = calloc(1, sizeof(*s));
 	if (!s)
 		abort();
+	s->e = c->e;
 	list_append(&c->e->saves, &s->link);
 	s->job.run = save_run;
 	s->job.done = save_done;
@@ -230,7 +274,6 @@ static int64_t int_of(const struct doc *o, const char *key)
 static void read_state(struct container *c, const struct doc *o)
 {
 	const char *error = doc_cstr(c->arena, doc_get(o, "error"));
-	const char *ip = doc_cstr(c->arena, doc_get(o, "ip"));
 
 	c->state.status = status_of(doc_cstr(c->arena, doc_get(o, "status")));
 	c->state.pid = (int)int_of(o, "pid");
@@ -241,7 +284,6 @@ static void read_state(struct container *c, const struct doc *o)
 	c->state.restart_count = (int)int_of(o, "restarts");
 	c->manual_stop = doc_true(doc_get(o, "manualStop"));
 	container_set_error(c, error ? error : "");
-	str_copy(c->ip, sizeof(c->ip), ip ? ip : "");
 }
 
 static int read_row(struct container *c, struct slice doc, struct slice state, struct err *err)
@@ -264,10 +306,20 @@ static int read_row(struct container *c, struct slice doc, struct slice state, s
 	c->argv = ARENA_ARRAY(c->arena, const char *, c->argc + 1);
 	if (!c->argv)
 		return arena_quota(c->arena, err);
-	for (size_t i = 0; i < c->argc; i++)
+	for (size_t i = 0; i < c->argc; i++) {
 		c->argv[i] = doc_cstr(c->arena, doc_at(args, i));
+		if (!c->argv[i])
+			return err_set(err, ERR_INVALID, "argv[%zu] is no string", i);
+	}
 	read_state(c, s);
-	return container_set_spec(c, doc_get(d, "config"), doc_get(d, "host"), err);
+	r = container_set_spec(c, doc_get(d, "config"), doc_get(d, "host"), err);
+	if (r < 0)
+		return r;
+	if (!c->image_id || !c->image_ref)
+		return err_set(err, ERR_INVALID, "the image is not named");
+	if (faccessat(c->e->containers_fd, c->id, F_OK, 0) < 0)
+		return err_sys(err, "its directory is lost: '%s'", c->dir);
+	return 0;
 }
 
 static int load_containers(struct engine *e, struct err *err)
@@ -288,13 +340,19 @@ static int load_containers(struct engine *e, struct err *err)
 		int64_t created;
 
 		db_row_get(row, "ttiss", &id, &name, &created, &doc, &state);
+		if (!id || strlen(id) != ID_LEN || !hex_is_lower(slice_str(id)) || !name) {
+			log_error("engine.db: a container's row has no proper id or name: left "
+				  "alone");
+			continue;
+		}
 		r = container_new(e, id, name, &c, err);
 		if (r < 0)
 			return r;
 		c->state.created = created;
 		if (read_row(c, doc, state, &why) < 0) {
-			log_error("container %s: its row cannot be read: %s", id, why.msg);
-			c->state.status = CT_DEAD;
+			log_error("container %s: it can only be removed: %s", id, why.msg);
+			c->argc = 0;
+			container_set_status(c, CT_DEAD);
 			container_set_error(c, why.msg);
 		}
 		c->committed = true;

@@ -11,8 +11,26 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #define USERS_FILE_MAX (1u << 20)
+
+/* Does this layer hide /etc of those below: is it removed here, or made anew (opaque)? */
+static bool hides_below(int dir)
+{
+	CLEANUP(fd_close) int fd = -1;
+	char path[40], value[2];
+	struct err ignored = ERR_INIT;
+	struct stat st;
+
+	if (path_open_in(dir, "etc", O_PATH | O_NOFOLLOW, &fd, &ignored) < 0 || fstat(fd, &st) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return S_ISCHR(st.st_mode) ||
+	       (S_ISDIR(st.st_mode) &&
+		getxattr(path, "trusted.overlay.opaque", value, sizeof(value)) == 1 &&
+		value[0] == 'y');
+}
 
 /* 1 and the text, 0 if no layer has the file. */
 static int read_layered(const struct user_layers *l, const char *path, struct buf *out,
@@ -24,12 +42,19 @@ static int read_layered(const struct user_layers *l, const char *path, struct bu
 		CLEANUP(fd_close) int fd = -1;
 		struct err ignored = ERR_INIT;
 		struct stat st;
-		ssize_t n;
+		char self[32];
+		bool last;
+		int r;
 
 		if (dir < 0)
 			return err_sys(err, "open layer '%s'", l->dirs[i]);
-		if (path_open_in(dir, path, O_RDONLY | O_NONBLOCK, &fd, &ignored) < 0)
+		last = hides_below(dir);
+		/* O_PATH: neither a whiteout (a device that nobody serves) nor a pipe is opened. */
+		if (path_open_in(dir, path, O_PATH, &fd, &ignored) < 0) {
+			if (last)
+				return 0;
 			continue;
+		}
 		if (fstat(fd, &st) < 0)
 			return err_sys(err, "stat '%s' of the container", path);
 		if (S_ISCHR(st.st_mode))
@@ -38,13 +63,9 @@ static int read_layered(const struct user_layers *l, const char *path, struct bu
 			return err_set(err, ERR_BAD_REQUEST,
 				       "'%s' of the container is no regular file of at most 1 MiB",
 				       path);
-		if (!buf_room(out, (size_t)st.st_size + 1))
-			return err_set(err, ERR_QUOTA, "'%s' of the container is too large", path);
-		n = fd_read_full(fd, out->p + out->n, (size_t)st.st_size);
-		if (n < 0)
-			return err_sys(err, "read '%s' of the container", path);
-		out->n += (size_t)n;
-		return 1;
+		(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+		r = fd_read_file(AT_FDCWD, self, out, err);
+		return r < 0 ? err_wrap(err, "read '%s' of the container", path) : 1;
 	}
 	return 0;
 }
@@ -173,8 +194,6 @@ int user_resolve(const struct user_layers *l, const char *user, const struct str
 				err, ERR_BAD_REQUEST,
 				"unable to find user %.*s: no matching entries in passwd file",
 				(int)w.user.n, w.user.p);
-		if (ret->uid == 0)
-			str_copy(ret->home, sizeof(ret->home), "/root");
 	}
 	if (w.has_group && !find_group(buf_slice(&group), w.group, &ret->gid))
 		return err_set(err, ERR_BAD_REQUEST,
