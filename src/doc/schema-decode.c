@@ -124,7 +124,7 @@ static void read_double(struct schema_ctx *c, const struct schema_field *f, cons
 		fail_type(c, "a number", d);
 		return;
 	}
-	if (v > 1.7976931348623157e308 || v < -1.7976931348623157e308 ||
+	if (__builtin_isinf(v) ||
 	    ((f->min || f->max) && (v < (double)f->min || v > (double)f->max))) {
 		schema_fail(c, "", "range", "%s is out of range", show(f, d, text));
 		return;

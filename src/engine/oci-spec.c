@@ -246,7 +246,7 @@ static void put_rlimits(struct spec_build *b, struct doc *process)
 		char name[32];
 		size_t n = 0;
 
-		for (; u->name[n] && n < sizeof(name) - 1; n++)
+		for (; n < sizeof(name) - 1 && u->name[n]; n++)
 			name[n] = u->name[n] >= 'a' && u->name[n] <= 'z' ? (char)(u->name[n] - 32)
 									 : u->name[n];
 		name[n] = '\0';
