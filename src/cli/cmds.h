@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every command: one row per file, here by name. */
+/* Every command once: X(name) stands for `const struct cmd cmd_<name>` in its own file. The order
+ * is that of the help. */
 #pragma once
 
 #include "base/cmd.h"
 
-extern const struct cmd cmd_engine;
+/* clang-format off */
+#define CLI_CMDS(X) \
+	X(run) X(exec) X(ps) X(logs) X(attach) \
+	X(create) X(start) X(stop) X(restart) X(kill) X(rm) X(rename) X(wait) \
+	X(images) X(import) X(load) X(tag) X(rmi) X(history) \
+	X(inspect) X(info) X(version) X(events) X(engine) X(completion) X(man) X(help) \
+	X(container_inspect) X(image_inspect) X(network_inspect) X(volume_inspect)
+/* clang-format on */
+
+#define X(name) extern const struct cmd cmd_##name;
+CLI_CMDS(X)
+#undef X

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `teu engine`: the container engine behind the Docker API. */
+#include "base/arena.h"
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/cmds.h"
@@ -15,36 +16,72 @@ static const char *const formats[] = { "text", "json", NULL };
 
 static const struct opt engine_opts[] = {
 	OPT(struct engine_opts, LIST, hosts, "host", 'H',
-	    "listen here, unix://PATH (default unix://<run>/docker.sock)"),
+	    "Listen here, unix://PATH (default: the global --host)"),
 	OPT(struct engine_opts, BOOL, detach, "detach", 'd',
-	    "return when the engine answers; it goes on in the background"),
-	OPT(struct engine_opts, BOOL, debug, "debug", 'D', "log more"),
-	OPT_CHOICE(struct engine_opts, log_format, "log-format", 0, formats, "form of the log"),
+	    "Return when the engine answers; it goes on in the background"),
+	OPT(struct engine_opts, BOOL, debug, "debug", 'D', "Log more"),
+	OPT_CHOICE(struct engine_opts, log_format, "log-format", 0, formats, "Form of the log"),
 	OPT(struct engine_opts, STR, bip, "bip", 0,
-	    "address and prefix of the default bridge (default: a free one)"),
-	OPT(struct engine_opts, BOOL, no_bridge, "no-bridge", 0, "refuse the network bridge"),
-	OPT(struct engine_opts, STR, pid_file, "pid-file", 0, "write our process id there"),
+	    "Address and prefix of the default bridge (default: a free one)"),
+	OPT(struct engine_opts, BOOL, no_bridge, "no-bridge", 0, "Refuse the network bridge"),
+	OPT(struct engine_opts, STR, pid_file, "pid-file", 0, "Write our process id there"),
 	OPT_END
 };
 
+/* The same words again for the engine that goes on alone. */
+static int detach(struct cmd_call *call, struct err *err)
+{
+	const struct engine_opts *o = call->opts;
+	struct cli_global g = *cli_of(call);
+	const char **v = ARENA_ARRAY(call->arena, const char *, 2 * o->hosts.n + 16);
+	size_t n = 0;
+
+	if (!v)
+		return arena_quota(call->arena, err);
+	for (size_t i = 0; i < o->hosts.n; i++) {
+		v[n++] = "--host";
+		v[n++] = o->hosts.v[i];
+	}
+	if (o->hosts.n)
+		g.host = o->hosts.v[0];
+	if (o->log_format) {
+		v[n++] = "--log-format";
+		v[n++] = o->log_format;
+	}
+	if (o->bip) {
+		v[n++] = "--bip";
+		v[n++] = o->bip;
+	}
+	if (o->pid_file) {
+		v[n++] = "--pid-file";
+		v[n++] = o->pid_file;
+	}
+	if (o->no_bridge)
+		v[n++] = "--no-bridge";
+	g.debug |= o->debug;
+	g.engine_args = v;
+	return cli_engine_spawn(&g, err);
+}
+
 static int engine_run(struct cmd_call *call, struct err *err)
 {
-	const struct global_opts *g = call->global;
+	const struct cli_global *g = cli_of(call);
 	const struct engine_opts *o = call->opts;
 	struct docker_engine_conf conf = {
 		.root = g->root,
 		.run = g->run,
-		.hosts = (const char *const *)o->hosts.v,
-		.nhosts = o->hosts.n,
+		.hosts = o->hosts.n ? (const char *const *)o->hosts.v : &g->host,
+		.nhosts = o->hosts.n ? o->hosts.n : 1,
 		.bip = o->bip,
 		.no_bridge = o->no_bridge,
-		.debug = o->debug,
-		.detach = o->detach,
+		.debug = o->debug || g->debug,
 		.log_format = o->log_format && strcmp(o->log_format, "json") == 0 ? LOG_FORMAT_JSON
 										  : LOG_FORMAT_TEXT,
 		.pid_file = o->pid_file,
 	};
 
+	if (o->detach)
+		return detach(call, err);
 	return docker_engine_main(&conf, err);
 }
 
@@ -57,6 +94,7 @@ const struct cmd cmd_engine = {
 		   "and --run.",
 	.opts = engine_opts,
 	.opts_size = sizeof(struct engine_opts),
+	.group = CLI_SYSTEM,
 	.min = 0,
 	.max = 0,
 	.run = engine_run,
