@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The life of containers: ps, stop, kill, wait, restart, rename, rm, exec, events.
+
+load engine.bash
+setup_file() { engine_setup_file; }
+teardown_file() { engine_teardown_file; }
+setup() { engine_setup; }
+teardown() { remove_all; }
+
+@test "ps shows what runs, -a what ended, filters choose" {
+	docker run -d --name up --label tier=web busybox sleep 100
+	docker run --name down busybox sh -c 'exit 3' || true
+	[ "$(docker ps --format '{{.Names}}')" = up ]
+	[ "$(docker ps -a --format '{{.Names}}' | tr '\n' ' ')" = "down up " ]
+	[ "$(docker ps -a --filter status=exited --format '{{.Names}}')" = down ]
+	[ "$(docker ps -a --filter exited=3 --format '{{.Names}}')" = down ]
+	[ "$(docker ps --filter label=tier=web --format '{{.Names}}')" = up ]
+	[ -z "$(docker ps --filter label=tier=db -q)" ]
+	[ "$(docker ps -a --filter ancestor=busybox -q | wc -l)" = 2 ]
+	[ "$(docker ps -a -n 1 --format '{{.Names}}')" = down ]
+	[ "$(docker ps -a --filter before=down --format '{{.Names}}')" = up ]
+	[ "$(docker ps -a --filter since=up --format '{{.Names}}')" = down ]
+	run docker ps -a --format '{{.Status}}' --filter name=down
+	[[ "$output" == "Exited (3) "*ago ]]
+	fails_with 1 "invalid filter 'bogus'" docker ps --filter bogus=1
+}
+
+@test "stop sends the stop signal and then kills" {
+	docker run -d --name good busybox sh -c 'trap "exit 5" TERM; while :; do sleep 0.05; done'
+	docker run -d --name deaf busybox sh -c 'trap "" TERM; while :; do sleep 0.05; done'
+	sleep 0.3
+	docker stop good
+	docker stop -t 1 deaf
+	[ "$(docker inspect -f '{{.State.ExitCode}}' good)" = 5 ]
+	[ "$(docker inspect -f '{{.State.ExitCode}}' deaf)" = 137 ]
+	docker stop good
+}
+
+@test "kill, wait and start again" {
+	docker run -d --name kk busybox sleep 100
+	docker wait kk >"$DIR/code" 3>&- &
+	local waiter=$!
+	sleep 0.2
+	docker kill kk
+	wait $waiter
+	[ "$(cat "$DIR/code")" = 137 ]
+	fails_with 1 "is not running" docker kill kk
+	docker start kk
+	state_is kk running
+	docker restart -t 0 kk
+	state_is kk running
+}
+
+@test "rm refuses what runs, without force" {
+	docker run -d --name rr busybox sleep 100
+	fails_with 1 'container is running: stop the container before removing or force remove' docker rm rr
+	docker rm -f rr
+	fails_with 1 "No such container: rr" docker rm rr
+}
+
+@test "a container is found by name, id and unique prefix" {
+	local id
+	id=$(docker create --name pp busybox true)
+	[ "$(docker inspect -f '{{.Id}}' "${id:0:12}")" = "$id" ]
+	[ "$(docker inspect -f '{{.Id}}' pp)" = "$id" ]
+	[ "$(docker inspect -f '{{.Name}}' "$id")" = /pp ]
+}
+
+@test "exec gives output and exit code, also when it is short" {
+	docker run -d --name xx busybox sleep 100
+	local i
+	for i in 1 2 3 4 5; do
+		run docker exec xx sh -c "echo in $i; exit $i"
+		[ "$status" -eq "$i" ]
+		[ "$output" = "in $i" ]
+	done
+	[ "$(echo hello | docker exec -i xx cat)" = hello ]
+	[ "$(docker exec -u 1000 -w /tmp -e K=v xx sh -c 'id -u; pwd; echo $K' | tr '\n' ' ')" = "1000 /tmp v " ]
+	docker exec -d xx sh -c 'echo made >/tmp/made'
+	until_ok docker exec xx test -e /tmp/made
+	fails_with 127 "executable file not found" docker exec xx nosuch
+	docker stop -t 0 xx
+	fails_with 1 "is not running" docker exec xx true
+}
+
+@test "the restart policy restarts as often as it says" {
+	docker run -d --name ff --restart on-failure:2 busybox sh -c 'exit 3'
+	until_ok state_is ff exited
+	sleep 1
+	state_is ff exited
+	[ "$(docker inspect -f '{{.RestartCount}} {{.State.ExitCode}}' ff)" = "2 3" ]
+}
+
+@test "events tell the life in order" {
+	local since
+	since=$(date +%s.%N)
+	docker run --name ev --label a=b busybox sh -c 'exit 3' || true
+	docker rm ev
+	sleep 1.1
+	run docker events --since "$since" --until 0s --filter container=ev --format '{{.Action}}'
+	[ "$(echo "$output" | tr '\n' ' ')" = "create attach start die destroy " ]
+	run docker events --since "$since" --until 0s --filter event=die --format '{{.Actor.Attributes.exitCode}} {{.Actor.Attributes.a}} {{.Actor.Attributes.image}}'
+	[ "$output" = "3 b busybox" ]
+	# the list form of older clients
+	run api GET "/v1.41/events?since=$since&until=$(date +%s)&filters=%7B%22event%22%3A%5B%22create%22%5D%7D"
+	prints '"status":"create"'
+	[[ "$output" != *'"status":"die"'* ]]
+}
+
+@test "inspect shows what was asked for" {
+	docker create --name ii -e A=b -m 32m --restart unless-stopped -v /tmp:/t:ro --label l=m busybox sleep 1
+	run docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.NetworkMode}} {{(index .Mounts 0).Destination}} {{(index .Mounts 0).RW}} {{.Config.Labels.l}} {{.Path}} {{.Args}}' ii
+	[ "$output" = "33554432 unless-stopped bridge /t false m sleep [1]" ]
+}
