@@ -559,7 +559,7 @@ static int conf_check(const struct conf *c, struct err *err)
 	return 0;
 }
 
-int conf_decode(const struct doc *d, struct arena *a, struct conf *ret, struct err *err)
+static int conf_decode(const struct doc *d, struct arena *a, struct conf *ret, struct err *err)
 {
 	int r;
 
@@ -574,7 +574,6 @@ int conf_decode(const struct doc *d, struct arena *a, struct conf *ret, struct e
 	for (size_t i = 0; i < ret->lin.namespaces.n; i++)
 		if (ret->lin.namespaces.v[i].path && !ret->lin.namespaces.v[i].path[0])
 			ret->lin.namespaces.v[i].path = NULL;
-	ret->doc = d;
 	r = conf_check(ret, err);
 	return r < 0 ? err_wrap(err, "config.json") : 0;
 }

@@ -232,7 +232,6 @@ struct conf {
 	struct str_map annotations;
 	struct conf_linux lin; /* not "linux": gcc defines that word */
 	const struct doc *solaris, *windows, *vm, *zos, *freebsd;
-	const struct doc *doc; /* the text it came from, parsed */
 };
 
 /* Parses, decodes and checks. ERR_INVALID with all causes, ERR_UNSUPPORTED naming the property. */
@@ -240,8 +239,6 @@ int conf_read(struct slice text, struct arena *a, struct conf *ret, struct err *
 /* A process object alone (`exec --process`). */
 int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret,
 		      struct err *err);
-/* Of a document that is parsed already. */
-int conf_decode(const struct doc *d, struct arena *a, struct conf *ret, struct err *err);
 int conf_check_process(const struct conf_process *p, struct err *err);
 
 const struct conf_ns *conf_ns(const struct conf *c,

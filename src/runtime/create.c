@@ -576,6 +576,10 @@ static int step_cgroup(void *arg, struct err *err)
 	}
 	if (!path || !path[0])
 		path = c->o->id;
+	/* For `delete --force` after a kill -9 of ours: until the record is written nothing else
+	 * names it. */
+	if (sys_symlinkat(path, c->dirfd, "cgroup") < 0)
+		return err_sys(err, "note the cgroup");
 	r = cgroup_create(c->layout, path, wanted_controllers(c), &c->cgroup, err);
 	if (r < 0)
 		return r;
@@ -710,12 +714,15 @@ static int step_record(void *arg, struct err *err)
 		.cgroup = c->cgroup ? buf_str(&c->saved) : NULL,
 		.pid = c->proc.pid,
 		.hooks = hooks_mask(&c->conf.hooks),
+		.notify = c->prog.notify,
+		.process = c->conf.process,
+		.config = c->text,
 	};
 	int r;
 
 	r = proc_start_time(c->proc.pid, &s.start, NULL, err);
 	if (r >= 0)
-		r = state_write(c->dirfd, &s, c->text, err);
+		r = state_write(c->dirfd, &s, err);
 	if (r >= 0 && c->o->pid_file)
 		r = rt_write_pid_file(c->o->pid_file, c->proc.pid, err);
 	return r;

@@ -213,7 +213,7 @@ static int load(struct exec *e, struct err *err)
 		return err_set(err, ERR_CONFLICT,
 			       "cannot exec in a stopped container: container not running");
 	if (r >= 0)
-		r = conf_decode(e->s.config, e->arena, &e->conf, err);
+		r = conf_read(e->s.config, e->arena, &e->conf, err);
 	if (r >= 0)
 		r = make_process(e, err);
 	if (r >= 0)

@@ -248,8 +248,7 @@ static void view_of(const struct look *l, struct state_view *v)
 				  .created = l->s.created,
 				  .owner = l->s.owner,
 				  .status = l->status,
-				  .pid = l->status == RT_STOPPED ? 0 : l->s.pid,
-				  .annotations_doc = doc_get(l->s.config, "annotations") };
+				  .pid = l->status == RT_STOPPED ? 0 : l->s.pid };
 }
 
 /* Hooks of a kind out of the recorded config; `as` is the status they are told. */
@@ -262,11 +261,12 @@ static int late_hooks(struct look *l, enum hook_kind k, enum rt_status as, struc
 
 	if (!(l->s.hooks & 1u << k))
 		return 0;
-	r = conf_decode(l->s.config, l->arena, &conf, err);
+	r = conf_read(l->s.config, l->arena, &conf, err);
 	if (r < 0)
 		return r;
 	view_of(l, &v);
 	v.status = as;
+	v.annotations = &conf.annotations;
 	r = state_view_json(&v, false, &b, err);
 	return r < 0 ? r : hooks_run(&conf.hooks, k, buf_slice(&b), err);
 }
@@ -297,11 +297,12 @@ static int go(struct rt_container *c, struct look *l, struct err *err)
 	int r = 0;
 
 	/* The agent of a seccomp listener is named in the config. */
-	if (doc_find(l->s.config, "linux.seccomp.listenerPath")) {
-		r = conf_decode(l->s.config, l->arena, &conf, err);
+	if (l->s.notify) {
+		r = conf_read(l->s.config, l->arena, &conf, err);
 		if (r < 0)
 			return r;
 		view_of(l, &view);
+		view.annotations = &conf.annotations;
 		s.conf = &conf;
 		s.view = &view;
 	}
@@ -334,7 +335,7 @@ int rt_start(struct rt_container *c, struct err *err)
 		return err_set(err, ERR_CONFLICT, "cannot start a container that has stopped");
 	if (l.status != RT_CREATED)
 		return err_set(err, ERR_CONFLICT, "cannot start an already running container");
-	if (!doc_get(l.s.config, "process"))
+	if (!l.s.process)
 		return err_set(err, ERR_CONFLICT,
 			       "config.json has no process: there is nothing to start");
 	r = go(c, &l, err);
@@ -434,11 +435,40 @@ static int end_init(struct rt_container *c, struct look *l, struct err *err)
 	return r;
 }
 
+/* The cgroup of a create that was killed: its record is not there, only the name. */
+static int delete_noted_cgroup(struct rt_container *c, struct err *err)
+{
+	CLEANUP(cgroup_layout_free) struct cgroup_layout *layout = NULL;
+	CLEANUP(cgroup_free) struct cgroup *cg = NULL;
+	char path[4096], dir[8192];
+	ssize_t n = sys_readlinkat(c->dirfd, "cgroup", path, sizeof(path) - 1);
+	int r;
+
+	if (n < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "read the noted cgroup");
+	path[n] = '\0';
+	r = cgroup_layout_new(-1, &layout, err);
+	if (r >= 0)
+		r = cgroup_create(layout, path, CGROUP_ALL, &cg,
+				  err); /* takes over what is there */
+	if (r >= 0)
+		r = cgroup_kill(cg, KILL_MS, err);
+	for (unsigned k = 0; r >= 0 && k < CGROUP_CONTROLLER_COUNT; k++) {
+		if (cgroup_dir_fd(cg, k) < 0 || cgroup_dir_path(cg, k, dir, sizeof(dir), NULL) < 0)
+			continue;
+		if (sys_unlinkat(AT_FDCWD, dir, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			r = err_sys(err, "remove the cgroup '%s'", dir);
+	}
+	return r;
+}
+
 /* A create that was killed leaves a directory without a record: its processes have died with it. */
 static int delete_unrecorded(struct rt_container *c, struct err *err)
 {
 	int r = state_lock(c->dirfd, err);
 
+	if (r >= 0)
+		r = delete_noted_cgroup(c, err);
 	return r < 0 ? r : state_remove(c->host, c->id, c->dirfd, err);
 }
 
@@ -490,9 +520,12 @@ int rt_info(struct rt_container *c, struct arena *a, struct rt_info *ret, struct
 {
 	CLEANUP(look_fini) struct look l = { 0 };
 	const struct doc *notes;
+	struct doc *config;
 	int r;
 
 	r = look(c, false, true, &l, err);
+	if (r >= 0)
+		r = json_read(l.arena, l.s.config, NULL, &config, err);
 	if (r < 0)
 		return r;
 	*ret = (struct rt_info){ .status = l.status,
@@ -503,7 +536,7 @@ int rt_info(struct rt_container *c, struct arena *a, struct rt_info *ret, struct
 				 .created = arena_strdup(a, l.s.created),
 				 .owner = arena_strdup(a, l.s.owner ? l.s.owner : ""),
 				 .oci_version = arena_strdup(a, l.s.oci_version) };
-	notes = doc_get(l.s.config, "annotations");
+	notes = doc_get(config, "annotations");
 	if (notes && notes->type == DOC_OBJECT)
 		r = json_print(a, notes, NULL, &ret->annotations, err);
 	if (r >= 0 && arena_exceeded(a))
@@ -515,12 +548,16 @@ int rt_state_json(struct rt_container *c, bool pretty, struct buf *out, struct e
 {
 	CLEANUP(look_fini) struct look l = { 0 };
 	struct state_view v;
+	struct doc *config;
 	int r;
 
 	r = look(c, false, true, &l, err);
+	if (r >= 0)
+		r = json_read(l.arena, l.s.config, NULL, &config, err);
 	if (r < 0)
 		return r;
 	view_of(&l, &v);
+	v.annotations_doc = doc_get(config, "annotations");
 	v.full = true;
 	return state_view_json(&v, pretty, out, err);
 }

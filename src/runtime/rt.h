@@ -22,10 +22,12 @@ struct state {
 	const char *oci_version, *id, *bundle, *rootfs, *created, *owner;
 	const char *cgroup; /* cgroup_save() text, NULL = none */
 	int32_t pid;
-	uint64_t start;		  /* ticks: with pid the identity of init */
-	uint32_t hooks;		  /* bit mask of enum hook_kind that have entries */
-	const struct doc *config; /* config.json as it was at create */
-	bool started;		  /* state.json, not created.json */
+	uint64_t start;	     /* ticks: with pid the identity of init */
+	uint32_t hooks;	     /* bit mask of enum hook_kind that have entries */
+	bool notify;	     /* its seccomp profile has a listener */
+	bool process;	     /* it has a program to start */
+	struct slice config; /* text of config.json as it was at create */
+	bool started;	     /* state.json, not created.json */
 };
 #define STATE_VERSION 1
 
@@ -38,8 +40,7 @@ int state_open_dir(const struct rt_host *h, const char *id, bool lock, int *ret_
 int state_lock(int dirfd, struct err *err);
 void state_unlock(int dirfd);
 int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err);
-/* `config` is the text of config.json. */
-int state_write(int dirfd, const struct state *s, struct slice config, struct err *err);
+int state_write(int dirfd, const struct state *s, struct err *err);
 int state_mark_started(int dirfd, struct err *err);
 /* Removes all files of the directory and the directory <root>/<id>. */
 int state_remove(const struct rt_host *h, const char *id, int dirfd, struct err *err);

@@ -35,7 +35,8 @@ static const struct schema_field state_rows[] = {
 	F_STR(struct state, owner, "owner", 0, 0),
 	F_STR(struct state, cgroup, "cgroup", 0, 0),
 	F_INT(struct state, hooks, "hooks", 0, 0, 0),
-	F_DOC(struct state, config, "config", SCHEMA_REQUIRED),
+	F_BOOL(struct state, notify, "notify", 0),
+	F_BOOL(struct state, process, "process", 0),
 };
 static const struct schema state_schema = SCHEMA("state", struct state, state_rows);
 
@@ -154,6 +155,7 @@ static int open_record(int dirfd, bool *ret_started)
 int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
+	struct slice rest, line;
 	bool started;
 	struct stat st;
 	struct doc *d;
@@ -180,11 +182,16 @@ int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err)
 	n = fd_read_full(fd, text, (size_t)st.st_size);
 	if (n < 0)
 		return err_sys(err, "read the container's state");
-	r = json_read(a, slice_of(text, (size_t)n), NULL, &d, err);
+	rest = slice_of(text, (size_t)n);
+	line = slice_split(&rest, '\n');
+	r = json_read(a, line, NULL, &d, err);
 	if (r >= 0)
 		r = schema_decode(&state_schema, d, a, ret, NULL, err);
+	if (r >= 0 && !rest.p)
+		r = err_set(err, ERR_INVALID, "it has no config");
 	if (r < 0)
 		return err_wrap(err, "the container's state");
+	ret->config = rest;
 	ret->started = started;
 	return 0;
 }
@@ -197,7 +204,7 @@ static void add_member(struct buf *b, const char *key, const char *value)
 	(void)json_write_string(b, slice_str(value), false); /* a full buffer is seen at the end */
 }
 
-int state_write(int dirfd, const struct state *s, struct slice config, struct err *err)
+int state_write(int dirfd, const struct state *s, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(RT_CONFIG_MAX + 65536);
 	CLEANUP(fd_close) int fd = -1;
@@ -211,9 +218,9 @@ int state_write(int dirfd, const struct state *s, struct slice config, struct er
 	add_member(&b, "created", s->created);
 	add_member(&b, "owner", s->owner);
 	add_member(&b, "cgroup", s->cgroup);
-	buf_addf(&b, ",\"hooks\":%u,\"config\":", s->hooks);
-	buf_add(&b, config.p, config.n);
-	if (buf_adds(&b, "}\n") < 0)
+	buf_addf(&b, ",\"hooks\":%u%s%s}\n", s->hooks, s->notify ? ",\"notify\":true" : "",
+		 s->process ? ",\"process\":true" : "");
+	if (buf_add(&b, s->config.p, s->config.n) < 0)
 		return err_set(err, ERR_TOO_LARGE, "the container's state is larger than %d bytes",
 			       RT_CONFIG_MAX + 65536);
 
@@ -242,7 +249,8 @@ int state_mark_started(int dirfd, struct err *err)
 
 int state_remove(const struct rt_host *h, const char *id, int dirfd, struct err *err)
 {
-	static const char *const names[] = { FILE_STARTED, FILE_CREATED, FILE_NEW, "start.sock" };
+	static const char *const names[] = { FILE_STARTED, FILE_CREATED, FILE_NEW, "start.sock",
+					     "cgroup" };
 	CLEANUP(fd_close) int root = -1;
 	int r;
 

@@ -152,14 +152,14 @@ hooks_json() {
 
 @test "create killed at any time is cleaned up by delete --force" {
 	script 'true' '.hooks.createRuntime = [{"path":"/bin/sleep","args":["sleep","100"]}]'
-	oci create -b "$DIR/b" "$ID" >/dev/null 2>&1 &
+	"$OCI" --root "$ROOT" create -b "$DIR/b" "$ID" >/dev/null 2>&1 &
 	p=$!
-	until_ok test -d "$ROOT/$ID"
-	until_ok pgrep -f "sleep 100"
+	until_ok pgrep -P $p -x sleep
+	hook=$(pgrep -P $p -x sleep)
 	kill -9 $p; wait $p || true
-	pkill -f "^sleep 100" -P 1 2>/dev/null || true
+	kill -9 "$hook"
 	fails_with 1 "creat" oci state "$ID"
 	oci delete --force "$ID"
 	[ ! -e "$ROOT/$ID" ]
-	find /sys/fs/cgroup -maxdepth 3 -name "$ID" -exec rmdir {} + 2>/dev/null || true
+	assert_nothing_left
 }
