@@ -135,7 +135,6 @@ static void body_read(struct stream *s, void *arg, int result, struct slice body
 	struct doc *d = NULL;
 	struct err local = ERR_INIT;
 
-	(void)s;
 	if (result < 0) {
 		reply_err(c, err);
 		return;
@@ -151,7 +150,9 @@ static void body_read(struct stream *s, void *arg, int result, struct slice body
 		reply_err(c, &local);
 		return;
 	}
+	stream_ref(s);
 	w->fn(c, d);
+	stream_unref(s);
 }
 
 static bool is_json(struct slice type)
@@ -275,8 +276,11 @@ static void request(struct stream *s, void *arg)
 		reply_err(c, &err);
 		return;
 	}
+	/* An answer can be the last one to let go of the stream, and `c` lives in it. */
+	stream_ref(s);
 	m.route->fn(s, &m, c);
 	c->m = NULL;
+	stream_unref(s);
 }
 
 int docker_api_new(struct loop *l, struct engine *e, struct docker_api **ret, struct err *err)

@@ -306,6 +306,7 @@ static void wait_fired(struct engine_wait *ew, int exit_code, const char *error)
 {
 	struct waiter *w = CONTAINER_OF(ew, struct waiter, wait);
 	struct call *c = w->c;
+	struct stream *s = stream_ref(c->s); /* w lives in it, and the answer may close it */
 	struct doc *o = doc_new_object(c->a);
 	struct slice text;
 	struct err err = ERR_INIT;
@@ -323,14 +324,17 @@ static void wait_fired(struct engine_wait *ew, int exit_code, const char *error)
 		(void)stream_end(c->s);
 	}
 	wait_end(w);
+	stream_unref(s);
 }
 
 static void wait_stop(struct watch *watch)
 {
 	struct waiter *w = CONTAINER_OF(watch, struct waiter, watch);
+	struct stream *s = stream_ref(w->c->s);
 
-	stream_reset(w->c->s, NULL);
+	stream_reset(s, NULL);
 	wait_end(w);
+	stream_unref(s);
 }
 
 static void wait_cancelled(struct stream *s)

@@ -26,6 +26,16 @@ static void follower_end(struct follower *w)
 	stream_unref(w->c->s);
 }
 
+/* Our end of the answer. `closed` may run inside stream_end: w lives as long as the stream. */
+static void follower_finish(struct follower *w)
+{
+	struct stream *s = stream_ref(w->c->s);
+
+	(void)stream_end(s); /* a client that left */
+	follower_end(w);
+	stream_unref(s);
+}
+
 static const char *attr(const struct event *ev, const char *key)
 {
 	for (size_t i = 0; i < ev->nattrs; i++)
@@ -128,19 +138,13 @@ static void replayed(void *arg, const struct event *ev)
 
 static int time_over(struct timer *t)
 {
-	struct follower *w = CONTAINER_OF(t, struct follower, until);
-
-	(void)stream_end(w->c->s); /* a client that left */
-	follower_end(w);
+	follower_finish(CONTAINER_OF(t, struct follower, until));
 	return 0;
 }
 
 static void events_stop(struct watch *watch)
 {
-	struct follower *w = CONTAINER_OF(watch, struct follower, watch);
-
-	(void)stream_end(w->c->s); /* a client that left */
-	follower_end(w);
+	follower_finish(CONTAINER_OF(watch, struct follower, watch));
 }
 
 static void events_cancelled(struct stream *s)

@@ -281,6 +281,16 @@ static void reader_end(struct reader *r)
 	stream_unref(r->c->s);
 }
 
+/* Our end of the answer. `closed` may run inside stream_end: r lives as long as the stream. */
+static void reader_finish(struct reader *r)
+{
+	struct stream *s = stream_ref(r->c->s);
+
+	(void)stream_end(s); /* a client that left */
+	reader_end(r);
+	stream_unref(s);
+}
+
 /* 1 = go on reading, 0 = the client is behind, -1 = it has left */
 static int flush_out(struct reader *r)
 {
@@ -298,17 +308,17 @@ static int flush_out(struct reader *r)
 static void all_read(struct reader *r)
 {
 	if (r->follow && r->waiting)
-		return;		   /* inotify, or the container's end */
-	(void)stream_end(r->c->s); /* a client that left */
-	reader_end(r);
+		return; /* inotify, or the container's end */
+	reader_finish(r);
 }
 
-static void read_on(struct reader *r)
+/* One round. 1 = more to do, 0 = the client is behind, or all is read, or over. */
+static int read_round(struct reader *r)
 {
 	size_t done = 0;
 	int go = 1;
 
-	while (go > 0 && done < ROUND_MAX) {
+	while (go > 0 && done < ROUND_MAX && !r->over) {
 		ssize_t n = r->fd < 0 ? 0 : pread(r->fd, r->block, BLOCK, r->offset);
 
 		if (n > 0) {
@@ -323,14 +333,20 @@ static void read_on(struct reader *r)
 			continue;
 		}
 		all_read(r);
-		return;
+		return 0;
 	}
-	if (go < 0) {
+	if (go < 0 && !r->over)
 		stream_reset(r->c->s, NULL); /* closed ends the reader */
-		return;
-	}
-	if (go > 0)
+	return go > 0 && !r->over;
+}
+
+static void read_on(struct reader *r)
+{
+	struct stream *s = stream_ref(r->c->s); /* r lives in it, and writing may close it */
+
+	if (read_round(r))
 		deferred_call(&r->again);
+	stream_unref(s);
 }
 
 static void again(struct deferred *d)
@@ -389,10 +405,7 @@ static void logs_closed(struct stream *s, const struct err *why)
 
 static void logs_stop(struct watch *w)
 {
-	struct reader *r = CONTAINER_OF(w, struct reader, watch);
-
-	(void)stream_end(r->c->s); /* a client that left */
-	reader_end(r);
+	reader_finish(CONTAINER_OF(w, struct reader, watch));
 }
 
 /* ---- the request ---- */
