@@ -102,12 +102,12 @@ static int step_names(void *arg, struct err *err)
 	return 0;
 }
 
-int init_join_cgroup(struct init *in, struct err *err)
+int init_await_cgroup(struct init *in, struct err *err)
 {
 	struct sync_msg m;
 	int r;
 
-	if (in->joined)
+	if (in->cgroup_made)
 		return 0;
 	r = sync_send(in->sync, SYNC_CGROUP, 0, -1, err);
 	if (r >= 0)
@@ -116,22 +116,38 @@ int init_join_cgroup(struct init *in, struct err *err)
 		return r;
 	if (r == 0 || m.type != SYNC_GO)
 		return err_set(err, ERR_UNAVAILABLE, "the runtime that made this process is gone");
-	r = sync_enter(&m, err);
-	if (r < 0)
-		return r;
-	in->joined = true;
-	/* A new cgroup namespace is rooted at the cgroup of whoever makes it: only now. */
-	if (conf_ns_new(in->conf, NS_CGROUP) && sys_unshare(CLONE_NEWCGROUP) < 0)
-		return err_sys(err, "make a cgroup namespace");
+	in->cgroup_made = true;
 	in->cgroup_dirs = arena_strndup(in->arena, m.text, MIN(m.len, sizeof(m.text)));
-	return in->cgroup_dirs ? 0 : arena_quota(in->arena, err);
+	if (!in->cgroup_dirs)
+		return arena_quota(in->arena, err);
+	memcpy(in->enter_fds, m.fds, sizeof(in->enter_fds));
+	in->n_enter = m.nfds;
+	if (!conf_ns_new(in->conf, NS_CGROUP))
+		return 0;
+	/* A new cgroup namespace is rooted at the cgroup of whoever makes it. */
+	in->n_enter = 0;
+	r = sync_enter(m.fds, m.nfds, err);
+	if (r >= 0 && sys_unshare(CLONE_NEWCGROUP) < 0)
+		r = err_sys(err, "make a cgroup namespace");
+	return r;
 }
 
 static int step_cgroup(void *arg, struct err *err)
 {
-	struct init *in = arg;
+	return init_await_cgroup(arg, err); /* a mount of it may have done so already */
+}
 
-	return init_join_cgroup(in, err); /* a mount of it may have done so already */
+/*
+ * As late as can be: what is made until now is not charged to the container, whose memory limit may
+ * be smaller than what a runtime needs.
+ */
+static int step_enter_cgroup(void *arg, struct err *err)
+{
+	struct init *in = arg;
+	unsigned n = in->n_enter;
+
+	in->n_enter = 0;
+	return sync_enter(in->enter_fds, n, err);
 }
 
 /* ---- root, hooks ---- */
@@ -610,7 +626,7 @@ static const struct step init_steps[] = {
 	{ "host name", step_names, NULL },     { "root file system", step_rootfs, NULL },
 	{ "console", step_console, NULL },     { "cgroup", step_cgroup, NULL },
 	{ "hooks", step_hooks, NULL },	       { "enter the root", step_enter, NULL },
-	{ "process", step_identity, NULL },
+	{ "process", step_identity, NULL },    { "enter the cgroup", step_enter_cgroup, NULL },
 };
 
 /* ---- the end: rights, seccomp, exec ---- */

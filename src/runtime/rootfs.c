@@ -343,7 +343,7 @@ static int mount_one_cgroup(struct init *in, struct place *p, struct err *err)
 	struct mount_opts o = { .flags = MS_BIND | flags };
 	int r;
 
-	r = init_join_cgroup(in, err);
+	r = init_await_cgroup(in, err);
 	if (r < 0)
 		return r;
 	if (!in->cgroup_dirs[0])

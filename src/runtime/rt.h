@@ -88,8 +88,8 @@ void sync_send_warn(int sock, const char *text);
 int sync_send_cgroup(int sock, const char *dirs, const int *fds, unsigned n, struct err *err);
 /* 1 = a message; 0 = the other side is gone (or, for a program's exec, has succeeded). */
 int sync_recv(int sock, struct sync_msg *m, struct err *err);
-/* Writes the caller into the cgroups whose files came along, and closes them. */
-int sync_enter(struct sync_msg *m, struct err *err);
+/* Writes the caller into the cgroups whose files came with GO, and closes them. */
+int sync_enter(const int *fds, unsigned n, struct err *err);
 /* Waits for GO, and enters the cgroup that came with it. */
 int sync_wait(int sock, int64_t *ret_number, struct err *err);
 
@@ -139,7 +139,9 @@ struct init {
 	int root;	   /* O_PATH of the new root before the pivot */
 	int peer;	   /* who waits for the exec to succeed */
 	int pty;	   /* slave, or -1 */
-	bool joined;	   /* in the cgroup */
+	bool cgroup_made; /* and the next three are known */
+	int enter_fds[CGROUP_ENTER_FDS_MAX];
+	unsigned n_enter;
 	char *cgroup_dirs; /* "name path\n" of each hierarchy; " path\n" alone in v2; "" = none */
 	struct caps caps;
 	char *program;		   /* found */
@@ -168,8 +170,8 @@ int init_exec(struct init *in, struct err *err);
 int init_capabilities(struct init *in, struct err *err);
 int rootfs_make(struct init *in, struct err *err);
 int rootfs_enter(struct init *in, struct err *err);
-/* Waits until the parent has put this process into its cgroup. */
-int init_join_cgroup(struct init *in, struct err *err);
+/* Waits until the cgroup is made. With a new cgroup namespace it is entered at once. */
+int init_await_cgroup(struct init *in, struct err *err);
 int lsm_check(const struct conf_process *p, const char *mount_label, struct err *err);
 int lsm_apply(const struct conf_process *p, struct err *err);
 

@@ -129,16 +129,15 @@ int sync_recv(int sock, struct sync_msg *msg, struct err *err)
 	return 1;
 }
 
-int sync_enter(struct sync_msg *m, struct err *err)
+int sync_enter(const int *fds, unsigned n, struct err *err)
 {
 	int r = 0;
 
-	for (unsigned i = 0; i < m->nfds; i++) {
-		if (r == 0 && sys_write(m->fds[i], "0", 1) < 0)
+	for (unsigned i = 0; i < n; i++) {
+		if (r == 0 && sys_write(fds[i], "0", 1) < 0)
 			r = err_sys(err, "enter the container's cgroup");
-		fd_close(m->fds[i]);
+		fd_close(fds[i]);
 	}
-	m->nfds = 0;
 	return r;
 }
 
@@ -154,5 +153,5 @@ int sync_wait(int sock, int64_t *ret_number, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "the runtime that made this process is gone");
 	if (ret_number)
 		*ret_number = m.number;
-	return sync_enter(&m, err);
+	return sync_enter(m.fds, m.nfds, err);
 }
