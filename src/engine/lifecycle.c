@@ -193,6 +193,8 @@ static void begin_start(struct container *c, struct op *op)
 {
 	struct err err = ERR_INIT;
 
+	if (op->result < 0)
+		return; /* it has failed already, and the failure is being recorded */
 	/* A client was faster than the policy, or the policy was called off. */
 	if (op->by_policy ? c->state.status != CT_RESTARTING
 			  : container_alive(c) || c->state.status == CT_RESTARTING) {
