@@ -495,35 +495,38 @@ static int output_ready(struct source *s, uint32_t events)
 
 /* ---- the end ---- */
 
+static void close_served(struct shim_io *io)
+{
+	struct client *c;
+
+	LIST_FOREACH (c, &io->clients, struct client, link)
+		if (served(c)) {
+			(void)shutdown(c->fd, SHUT_RDWR);
+			client_free(c);
+		}
+}
+
 static void tell_over(struct deferred *d)
 {
 	struct shim_io *io = CONTAINER_OF(d, struct shim_io, over);
 
 	if (!io->drained) {
 		io->drained = true;
-		if (list_empty(&io->clients))
-			deferred_call(&io->over);
-		io->conf.drained(io->conf.arg); /* may free io */
-	} else if (list_empty(&io->clients)) {
-		io->conf.served(io->conf.arg); /* may free io */
+		io->conf.drained(io->conf.arg); /* frees no io: only served does */
 	}
+	/* Not before the exit was told: who reads end of file asks for the exit code at once. */
+	close_served(io);
+	if (list_empty(&io->clients))
+		io->conf.served(io->conf.arg); /* may free io */
 }
 
 /* The process and its output have ended: clients go as they are served. */
 static void check_end(struct shim_io *io)
 {
-	struct client *c;
-
 	if (!io->ending || io->out.fd >= 0 || io->err.fd >= 0)
 		return;
-	LIST_FOREACH (c, &io->clients, struct client, link)
-		if (served(c)) {
-			(void)shutdown(c->fd, SHUT_RDWR);
-			client_free(c);
-		}
 	timer_clear(&io->patience);
-	if (!io->drained || list_empty(&io->clients))
-		deferred_call(&io->over);
+	deferred_call(&io->over);
 }
 
 static int out_of_patience(struct timer *t)
