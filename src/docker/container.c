@@ -312,8 +312,10 @@ static void wait_fired(struct engine_wait *ew, int exit_code, const char *error)
 	struct err err = ERR_INIT;
 
 	doc_set_int(c->a, o, "StatusCode", exit_code);
-	/* Removed without failure is no failure, whatever happened to the container before. */
-	if (error && *error && c->minor >= 30 && ew->condition != WAIT_REMOVED)
+	/* Removed without failure is no failure, whatever happened to the container before; and why
+	 * a start failed (126 to 128) is told by the start. */
+	if (error && *error && c->minor >= 30 && ew->condition != WAIT_REMOVED &&
+	    (exit_code < 126 || exit_code > 128))
 		doc_set_str(c->a, doc_set_object(c->a, o, "Error"), "Message", error);
 	if (c->minor < 30) {
 		reply_doc(c, 200, o);

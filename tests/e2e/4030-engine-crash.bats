@@ -79,7 +79,7 @@ from stdin" ]
 @test "a second engine on the same state is refused" {
 	fails_with 1 "another engine runs with root" timeout 10 unshare -nm "$TEU" --root "$DIR/e/root" --run "$DIR/x/run" engine \
 		--host "unix://$DIR/x/docker.sock"
-	fails_with 1 "TCP is not supported yet" timeout 10 unshare -nm "$TEU" --root "$DIR/y" --run "$DIR/y" engine --host tcp://127.0.0.1:1
+	fails_with 1 "TCP is not supported yet" timeout 10 unshare -nm "$TEU" --root "$DIR/y/root" --run "$DIR/y/run" engine --host tcp://127.0.0.1:1
 }
 
 @test "the engine is small" {
