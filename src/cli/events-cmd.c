@@ -9,6 +9,8 @@
 #include "doc/doc.h"
 #include "dockerclient/dockerclient.h"
 
+#define ATTRS_MAX 256 /* more are not shown */
+
 struct events_opts {
 	struct opt_list filters;
 	const char *format, *since, *until;
@@ -29,8 +31,24 @@ struct listening {
 	struct docker_messages messages;
 };
 
+struct attr {
+	const struct doc *key, *value;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct doc *x = ((const struct attr *)a)->key, *y = ((const struct attr *)b)->key;
+	int d = memcmp(x->s, y->s, MIN(x->n, y->n));
+
+	return d ? d : (x->n > y->n) - (x->n < y->n);
+}
+
+/* As docker prints it: attributes by name. */
 static void put_event(const struct doc *e, struct buf *out)
 {
+	const struct doc *attrs = doc_find(e, "Actor.Attributes");
+	struct attr order[ATTRS_MAX];
+	size_t n;
 	char stamp[CLOCK_TEXT_MAX];
 	struct slice type = doc_slice(doc_get(e, "Type")), action = doc_slice(doc_get(e, "Action"));
 	struct slice id = doc_slice(doc_find(e, "Actor.ID"));
@@ -38,9 +56,13 @@ static void put_event(const struct doc *e, struct buf *out)
 
 	buf_addf(out, "%s %.*s %.*s %.*s", clock_rfc3339full(stamp, cli_int(e, "timeNano")),
 		 (int)type.n, type.p, (int)action.n, action.p, (int)id.n, id.p);
-	DOC_EACH_MEMBER (k, v, doc_find(e, "Actor.Attributes")) {
-		buf_addf(out, "%s%.*s=%.*s", sep, (int)k->n, k->s, (int)doc_slice(v).n,
-			 doc_slice(v).p);
+	n = MIN(doc_len(attrs), (size_t)ATTRS_MAX);
+	for (size_t i = 0; i < n; i++)
+		order[i] = (struct attr){ doc_key_at(attrs, i), doc_value_at(attrs, i) };
+	qsort(order, n, sizeof(order[0]), by_key);
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(out, "%s%.*s=%.*s", sep, (int)order[i].key->n, order[i].key->s,
+			 (int)doc_slice(order[i].value).n, doc_slice(order[i].value).p);
 		sep = ", ";
 	}
 	buf_adds(out, sep[0] == ',' ? ")\n" : "\n");

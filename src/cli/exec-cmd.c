@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `teu exec`: create, start with the streams joined, then the exit status. */
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/loop.h"
 #include "cli/cli.h"
 #include "cli/cmds.h"
 #include "cli/joint.h"
@@ -83,12 +85,85 @@ static int create_body(struct cmd_call *call, struct doc **ret, struct err *err)
 	return put_env(a, o, body, err);
 }
 
-static int exec_status(struct docker_client *c, struct arena *a, const char *id, struct err *err)
+/* ---- the exit status ---- */
+
+/* The end of one exec among the engine's events. */
+struct exec_end {
+	struct docker_exchange x;
+	struct docker_messages messages;
+	const char *id;
+	struct err err;
+	bool found;
+	int status;
+};
+
+static int on_event(void *arg, const struct doc *e, struct slice line, struct err *err)
+{
+	struct exec_end *k = arg;
+	const struct doc *attrs = doc_find(e, "Actor.Attributes");
+	int64_t status = 0;
+
+	(void)line;
+	if (!doc_str_is(doc_get(attrs, "execID"), k->id))
+		return 0;
+	if (str_int64(doc_slice(doc_get(attrs, "exitCode")), &status, err) < 0)
+		return err_wrap(err, "event exec_die: exitCode");
+	k->status = (int)status;
+	k->found = true;
+	return 0;
+}
+
+static void on_event_bytes(struct docker_exchange *x, struct slice bytes)
+{
+	struct exec_end *k = CONTAINER_OF(x, struct exec_end, x);
+
+	(void)docker_messages_feed(&k->messages, bytes, on_event, k, &k->err);
+	docker_exchange_credit(x, bytes.n);
+}
+
+/*
+ * The streams may end before the engine has the exit (the shim serves them, not the engine), or the
+ * program closed them and goes on. The event tells when it is there; `since` covers the time before
+ * we asked.
+ */
+static int wait_event(struct docker_client *c, struct arena *a, const char *id, int64_t since,
+		      struct err *err)
+{
+	struct exec_end k = { .x.data = on_event_bytes,
+			      .messages = DOCKER_MESSAGES_INIT,
+			      .id = id };
+	const char *from = arena_printf(a, "%lld.%09lld", (long long)(since / NS_PER_SEC),
+					(long long)(since % NS_PER_SEC));
+	int r;
+
+	r = docker_exchange_start(c, &k.x, "GET",
+				  docker_target(a, "/events", "since", from, "filters",
+						"{\"event\":{\"exec_die\":true}}", NULL),
+				  NULL, false, err);
+	while (r >= 0 && !k.found && !k.err.code && !k.x.finished)
+		r = loop_step(docker_client_loop(c), -1, err);
+	if (r >= 0 && !k.found) {
+		*err = k.err.code ? k.err : k.x.err;
+		if (!err->code)
+			(void)err_set(err, ERR_UNAVAILABLE, "the engine's events ended");
+		r = err_wrap(err, "wait for the command's end");
+	}
+	docker_exchange_fini(&k.x);
+	docker_messages_fini(&k.messages);
+	return r < 0 ? r : k.status;
+}
+
+static int exec_status(struct docker_client *c, struct arena *a, const char *id, int64_t since,
+		       struct err *err)
 {
 	struct doc *info;
 	int r = docker_get(c, a, docker_target(a, "/exec/%/json", id, NULL), &info, err);
 
-	return r < 0 ? r : (int)cli_int(info, "ExitCode");
+	if (r < 0)
+		return r;
+	if (doc_true(doc_get(info, "Running")))
+		return wait_event(c, a, id, since, err);
+	return (int)cli_int(info, "ExitCode");
 }
 
 static int run_joined(struct cmd_call *call, struct docker_client *c, const char *id,
@@ -96,6 +171,7 @@ static int run_joined(struct cmd_call *call, struct docker_client *c, const char
 {
 	CLEANUP(session_fini) struct session s = SESSION_INIT;
 	const struct exec_opts *o = call->opts;
+	int64_t since = clock_real() - NS_PER_SEC;
 	int r;
 
 	s.client = c;
@@ -111,7 +187,7 @@ static int run_joined(struct cmd_call *call, struct docker_client *c, const char
 	r = session_run(&s, err);
 	if (r == 1) /* detached */
 		return 0;
-	return r < 0 ? r : exec_status(c, call->arena, id, err);
+	return r < 0 ? r : exec_status(c, call->arena, id, since, err);
 }
 
 static int exec(struct cmd_call *call, struct err *err)

@@ -47,7 +47,7 @@ static int look_up(struct cmd_call *call, const char *only, const char *ref, str
 		if (r != -ERR_NOT_FOUND)
 			return r;
 	}
-	return only ? r : err_set(err, ERR_NOT_FOUND, "No such object: %.300s", ref);
+	return only ? r : err_set(err, ERR_NOT_FOUND, "Error: No such object: %.300s", ref);
 }
 
 static int print_template(const struct template *t, const struct doc *list, struct buf *out,

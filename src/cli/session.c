@@ -387,6 +387,16 @@ static int input_open(struct session *s, struct err *err)
 	return err_wrap(err, "standard input");
 }
 
+/* A closed output must not end us while the terminal is raw: the write fails instead. */
+static void hold_sigpipe(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* ---- the whole ---- */
 
 static void sink_init(struct session *s, struct session_sink *k, int fd)
@@ -442,6 +452,8 @@ static int begin(struct session *s, struct err *err)
 
 	s->raw_stdin = s->in && s->tty && term_is(0);
 	r = take_signals(s, err);
+	if (s->raw_stdin)
+		hold_sigpipe();
 	if (r == 0 && s->raw_stdin)
 		r = term_raw(&s->term, 0, err);
 	if (r == 0 && s->in)
