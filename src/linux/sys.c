@@ -20,13 +20,16 @@ static struct {
 	struct fault_file *file; /* NULL = no fault asked for */
 } fault;
 
+#define FAULT_KILL 100000 /* no errno */
+
 static const struct {
 	const char *name;
 	int sys;
 } fault_errnos[] = {
-	{ "EPERM", EPERM },   { "ENOENT", ENOENT }, { "EIO", EIO },	  { "EAGAIN", EAGAIN },
-	{ "ENOMEM", ENOMEM }, { "EACCES", EACCES }, { "EBUSY", EBUSY },	  { "EINVAL", EINVAL },
-	{ "ENOSYS", ENOSYS }, { "ENOSPC", ENOSPC }, { "EMFILE", EMFILE }, { "EINTR", EINTR },
+	{ "EPERM", EPERM },	{ "ENOENT", ENOENT }, { "EIO", EIO },	    { "EAGAIN", EAGAIN },
+	{ "ENOMEM", ENOMEM },	{ "EACCES", EACCES }, { "EBUSY", EBUSY },   { "EINVAL", EINVAL },
+	{ "ENOSYS", ENOSYS },	{ "ENOSPC", ENOSPC }, { "EMFILE", EMFILE }, { "EINTR", EINTR },
+	{ "KILL", FAULT_KILL },
 };
 
 static _Noreturn void fault_die(const char *what)
@@ -111,6 +114,10 @@ bool fault_check(const char *name)
 	if (__atomic_fetch_add(&fault.file->fired, 1, __ATOMIC_SEQ_CST) == 0) {
 		fault.file->pid = getpid();
 		strncpy(fault.file->name, name, sizeof(fault.file->name) - 1);
+	}
+	if (fault.sys == FAULT_KILL) {
+		kill(getpid(), SIGKILL);
+		_exit(137); /* the first process of a pid namespace survives its own signal */
 	}
 	errno = fault.sys;
 	return true;

@@ -9,6 +9,7 @@
  *   TEU_FAULT="call=mount,nth=3,errno=EIO"        the third mount
  *   TEU_FAULT="nth=17,errno=EIO"                  the 17th call of any name
  *   TEU_FAULT="call=openat2,errno=ENOSYS,every=1" each openat2 (an old kernel)
+ *   TEU_FAULT="nth=17,errno=KILL"                 kill -9 of the process at its 17th call
  *   TEU_FAULT_FILE=path                           struct fault_file: counts shared by all
  * processes, and the result Credentials are set by raw system calls: libc's setresuid() signals all
  * threads, which a CLONE_VM child must not. Constants and structures that libc headers lack (musl)
