@@ -103,7 +103,7 @@ class Engine:
         bad += [f"mount {l.split()[4]}" for l in open("/proc/self/mountinfo") if self.root in l or self.run in l]
         for d in (f"{self.root}/containers", f"{self.run}/oci", f"{self.run}/c"):
             if os.path.isdir(d):
-                bad += [f"{d}/{f}" for f in os.listdir(d) if not f.startswith(".")]
+                bad += [f"{d}/{f}" for f in os.listdir(d) if not f.startswith((".", "@"))]
         for top, dirs, _ in os.walk("/sys/fs/cgroup"):
             for d in dirs:
                 if d.startswith("teu-") and os.path.isdir(f"{top}/{d}"):
