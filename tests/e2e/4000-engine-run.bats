@@ -118,3 +118,31 @@ CapEff:	0000000000000000" ]
 	docker rm holder
 	fails_with 1 "No such image: other:two" docker rmi other:two
 }
+
+@test "a saved archive is loaded, also compressed, and a torn one refused" {
+	python3 - "$("$TOP/tools/image" busybox)" "$DIR/a.tar" <<-'PY'
+	import hashlib, io, json, sys, tarfile
+	layer = open(sys.argv[1], "rb").read()
+	config = json.dumps({"architecture": "amd64", "os": "linux", "created": "2026-01-02T03:04:05Z",
+	    "config": {"Cmd": ["echo", "from the archive"]},
+	    "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
+	    "history": [{"created": "2026-01-02T03:04:05Z", "created_by": "by hand"}]}).encode()
+	name = hashlib.sha256(config).hexdigest() + ".json"
+	manifest = json.dumps([{"Config": name, "RepoTags": ["loaded:one"], "Layers": ["l/layer.tar"]}]).encode()
+	with tarfile.open(sys.argv[2], "w") as tar:
+	    for path, data in ((name, config), ("l/layer.tar", layer), ("manifest.json", manifest)):
+	        info = tarfile.TarInfo(path)
+	        info.size = len(data)
+	        tar.addfile(info, io.BytesIO(data))
+	PY
+	run docker load -i "$DIR/a.tar"
+	prints "Loaded image: loaded:one"
+	[ "$(docker run --rm loaded:one)" = "from the archive" ]
+	run docker history --format '{{.CreatedBy}}' loaded:one
+	[ "$output" = "by hand" ]
+	docker rmi loaded:one
+	gzip "$DIR/a.tar"
+	docker load -q -i "$DIR/a.tar.gz"
+	docker rmi loaded:one
+	fails_with 1 "ends too early" docker load -i <(gzip -dc "$DIR/a.tar.gz" | head -c 100000)
+}
