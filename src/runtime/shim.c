@@ -347,19 +347,31 @@ static void listen_stop(struct shim *s)
 	s->listening = false;
 }
 
+/* Tried twice: the container is not to outlive us for what passes. */
+static void delete_container(struct shim *s)
+{
+	struct err err = ERR_INIT, again = ERR_INIT;
+	int r;
+
+	if (!s->container)
+		return;
+	r = rt_delete(s->container, true, &err);
+	if (r < 0)
+		r = rt_delete(s->container, true, &again);
+	if (r < 0 && r != -ERR_NOT_FOUND)
+		log_error("removing the runtime's state: %s", err.msg);
+	else if (err.code)
+		log_warn("removing the runtime's state at the second try: %s", err.msg);
+	rt_close(STEAL(s->container));
+}
+
 static void finish(struct shim *s)
 {
-	struct err err = ERR_INIT;
-
 	if (s->finished)
 		return;
 	s->finished = true;
 	s->phase = SHIM_STOPPED;
-	/* A second try, since the container is not to outlive us for what passes. */
-	if (s->container && rt_delete(s->container, true, &err) < 0 &&
-	    rt_delete(s->container, true, &err) < 0)
-		log_error("removing the runtime's state: %s", err.msg);
-	rt_close(STEAL(s->container));
+	delete_container(s);
 	listen_stop(s);
 	loop_stop(s->loop, 0);
 }
@@ -648,12 +660,7 @@ static void warned(void *arg, const char *msg)
 /* As it was before CREATE: another may be tried. */
 static void uncreate(struct shim *s)
 {
-	struct err err = ERR_INIT;
-
-	if (s->container && rt_delete(s->container, true, &err) < 0 &&
-	    rt_delete(s->container, true, &err) < 0)
-		log_error("removing the runtime's state: %s", err.msg);
-	rt_close(STEAL(s->container));
+	delete_container(s);
 	if (s->logging)
 		shim_logger_fini(&s->log);
 	s->logging = false;

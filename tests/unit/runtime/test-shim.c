@@ -368,13 +368,13 @@ static void a_container_lives_with_attach_before_start(void **state)
 	create(w, SHIM_STDIN | SHIM_STDIN_ONCE);
 	expect_ok(w);
 	assert_true(w->pid > 0);
-	c = attach(w, SHIM_IN | SHIM_OUT | SHIM_ERR, "un");
+	c = attach(w, SHIM_IN | SHIM_OUT | SHIM_ERR | SHIM_RAW, "un");
 	shim_call_start(w->a.c, on_reply, w);
 	expect_ok(w);
 	assert_int_equal(send(c, "read\n", 5, 0), 5);
 	assert_int_equal(shutdown(c, SHUT_WR), 0);
 	until(w, &w->a.gone, 1);
-	EXPECT(c, "\1\0\0\0\0\0\0\7unread\n\2\0\0\0\0\0\0\4err\n");
+	EXPECT(c, "unread\nerr\n");
 	assert_int_equal(w->a.inits, 1);
 	assert_int_equal(shim_exit_code(&w->a.init), 7);
 	assert_true(w->a.init.started > 0 && w->a.init.finished > w->a.init.started);
