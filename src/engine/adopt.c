@@ -38,6 +38,34 @@ static void take_init_exit(const struct shim_exit *x, void *arg)
 	}
 }
 
+/* The shim was killed inside of create: a directory without a state, a cgroup that nobody has
+ * joined or whose process ends with the pipe it waits on. */
+static int remove_half_made(struct engine *e, const char *id, struct err *err)
+{
+	CLEANUP_FREE char *state = NULL, *group = NULL;
+	DIR *d = opendir("/sys/fs/cgroup");
+	struct dirent *de;
+
+	if (asprintf(&state, "%s/%s", e->oci_root, id) < 0 ||
+	    asprintf(&group, "teu-%s/%s", e->instance, id) < 0)
+		abort();
+	if (d)
+		(void)unlinkat(dirfd(d), group, AT_REMOVEDIR); /* absent is fine */
+	while (d && (de = readdir(d))) {
+		CLEANUP_FREE char *path = NULL;
+
+		if (de->d_name[0] == '.')
+			continue;
+		if (asprintf(&path, "%s/%s", de->d_name, group) < 0)
+			abort();
+		(void)unlinkat(dirfd(d), path, AT_REMOVEDIR);
+	}
+	if (d)
+		closedir(d);
+	*err = ERR_INIT;
+	return fd_remove_tree(AT_FDCWD, state, err);
+}
+
 static void reap_run(struct work *w)
 {
 	struct reap *r = CONTAINER_OF(w, struct reap, work);
@@ -52,7 +80,9 @@ static void reap_run(struct work *w)
 	code = rt_open(&r->e->rt, r->id, &rc, &err);
 	if (code == 0)
 		code = rt_delete(rc, true, &err);
-	if (code < 0 && code != -ERR_NOT_FOUND)
+	else
+		code = remove_half_made(r->e, r->id, &err);
+	if (code < 0)
 		r->err = err;
 }
 
@@ -395,7 +425,9 @@ static void remove_stray(struct engine *e, const char *id)
 	r = rt_open(&e->rt, id, &rc, &err);
 	if (r == 0)
 		r = rt_delete(rc, true, &err);
-	if (r < 0 && r != -ERR_NOT_FOUND)
+	else
+		r = remove_half_made(e, id, &err);
+	if (r < 0)
 		log_warn("container %s has no row; removing what is left of it: %s", id, err.msg);
 }
 

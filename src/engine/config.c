@@ -585,7 +585,14 @@ static int check_modes(const struct host_config *h, struct err *err)
 	static const char *const ipc[] = { "", "private", "shareable", "host", "none", NULL };
 	static const char *const cgroupns[] = { "", "private", "host", NULL };
 
-	if (h->ipc_mode && !is_container_mode(h->ipc_mode) && !str_is_one_of(h->ipc_mode, ipc))
+	/* /dev/shm is a mount of the other's mount namespace: it cannot be bound from here. */
+	if (is_container_mode(h->ipc_mode))
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"IpcMode '%s': sharing the IPC of another container is not supported "
+			"yet; private, shareable, host and none are",
+			h->ipc_mode);
+	if (h->ipc_mode && !str_is_one_of(h->ipc_mode, ipc))
 		return err_set(err, ERR_BAD_REQUEST, "invalid IPC mode: %s", h->ipc_mode);
 	if (is_set(h->pid_mode) && strcmp(h->pid_mode, "host") != 0 &&
 	    !is_container_mode(h->pid_mode))
@@ -838,16 +845,18 @@ static int check_spec(const struct create_spec *s, struct arena *a, struct err *
 
 /* ---- reading and writing ---- */
 
-/* docker takes a plain string where Cmd or Entrypoint is a list of one. */
-static void string_to_list(struct doc *obj, struct arena *a, const char *key)
+/* As Go: member names in any case. docker takes a plain string where Cmd or Entrypoint is a list of
+ * one. */
+static void string_to_list(struct doc *obj, struct arena *a, struct slice key)
 {
-	struct doc *v = doc_get(obj, key);
-	struct doc one = doc_array();
+	DOC_EACH_MEMBER (k, v, obj) {
+		struct doc one = doc_array();
 
-	if (!doc_is(v, DOC_STRING))
-		return;
-	doc_append(a, &one, *v);
-	*v = one;
+		if (!slice_ieq(doc_slice(k), key) || !doc_is(v, DOC_STRING))
+			continue;
+		doc_append(a, &one, *v);
+		*v = one;
+	}
 }
 
 static int decode_parts(const struct doc *config, const struct doc *host, const struct doc *net,
@@ -880,8 +889,8 @@ int create_spec_decode(const struct doc *d, struct arena *a, struct create_spec 
 		return err_set(err, ERR_BAD_REQUEST,
 			       "config cannot be empty in order to create a container");
 	copy = doc_copy_shared(a, d);
-	string_to_list(copy, a, "Cmd");
-	string_to_list(copy, a, "Entrypoint");
+	string_to_list(copy, a, SLICE("Cmd"));
+	string_to_list(copy, a, SLICE("Entrypoint"));
 	if (arena_exceeded(a))
 		return arena_quota(a, err);
 	host = doc_get(copy, "HostConfig");

@@ -217,8 +217,6 @@ static int pin_containers(struct container *c, struct err *err)
 				arena_strdup(c->arena, net->spec.config.domainname);
 	}
 	if (r == 0)
-		r = pin_container(c, &h->ipc_mode, &other, err);
-	if (r == 0)
 		r = pin_container(c, &h->pid_mode, &other, err);
 	return r;
 }

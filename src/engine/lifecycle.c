@@ -530,6 +530,8 @@ void lifecycle_go_on(struct container *c)
 
 	if (!op || c->start || c->shim || c->reap || c->settling || c->e->closing)
 		return;
+	if (op->result < 0)
+		return; /* its failure is being recorded */
 	if (op->kind == OP_START || op->starting)
 		begin_start(c, op);
 	else if (op->kind == OP_REMOVE && !op->deleting && !container_alive(c))

@@ -378,14 +378,6 @@ static void put_system_mounts(struct spec_build *b, struct doc *mounts)
 	if (strcmp(ipc, "host") == 0)
 		put_options(b, put_own_mount(b, mounts, "/dev/shm", "bind", "/dev/shm"),
 			    "rbind,nosuid,noexec,nodev");
-	else if (b->in->join_ipc)
-		put_options(b,
-			    put_own_mount(
-				    b, mounts, "/dev/shm", "bind",
-				    arena_printf(b->a, "%.*s/root/dev/shm",
-						 (int)(strlen(b->in->join_ipc) - strlen("/ns/ipc")),
-						 b->in->join_ipc)),
-			    "rbind,nosuid,noexec,nodev");
 	else
 		put_options(b, put_own_mount(b, mounts, "/dev/shm", "tmpfs", "shm"),
 			    arena_printf(b->a, "nosuid,noexec,nodev,mode=1777,size=%lld",
@@ -598,7 +590,7 @@ static void put_namespaces(struct spec_build *b, struct doc *linux_)
 	if (!is_host(b->host->pid_mode))
 		put_namespace(b, list, "pid", b->in->join_pid);
 	if (!is_host(b->host->ipc_mode))
-		put_namespace(b, list, "ipc", b->in->join_ipc);
+		put_namespace(b, list, "ipc", NULL);
 	if ((cgroupns && strcmp(cgroupns, "private") == 0) ||
 	    ((!cgroupns || !*cgroupns) && b->cgroups == CGROUP_V2 && !b->host->privileged))
 		put_namespace(b, list, "cgroup", NULL);

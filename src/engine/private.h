@@ -247,7 +247,7 @@ struct oci_inputs {
 	const struct container *files; /* whose hosts, hostname and resolv.conf: c, or whose
 					  network it shares */
 	const struct image_rootfs *rootfs;
-	const char *join_net, *join_ipc, *join_pid; /* namespace paths, or NULL */
+	const char *join_net, *join_pid; /* namespace paths, or NULL */
 };
 int oci_spec_build(const struct oci_inputs *in, struct arena *a, struct slice *ret_json,
 		   struct err *err);

@@ -131,12 +131,6 @@ static int join_path(struct start *s, const char *mode, const char *ns, const ch
 			       : strcmp(ns, "ipc") == 0 ? "IPC"
 							: "PID",
 			       other->id);
-	if (strcmp(ns, "ipc") == 0 &&
-	    strcmp(other->spec.host.ipc_mode ? other->spec.host.ipc_mode : "", "shareable") != 0)
-		return err_set(&s->err, ERR_CONFLICT,
-			       "container %s: non-shareable IPC (hint: use IpcMode:shareable for "
-			       "the donor container)",
-			       other->id);
 	*ret = arena_printf(s->a, "/proc/%d/ns/%s", other->state.pid, ns);
 	return *ret ? 0 : arena_quota(s->a, &s->err);
 }
@@ -283,6 +277,9 @@ static void refused_by_runtime(struct start *s, const struct err *err)
 		s->exit_code = code;
 		s->err.code = ERR_BAD_REQUEST;
 	}
+	/* The words by which docker's client knows what to exit with. */
+	if (code == 126 && !strstr(s->err.msg, "permission denied"))
+		err_hint(&s->err, "permission denied");
 	fail(s);
 }
 
@@ -435,11 +432,12 @@ static int prepare(struct start *s)
 	if (r == 0)
 		r = files_of(s, &in.files);
 	if (r == 0)
-		r = join_path(s, c->spec.host.ipc_mode, "ipc", &in.join_ipc);
-	if (r == 0)
 		r = join_path(s, c->spec.host.pid_mode, "pid", &in.join_pid);
 	if (r == 0)
 		r = image_resolve(c->e->images, c->image_id, &img, &s->err);
+	/* A volatile overlay is mounted once only: the kernel marks its work directory. */
+	if (r == 0 && c->spec.host.auto_remove && c->state.finished != CLOCK_ZERO)
+		r = fd_remove_tree(AT_FDCWD, arena_printf(s->a, "%s/work", c->dir), &s->err);
 	if (r == 0)
 		r = image_rootfs_prepare(c->e->images, img, c->dir, s->a, &rootfs, &s->err);
 	if (r == 0 && in.files == c)
