@@ -13,6 +13,7 @@
 #include "cli/cmds.h"
 #include "doc/json.h"
 #include "dockerclient/dockerclient.h"
+#include "linux/sys.h"
 
 /* docker's CLI ends so on every wrong flag, and `run` on what happens before the container. */
 #define USAGE_STATUS 125
@@ -91,14 +92,24 @@ void cli_complain(const struct err *err)
 	(void)fd_write_all(2, buf_str(&b), b.n); /* nobody is left to tell */
 }
 
+/* What we open must not land on a standard stream that the caller closed. */
+static void fill_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (sys_fcntl(fd, F_GETFD, 0) < 0)
+			(void)sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0); /* takes the lowest */
+}
+
 int cli_main(int argc, char **argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	const char *called = argc > 0 ? (slash ? slash + 1 : argv[0]) : "teu";
 	struct cmd_program prog = cli_program(strcmp(called, "docker") == 0 ? called : "teu");
 	struct err err = ERR_INIT;
-	int status = cmd_main(&prog, argc, argv, cli_before, &err);
+	int status;
 
+	fill_streams();
+	status = cmd_main(&prog, argc, argv, cli_before, &err);
 	if (status >= 0)
 		return status;
 	cli_complain(&err);

@@ -489,7 +489,11 @@ int session_run(struct session *s, struct err *err)
 		end_by(s->ended_by);
 	if (s->detached)
 		return 1;
-	if (!s->failure.code && s->stream.err.code)
+	/*
+	 * A stream that broke has ended: a peer that closes with our input unread resets the
+	 * connection. Nothing it sent is lost by that, and whether all is well is asked elsewhere.
+	 */
+	if (!s->failure.code && s->stream.err.code && s->stream.err.code != ERR_UNAVAILABLE)
 		s->failure = s->stream.err;
 	if (!s->failure.code && s->framed)
 		(void)docker_demux_end(&s->demux, &s->failure);

@@ -80,8 +80,9 @@ int session_open(struct session *s, const char *target, const struct doc *body, 
 /* After the container or exec was started: tells the terminal's size, now and when it changes. */
 void session_resize(struct session *s);
 /*
- * Until the stream has ended: 0. 1 = detached by the keys. -ERR_UNAVAILABLE when the stream broke.
- * A signal that is not for the container restores the terminal and then ends the process.
+ * Until the stream has ended or broken off: 0; the caller asks how the other side ended. 1 =
+ * detached by the keys. Negative when our own side failed, or a frame was cut. A signal that is not
+ * for the container restores the terminal and then ends the process.
  */
 int session_run(struct session *s, struct err *err);
 void session_fini(struct session *s);
