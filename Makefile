@@ -29,7 +29,7 @@ $(B)/asan/build.ninja: | deps
 $(B)/tsan/build.ninja: | deps
 	@CC=gcc meson setup $(B)/tsan --buildtype=debug -Db_sanitize=thread -Db_lundef=false >/dev/null
 $(B)/fault/build.ninja: | deps
-	@CC=$(CURDIR)/tools/musl-cc meson setup $(B)/fault -Dlibc=musl -Dfault=true --buildtype=release -Db_ndebug=false >/dev/null
+	@CC=$(CURDIR)/tools/musl-cc meson setup $(B)/fault -Dlibc=musl -Dfault=true --buildtype=release -Doptimization=s -Db_ndebug=false >/dev/null
 $(B)/fault-gcc/build.ninja: | deps
 	@CC=gcc meson setup $(B)/fault-gcc -Dfault=true --buildtype=debugoptimized >/dev/null
 $(B)/fuzz/build.ninja: | deps
