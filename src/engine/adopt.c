@@ -97,7 +97,9 @@ static void reap_done(struct work *w)
 		r->exit = (struct shim_exit){ .status = SIGKILL, .finished = clock_real() };
 	if (c)
 		c->reap = NULL;
-	if (c && !c->e->closing) {
+	if (c && c->removed) {
+		lifecycle_freed(c);
+	} else if (c && !c->e->closing) {
 		if (container_alive(c)) {
 			if (!r->found)
 				container_set_error(c, "the container's shim was killed; the "
@@ -286,22 +288,41 @@ static void on_detached(void *arg, const char *exec_id, bool by_keys)
 		container_event(c, *exec_id ? "exec_detach" : "detach", &attr, *exec_id ? 1 : 0);
 }
 
+/* A shim removes the runtime's state as its last act: what is left tells that it was killed, also
+ * when that was after it had told the exit. */
+static bool state_left(const struct container *c)
+{
+	CLEANUP_FREE char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", c->e->oci_root, c->id) < 0)
+		abort();
+	return faccessat(AT_FDCWD, path, F_OK, 0) == 0;
+}
+
 static void on_gone(void *arg)
 {
 	struct container *c = arg;
 	struct err err = ERR_INIT;
+	bool left = state_left(c);
 
 	shim_client_free(c->shim);
 	c->shim = NULL;
 	if (c->removed) {
-		lifecycle_freed(c);
+		if (left)
+			reap_start(c);
+		else
+			lifecycle_freed(c);
 		return;
 	}
 	if (c->start && !c->launched) {
 		err_set(&err, ERR_SYSTEM, "the container's shim ended during the start");
-		if (!c->shim_exited)
+		if (left || !c->shim_exited)
 			reap_start(c);
 		start_abort(c, &err);
+		return;
+	}
+	if (left && c->shim_exited) {
+		reap_start(c);
 		return;
 	}
 	if (!c->shim_exited && container_alive(c)) {

@@ -427,7 +427,7 @@ static void row_deleted(void *arg, int result, struct err *err)
 	if (done)
 		done(done_arg, 0, NULL);
 	refuse_rest(c);
-	if (!c->shim)
+	if (!c->shim && !c->reap)
 		lifecycle_freed(c);
 }
 
