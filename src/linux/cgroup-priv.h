@@ -12,18 +12,17 @@ enum { CGROUP_HIERARCHIES_MAX = 24 };
 /* One mounted hierarchy. */
 struct cgroup_hier {
 	char name[64];	      /* as in /proc/self/cgroup; "unified" for v2 */
-	char mount[256];      /* absolute path of the mount */
-	uint32_t controllers; /* that it can limit */
+	char *mount;	      /* absolute path of the mount */
+	uint32_t controllers; /* that it can limit; of v2 known when it is open */
 	bool v2;
-	int fd; /* O_PATH of the mount */
+	bool looked; /* for the mount */
+	int fd;	     /* O_PATH of the mount; -1 = not looked for, or not mounted */
 };
 
 struct cgroup_layout {
-	enum cgroup_mode mode;
 	int root; /* borrowed, -1 = real */
 	struct cgroup_hier hiers[CGROUP_HIERARCHIES_MAX];
 	unsigned n;
-	uint32_t controllers;
 };
 
 /* The cgroup's directory in one hierarchy. */
@@ -36,7 +35,7 @@ struct cgroup_part {
 };
 
 struct cgroup {
-	const struct cgroup_layout *layout;
+	struct cgroup_layout *layout;
 	char full[PATH_MAX + 1]; /* "/a/b" */
 	char *path;		 /* full + 1: relative to each mount */
 	struct cgroup_part parts[CGROUP_HIERARCHIES_MAX];

@@ -3,11 +3,11 @@
  * Finding the hierarchies, and the life of a cgroup's directories.
  *
  * Hierarchies are looked for where every distribution mounts them (/sys/fs/cgroup,
- * .../<controllers>, .../unified); mountinfo, which is long on a machine with thousands of
- * containers, is read only if one is not there. Invariants: (1) what a handle made is counted per
- * hierarchy, as trailing components; (2) only these are removed; (3) a parent that others moved
- * into stays (rmdir says so); (4) a parent that another handle removed between our mkdirs is made
- * again.
+ * .../<controllers>, .../unified), each when it is first wanted; mountinfo, which is long on a
+ * machine with thousands of containers, is read only if one is not there. Invariants: (1) what a
+ * handle made is counted per hierarchy, as trailing components; (2) only these are removed; (3) a
+ * parent that others moved into stays (rmdir says so); (4) a parent that another handle removed
+ * between our mkdirs is made again.
  */
 #include "linux/cgroup.h"
 
@@ -177,135 +177,152 @@ static bool dir_is(const struct cgroup_layout *l, int fd, bool v2)
 	return fstatfs(fd, &sf) == 0 && sf.f_type == (v2 ? CGROUP2_MAGIC : CGROUP1_MAGIC);
 }
 
-static struct cgroup_hier *add_hier(struct cgroup_layout *l, const char *name, const char *mount,
-				    bool v2)
+static bool open_at(const struct cgroup_layout *l, struct cgroup_hier *h, const char *mount)
 {
-	struct cgroup_hier *h = &l->hiers[l->n];
-	char text[256];
-	int fd;
+	int fd = open_dir(l->root, mount);
 
-	if (l->n == CGROUP_HIERARCHIES_MAX || !str_copy(h->mount, sizeof(h->mount), mount) ||
-	    !str_copy(h->name, sizeof(h->name), name))
-		return NULL;
-	fd = open_dir(l->root, mount);
-	if (fd < 0)
-		return NULL;
-	if (!dir_is(l, fd, v2)) {
-		fd_close(fd);
-		return NULL;
+	if (fd >= 0 && dir_is(l, fd, h->v2)) {
+		h->mount = strdup(mount);
+		if (!h->mount)
+			abort();
+		h->fd = fd;
+		return true;
 	}
-	h->fd = fd;
-	h->v2 = v2;
-	h->controllers = 0;
-	if (!v2)
-		h->controllers = cgroup_parse_controllers(name, false);
-	else if (cgroup_read(fd, "cgroup.controllers", text, sizeof(text)) >= 0)
-		h->controllers = cgroup_parse_controllers(text, true) | CGROUP_BIT(UNIFIED);
-	l->n++;
-	return h;
+	fd_close(fd);
+	return false;
 }
 
 /* /sys/fs/cgroup/<list>, or <first of list> (links to the joint mount), or <X> of "name=X". */
-static bool add_usual(struct cgroup_layout *l, const char *list)
+static bool open_usual(const struct cgroup_layout *l, struct cgroup_hier *h)
 {
 	char path[128];
-	const char *dir = strncmp(list, "name=", 5) ? list : list + 5;
+	const char *dir = strncmp(h->name, "name=", 5) ? h->name : h->name + 5;
 
+	if (h->v2)
+		return open_at(l, h, "/sys/fs/cgroup") || open_at(l, h, "/sys/fs/cgroup/unified");
 	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", dir);
-	if (add_hier(l, list, path, false))
+	if (open_at(l, h, path))
 		return true;
 	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%.*s", (int)strcspn(dir, ","), dir);
-	return strchr(dir, ',') && add_hier(l, list, path, false);
+	return strchr(dir, ',') && open_at(l, h, path);
 }
 
 struct search {
-	struct cgroup_layout *l;
-	const char *list; /* v1 controllers; NULL = v2 */
+	const struct cgroup_layout *l;
+	struct cgroup_hier *h;
 };
 
 static int found_in_mountinfo(const struct mount_info *mi, void *arg)
 {
 	const struct search *s = arg;
-	size_t n;
+	size_t n = strcspn(s->h->name, ",");
 
-	if (!s->list)
-		return !strcmp(mi->fstype, "cgroup2") &&
-		       add_hier(s->l, "unified", mi->target, true);
-	n = strcspn(s->list, ",");
+	if (s->h->v2)
+		return !strcmp(mi->fstype, "cgroup2") && open_at(s->l, s->h, mi->target);
 	if (strcmp(mi->fstype, "cgroup") != 0)
 		return 0;
 	/* Super options are "rw,cpu,cpuacct": look for the first controller as a whole word. */
 	for (const char *p = mi->super; *p;) {
 		size_t len = strcspn(p, ",");
 
-		if (len == n && !memcmp(p, s->list, n))
-			return add_hier(s->l, s->list, mi->target, false) != NULL;
+		if (len == n && !memcmp(p, s->h->name, n))
+			return open_at(s->l, s->h, mi->target);
 		p += len;
 		p += *p == ',';
 	}
 	return 0;
 }
 
+static bool has_v1(struct cgroup_layout *l);
+
+/* 1 = open, 0 = not mounted: not ours to use. Looked for once, when it is wanted: nine hierarchies
+ * of which a container uses two are 50 us. */
+static int hier_open(struct cgroup_layout *l, struct cgroup_hier *h, struct err *err)
+{
+	struct search s = { .l = l, .h = h };
+	char text[256];
+	int r = 0;
+
+	if (h->looked)
+		return h->fd >= 0;
+	if (!open_usual(l, h))
+		r = mount_each(l->root, found_in_mountinfo, &s, err);
+	if (r < 0)
+		return err_wrap(err, "find the cgroups");
+	h->looked = true;
+	if (!h->v2 || h->fd < 0)
+		return h->fd >= 0;
+	if (cgroup_read(h->fd, "cgroup.controllers", text, sizeof(text)) >= 0)
+		h->controllers = cgroup_parse_controllers(text, true) | CGROUP_BIT(UNIFIED);
+	if (!has_v1(l))
+		h->controllers |= V2_ALWAYS;
+	return 1;
+}
+
+static bool has_v1(struct cgroup_layout *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (!l->hiers[i].v2 && hier_open(l, &l->hiers[i], NULL) > 0)
+			return true;
+	return false;
+}
+
+static struct cgroup_hier *v2_hier(struct cgroup_layout *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (l->hiers[i].v2)
+			return hier_open(l, &l->hiers[i], NULL) > 0 ? &l->hiers[i] : NULL;
+	return NULL;
+}
+
 /* One line of /proc/self/cgroup, "4:memory:/path". */
 static int add_line(struct cgroup_layout *l, char *line, struct err *err)
 {
 	char *rest = line, *id = strsep(&rest, ":"), *list = strsep(&rest, ":");
-	struct search s = { .l = l, .list = list };
-	bool found;
-	int r;
+	struct cgroup_hier *h = &l->hiers[l->n];
 
 	if (!list)
 		return err_set(err, ERR_SYSTEM, "'/proc/self/cgroup' has a line of unknown form");
-	if (!strcmp(id, "0")) {
-		s.list = NULL;
-		found = add_hier(l, "unified", "/sys/fs/cgroup", true) ||
-			add_hier(l, "unified", "/sys/fs/cgroup/unified", true);
-	} else {
-		found = add_usual(l, list);
-	}
-	if (found)
+	h->v2 = !strcmp(id, "0");
+	if (l->n == CGROUP_HIERARCHIES_MAX ||
+	    !str_copy(h->name, sizeof(h->name), h->v2 ? "unified" : list))
 		return 0;
-	r = mount_each(l->root, found_in_mountinfo, &s, err);
-	return r < 0 ? r : 0; /* not mounted: not ours to use */
+	h->fd = -1;
+	h->controllers = h->v2 ? 0 : cgroup_parse_controllers(list, false);
+	l->n++;
+	return 0;
 }
 
-static void settle_mode(struct cgroup_layout *l)
+/* The whole file in nearly every case; a longer one goes to the heap. */
+static char *read_own(int root, char *text, size_t size, struct buf *b, struct err *err)
 {
-	bool v1 = false;
-	struct cgroup_hier *v2 = NULL;
+	const char *path = "/proc/self/cgroup" + (root >= 0);
+	ssize_t n = cgroup_read(root >= 0 ? root : AT_FDCWD, path, text, size);
 
-	for (unsigned i = 0; i < l->n; i++) {
-		if (l->hiers[i].v2)
-			v2 = &l->hiers[i];
-		else
-			v1 = true;
+	if (n >= 0 && (size_t)n < size - 2)
+		return text;
+	if (n < 0 && errno == ENOENT && root < 0) {
+		*text = 0; /* a kernel without cgroups */
+		return text;
 	}
-	if (v2 && !v1)
-		v2->controllers |= V2_ALWAYS;
-	l->mode = v1 && v2 ? CGROUP_HYBRID : v1 ? CGROUP_V1 : v2 ? CGROUP_V2 : CGROUP_NONE;
-	for (unsigned i = 0; i < l->n; i++)
-		l->controllers |= l->hiers[i].controllers;
+	if (fd_read_file(root >= 0 ? root : AT_FDCWD, path, b, err) < 0)
+		return NULL;
+	return b->p;
 }
 
 int cgroup_layout_new(int root, struct cgroup_layout **ret, struct err *err)
 {
 	CLEANUP(cgroup_layout_free) struct cgroup_layout *l = calloc(1, sizeof(*l));
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(64 * 1024);
-	char *rest, *line;
+	char text[4096], *rest, *line;
 	int r;
 
 	if (!l)
 		abort();
 	l->root = root;
-	if (root < 0 && access("/proc/self/cgroup", F_OK) < 0 && errno == ENOENT) {
-		*ret = STEAL(l); /* a kernel without cgroups */
-		return 0;
-	}
-	r = root >= 0 ? fd_read_file(root, "proc/self/cgroup", &b, err)
-		      : fd_read_file(AT_FDCWD, "/proc/self/cgroup", &b, err);
-	if (r < 0)
+	rest = read_own(root, text, sizeof(text), &b, err);
+	if (!rest)
 		return err_wrap(err, "find the cgroups");
-	rest = b.p;
 	while (rest && (line = strsep(&rest, "\n"))) {
 		if (!*line)
 			continue;
@@ -313,7 +330,6 @@ int cgroup_layout_new(int root, struct cgroup_layout **ret, struct err *err)
 		if (r < 0)
 			return err_wrap(err, "find the cgroups");
 	}
-	settle_mode(l);
 	*ret = STEAL(l);
 	return 0;
 }
@@ -322,24 +338,49 @@ void cgroup_layout_free(struct cgroup_layout *l)
 {
 	if (!l)
 		return;
-	for (unsigned i = 0; i < l->n; i++)
+	for (unsigned i = 0; i < l->n; i++) {
 		fd_close(l->hiers[i].fd);
+		free(l->hiers[i].mount);
+	}
 	free(l);
 }
 
-enum cgroup_mode cgroup_layout_mode(const struct cgroup_layout *l)
+enum cgroup_mode cgroup_layout_mode(struct cgroup_layout *l)
 {
-	return l->mode;
+	if (has_v1(l))
+		return v2_hier(l) ? CGROUP_HYBRID : CGROUP_V1;
+	return v2_hier(l) ? CGROUP_V2 : CGROUP_NONE;
 }
 
-uint32_t cgroup_layout_controllers(const struct cgroup_layout *l)
+bool cgroup_layout_has_v1(struct cgroup_layout *l)
 {
-	return l->controllers;
+	return has_v1(l);
+}
+
+uint32_t cgroup_layout_have(struct cgroup_layout *l, uint32_t mask)
+{
+	const struct cgroup_hier *v2;
+	uint32_t have = 0;
+
+	for (unsigned i = 0; i < l->n; i++) {
+		struct cgroup_hier *h = &l->hiers[i];
+
+		if (!h->v2 && (h->controllers & mask) && hier_open(l, h, NULL) > 0)
+			have |= h->controllers;
+	}
+	/* A controller is in one hierarchy only. */
+	v2 = mask & ~have ? v2_hier(l) : NULL;
+	return (have | (v2 ? v2->controllers : 0)) & mask;
+}
+
+uint32_t cgroup_layout_controllers(struct cgroup_layout *l)
+{
+	return cgroup_layout_have(l, CGROUP_ALL);
 }
 
 /* ---- handle ---- */
 
-static struct cgroup *handle_new(const struct cgroup_layout *l)
+static struct cgroup *handle_new(struct cgroup_layout *l)
 {
 	struct cgroup *cg = calloc(1, sizeof(*cg));
 
@@ -407,26 +448,29 @@ static void part_refresh(struct cgroup *cg, struct cgroup_part *p)
 		p->controllers |= cgroup_parse_controllers(text, true);
 }
 
-/* rmdir of the last `made` components, deepest first; parents only if nobody else is in them (3).
- */
-static int remove_made(const struct cgroup_hier *h, const char *path, unsigned made)
+/* The parents among the last `made` components, deepest first, if nobody else is in them (3). */
+static int remove_parents(const struct cgroup_hier *h, const char *path, unsigned made)
 {
 	char part[PATH_MAX];
 
 	(void)str_copy(part, sizeof(part), path);
-	for (unsigned i = 0; i < made; i++) {
+	for (unsigned i = 1; i < made; i++) {
 		char *slash = strrchr(part, '/');
 
-		if (sys_unlinkat(h->fd, part, AT_REMOVEDIR) < 0 && errno != ENOENT) {
-			if (i > 0 && (errno == EBUSY || errno == ENOTEMPTY))
-				return 0;
-			return -1;
-		}
 		if (!slash)
 			break;
 		*slash = 0;
+		if (sys_unlinkat(h->fd, part, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			return errno == EBUSY || errno == ENOTEMPTY ? 0 : -1;
 	}
 	return 0;
+}
+
+static int remove_made(const struct cgroup_hier *h, const char *path, unsigned made)
+{
+	if (made && sys_unlinkat(h->fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -1;
+	return remove_parents(h, path, made);
 }
 
 /* One component: make or find, enter. -1 with errno; ENOENT = the parent was removed meanwhile. */
@@ -497,14 +541,31 @@ static int make_path(struct cgroup *cg, struct cgroup_part *p, uint32_t want, st
 	return 0;
 }
 
+/* Where only the last component is missing, which is the rule below an engine's own parent. */
+static bool make_last(const struct cgroup *cg, struct cgroup_part *p)
+{
+	const struct cgroup_hier *h = p->hier;
+
+	if (h->v2 || h->controllers & CGROUP_BIT(CPUSET) || sys_mkdirat(h->fd, cg->path, 0755) < 0)
+		return false;
+	p->made = 1;
+	p->dir = sys_openat(h->fd, cg->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (p->dir >= 0)
+		return true;
+	(void)unlinkat(h->fd, cg->path, AT_REMOVEDIR);
+	p->made = 0;
+	return false;
+}
+
 static int make_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t want, struct err *err)
 {
 	struct cgroup_part *p = &cg->parts[cg->n];
 	char names[200];
-	int r = 1;
+	int r;
 
 	*p = (struct cgroup_part){ .hier = h, .dir = -1, .procs = -1 };
 	cg->n++;
+	r = make_last(cg, p) ? 0 : 1;
 	for (int i = 0; r == 1 && i < RETRIES; i++)
 		r = make_path(cg, p, want, err); /* (4) */
 	if (r == 1)
@@ -529,25 +590,46 @@ static void unmake(struct cgroup *cg)
 		(void)remove_made(cg->parts[i].hier, cg->path, cg->parts[i].made);
 }
 
-int cgroup_create(const struct cgroup_layout *l, const char *path, uint32_t want,
-		  struct cgroup **ret, struct err *err)
+/* Is it one of those asked for? 1 with the hierarchy open. Of v2 alone there is one directory,
+ * which also kills and freezes: always. */
+static int wanted_hier(struct cgroup_layout *l, struct cgroup_hier *h, uint32_t want,
+		       struct err *err)
+{
+	uint32_t elsewhere = 0;
+	int r;
+
+	if (!h->v2)
+		return want & h->controllers ? hier_open(l, h, err) : 0;
+	for (unsigned i = 0; i < l->n; i++)
+		elsewhere |= l->hiers[i].v2 ? 0 : l->hiers[i].controllers;
+	if (!(want & ~elsewhere) && has_v1(l))
+		return 0;
+	r = hier_open(l, h, err);
+	if (r <= 0 || want == CGROUP_ALL || (want & h->controllers))
+		return r;
+	return !has_v1(l);
+}
+
+int cgroup_create(struct cgroup_layout *l, const char *path, uint32_t want, struct cgroup **ret,
+		  struct err *err)
 {
 	CLEANUP(cgroup_free) struct cgroup *cg = handle_new(l);
+	uint32_t missing;
 	char names[200];
 	int r;
 
 	r = normalise(path, cg->path, err);
 	if (r < 0)
 		return r;
-	if (want != CGROUP_ALL && (want & ~l->controllers))
+	missing = want == CGROUP_ALL ? 0 : want & ~cgroup_layout_have(l, want);
+	if (missing)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "cgroup '/%s': this machine has no controller %s", cg->path,
-			       cgroup_mask_names(want & ~l->controllers, names, sizeof(names)));
+			       cgroup_mask_names(missing, names, sizeof(names)));
 	for (unsigned i = 0; i < l->n; i++) {
-		/* Of v2 alone there is one directory, which also kills and freezes: always. */
-		if (!(want & l->hiers[i].controllers) && want != CGROUP_ALL && l->mode != CGROUP_V2)
-			continue;
-		r = make_part(cg, &l->hiers[i], want, err);
+		r = wanted_hier(l, &l->hiers[i], want, err);
+		if (r > 0)
+			r = make_part(cg, &l->hiers[i], want, err);
 		if (r < 0) {
 			unmake(cg);
 			return r;
@@ -567,7 +649,7 @@ int cgroup_save(const struct cgroup *cg, struct buf *out, struct err *err)
 	return 0;
 }
 
-static const struct cgroup_hier *find_hier(const struct cgroup_layout *l, struct slice name)
+static struct cgroup_hier *find_hier(struct cgroup_layout *l, struct slice name)
 {
 	for (unsigned i = 0; i < l->n; i++)
 		if (slice_is(name, l->hiers[i].name))
@@ -578,7 +660,7 @@ static const struct cgroup_hier *find_hier(const struct cgroup_layout *l, struct
 static int open_part(struct cgroup *cg, struct slice item, struct err *err)
 {
 	struct slice name = slice_split(&item, ':');
-	const struct cgroup_hier *h = find_hier(cg->layout, name);
+	struct cgroup_hier *h = find_hier(cg->layout, name);
 	struct cgroup_part *p = &cg->parts[cg->n];
 	struct err why = ERR_INIT;
 	uint64_t made = 0;
@@ -588,8 +670,9 @@ static int open_part(struct cgroup *cg, struct slice item, struct err *err)
 	    cg->n == CGROUP_HIERARCHIES_MAX)
 		return err_set(err, ERR_INVALID, "saved cgroup: '%.*s' is not <hierarchy>:<number>",
 			       (int)name.n, name.p);
-	if (!h)
-		return 0; /* unmounted since: nothing of it can be left that we could reach */
+	r = h ? hier_open(cg->layout, h, err) : 0;
+	if (r <= 0)
+		return r; /* 0 = unmounted since: nothing of it can be left that we could reach */
 	*p = (struct cgroup_part){ .hier = h, .made = (unsigned)made, .dir = -1, .procs = -1 };
 	cg->n++;
 	r = path_open_beneath(h->fd, cg->path, O_PATH | O_DIRECTORY, 0, &p->dir, &why);
@@ -602,8 +685,7 @@ static int open_part(struct cgroup *cg, struct slice item, struct err *err)
 	return 0;
 }
 
-int cgroup_open(const struct cgroup_layout *l, const char *saved, struct cgroup **ret,
-		struct err *err)
+int cgroup_open(struct cgroup_layout *l, const char *saved, struct cgroup **ret, struct err *err)
 {
 	CLEANUP(cgroup_free) struct cgroup *cg = handle_new(l);
 	const char *path = *saved == '/' ? saved : strstr(saved, " /");
@@ -761,6 +843,16 @@ static int remove_children(int dir, int depth, int64_t end)
 	return r;
 }
 
+static int remove_leaf(const struct cgroup *cg, const struct cgroup_part *p, int64_t end)
+{
+	/* Nearly always it is empty. */
+	if (sys_unlinkat(p->hier->fd, cg->path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (p->dir >= 0 && remove_children(p->dir, 0, end) < 0 && errno != ENOENT)
+		return -1;
+	return rmdir_wait(p->hier->fd, cg->path, end);
+}
+
 static int destroy_part(struct cgroup *cg, struct cgroup_part *p, int64_t end, struct err *err)
 {
 	pid_t pid = 0;
@@ -768,9 +860,7 @@ static int destroy_part(struct cgroup *cg, struct cgroup_part *p, int64_t end, s
 
 	if (p->made == 0)
 		return 0; /* (2) */
-	if ((p->dir >= 0 && remove_children(p->dir, 0, end) < 0 && errno != ENOENT) ||
-	    rmdir_wait(p->hier->fd, cg->path, end) < 0 ||
-	    remove_made(p->hier, cg->path, p->made) < 0) {
+	if (remove_leaf(cg, p, end) < 0 || remove_parents(p->hier, cg->path, p->made) < 0) {
 		int saved = errno;
 
 		if (saved == EBUSY && cgroup_pids(cg, &pid, 1, &n, NULL) == 0 && n > 0)

@@ -59,20 +59,21 @@ enum cgroup_controller {
 int cgroup_layout_new(int root, struct cgroup_layout **ret, struct err *err);
 void cgroup_layout_free(struct cgroup_layout *l);
 DEFINE_CLEANUP(struct cgroup_layout *, cgroup_layout_free)
-enum cgroup_mode cgroup_layout_mode(const struct cgroup_layout *l);
-uint32_t cgroup_layout_controllers(
-	const struct cgroup_layout *l); /* mask of CGROUP_BIT: limits possible here */
+/* Mounts are looked for when first asked about: ask for no more than is used. */
+enum cgroup_mode cgroup_layout_mode(struct cgroup_layout *l);
+bool cgroup_layout_has_v1(struct cgroup_layout *l);	     /* mode is V1 or HYBRID */
+uint32_t cgroup_layout_controllers(struct cgroup_layout *l); /* CGROUP_BITs: limits possible here */
+uint32_t cgroup_layout_have(struct cgroup_layout *l, uint32_t mask); /* those of mask */
 
 /* Makes (or takes over, if there) the path in the hierarchies of `want`. With CGROUP_ALL what
  * cannot be had is left out; a controller asked for by its bit and missing fails with UNSUPPORTED.
  * In v2 the controllers are switched on along the path. INVALID for a path with "..", empty, longer
  * than 4095. The layout must outlive the handle. On failure nothing that it made is left. */
-int cgroup_create(const struct cgroup_layout *l, const char *path, uint32_t want,
-		  struct cgroup **ret, struct err *err);
+int cgroup_create(struct cgroup_layout *l, const char *path, uint32_t want, struct cgroup **ret,
+		  struct err *err);
 /* From cgroup_save()'s text. Directories that are gone meanwhile are left out (all gone: still a
  * handle, which destroys to nothing). Malformed text: INVALID. */
-int cgroup_open(const struct cgroup_layout *l, const char *saved, struct cgroup **ret,
-		struct err *err);
+int cgroup_open(struct cgroup_layout *l, const char *saved, struct cgroup **ret, struct err *err);
 void cgroup_free(struct cgroup *cg); /* closes; the directories stay */
 DEFINE_CLEANUP(struct cgroup *, cgroup_free)
 

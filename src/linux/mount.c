@@ -698,15 +698,21 @@ int mount_read_only(int root, const char *path, struct err *err)
 
 /* ---- root ---- */
 
-int mount_pivot(int root_fd, struct err *err)
+/* pivot_root(".", ".") lays the old root over the new one. What is to be done to the old one goes
+ * by a fd of it: a path of "." would mean the new root here, and cut the container's own mounts. */
+int mount_pivot(int root_fd, bool cut, struct err *err)
 {
+	CLEANUP(fd_close) int old = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	if (old < 0)
+		return err_sys(err, "open the old root");
 	if (sys_fchdir(root_fd) < 0)
 		return err_sys(err, "enter the new root");
 	if (sys_pivot_root(".", ".") < 0)
 		return err_sys(err, "pivot_root");
-	/* The old root now lies over the new one, and "." is it. Slave first: the unmounting must
-	 * not travel out. */
-	if (sys_mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+	if (sys_fchdir(old) < 0)
+		return err_sys(err, "stand in the old root");
+	if (cut && sys_mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return err_sys(err, "cut the old root's propagation");
 	if (sys_umount2(".", MNT_DETACH) < 0)
 		return err_sys(err, "detach the old root");

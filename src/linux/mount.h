@@ -118,8 +118,9 @@ int mount_mask(int root, const char *path, struct mount_masks *m, struct err *er
 int mount_read_only(int root, const char *path, struct err *err);
 
 /* Makes the mount at root_fd the root of this mount namespace, detaches the old root and stands in
- * "/". The mount that root_fd lies on must be a mount point and not shared. */
-int mount_pivot(int root_fd, struct err *err);
+ * "/". The mount that root_fd lies on must be a mount point and not shared. `cut`: the old root may
+ * be shared, and its unmounting is not to travel out. */
+int mount_pivot(int root_fd, bool cut, struct err *err);
 /* The same without pivot_root(2), for an initramfs (its root cannot be pivoted): MS_MOVE and
  * chroot. */
 int mount_move_root(int root_fd, struct err *err);

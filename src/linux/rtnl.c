@@ -6,12 +6,16 @@
 #include "linux/rtnl.h"
 
 #include "base/err.h"
+#include "base/fd.h"
+#include "linux/sys.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -413,12 +417,25 @@ void rtnl_put_route(struct nl *nl, const struct rtnl_route *r)
 		nl_put_u32(nl, RTA_OIF, (uint32_t)r->index);
 }
 
+/* Two calls instead of the dozen of a netlink conversation: every container pays for this. */
+static int own_lo_up(struct err *err)
+{
+	struct ifreq rq = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	CLEANUP(fd_close) int fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || sys_ioctl(fd, SIOCSIFFLAGS, &rq) < 0)
+		return err_sys(err, "set lo up");
+	return 0;
+}
+
 int rtnl_lo_up(int netns_fd, struct err *err)
 {
 	CLEANUP(nl_close) struct nl nl = { 0 };
-	int r = netns_fd < 0 ? nl_open(&nl, NETLINK_ROUTE, err)
-			     : nl_open_in(&nl, NETLINK_ROUTE, netns_fd, err);
+	int r;
 
+	if (netns_fd < 0)
+		return own_lo_up(err);
+	r = nl_open_in(&nl, NETLINK_ROUTE, netns_fd, err);
 	if (r < 0)
 		return err_wrap(err, "set lo up");
 	rtnl_put_link_up(&nl, 1); /* lo is the first interface of every namespace */

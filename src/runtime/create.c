@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/step.h"
+#include "linux/path.h"
 #include "linux/proc.h"
 #include "linux/sys.h"
 
@@ -41,6 +42,7 @@ struct create {
 	struct seccomp_prog prog;
 	struct init in;
 	struct proc proc;
+	uint64_t start; /* of init */
 	struct serve serve;
 	struct state_view view;
 	int console;
@@ -546,15 +548,15 @@ static uint32_t wanted_controllers(struct create *c)
 {
 	const char *how = conf_annotation(&c->conf, "io.teu.cgroup.controllers");
 	uint32_t need = cgroup_limits_need(&c->limits);
-	uint32_t have = cgroup_layout_controllers(c->layout);
+	bool v1 = cgroup_layout_has_v1(c->layout);
 
 	if (how && !strcmp(how, "limited"))
-		return need | ((CGROUP_BIT(PIDS) | CGROUP_BIT(DEVICES)) & have);
-	if (cgroup_layout_mode(c->layout) == CGROUP_V2)
+		return need | cgroup_layout_have(c->layout, CGROUP_BIT(PIDS) | CGROUP_BIT(DEVICES));
+	if (!v1)
 		return CGROUP_ALL;
 	/* In the v2 tree of a hybrid machine nothing is limited, and one directory more is 0.1 ms.
 	 */
-	return need | (have & ~CGROUP_BIT(UNIFIED) & ~CGROUP_BIT(HUGETLB));
+	return need | cgroup_layout_have(c->layout, ~(CGROUP_BIT(UNIFIED) | CGROUP_BIT(HUGETLB)));
 }
 
 static int step_cgroup(void *arg, struct err *err)
@@ -568,7 +570,7 @@ static int step_cgroup(void *arg, struct err *err)
 		r = cgroup_layout_new(-1, &c->layout, err);
 	if (r < 0)
 		return r;
-	if (cgroup_layout_mode(c->layout) == CGROUP_NONE) {
+	if (!cgroup_layout_has_v1(c->layout) && cgroup_layout_mode(c->layout) == CGROUP_NONE) {
 		if (!cgroup_limits_need(&c->limits))
 			return 0;
 		return err_set(err, ERR_UNSUPPORTED,
@@ -578,8 +580,9 @@ static int step_cgroup(void *arg, struct err *err)
 		path = c->o->id;
 	/* For `delete --force` after a kill -9 of ours: until the record is written nothing else
 	 * names it. */
-	if (sys_symlinkat(path, c->dirfd, "cgroup") < 0)
-		return err_sys(err, "note the cgroup");
+	r = state_note(c->dirfd, path, err);
+	if (r < 0)
+		return r;
 	r = cgroup_create(c->layout, path, wanted_controllers(c), &c->cgroup, err);
 	if (r < 0)
 		return r;
@@ -720,7 +723,8 @@ static int step_record(void *arg, struct err *err)
 	};
 	int r;
 
-	r = proc_start_time(c->proc.pid, &s.start, NULL, err);
+	r = proc_start_time(c->proc.pid, &c->start, NULL, err);
+	s.start = c->start;
 	if (r >= 0)
 		r = state_write(c->dirfd, &s, err);
 	if (r >= 0 && c->o->pid_file)
@@ -742,22 +746,56 @@ static const struct step create_steps[] = {
 
 /* ---- the call ---- */
 
-static int load(struct create *c, struct buf *file, struct err *err)
+/* realpath() by two calls instead of one per component. */
+static int real_dir(const char *path, char out[PATH_MAX])
+{
+	CLEANUP(fd_close) int fd = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (path_name_of_fd(fd, out, PATH_MAX, NULL) < 0 || out[0] != '/')
+		return realpath(path, out) ? 0 : -1; /* no /proc, or not below our root */
+	return 0;
+}
+
+static int read_config(struct create *c, const char *path, struct err *err)
+{
+	CLEANUP(fd_close) int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_CLOEXEC, 0);
+	struct stat st;
+	ssize_t n;
+	char *text;
+
+	if (fd < 0)
+		return err_sysc(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
+				"open '%s'", path);
+	if (sys_fstat(fd, &st) < 0)
+		return err_sys(err, "look at '%s'", path);
+	/* A file that grows meanwhile, or has no size (a pipe), is read up to the maximum. */
+	n = S_ISREG(st.st_mode) && st.st_size < RT_CONFIG_MAX ? st.st_size : RT_CONFIG_MAX;
+	text = arena_alloc_raw(c->arena, (size_t)n + 1, 1);
+	if (!text)
+		return arena_quota(c->arena, err);
+	n = fd_read_full(fd, text, (size_t)n + 1);
+	if (n < 0)
+		return err_sys(err, "read '%s'", path);
+	c->text = slice_of(text, (size_t)n);
+	return 0;
+}
+
+static int load(struct create *c, struct err *err)
 {
 	char path[PATH_MAX + 16];
 	const char *root;
-	struct stat st;
 	int r;
 
-	if (!realpath(c->o->bundle ? c->o->bundle : ".", c->bundle))
-		return err_sys(err, "bundle '%s'", c->o->bundle);
+	if (real_dir(c->o->bundle ? c->o->bundle : ".", c->bundle) < 0)
+		return err_sys(err, "bundle '%s'", c->o->bundle ? c->o->bundle : ".");
 	c->text = c->o->config;
 	if (!c->text.p) {
 		(void)snprintf(path, sizeof(path), "%s/config.json", c->bundle);
-		r = fd_read_file(AT_FDCWD, path, file, err);
+		r = read_config(c, path, err);
 		if (r < 0)
 			return r;
-		c->text = buf_slice(file);
 	}
 	if (c->text.n > RT_CONFIG_MAX)
 		return err_set(err, ERR_TOO_LARGE, "config.json is larger than %d bytes",
@@ -769,10 +807,10 @@ static int load(struct create *c, struct buf *file, struct err *err)
 	if ((size_t)snprintf(path, sizeof(path), root[0] == '/' ? "%s" : "%.0s%s/%s", root,
 			     c->bundle, root) >= PATH_MAX)
 		return err_set(err, ERR_INVALID, "root.path is too long");
-	if (!realpath(path, c->rootfs) || sys_fstatat(AT_FDCWD, c->rootfs, &st, 0) < 0)
-		return err_sys(err, "root.path '%s'", path);
-	if (!S_ISDIR(st.st_mode))
-		return err_set(err, ERR_INVALID, "root.path '%s' is not a directory", path);
+	if (real_dir(path, c->rootfs) < 0)
+		return errno == ENOTDIR ? err_set(err, ERR_INVALID,
+						  "root.path '%s' is not a directory", path)
+					: err_sys(err, "root.path '%s'", path);
 	if (!strcmp(c->rootfs, "/"))
 		return err_set(err, ERR_INVALID, "root.path is the host's root directory");
 	return 0;
@@ -818,15 +856,29 @@ static void prepare_init(struct create *c)
 	c->in.flags = c->o->flags;
 }
 
+static struct rt_record *record_of(const struct create *c)
+{
+	struct rt_record *k = malloc(sizeof(*k));
+
+	if (!k)
+		abort();
+	*k = (struct rt_record){ .pid = c->proc.pid,
+				 .start = c->start,
+				 .process = c->conf.process,
+				 .cgroup = c->cgroup ? strdup(buf_str(&c->saved)) : NULL };
+	if (c->cgroup && !k->cgroup)
+		abort();
+	return k;
+}
+
 static int run(struct create *c, struct rt_container **ret, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf file = BUF_INIT(RT_CONFIG_MAX);
 	struct rt_container *rc;
 	int r;
 
 	r = rt_check_id(c->o->id, err);
 	if (r >= 0)
-		r = load(c, &file, err);
+		r = load(c, err);
 	if (r >= 0)
 		r = check_console(c, err);
 	if (r >= 0)
@@ -856,6 +908,8 @@ static int run(struct create *c, struct rt_container **ret, struct err *err)
 		abort();
 	if (c->in.listen < 0)
 		rc->start_fd = STEAL_FD(c->sock);
+	if (c->in.listen < 0 && !rc->hooks && !c->prog.notify)
+		rc->record = record_of(c);
 	state_unlock(rc->dirfd);
 	*ret = rc;
 	return 0;
@@ -865,11 +919,11 @@ int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_cont
 	      struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("config.json", ARENA_MAX);
-	struct create *c = calloc(1, sizeof(*c));
+	struct create *c = arena_alloc(a, sizeof(*c));
 	int r;
 
 	if (!c)
-		abort();
+		return arena_quota(a, err);
 	c->host = h;
 	c->o = o;
 	c->arena = a;
@@ -894,6 +948,5 @@ int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_cont
 	cgroup_layout_free(c->layout);
 	buf_fini(&c->saved);
 	seccomp_prog_fini(&c->prog);
-	free(c);
 	return r < 0 ? r : 0;
 }

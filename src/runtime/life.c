@@ -167,6 +167,9 @@ void rt_close(struct rt_container *c)
 	fd_close(c->pidfd);
 	fd_close(c->console);
 	fd_close(c->start_fd);
+	if (c->record)
+		free(c->record->cgroup);
+	free(c->record);
 	free(c->id);
 	free(c);
 }
@@ -213,25 +216,47 @@ static bool alive(const struct state *s)
 	       letter != 'Z' && letter != 'X';
 }
 
-static int look(struct rt_container *c, bool lock, bool frozen, struct look *l, struct err *err)
+enum {
+	LOOK_LOCK = 1,
+	LOOK_FROZEN = 2, /* tell paused from running */
+	LOOK_ALL = 4,	 /* config and names too, not only what the process's creator knows */
+};
+
+static int look_record(struct rt_container *c, unsigned flags, struct look *l, struct err *err)
+{
+	const struct rt_record *k = c->record;
+	int r;
+
+	if (k && !(flags & LOOK_ALL)) {
+		l->s = (struct state){ .pid = k->pid,
+				       .start = k->start,
+				       .started = k->started,
+				       .process = k->process,
+				       .cgroup = k->cgroup };
+		return 0;
+	}
+	l->arena = arena_new("state", STATE_MAX);
+	r = state_read(c->dirfd, l->arena, &l->s, err);
+	if (r < 0 && err)
+		err->causes = NULL;
+	return r;
+}
+
+static int look(struct rt_container *c, unsigned flags, struct look *l, struct err *err)
 {
 	int r = 0;
 
-	l->arena = arena_new("state", STATE_MAX);
 	l->dirfd = c->dirfd;
-	if (lock) {
+	if (flags & LOOK_LOCK) {
 		r = state_lock(c->dirfd, err);
 		l->locked = r >= 0;
 	}
 	if (r >= 0)
-		r = state_read(c->dirfd, l->arena, &l->s, err);
-	if (r < 0) {
-		if (err)
-			err->causes = NULL;
+		r = look_record(c, flags, l, err);
+	if (r < 0)
 		return r;
-	}
 	l->status = !alive(&l->s) ? RT_STOPPED : l->s.started ? RT_RUNNING : RT_CREATED;
-	if (l->status == RT_RUNNING && frozen) {
+	if (l->status == RT_RUNNING && (flags & LOOK_FROZEN)) {
 		r = look_cgroup(l, err);
 		if (r >= 0 && l->cgroup && cgroup_frozen(l->cgroup, NULL) > 0)
 			l->status = RT_PAUSED;
@@ -317,6 +342,8 @@ static int go(struct rt_container *c, struct look *l, struct err *err)
 	fd_close(s.console);
 	fd_close(c->start_fd);
 	c->start_fd = -1;
+	if (r >= 0 && c->record)
+		c->record->started = true;
 	/* Closed without a word: the exec has succeeded, or init was killed just then; the latter
 	 * is seen by its exit. */
 	return r < 0 ? r : 0;
@@ -326,9 +353,10 @@ int rt_start(struct rt_container *c, struct err *err)
 {
 	CLEANUP(look_fini) struct look l = { 0 };
 	struct err hook = ERR_INIT;
+	bool socket;
 	int r;
 
-	r = look(c, true, false, &l, err);
+	r = look(c, LOOK_LOCK, &l, err);
 	if (r < 0)
 		return r;
 	if (l.status == RT_STOPPED)
@@ -338,10 +366,11 @@ int rt_start(struct rt_container *c, struct err *err)
 	if (!l.s.process)
 		return err_set(err, ERR_CONFLICT,
 			       "config.json has no process: there is nothing to start");
+	socket = c->start_fd < 0;
 	r = go(c, &l, err);
 	if (r < 0)
 		return r;
-	r = state_mark_started(c->dirfd, err);
+	r = state_mark_started(c->dirfd, socket, err);
 	if (r < 0)
 		return r;
 	l.status = RT_RUNNING;
@@ -364,7 +393,7 @@ int rt_kill(struct rt_container *c, int signo, bool all, struct err *err)
 	CLEANUP(fd_close) int pidfd = -1;
 	int r;
 
-	r = look(c, false, false, &l, err);
+	r = look(c, 0, &l, err);
 	if (r < 0)
 		return r;
 	if (all) {
@@ -394,7 +423,7 @@ int rt_pause(struct rt_container *c, bool frozen, struct err *err)
 	CLEANUP(look_fini) struct look l = { 0 };
 	int r;
 
-	r = look(c, true, true, &l, err);
+	r = look(c, LOOK_LOCK | LOOK_FROZEN, &l, err);
 	if (r >= 0)
 		r = look_cgroup(&l, err);
 	if (r < 0)
@@ -440,13 +469,11 @@ static int delete_noted_cgroup(struct rt_container *c, struct err *err)
 {
 	CLEANUP(cgroup_layout_free) struct cgroup_layout *layout = NULL;
 	CLEANUP(cgroup_free) struct cgroup *cg = NULL;
-	char path[4096], dir[8192];
-	ssize_t n = sys_readlinkat(c->dirfd, "cgroup", path, sizeof(path) - 1);
-	int r;
+	char path[STATE_NOTE_MAX + 8], dir[8192];
+	int r = state_read_note(c->dirfd, path, err);
 
-	if (n < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "read the noted cgroup");
-	path[n] = '\0';
+	if (r <= 0)
+		return r;
 	r = cgroup_layout_new(-1, &layout, err);
 	if (r >= 0)
 		r = cgroup_create(layout, path, CGROUP_ALL, &cg,
@@ -472,13 +499,26 @@ static int delete_unrecorded(struct rt_container *c, struct err *err)
 	return r < 0 ? r : state_remove(c->host, c->id, c->dirfd, err);
 }
 
+static int remove_cgroup(struct cgroup *cg, struct err *err)
+{
+	int r = cgroup_destroy(cg, 0, NULL);
+
+	if (r >= 0)
+		return 0;
+	/* With the host's pid namespace others outlive init. */
+	r = cgroup_populated(cg, err);
+	if (r > 0)
+		r = cgroup_kill(cg, KILL_MS, err);
+	return r < 0 ? r : cgroup_destroy(cg, KILL_MS, err);
+}
+
 int rt_delete(struct rt_container *c, bool force, struct err *err)
 {
 	CLEANUP(look_fini) struct look l = { 0 };
 	struct err hook = ERR_INIT;
 	int r;
 
-	r = look(c, true, false, &l, err);
+	r = look(c, LOOK_LOCK, &l, err);
 	if (r == -ERR_NOT_FOUND && force && l.locked)
 		return delete_unrecorded(c, err);
 	if (r >= 0)
@@ -495,12 +535,7 @@ int rt_delete(struct rt_container *c, bool force, struct err *err)
 			return r;
 	}
 	if (l.cgroup) {
-		/* With the host's pid namespace others outlive init. */
-		r = cgroup_populated(l.cgroup, err);
-		if (r > 0)
-			r = cgroup_kill(l.cgroup, KILL_MS, err);
-		if (r >= 0)
-			r = cgroup_destroy(l.cgroup, KILL_MS, err);
+		r = remove_cgroup(l.cgroup, err);
 		if (r < 0)
 			return r;
 	}
@@ -523,7 +558,7 @@ int rt_info(struct rt_container *c, struct arena *a, struct rt_info *ret, struct
 	struct doc *config;
 	int r;
 
-	r = look(c, false, true, &l, err);
+	r = look(c, LOOK_FROZEN | LOOK_ALL, &l, err);
 	if (r >= 0)
 		r = json_read(l.arena, l.s.config, NULL, &config, err);
 	if (r < 0)
@@ -551,7 +586,7 @@ int rt_state_json(struct rt_container *c, bool pretty, struct buf *out, struct e
 	struct doc *config;
 	int r;
 
-	r = look(c, false, true, &l, err);
+	r = look(c, LOOK_FROZEN | LOOK_ALL, &l, err);
 	if (r >= 0)
 		r = json_read(l.arena, l.s.config, NULL, &config, err);
 	if (r < 0)
@@ -625,7 +660,7 @@ int rt_pids(struct rt_container *c, struct arena *a, pid_t **ret, size_t *ret_n,
 	pid_t *v;
 	int r;
 
-	r = look(c, false, false, &l, err);
+	r = look(c, 0, &l, err);
 	if (r >= 0)
 		r = look_cgroup(&l, err);
 	if (r < 0)
@@ -651,6 +686,25 @@ int rt_pids(struct rt_container *c, struct arena *a, pid_t **ret, size_t *ret_n,
 	return 0;
 }
 
+/* Can a saved cgroup ("pids:1 cpu,cpuacct:1 /a/b") hold the controller at all? */
+static bool may_hold(const char *saved, const char *controller)
+{
+	const char *end = strstr(saved, " /");
+	struct slice list = slice_of(saved, end ? (size_t)(end - saved) : 0);
+
+	while (list.n) {
+		struct slice item = slice_split(&list, ' ');
+		struct slice names = slice_split(&item, ':');
+
+		if (slice_is(names, "unified"))
+			return true;
+		while (names.n)
+			if (slice_is(slice_split(&names, ','), controller))
+				return true;
+	}
+	return false;
+}
+
 int rt_cgroup_dir(struct rt_container *c, const char *controller, int *ret_fd, struct err *err)
 {
 #define X(id, v1, v2) v1,
@@ -659,8 +713,8 @@ int rt_cgroup_dir(struct rt_container *c, const char *controller, int *ret_fd, s
 	CLEANUP(look_fini) struct look l = { 0 };
 	int r, fd = -1;
 
-	r = look(c, false, false, &l, err);
-	if (r >= 0)
+	r = look(c, 0, &l, err);
+	if (r >= 0 && l.s.cgroup && may_hold(l.s.cgroup, controller))
 		r = look_cgroup(&l, err);
 	if (r < 0)
 		return r;

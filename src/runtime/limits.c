@@ -61,6 +61,20 @@ static int device_rule(const struct conf_devrule *d, struct cgroup_device *ret, 
 	return 0;
 }
 
+/* Does a rule say the same already, with no refusal after it? Each write of one is a walk over all
+ * (engines list the same devices that we add). */
+static bool allowed(const struct cgroup_device *d, size_t n, const struct cgroup_device *x)
+{
+	for (; n > 0 && d[n - 1].allow; n--) {
+		const struct cgroup_device *e = &d[n - 1];
+
+		if (e->type == x->type && e->major == x->major && e->minor == x->minor &&
+		    (e->access & x->access) == x->access)
+			return true;
+	}
+	return false;
+}
+
 static int devices(const struct conf_resources *r, struct arena *a, struct cgroup_limits *l,
 		   struct err *err)
 {
@@ -77,9 +91,11 @@ static int devices(const struct conf_resources *r, struct arena *a, struct cgrou
 		if (e < 0)
 			return err_wrap(err, "linux.resources.devices[%zu]", i);
 	}
-	memcpy(d + r->devices.n, always, sizeof(always));
 	l->devices = d;
-	l->n_devices = r->devices.n + ARRAY_LEN(always);
+	l->n_devices = r->devices.n;
+	for (size_t i = 0; i < ARRAY_LEN(always); i++)
+		if (!allowed(d, l->n_devices, &always[i]))
+			d[l->n_devices++] = always[i];
 	return 0;
 }
 

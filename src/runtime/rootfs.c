@@ -668,30 +668,6 @@ static int root_read_only(struct init *in, struct err *err)
 	return err_sys(err, "make the root read-only");
 }
 
-/*
- * pivot_root(".", ".") lays the old root over the new one; from a fd of the old one it is cut from
- * the host, if it was kept shared, and detached. (A path of "." would mean the new root here, and
- * cut the container's own mounts.)
- */
-static int pivot(struct init *in, struct err *err)
-{
-	CLEANUP(fd_close) int old = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-
-	if (old < 0)
-		return err_sys(err, "open the old root");
-	if (sys_fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
-		return err_sys(err, "pivot_root");
-	if (sys_fchdir(old) < 0)
-		return err_sys(err, "stand in the old root");
-	if (wants_shared(in->conf) && sys_mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
-		return err_sys(err, "cut the old root's propagation");
-	if (sys_umount2(".", MNT_DETACH) < 0)
-		return err_sys(err, "detach the old root");
-	if (sys_chdir("/") < 0)
-		return err_sys(err, "stand in the new root");
-	return 0;
-}
-
 int rootfs_enter(struct init *in, struct err *err)
 {
 	const struct conf *c = in->conf;
@@ -710,7 +686,8 @@ int rootfs_enter(struct init *in, struct err *err)
 		r = root_read_only(in, err);
 	if (r < 0)
 		return r;
-	r = in->flags & RT_NO_PIVOT ? mount_move_root(in->root, err) : pivot(in, err);
+	r = in->flags & RT_NO_PIVOT ? mount_move_root(in->root, err)
+				    : mount_pivot(in->root, wants_shared(c), err);
 	if (r < 0)
 		return r;
 	fd_close(in->root);

@@ -31,6 +31,15 @@ struct state {
 };
 #define STATE_VERSION 1
 
+/* What a container's creator need not read again to start and delete it. Only for one that has
+ * neither hooks nor a seccomp listener (those need its config), and that nobody else can start. */
+struct rt_record {
+	pid_t pid;
+	uint64_t start;
+	bool started, process;
+	char *cgroup; /* cgroup_save() text, NULL = none */
+};
+
 int state_open_root(const struct rt_host *h, bool make, int *ret_fd, struct err *err);
 /* -ERR_EXISTS when the id is taken. The directory comes locked. */
 int state_make_dir(const struct rt_host *h, const char *id, int *ret_fd, struct err *err);
@@ -41,7 +50,13 @@ int state_lock(int dirfd, struct err *err);
 void state_unlock(int dirfd);
 int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err);
 int state_write(int dirfd, const struct state *s, struct err *err);
-int state_mark_started(int dirfd, struct err *err);
+/* `socket`: a start.sock is there and goes. */
+int state_mark_started(int dirfd, bool socket, struct err *err);
+/* The name of the cgroup that is about to be made, kept until the record is complete. */
+#define STATE_NOTE_MAX 4095
+int state_note(int dirfd, const char *cgroup, struct err *err);
+/* 1 = found, 0 = none. */
+int state_read_note(int dirfd, char note[STATE_NOTE_MAX + 8], struct err *err);
 /* Removes all files of the directory and the directory <root>/<id>. */
 int state_remove(const struct rt_host *h, const char *id, int dirfd, struct err *err);
 
@@ -136,9 +151,9 @@ struct init {
 	bool user_ns; /* in a new or joined user namespace */
 	bool exec;    /* a further process: no root file system to make */
 	/* filled on the way */
-	int root;	   /* O_PATH of the new root before the pivot */
-	int peer;	   /* who waits for the exec to succeed */
-	int pty;	   /* slave, or -1 */
+	int root;	  /* O_PATH of the new root before the pivot */
+	int peer;	  /* who waits for the exec to succeed */
+	int pty;	  /* slave, or -1 */
 	bool cgroup_made; /* and the next three are known */
 	int enter_fds[CGROUP_ENTER_FDS_MAX];
 	unsigned n_enter;

@@ -23,6 +23,7 @@
 #include <sys/types.h>
 
 struct err;
+struct rt_record;
 
 #define RT_ID_MAX 255			/* it is a file name */
 #define RT_CONFIG_MAX (4 * 1024 * 1024) /* bytes of config.json */
@@ -72,6 +73,7 @@ struct rt_container {
 	int start_fd;	/* private: init waits at its other end */
 	bool child;	/* init is our child: rt_delete must not reap what the caller waits for */
 	uint32_t hooks; /* private: which kinds are there to run later */
+	struct rt_record *record; /* private: what we know since we made it; NULL = on disk */
 };
 
 /* Everything but the program: on success init waits for rt_start. On failure nothing is left. */

@@ -5,7 +5,8 @@
  * one, never half of one.
  *
  * The text of config.json is kept inside the record: later edits of the bundle have no effect on
- * exec and hooks.
+ * exec and hooks. The file begins with a line that names the cgroup, written before the cgroup is
+ * made: a create that is killed leaves it in new.json for `delete --force`.
  */
 #include "runtime/rt.h"
 
@@ -174,7 +175,7 @@ int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err)
 	}
 	if (sys_fstat(fd, &st) < 0)
 		return err_sys(err, "look at the container's state");
-	if (!S_ISREG(st.st_mode) || st.st_size > RT_CONFIG_MAX + 65536)
+	if (!S_ISREG(st.st_mode) || st.st_size > RT_CONFIG_MAX + 65536 + STATE_NOTE_MAX + 8)
 		return err_set(err, ERR_INVALID, "the container's state is no file of ours");
 	text = arena_alloc_raw(a, (size_t)st.st_size + 1, 1);
 	if (!text)
@@ -184,6 +185,8 @@ int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err)
 		return err_sys(err, "read the container's state");
 	rest = slice_of(text, (size_t)n);
 	line = slice_split(&rest, '\n');
+	if (line.n && line.p[0] != '{') /* the note */
+		line = slice_split(&rest, '\n');
 	r = json_read(a, line, NULL, &d, err);
 	if (r >= 0)
 		r = schema_decode(&state_schema, d, a, ret, NULL, err);
@@ -204,6 +207,49 @@ static void add_member(struct buf *b, const char *key, const char *value)
 	(void)json_write_string(b, slice_str(value), false); /* a full buffer is seen at the end */
 }
 
+static int open_new(int dirfd, int flags, struct err *err)
+{
+	int fd = sys_openat(dirfd, FILE_NEW,
+			    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+
+	return fd < 0 ? err_sys(err, "make the container's state file") : fd;
+}
+
+int state_note(int dirfd, const char *cgroup, struct err *err)
+{
+	CLEANUP(fd_close) int fd = open_new(dirfd, O_EXCL, err);
+	char line[STATE_NOTE_MAX + 8];
+	int n = snprintf(line, sizeof(line), "cgroup %s\n", cgroup);
+
+	if (fd < 0)
+		return fd;
+	if ((size_t)n >= sizeof(line) || strchr(cgroup, '\n'))
+		return err_set(err, ERR_INVALID,
+			       "cgroup path is longer than %d bytes or has a line break",
+			       STATE_NOTE_MAX);
+	return fd_write_all(fd, line, (size_t)n) < 0 ? err_sys(err, "note the cgroup") : 0;
+}
+
+int state_read_note(int dirfd, char note[STATE_NOTE_MAX + 8], struct err *err)
+{
+	CLEANUP(fd_close)
+	int fd = sys_openat(dirfd, FILE_NEW, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+	ssize_t n = fd < 0 ? -1 : fd_read_full(fd, note, STATE_NOTE_MAX + 7);
+	char *end;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (n < 0)
+		return err_sys(err, "read the noted cgroup");
+	note[n] = '\0';
+	end = strchr(note, '\n');
+	if (!end || strncmp(note, "cgroup ", 7))
+		return 0; /* killed before it was written: there is no cgroup yet */
+	*end = '\0';
+	memmove(note, note + 7, strlen(note + 7) + 1);
+	return 1;
+}
+
 int state_write(int dirfd, const struct state *s, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(RT_CONFIG_MAX + 65536);
@@ -218,17 +264,15 @@ int state_write(int dirfd, const struct state *s, struct err *err)
 	add_member(&b, "created", s->created);
 	add_member(&b, "owner", s->owner);
 	add_member(&b, "cgroup", s->cgroup);
-	buf_addf(&b, ",\"hooks\":%u%s%s}\n", s->hooks, s->notify ? ",\"notify\":true" : "",
-		 s->process ? ",\"process\":true" : "");
-	if (buf_add(&b, s->config.p, s->config.n) < 0)
+	if (buf_addf(&b, ",\"hooks\":%u%s%s}\n", s->hooks, s->notify ? ",\"notify\":true" : "",
+		     s->process ? ",\"process\":true" : "") < 0 ||
+	    b.n + s->config.n > RT_CONFIG_MAX + 65536)
 		return err_set(err, ERR_TOO_LARGE, "the container's state is larger than %d bytes",
 			       RT_CONFIG_MAX + 65536);
-
-	fd = sys_openat(dirfd, FILE_NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			0600);
+	fd = open_new(dirfd, 0, err);
 	if (fd < 0)
-		return err_sys(err, "make the container's state file");
-	if (fd_write_all(fd, b.p, b.n) < 0 ||
+		return fd;
+	if (fd_write_all(fd, b.p, b.n) < 0 || fd_write_all(fd, s->config.p, s->config.n) < 0 ||
 	    sys_renameat(dirfd, FILE_NEW, dirfd, FILE_CREATED) < 0) {
 		int r = err_sys(err, "write the container's state");
 
@@ -239,24 +283,28 @@ int state_write(int dirfd, const struct state *s, struct err *err)
 	return 0;
 }
 
-int state_mark_started(int dirfd, struct err *err)
+int state_mark_started(int dirfd, bool socket, struct err *err)
 {
 	if (sys_renameat(dirfd, FILE_CREATED, dirfd, FILE_STARTED) < 0)
 		return err_sys(err, "record the container's start");
-	(void)unlinkat(dirfd, "start.sock", 0); /* absent when the creator starts it itself */
+	if (socket)
+		(void)unlinkat(dirfd, "start.sock", 0); /* goes with the directory at the latest */
 	return 0;
 }
 
 int state_remove(const struct rt_host *h, const char *id, int dirfd, struct err *err)
 {
-	static const char *const names[] = { FILE_STARTED, FILE_CREATED, FILE_NEW, "start.sock",
-					     "cgroup" };
+	static const char *const names[] = { FILE_STARTED, FILE_CREATED, FILE_NEW };
 	CLEANUP(fd_close) int root = -1;
 	int r;
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (sys_unlinkat(dirfd, names[i], 0) < 0 && errno != ENOENT)
+	/* Nearly always there is one of them and nothing else; what else there is goes below. */
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (sys_unlinkat(dirfd, names[i], 0) == 0)
+			break;
+		if (errno != ENOENT)
 			return err_sys(err, "remove the container's %s", names[i]);
+	}
 	r = state_open_root(h, false, &root, err);
 	if (r < 0)
 		return r;

@@ -373,9 +373,8 @@ static void masks_and_read_only_paths(void **state)
 	assert_true(has_word(mounted(t, "ro").options, "ro"));
 }
 
-static void pivot_leaves_only_the_new_root(void **state)
+static void pivot(struct tree *t, bool shared)
 {
-	struct tree *t = *state;
 	struct err err = ERR_INIT;
 	pid_t pid = fork();
 	int status;
@@ -386,13 +385,21 @@ static void pivot_leaves_only_the_new_root(void **state)
 		if (unshare(CLONE_NEWNS) < 0 || mount_propagate("/", MS_REC | MS_PRIVATE, &err) < 0)
 			_exit(1);
 		fd = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (mount_pivot(fd, &err) < 0)
+		if (mount_pivot(fd, shared, &err) < 0)
 			_exit(2);
-		_exit(access("/src/file", F_OK) == 0 && access("/usr", F_OK) < 0 ? 0 : 3);
+		if (access("/src/file", F_OK) < 0 || access("/usr", F_OK) == 0)
+			_exit(3);
+		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(access("/usr", F_OK), 0);
+}
+
+static void pivot_leaves_only_the_new_root(void **state)
+{
+	pivot(*state, false);
+	pivot(*state, true);
 }
 
 static void detach_is_content_with_nothing(void **state)

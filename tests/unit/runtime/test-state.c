@@ -44,10 +44,10 @@ static void a_record_comes_back_as_it_was_written(void **state)
 	assert_true(out.start == in.start);
 	assert_int_equal(out.hooks, 5);
 	assert_true(slice_is(out.config, CONFIG));
-	assert_ok(state_mark_started(dir, &err));
+	assert_ok(state_mark_started(dir, true, &err));
 	assert_ok(state_read(dir, a, &out, &err));
 	assert_true(out.started);
-	assert_err(state_mark_started(dir, &err), ERR_SYSTEM, "record the container's start");
+	assert_err(state_mark_started(dir, true, &err), ERR_SYSTEM, "record the container's start");
 	assert_ok(state_remove(&h, "c1", dir, &err));
 	assert_int_equal(access(root, F_OK), 0);
 	fd_close(dir);
@@ -135,6 +135,42 @@ static void broken_records_are_errors(void **state)
 	assert_int_equal(unlinkat(dir, "state.json", 0), 0);
 	assert_int_equal(mkdirat(dir, "state.json", 0700), 0);
 	assert_err(state_read(dir, a, &out, &err), ERR_INVALID, "no file of ours");
+	fd_close(dir);
+	scratch_remove(root);
+}
+
+static void a_note_names_the_cgroup_until_the_record_is_whole(void **state)
+{
+	char *root = scratch_root();
+	struct rt_host h = { .root = root };
+	CLEANUP(arena_free) struct arena *a = arena_new("t", 1u << 20);
+	struct state in = sample(), out;
+	char note[STATE_NOTE_MAX + 8], longest[STATE_NOTE_MAX + 10];
+	struct err err;
+	int dir;
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_ok(state_make_dir(&h, "c1", &dir, &err));
+	assert_int_equal(state_read_note(dir, note, &err), 0);
+	put(dir, "new.json", "cgroup /torn"); /* killed in the middle of it */
+	assert_int_equal(state_read_note(dir, note, &err), 0);
+	assert_err(state_note(dir, "/a", &err), ERR_SYSTEM, "make the container's state file");
+	assert_int_equal(unlinkat(dir, "new.json", 0), 0);
+	assert_err(state_note(dir, "/a\nb", &err), ERR_INVALID, "line break");
+	assert_int_equal(unlinkat(dir, "new.json", 0), 0);
+	assert_err(state_note(dir, longest, &err), ERR_INVALID, "longer than");
+	assert_int_equal(unlinkat(dir, "new.json", 0), 0);
+
+	assert_ok(state_note(dir, "/pods/a b", &err));
+	assert_int_equal(state_read_note(dir, note, &err), 1);
+	assert_string_equal(note, "/pods/a b");
+	assert_ok(state_write(dir, &in, &err));
+	assert_int_equal(state_read_note(dir, note, &err), 0);
+	assert_ok(state_read(dir, a, &out, &err));
+	assert_string_equal(out.id, in.id);
+	assert_true(slice_eq(out.config, in.config));
+	assert_ok(state_remove(&h, "c1", dir, &err));
 	fd_close(dir);
 	scratch_remove(root);
 }
@@ -234,6 +270,7 @@ int main(void)
 		cmocka_unit_test(a_missing_root_means_no_container),
 		cmocka_unit_test(a_directory_removed_while_its_lock_was_awaited_is_gone),
 		cmocka_unit_test(broken_records_are_errors),
+		cmocka_unit_test(a_note_names_the_cgroup_until_the_record_is_whole),
 		cmocka_unit_test(a_record_that_is_too_large_is_refused),
 		cmocka_unit_test(a_container_whose_pid_is_another_process_is_stopped),
 		cmocka_unit_test(the_list_is_sorted_and_skips_what_is_no_container),
