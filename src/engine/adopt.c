@@ -9,10 +9,13 @@
  */
 #include "engine/private.h"
 
+#include "linux/proc.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- the shim went away without telling an exit: it was killed ---- */
@@ -38,8 +41,40 @@ static void take_init_exit(const struct shim_exit *x, void *arg)
 	}
 }
 
+static void kill_members(int dir)
+{
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(65536);
+	struct err ignored = ERR_INIT;
+	struct slice rest;
+
+	if (fd_read_file(dir, "cgroup.procs", &text, &ignored) < 0)
+		return;
+	rest = buf_slice(&text);
+	while (rest.p && rest.n) {
+		CLEANUP(fd_close) int pidfd = -1;
+		int64_t pid;
+
+		if (str_int64(slice_split(&rest, '\n'), &pid, &ignored) == 0 && pid > 0 &&
+		    proc_pidfd((pid_t)pid, &pidfd, &ignored) == 0)
+			(void)proc_signal(pidfd, SIGKILL, &ignored); /* it may have ended */
+	}
+}
+
+/* Removes one cgroup directory. Who is still in it is killed; that takes the kernel a moment. */
+static void remove_group(int top, const char *path)
+{
+	for (int i = 0; i < 500 && unlinkat(top, path, AT_REMOVEDIR) < 0 && errno == EBUSY; i++) {
+		CLEANUP(fd_close) int dir = openat(top, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		const struct timespec moment = { .tv_nsec = 2 * NS_PER_MS };
+
+		if (dir >= 0)
+			kill_members(dir);
+		(void)nanosleep(&moment, NULL);
+	}
+}
+
 /* The shim was killed inside of create: a directory without a state, a cgroup that nobody has
- * joined or whose process ends with the pipe it waits on. */
+ * joined or whose process ends with the pipe it waits on. Runs on a worker. */
 static int remove_half_made(struct engine *e, const char *id, struct err *err)
 {
 	CLEANUP_FREE char *state = NULL, *group = NULL;
@@ -50,7 +85,7 @@ static int remove_half_made(struct engine *e, const char *id, struct err *err)
 	    asprintf(&group, "teu-%s/%s", e->instance, id) < 0)
 		abort();
 	if (d)
-		(void)unlinkat(dirfd(d), group, AT_REMOVEDIR); /* absent is fine */
+		remove_group(dirfd(d), group); /* v2; absent is fine, here and below */
 	while (d && (de = readdir(d))) {
 		CLEANUP_FREE char *path = NULL;
 
@@ -58,7 +93,7 @@ static int remove_half_made(struct engine *e, const char *id, struct err *err)
 			continue;
 		if (asprintf(&path, "%s/%s", de->d_name, group) < 0)
 			abort();
-		(void)unlinkat(dirfd(d), path, AT_REMOVEDIR);
+		remove_group(dirfd(d), path);
 	}
 	if (d)
 		closedir(d);
@@ -78,10 +113,10 @@ static void reap_run(struct work *w)
 		(void)shim_exits_read(dir, take_init_exit, r, &err); /* unreadable = no record */
 	err = ERR_INIT;
 	code = rt_open(&r->e->rt, r->id, &rc, &err);
-	if (code == 0)
-		code = rt_delete(rc, true, &err);
-	else
-		code = remove_half_made(r->e, r->id, &err);
+	if (code == 0 && rt_delete(rc, true, &err) < 0)
+		log_debug("container %s: %s", r->id, err.msg);
+	/* Whatever the state knew of: a shim can be killed before and after it has written that. */
+	code = remove_half_made(r->e, r->id, &err);
 	if (code < 0)
 		r->err = err;
 }

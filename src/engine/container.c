@@ -18,6 +18,7 @@ int container_new(struct engine *e, const char *id, const char *name, struct con
 	if (!c)
 		abort();
 	c->e = e;
+	c->netns = -1;
 	c->arena = arena_new("container", ENGINE_SPEC_MAX);
 	str_copy(c->id, sizeof(c->id), id);
 	c->name = strdup(name);
@@ -73,6 +74,7 @@ void container_free(struct container *c)
 		return;
 	/* First what could still call back, then whoever waits for an answer. */
 	shim_client_free(c->shim);
+	fd_close(c->netns);
 	c->shim = NULL;
 	timer_fini(&c->timer);
 	reap_forget(c);

@@ -203,6 +203,7 @@ int engine_open(struct loop *l, const struct engine_conf *conf, struct engine **
 	list_init(&e->containers);
 	list_init(&e->leaving);
 	list_init(&e->trash);
+	netns_init(e);
 	list_init(&e->saves);
 	map_init(&e->by_id);
 	map_init(&e->by_name);
@@ -258,6 +259,8 @@ void engine_close(struct engine *e)
 	while ((c = LIST_FIRST(&e->containers, struct container, link)))
 		container_free(c);
 	loop_run_posts(e->loop);
+	netns_let_go(e);
+	timer_fini(&e->held_timer);
 	remove_cgroup(e);
 	network_set_free(e->networks);
 	image_store_close(e->images);

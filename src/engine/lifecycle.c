@@ -606,8 +606,7 @@ void lifecycle_exited(struct container *c, const struct shim_exit *x)
 		return;
 	}
 	timer_clear(&c->timer);
-	if (*c->ep.network_id && c->e->bridge)
-		network_detach(c->e->bridge, &c->ep);
+	netns_hold(c->e, STEAL_FD(c->netns), &c->ep);
 	str_copy(c->left_network, sizeof(c->left_network), c->ep.network_id);
 	c->ep = (struct network_endpoint){ 0 };
 	c->state.exit_code = shim_exit_code(x);

@@ -60,8 +60,11 @@ struct engine {
 	struct rt_host rt;
 	char subnet[64];      /* of the bridge, as it stands in engine.db */
 	bool forwarding_told; /* the warning was given */
-	bool closing;	      /* no operation begins, nothing is saved any more */
-	int cgroups;	      /* enum cgroup_mode + 1; 0 = not looked at yet */
+	struct list held;     /* netns.c */
+	unsigned nheld;
+	struct timer held_timer;
+	bool closing; /* no operation begins, nothing is saved any more */
+	int cgroups;  /* enum cgroup_mode + 1; 0 = not looked at yet */
 };
 
 /* Steps of engine_open that live in other files. */
@@ -125,6 +128,7 @@ struct container {
 	struct container_state state;
 	char error[512];
 	struct network_endpoint ep; /* network_id "" = not attached */
+	int netns;		    /* of a run with a namespace of its own, or -1 */
 	struct container_endpoint shown;
 	char ip[48], gateway[48], mac[NETWORK_MAC_TEXT];
 
@@ -274,6 +278,11 @@ int user_resolve(const struct user_layers *l, const char *user, const struct str
 /* init-layer.c: the mount points every container needs, as one shared layer under each container's
  * own. */
 int init_layer_make(struct engine *e, struct err *err);
+
+/* netns.c: namespaces of ended containers are let go together. */
+void netns_init(struct engine *e);
+void netns_hold(struct engine *e, int fd_taken, const struct network_endpoint *ep);
+void netns_let_go(struct engine *e);
 
 /* names.c */
 void name_generate(char dst[64]);

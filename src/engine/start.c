@@ -28,6 +28,7 @@ struct start {
 	struct err err; /* of the worker, or why the start failed */
 	bool failed;
 	int exit_code;	/* of a failed start: 126 and 127 are docker's, else 128 */
+	bool own_netns; /* network none */
 	bool attached;	/* ep holds an address */
 	bool working;	/* the worker has it */
 	bool abandoned; /* the container went away while the worker had it */
@@ -171,6 +172,8 @@ static int choose_network(struct start *s)
 			return err_set(&s->err, ERR_UNSUPPORTED,
 				       "network bridge is switched off in this engine");
 		s->network = s->c->e->bridge;
+	} else if (mode.kind == NETWORK_KIND_NONE) {
+		s->own_netns = true;
 	} else if (mode.kind == NETWORK_KIND_NAMED) {
 		return network_find(s->c->e->networks, mode.ref, &s->network, &s->err);
 	}
@@ -221,7 +224,7 @@ static void start_saved(void *arg, int result, struct err *err)
 static void start_failed(struct start *s)
 {
 	if (s->attached)
-		network_detach(s->network, &s->ep);
+		netns_hold(s->c->e, STEAL_FD(s->netns), &s->ep);
 	s->attached = false;
 	start_finish(s, err_ret(&s->err));
 }
@@ -299,6 +302,7 @@ static void on_started(void *arg, struct shim_reply *r)
 	c->state.oom_killed = c->oom_told = false;
 	c->state.exit_code = 0;
 	c->ep = s->ep;
+	c->netns = STEAL_FD(s->netns);
 	container_set_error(c, "");
 	container_set_status(c, CT_RUNNING);
 	container_show_endpoint(c);
@@ -400,10 +404,12 @@ static void on_created(void *arg, struct shim_reply *r)
 		return;
 	}
 	c->state.pid = (int)wire_u32(&r->payload);
-	if (!s->network)
+	if (!s->network && !s->own_netns)
 		return; /* START is on its way already */
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", c->state.pid);
 	s->netns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (!s->network)
+		return; /* as above; a container that has ended already needs none kept */
 	if (s->netns < 0) {
 		err_sys(&s->err, "open network namespace '%s'", path);
 		fail(s);
