@@ -232,6 +232,8 @@ static void import_begin(struct call *c)
 	if (o.ref && tag && *tag)
 		o.ref = arena_printf(c->a, "%s:%s", repo, tag);
 	o.message = query_get(&c->q, "message");
+	if (!o.message || !*o.message)
+		o.message = "Imported from -";
 	o.platform = platform && *platform ? platform : NULL;
 	o.changes = changes(c, &o.nchanges);
 	upload_begin(c, &o);

@@ -22,6 +22,7 @@ setup_file() {
 podman_hook() {
 	cat >"$1" <<-SH
 	#!/bin/sh
+	cd "$DIR" || exit 1 # conmon drops a file where it stands
 	exec nsenter --net=/proc/$(cat "$DIR/holder")/ns/net --mount=/proc/$(cat "$DIR/holder")/ns/mnt \
 		podman --root "$DIR/root" --runroot "$DIR/run" --tmpdir "$DIR/tmp" --storage-driver overlay \
 		--cgroup-manager cgroupfs --events-backend file --runtime "$OCI" "\$@"
