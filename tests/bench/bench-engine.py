@@ -236,7 +236,7 @@ def bench(ours, peer, docker, tar, tmp, log, rounds):
         if peer and i < 3:
             peers += load(peer.sock, "none", 32, 1)[0]
     row("32 at once by API, network none: all done", med(walls), med(floors), "ms", "<= 1.3x floor", peer_name="floor program")
-    row("32 at once by API, network none: all done", med(walls), med(bares), "ms", "", peer_name="bare floor")
+    row("32 at once by API, network none: all done", med(walls), med(bares), "ms", "<= 1.3x floor", peer_name="bare floor")
     row("32 at once by API, network none: slowest cycle", med(singles), None, "ms")
     if peer:
         row("32 at once by API, network none", med(walls), med(peers), "ms", ">= 15x")

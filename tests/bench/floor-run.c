@@ -5,13 +5,18 @@
  * engine takes more than this is its own.
  *
  * usage: floor-run [--parallel N] [--rounds N] [--host-net] [--no-cgroup] [--rootfs]
- *        [--volatile] SCRATCH
+ *        [--volatile] [--engine] SCRATCH
  *
  * SCRATCH/lower is the image's tree (with /bin/true); upper and work directories are made beside
  * it. Per container: v1 cgroups devices and pids with docker's rules, new mount, pid, uts, ipc and
  * network namespaces (lo up), an overlay root (--rootfs: SCRATCH/lower itself, read-only), proc,
- * /dev with nodes, pts, shm, mqueue, sysfs, cgroup view, masked and read-only paths, pivot_root,
- * capabilities, docker's seccomp profile, exec, wait, removal. clone(VM|VFORK), as a runtime would.
+ * /dev with nodes, pts, shm, mqueue, sysfs, masked and read-only paths, pivot_root, capabilities,
+ * docker's seccomp profile, exec, wait, removal. clone(VM|VFORK), as a runtime would.
+ *
+ * --engine adds what a container of docker's API has beyond that, since an engine cannot leave it
+ * out: hosts, hostname and resolv.conf (made, bound in, removed), a log file, the view of its
+ * cgroups, two sysctls, and the start and end of one small static program (SCRATCH/lower/bin/true):
+ * a process of its own per container, so that containers outlive the engine.
  * Prints milliseconds: one line "wall X" for each round of N at once (their median last).
  */
 #include "base/arena.h"
@@ -47,14 +52,14 @@
 struct options {
 	const char *scratch;
 	unsigned parallel, rounds;
-	bool host_net, no_cgroup, rootfs, is_volatile;
+	bool host_net, no_cgroup, rootfs, is_volatile, engine;
 	struct seccomp_prog prog;
 };
 
 /* One container. Shared with the child, which runs in our memory until its exec. */
 struct job {
 	const struct options *o;
-	char upper[256], work[256], root[256], overlay[1024];
+	char upper[256], work[256], root[256], overlay[1024], files[256];
 	char cgroups[2][256];
 	int procs[2];
 	const char *failed; /* what the child could not do */
@@ -129,6 +134,38 @@ static void mount_dev(struct job *j)
 	TRY(j, symlink("/proc/self/fd/2", "dev/stderr"));
 }
 
+static const char *const etc_files[] = { "hosts", "hostname", "resolv.conf" };
+
+/* By host paths: before the pivot. */
+static void mount_engine_parts(struct job *j)
+{
+	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	char from[300], to[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(etc_files); i++) {
+		(void)snprintf(from, sizeof(from), "%s/%s", j->files, etc_files[i]);
+		(void)snprintf(to, sizeof(to), "etc/%s", etc_files[i]);
+		TRY(j, mount(from, to, NULL, MS_BIND, NULL));
+	}
+	if (!j->o->no_cgroup) {
+		TRY(j, mount("tmpfs", "sys/fs/cgroup", "tmpfs", flags, "mode=755"));
+		for (int i = 0; i < 2; i++) {
+			(void)snprintf(to, sizeof(to), "sys/fs/cgroup/%s", controllers[i]);
+			TRY(j, mkdir(to, 0755));
+			TRY(j, mount(j->cgroups[i], to, NULL, MS_BIND, NULL));
+			TRY(j,
+			    mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | flags, NULL));
+		}
+		TRY(j, mount(NULL, "sys/fs/cgroup", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | flags,
+			     NULL));
+	}
+	if (!j->o->host_net) {
+		if (!write_file("/proc/sys/net/ipv4", "ping_group_range", "0 2147483647") ||
+		    !write_file("/proc/sys/net/ipv4", "ip_unprivileged_port_start", "0"))
+			TRY(j, -1);
+	}
+}
+
 static void mask_paths(struct job *j)
 {
 	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
@@ -166,6 +203,8 @@ static void make_root(struct job *j)
 		TRY(j, mount("sysfs", "sys", "sysfs", flags | MS_RDONLY, NULL));
 	else
 		TRY(j, mount("/sys", "sys", NULL, MS_BIND | MS_REC, NULL));
+	if (o->engine)
+		mount_engine_parts(j);
 	mask_paths(j);
 	if (o->rootfs)
 		TRY(j, mount(NULL, j->root, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
@@ -209,9 +248,9 @@ static int child(void *arg)
 
 	for (int i = 0; i < 2 && !j->o->no_cgroup; i++)
 		TRY(j, (int)write(j->procs[i], "0", 1));
-	make_root(j);
 	if (!j->o->host_net)
 		lo_up(j);
+	make_root(j);
 	TRY(j, sethostname("floor", 5));
 	drop_caps(j);
 	TRY(j, execve(argv[0], argv, env));
@@ -266,9 +305,65 @@ static void make_dirs(struct job *j, unsigned number)
 		die(j->upper);
 }
 
+static void touch(const char *dir, const char *name)
+{
+	char path[300];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, name, strlen(name)) < 0)
+		die(path);
+	(void)close(fd);
+}
+
+static int run_true(void *arg)
+{
+	const struct job *j = arg;
+	char path[300], *const argv[] = { path, NULL };
+
+	(void)snprintf(path, sizeof(path), "%s/lower/bin/true", j->o->scratch);
+	(void)execv(path, argv);
+	_exit(1);
+}
+
+/* Its files, and the process of its own. */
+static void make_engine_parts(struct job *j, unsigned number, char *stack_top)
+{
+	int status;
+	pid_t pid;
+
+	(void)snprintf(j->files, sizeof(j->files), "%s/%d-%u.files", j->o->scratch, (int)getpid(),
+		       number);
+	if (mkdir(j->files, 0755) < 0)
+		die(j->files);
+	for (size_t i = 0; i < ARRAY_LEN(etc_files); i++)
+		touch(j->files, etc_files[i]);
+	touch(j->files, "log");
+	pid = clone(run_true, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, j);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		die("the program per container");
+}
+
+static void remove_engine_parts(const struct job *j)
+{
+	char path[300];
+
+	for (size_t i = 0; i < ARRAY_LEN(etc_files); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", j->files, etc_files[i]);
+		(void)unlink(path);
+	}
+	(void)snprintf(path, sizeof(path), "%s/log", j->files);
+	if (unlink(path) < 0 || rmdir(j->files) < 0)
+		die(j->files);
+}
+
 static void remove_all(const struct job *j)
 {
 	char inner[300];
+
+	if (j->o->engine)
+		remove_engine_parts(j);
 
 	for (int i = 0; i < 2 && !j->o->no_cgroup; i++) {
 		(void)close(j->procs[i]);
@@ -299,6 +394,8 @@ static void one(const struct options *o, unsigned number)
 	pid_t pid;
 
 	make_dirs(&j, number);
+	if (o->engine)
+		make_engine_parts(&j, number, stack + sizeof(stack));
 	if (!o->no_cgroup)
 		make_cgroups(&j, number);
 	pid = clone(child, stack + sizeof(stack), flags, &j);
@@ -384,6 +481,8 @@ static void parse(int argc, char **argv, struct options *o)
 			o->no_cgroup = true;
 		else if (strcmp(argv[i], "--rootfs") == 0)
 			o->rootfs = true;
+		else if (strcmp(argv[i], "--engine") == 0)
+			o->engine = true;
 		else if (strcmp(argv[i], "--volatile") == 0)
 			o->is_volatile = true; /* no sync of the upper's file system at the end */
 		else if (argv[i][0] != '-' && !o->scratch && strlen(argv[i]) < 200)
@@ -393,7 +492,7 @@ static void parse(int argc, char **argv, struct options *o)
 	}
 	if (!o->scratch || !o->rounds) {
 		fprintf(stderr, "usage: floor-run [--parallel N] [--rounds N] [--host-net] "
-				"[--no-cgroup] [--rootfs] [--volatile] SCRATCH\n");
+				"[--no-cgroup] [--rootfs] [--volatile] [--engine] SCRATCH\n");
 		exit(2);
 	}
 }
