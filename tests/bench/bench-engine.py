@@ -132,11 +132,13 @@ ROWS = []
 
 def row(what, ours, peer, unit, goal="", lower=True, peer_name="dockerd"):
     ratio = ""
-    if ours and peer:
+    if ours and peer and peer_name == "floor program":
+        ratio = f"{ours / peer:.2f}x the floor"
+    elif ours and peer:
         ratio = f"{peer / ours:.1f}x" if lower else f"{ours / peer:.1f}x"
     ROWS.append({"what": what, "teu": ours, "peer": peer, "peer_name": peer_name, "unit": unit, "ratio": ratio, "goal": goal})
     fmt = lambda v: "-" if v is None else f"{v:.2f}"
-    print(f"| {what} | {fmt(ours)} | {fmt(peer)} ({peer_name}) | {unit} | {ratio} | {goal} |", flush=True)
+    print(f"| {what} | {fmt(ours)} | {fmt(peer)}{f" ({peer_name})" if peer else ""} | {unit} | {ratio} | {goal} |", flush=True)
 
 
 def main():
