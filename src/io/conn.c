@@ -186,6 +186,8 @@ static bool wants_input(const struct conn *c)
 		       !h1_body_at_payload(&c->body);
 	case IN_RAW: return c->cur->credit > 0;
 	case IN_LINGER: return true;
+	case IN_HEAD: /* one byte more than a head may have, so that it is refused */
+		return iobuf_len(&c->in) <= MAX(c->conf->limits.head_max, (size_t)IN_WAITING_MAX);
 	default: return iobuf_len(&c->in) < IN_WAITING_MAX;
 	}
 }
@@ -545,6 +547,21 @@ static bool take_head(struct conn *c)
 	return !c->dead;
 }
 
+/* A request whose body is broken is answered, if there is no answer yet and somebody to read it. */
+static void bad_body(struct conn *c, const struct err *why)
+{
+	struct stream *s;
+
+	if (c->client || c->hup || c->draining || c->out_state != OUT_NONE) {
+		conn_fail(c, why);
+		return;
+	}
+	s = STEAL(c->cur);
+	c->expect = false;
+	c->role->bad_head(c, 400, why);
+	stream_close(s, why);
+}
+
 static void body_ended(struct conn *c)
 {
 	struct stream *s = c->cur;
@@ -559,7 +576,7 @@ static void body_ended(struct conn *c)
 
 		if (r < 0) {
 			(void)err_wrap(&err, "trailers");
-			conn_fail(c, &err);
+			bad_body(c, &err);
 			return;
 		}
 	}
@@ -579,15 +596,17 @@ static bool take_body(struct conn *c)
 	if (!c->body.done) {
 		n = h1_body_step(&c->body, in, credit, &data, &err);
 		if (n < 0) {
-			conn_fail(c, &err);
+			bad_body(c, &err);
 			return false;
 		}
 		if (n == 0 && !c->body.done) {
 			if (!c->eof || in.n > 0)
 				return false;
 			if (c->body.kind != H1_UNTIL_CLOSE) {
-				fail(c, ERR_UNAVAILABLE,
-				     "the peer closed the connection in the middle of a body");
+				(void)err_set(&err, ERR_UNAVAILABLE,
+					      "the peer closed the connection in the middle of a "
+					      "body");
+				bad_body(c, &err);
 				return false;
 			}
 			c->body.done = true;

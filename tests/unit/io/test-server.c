@@ -324,18 +324,37 @@ static void collects_bodies_within_a_limit(void **state)
 	env_stop(&e);
 }
 
-static void a_malformed_body_ends_the_stream(void **state)
+static void a_malformed_body_is_refused_and_ends_the_stream(void **state)
 {
 	struct env e = { 0 };
+	const char *a;
 	bool eof;
 
 	env_start(&e, serve);
-	assert_string_equal(
-		ask(&e, "POST /body HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-		    false, &eof),
-		"");
+	a = ask(&e, "POST /body HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nzz\r\n", false,
+		&eof);
+	assert_has(a, "HTTP/1.1 400 ");
+	assert_has(a, "a chunk size is not hexadecimal");
 	assert_true(eof);
 	assert_int_equal(e.why, ERR_BAD_REQUEST);
+	env_stop(&e);
+}
+
+static void a_head_of_any_size_is_answered(void **state)
+{
+	static const size_t sizes[] = { 33000, 65000, 66000, 150000 };
+	struct env e = { 0 };
+
+	env_start(&e, serve);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
+
+		buf_adds(&b, "GET /hello HTTP/1.1\r\n" H "X: ");
+		for (size_t k = 0; k < sizes[i]; k++)
+			buf_addc(&b, 'a');
+		buf_adds(&b, "\r\n\r\n");
+		assert_has(ask(&e, buf_str(&b), false, NULL), sizes[i] < 65536 ? "404 " : "431 ");
+	}
 	env_stop(&e);
 }
 
@@ -916,7 +935,8 @@ int main(void)
 		cmocka_unit_test(reads_bodies_with_credit),
 		cmocka_unit_test(without_credit_the_socket_is_not_read),
 		cmocka_unit_test(collects_bodies_within_a_limit),
-		cmocka_unit_test(a_malformed_body_ends_the_stream),
+		cmocka_unit_test(a_malformed_body_is_refused_and_ends_the_stream),
+		cmocka_unit_test(a_head_of_any_size_is_answered),
 		cmocka_unit_test(says_100_continue_at_the_first_credit),
 		cmocka_unit_test(skips_a_moderate_unread_body_and_closes_behind_a_large_one),
 		cmocka_unit_test(answers_pipelined_requests_in_order),
