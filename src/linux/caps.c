@@ -138,15 +138,12 @@ int caps_self(struct caps *ret, struct err *err)
 int caps_drop_bounding(const struct caps *c, struct err *err)
 {
 	for (unsigned n = 0; n < 64; n++) {
-		int has;
-
-		if (c->bounding & 1ULL << n)
+		if (c->bounding & 1ULL << n || sys_prctl(PR_CAPBSET_DROP, n, 0, 0, 0) == 0)
 			continue;
-		/* Reading is ten times cheaper than dropping, which copies the credentials. */
-		has = sys_prctl(PR_CAPBSET_READ, n, 0, 0, 0);
-		if (has < 0 && errno == EINVAL)
+		if (errno == EINVAL)
 			break; /* past the kernel's last */
-		if (has < 0 || (has && sys_prctl(PR_CAPBSET_DROP, n, 0, 0, 0) < 0))
+		/* Without the right to drop it is fine if it is not there. */
+		if (errno != EPERM || sys_prctl(PR_CAPBSET_READ, n, 0, 0, 0) != 0)
 			return err_sys(err, "drop %s from the bounding set",
 				       n < ARRAY_LEN(names) ? names[n] : "a capability");
 	}

@@ -184,7 +184,6 @@ int rt_serve(struct serve *s, struct err *err)
 		case SYNC_NOTIFY:
 			r = s->conf ? seccomp_send_listener(s->conf, s->view, m.fd, err) : 0;
 			break;
-		case SYNC_CGROUP: r = s->on_cgroup ? s->on_cgroup(s->arg, err) : -ERR_SYSTEM; break;
 		case SYNC_HOOKS: r = s->on_hooks ? s->on_hooks(s->arg, err) : -ERR_SYSTEM; break;
 		default:
 			r = err_set(err, ERR_SYSTEM, "message %u from init is none of ours",
@@ -588,8 +587,8 @@ static int step_cgroup(void *arg, struct err *err)
 		return r;
 	r = cgroup_apply(c->cgroup, &c->limits, err);
 	if (r >= 0)
-		/* Init enters by itself (on_cgroup): that takes no lock of the whole machine. From
-		 * a user namespace it may not, before 5.16. */
+		/* Init enters by itself (tell_cgroup): that takes no lock of the whole machine.
+		 * From a user namespace it may not, before 5.16. */
 		r = c->in.user_ns ? cgroup_add(c->cgroup, c->proc.pid, err)
 				  : cgroup_open_procs(c->cgroup, err);
 	if (r >= 0)
@@ -649,18 +648,26 @@ static int dirs_of(const struct cgroup *cg, struct buf *out, struct err *err)
 	return out->full ? err_set(err, ERR_TOO_LARGE, "the cgroup's paths are too long") : 0;
 }
 
-static int on_cgroup(void *arg, struct err *err)
+/* Unasked, so that neither waits for the other more than it must. */
+static int tell_cgroup(struct create *c, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(6000); /* what a message holds */
-	struct create *c = arg;
+	struct err why = ERR_INIT;
 	int fds[CGROUP_ENTER_FDS_MAX];
 	unsigned n =
 		c->cgroup && !c->in.user_ns ? cgroup_enter_fds(c->cgroup, fds, ARRAY_LEN(fds)) : 0;
-	int r = c->cgroup ? dirs_of(c->cgroup, &b, err) : 0;
+	int r = c->cgroup ? dirs_of(c->cgroup, &b, &why) : 0;
 
 	if (b.p)
 		b.p[b.n] = '\0';
-	return r < 0 ? r : sync_send_cgroup(c->sock, buf_str(&b), fds, n, err);
+	if (r >= 0)
+		r = sync_send_cgroup(c->sock, buf_str(&b), fds, n, &why);
+	/* Init has ended: what it said before is the failure to tell (rt_serve). */
+	if (r >= 0 || why.sys == EPIPE || why.sys == ECONNRESET)
+		return 0;
+	if (err)
+		*err = why;
+	return r;
 }
 
 static int on_hooks(void *arg, struct err *err)
@@ -687,12 +694,14 @@ static int step_setup(void *arg, struct err *err)
 	c->view.pid = c->proc.pid;
 	c->serve = (struct serve){ .host = c->host,
 				   .sock = c->sock,
-				   .on_cgroup = on_cgroup,
 				   .on_hooks = on_hooks,
 				   .arg = c,
 				   .conf = &c->conf,
 				   .view = &c->view,
 				   .console = -1 };
+	r = tell_cgroup(c, err);
+	if (r < 0)
+		return r;
 	r = rt_serve(&c->serve, err);
 	if (r == 0)
 		r = err_set(err, ERR_SYSTEM,

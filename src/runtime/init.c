@@ -109,9 +109,7 @@ int init_await_cgroup(struct init *in, struct err *err)
 
 	if (in->cgroup_made)
 		return 0;
-	r = sync_send(in->sync, SYNC_CGROUP, 0, -1, err);
-	if (r >= 0)
-		r = sync_recv(in->sync, &m, err);
+	r = sync_recv(in->sync, &m, err); /* sent as soon as it is made */
 	if (r < 0)
 		return r;
 	if (r == 0 || m.type != SYNC_GO)

@@ -76,7 +76,6 @@ int state_view_json(const struct state_view *v, bool pretty, struct buf *out, st
 enum sync_type {
 	SYNC_GO = 1,  /* parent: go on; i64 pid of init as the parent sees it */
 	SYNC_PID,     /* stage: i64 pid of the real init (its sibling) */
-	SYNC_CGROUP,  /* init: wants to be in its cgroup now. Answered by GO */
 	SYNC_HOOKS,   /* init: mounts are made; run the runtime's hooks. Answered by GO */
 	SYNC_CONSOLE, /* init: fd = pty master */
 	SYNC_NOTIFY,  /* init: fd = seccomp listener */
@@ -99,7 +98,8 @@ struct sync_msg {
 int sync_send(int sock, enum sync_type t, int64_t number, int fd, struct err *err);
 void sync_send_error(int sock, const struct err *e);
 void sync_send_warn(int sock, const char *text);
-/* GO for SYNC_CGROUP: the directories as text, and the files by which init enters by itself. */
+/* GO with a cgroup that is made: the directories as text, and the files by which init enters by
+ * itself. */
 int sync_send_cgroup(int sock, const char *dirs, const int *fds, unsigned n, struct err *err);
 /* 1 = a message; 0 = the other side is gone (or, for a program's exec, has succeeded). */
 int sync_recv(int sock, struct sync_msg *m, struct err *err);
@@ -207,8 +207,7 @@ unsigned rt_listen_fds(void);
 struct serve {
 	const struct rt_host *host;
 	int sock;
-	int (*on_cgroup)(void *arg, struct err *err); /* NULL: not expected */
-	int (*on_hooks)(void *arg, struct err *err);
+	int (*on_hooks)(void *arg, struct err *err); /* NULL: not expected */
 	void *arg;
 	const struct conf *conf; /* with view: for the seccomp agent */
 	const struct state_view *view;
