@@ -138,14 +138,21 @@ int caps_self(struct caps *ret, struct err *err)
 int caps_drop_bounding(const struct caps *c, struct err *err)
 {
 	for (unsigned n = 0; n < 64; n++) {
+		int has = 0;
+
 		if (c->bounding & 1ULL << n || sys_prctl(PR_CAPBSET_DROP, n, 0, 0, 0) == 0)
 			continue;
-		if (errno == EINVAL)
+		/* Without the right to drop (asked first) it is fine if there is nothing to drop.
+		 */
+		if (errno == EPERM) {
+			has = sys_prctl(PR_CAPBSET_READ, n, 0, 0, 0);
+			if (has == 0)
+				continue;
+		}
+		if (has <= 0 && errno == EINVAL)
 			break; /* past the kernel's last */
-		/* Without the right to drop it is fine if it is not there. */
-		if (errno != EPERM || sys_prctl(PR_CAPBSET_READ, n, 0, 0, 0) != 0)
-			return err_sys(err, "drop %s from the bounding set",
-				       n < ARRAY_LEN(names) ? names[n] : "a capability");
+		return err_sys(err, "drop %s from the bounding set",
+			       n < ARRAY_LEN(names) ? names[n] : "a capability");
 	}
 	return 0;
 }
