@@ -138,7 +138,8 @@ def row(what, ours, peer, unit, goal="", lower=True, peer_name="dockerd"):
         ratio = f"{peer / ours:.1f}x" if lower else f"{ours / peer:.1f}x"
     ROWS.append({"what": what, "teu": ours, "peer": peer, "peer_name": peer_name, "unit": unit, "ratio": ratio, "goal": goal})
     fmt = lambda v: "-" if v is None else f"{v:.2f}"
-    print(f"| {what} | {fmt(ours)} | {fmt(peer)}{f" ({peer_name})" if peer else ""} | {unit} | {ratio} | {goal} |", flush=True)
+    beside = f"{fmt(peer)} ({peer_name})" if peer else "-"
+    print(f"| {what} | {fmt(ours)} | {beside} | {unit} | {ratio} | {goal} |", flush=True)
 
 
 def main():
