@@ -132,7 +132,7 @@ ROWS = []
 
 def row(what, ours, peer, unit, goal="", lower=True, peer_name="dockerd"):
     ratio = ""
-    if ours and peer and peer_name == "floor program":
+    if ours and peer and "floor" in peer_name:
         ratio = f"{ours / peer:.2f}x the floor"
     elif ours and peer:
         ratio = f"{peer / ours:.1f}x" if lower else f"{ours / peer:.1f}x"
