@@ -212,15 +212,9 @@ __attribute__((target("sha,ssse3,sse4.1"))) static void sha_blocks_ni(uint32_t h
 
 /* CPUID through the registers itself: __builtin_cpu_supports does not know SHA in every compiler.
  */
-static bool cpu_bit(unsigned leaf, int reg, unsigned bit)
+static void cpuid(unsigned leaf, unsigned r[4])
 {
-	unsigned r[4] = { 0 }, top;
-
-	__asm__("cpuid" : "=a"(top), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(0), "c"(0));
-	if (top < leaf)
-		return false;
 	__asm__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
-	return r[reg] >> bit & 1;
 }
 
 enum { CPU_ASKED = 1, CPU_SHA = 2, CPU_CRC = 4 };
@@ -229,14 +223,20 @@ enum { CPU_ASKED = 1, CPU_SHA = 2, CPU_CRC = 4 };
 static unsigned cpu_features(void)
 {
 	static _Atomic unsigned known;
+	unsigned top[4], one[4], seven[4] = { 0 };
 	unsigned f = atomic_load_explicit(&known, memory_order_relaxed);
 
 	if (f)
 		return f;
 	f = CPU_ASKED;
-	if (cpu_bit(7, 1, 29) && cpu_bit(1, 2, 19) && cpu_bit(1, 2, 9))
+	cpuid(0, top);
+	cpuid(1, one);
+	if (top[0] >= 7)
+		cpuid(7, seven);
+	if ((seven[1] >> 29 & 1) && (one[2] >> 19 & 1) &&
+	    (one[2] >> 9 & 1)) /* SHA, SSE4.1, SSSE3 */
 		f |= CPU_SHA;
-	if (cpu_bit(1, 2, 20))
+	if (one[2] >> 20 & 1) /* SSE4.2 */
 		f |= CPU_CRC;
 	atomic_store_explicit(&known, f, memory_order_relaxed);
 	return f;
@@ -357,7 +357,8 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse(uint32_t crc, const
 uint32_t crc32c(uint32_t crc, const void *p, size_t n)
 {
 #ifdef HAVE_X86
-	if (cpu_features() & CPU_CRC)
+	/* A few hundred bytes are done before the CPU has said what it can. */
+	if (n >= 1024 && (cpu_features() & CPU_CRC))
 		return crc32c_sse(crc, p, n);
 #endif
 	return crc32c_portable_(crc, p, n);

@@ -44,7 +44,7 @@ static void show_graph(struct call *c, const struct container *ct, struct doc *o
 	data = doc_set_object(c->a, g, "Data");
 	doc_set_str(c->a, data, "ID", container_id(ct));
 	doc_set_str(c->a, data, "LowerDir", buf_str(&b));
-	doc_set_strf(c->a, data, "MergedDir", "%s/merged", dir);
+	doc_set_strf(c->a, data, "MergedDir", "%s/merged", image_store_path(engine_images(c->e)));
 	doc_set_strf(c->a, data, "UpperDir", "%s/upper", dir);
 	doc_set_strf(c->a, data, "WorkDir", "%s/work", dir);
 	doc_set_str(c->a, g, "Name", "overlay2");

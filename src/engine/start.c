@@ -426,7 +426,7 @@ static int prepare(struct start *s)
 {
 	struct container *c = s->c;
 	CLEANUP(image_unref) struct image *img = NULL;
-	CLEANUP(fd_close) int dir = -1;
+	CLEANUP(fd_close) int dir = -1, run = -1;
 	struct oci_inputs in = { .c = c, .files = c };
 	struct image_rootfs rootfs;
 	struct slice json;
@@ -460,7 +460,15 @@ static int prepare(struct start *s)
 	if ((unlinkat(dir, "exits", 0) < 0 && errno != ENOENT) ||
 	    (unlinkat(dir, "endpoint", 0) < 0 && errno != ENOENT))
 		return err_sys(&s->err, "remove the records of the run before");
-	return write_file(dir, "config.json", json, 0600, &s->err);
+	/* The bundle is of this run only, so it lies where a reboot forgets it (and no inode of a
+	 * disk is spent). */
+	r = fd_mkdir_p(AT_FDCWD, container_run_dir(c, s->a), 0700, &s->err);
+	if (r < 0)
+		return r;
+	run = openat(AT_FDCWD, container_run_dir(c, s->a), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (run < 0)
+		return err_sys(&s->err, "open the run directory of container %s", c->id);
+	return write_file(run, "config.json", json, 0600, &s->err);
 }
 
 static int launch(struct start *s)
@@ -476,7 +484,7 @@ static int launch(struct start *s)
 	struct shim_create rq = {
 		.id = slice_str(c->id),
 		.rt_root = slice_str(c->e->oci_root),
-		.bundle = slice_str(c->dir),
+		.bundle = slice_str(run_dir),
 		.log_driver = no_log ? SHIM_LOG_NONE : SHIM_LOG_JSON_FILE,
 		.log_max_size = (uint64_t)log_option(h, "max-size", 0),
 		.log_max_files = (uint32_t)log_option(h, "max-file", 1),

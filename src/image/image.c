@@ -366,7 +366,7 @@ static int copy_root(const char *lower, int upper, struct err *err)
 int image_rootfs_prepare(struct image_store *is, const struct image *img, const char *dir,
 			 struct arena *a, struct image_rootfs *ret, struct err *err)
 {
-	static const char *const names[] = { "upper", "work", "merged" };
+	static const char *const names[] = { "upper", "work" };
 	struct image_rootfs rf;
 	CLEANUP(fd_close) int fd = -1, upper = -1;
 	int r;
@@ -393,7 +393,7 @@ int image_rootfs_prepare(struct image_store *is, const struct image *img, const 
 	}
 	rf.upper = arena_printf(a, "%s/upper", dir);
 	rf.work = arena_printf(a, "%s/work", dir);
-	rf.merged = arena_printf(a, "%s/merged", dir);
+	rf.merged = arena_printf(a, "%s/merged", image_store_path(is));
 	if (arena_exceeded(a))
 		return arena_quota(a, err);
 	*ret = rf;
@@ -402,7 +402,7 @@ int image_rootfs_prepare(struct image_store *is, const struct image *img, const 
 
 int image_rootfs_remove(const char *dir, struct err *err)
 {
-	static const char *const names[] = { "merged", "work", "upper" };
+	static const char *const names[] = { "work", "upper" };
 	CLEANUP(fd_close) int fd = sys_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	int r = 0;
 

@@ -194,9 +194,11 @@ void image_import_cancel(struct image_import *im);
 struct image_rootfs {
 	struct strv lower; /* topmost first, for overlay's lowerdir / lowerdir+; short absolute
 			      paths (store/l/xxxxxxxx) */
-	const char *upper, *work, *merged; /* absolute */
+	const char *upper, *work; /* absolute */
+	const char *merged; /* the mount point: one directory for all, since each mount is in a
+			       namespace of its own */
 };
-/* Makes `dir`/{upper,work,merged} and tells the mount to be made (by the runtime in the container's
+/* Makes `dir`/{upper,work} and tells the mount to be made (by the runtime in the container's
  * mount namespace; no user xattrs: trusted.overlay.*). Snapshots were verified at import. arena
  * holds the strings. upper has the mode and owner of the image's root directory. Not durable: the
  * container's own row is. */
@@ -205,5 +207,5 @@ int image_rootfs_prepare(struct image_store *is, const struct image *img, const 
 /* Lower directories alone. */
 int image_lower_dirs(struct image_store *is, const struct image *img, struct arena *a,
 		     struct strv *ret, struct err *err);
-/* Removes upper, work, merged; 0 also if absent. */
+/* Removes upper and work; 0 also if absent. */
 int image_rootfs_remove(const char *dir, struct err *err);

@@ -127,7 +127,7 @@ static int open_dirs(struct image_store *is, struct err *err)
 		if (r < 0)
 			return err_wrap(err, "'%s'", is->path);
 	}
-	return 0;
+	return fd_mkdir_p(is->dir, "merged", 0700, err); /* image_rootfs.merged */
 }
 
 static int open_db(struct image_store *is, struct err *err)
