@@ -685,7 +685,7 @@ int rt_main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 	const struct cmd *cmd;
-	int word;
+	int word, status;
 
 	for (int i = 1; i < argc && argv[i][0] == '-'; i++)
 		if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-v"))
@@ -703,5 +703,9 @@ int rt_main(int argc, char **argv)
 		return 1;
 	}
 	(void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
-	return cmd_main(&program, argc, argv, before, &err);
+	status = cmd_main(&program, argc, argv, before, &err);
+	if (status >= 0)
+		return status;
+	dprintf(2, "teu-oci: %s\n", err.msg); /* by before(): no command has told it */
+	return rt_exit_code(&err);
 }

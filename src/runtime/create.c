@@ -769,7 +769,9 @@ static int real_dir(const char *path, char out[PATH_MAX])
 
 static int read_config(struct create *c, const char *path, struct err *err)
 {
-	CLEANUP(fd_close) int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_CLOEXEC, 0);
+	/* O_NONBLOCK: a pipe that nobody writes to would be waited for without end. */
+	CLEANUP(fd_close)
+	int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 	struct stat st;
 	ssize_t n;
 	char *text;
@@ -779,8 +781,10 @@ static int read_config(struct create *c, const char *path, struct err *err)
 				"open '%s'", path);
 	if (sys_fstat(fd, &st) < 0)
 		return err_sys(err, "look at '%s'", path);
-	/* A file that grows meanwhile, or has no size (a pipe), is read up to the maximum. */
-	n = S_ISREG(st.st_mode) && st.st_size < RT_CONFIG_MAX ? st.st_size : RT_CONFIG_MAX;
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_INVALID, "'%s' is not a regular file", path);
+	/* A file that grows meanwhile is read up to the maximum. */
+	n = MIN(st.st_size, (off_t)RT_CONFIG_MAX);
 	text = arena_alloc_raw(c->arena, (size_t)n + 1, 1);
 	if (!text)
 		return arena_quota(c->arena, err);

@@ -444,9 +444,12 @@ static const char *home_of(struct init *in, uint32_t uid)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(256 * 1024);
 	struct slice rest, line, f[6];
+	struct stat st;
 	uint64_t n;
 
-	if (fd_read_file(AT_FDCWD, "/etc/passwd", &b, NULL) < 0)
+	/* An image may have a pipe there, which would be waited for. */
+	if (sys_fstatat(AT_FDCWD, "/etc/passwd", &st, 0) < 0 || !S_ISREG(st.st_mode) ||
+	    fd_read_file(AT_FDCWD, "/etc/passwd", &b, NULL) < 0)
 		return "/";
 	rest = buf_slice(&b);
 	while (rest.p) {
