@@ -116,9 +116,9 @@ static void show_head(struct call *c, struct container *ct, struct doc *o)
 		doc_append_str(a, args, argv[i]);
 	show_state(c, ct, o);
 	doc_set_str(a, o, "Image", container_image_id(ct));
-	doc_set_strf(a, o, "ResolvConfPath", "%s/resolv.conf", container_dir(ct));
-	doc_set_strf(a, o, "HostnamePath", "%s/hostname", container_dir(ct));
-	doc_set_strf(a, o, "HostsPath", "%s/hosts", container_dir(ct));
+	doc_set_strf(a, o, "ResolvConfPath", "%s/resolv.conf", container_run_dir(ct));
+	doc_set_strf(a, o, "HostnamePath", "%s/hostname", container_run_dir(ct));
+	doc_set_strf(a, o, "HostsPath", "%s/hosts", container_run_dir(ct));
 	doc_set_str(a, o, "LogPath", container_log_path(ct));
 	doc_set_strf(a, o, "Name", "/%s", container_name(ct));
 	doc_set_int(a, o, "RestartCount", container_get_state(ct)->restart_count);

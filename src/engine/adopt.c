@@ -433,10 +433,9 @@ static bool take_unseen_exit(struct container *c)
 int lifecycle_adopt(struct container *c, struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("adopt", 65536);
-	struct shim_where where = { .program = c->e->oci_program,
-				    .run_dir = container_run_dir(c, a),
-				    .id = c->id,
-				    .log_fd = 2 };
+	struct shim_where where = {
+		.program = c->e->oci_program, .run_dir = c->run_dir, .id = c->id, .log_fd = 2
+	};
 	const char *state = arena_printf(a, "%s/%s", c->e->oci_root, c->id);
 	int r;
 

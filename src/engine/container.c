@@ -25,6 +25,7 @@ int container_new(struct engine *e, const char *id, const char *name, struct con
 	if (!c->name)
 		abort();
 	c->dir = arena_printf(c->arena, "%s/containers/%s", e->root, c->id);
+	c->run_dir = arena_printf(c->arena, "%s/c/%.16s", e->run, c->id);
 	c->log_path = arena_printf(c->arena, "%s/%s-json.log", c->dir, c->id);
 	c->state = (struct container_state){ .status = CT_CREATED,
 					     .started = CLOCK_ZERO,
@@ -117,9 +118,9 @@ bool container_alive(const struct container *c)
 	return c->state.status == CT_RUNNING || c->state.status == CT_PAUSED;
 }
 
-char *container_run_dir(struct container *c, struct arena *a)
+const char *container_run_dir(const struct container *c)
 {
-	return arena_printf(a, "%s/c/%.16s", c->e->run, c->id);
+	return c->run_dir;
 }
 
 /* ---- what fronts read ---- */

@@ -109,6 +109,8 @@ const char *container_image_ref(const struct container *c); /* as the client nam
 const struct container_endpoint *container_endpoint(const struct container *c);
 const char *container_log_path(const struct container *c);
 const char *container_dir(const struct container *c);
+/* Of the present run: bundle, socket, hosts, hostname, resolv.conf; gone after a reboot. */
+const char *container_run_dir(const struct container *c);
 /* Path and args as they run: entrypoint + command after the image's defaults. */
 const char *const *container_argv(const struct container *c, size_t *ret_n);
 

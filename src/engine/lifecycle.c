@@ -375,13 +375,11 @@ void lifecycle_freed(struct container *c)
 {
 	struct engine *e = c->e;
 	char id[ID_LEN + 1];
-	CLEANUP(arena_free) struct arena *a = arena_new("remove", 65536);
-	const char *run_dir = container_run_dir(c, a);
 	struct err ignored = ERR_INIT;
 
 	memcpy(id, c->id, sizeof(id));
 	/* A socket and an empty directory: what is left is removed by the next engine. */
-	(void)fd_remove_tree(AT_FDCWD, run_dir, &ignored);
+	(void)fd_remove_tree(AT_FDCWD, c->run_dir, &ignored);
 	container_free(c);
 	container_trash(e, id);
 }

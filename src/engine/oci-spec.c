@@ -392,11 +392,11 @@ static void put_network_files(struct spec_build *b, struct doc *mounts)
 		const char *dest = arena_printf(b->a, "/etc/%s", names[i]);
 
 		if (dest && !mounted_by_user(b, dest))
-			put_options(
-				b,
-				put_mount(b, mounts, dest, "bind",
-					  arena_printf(b->a, "%s/%s", b->in->files->dir, names[i])),
-				"rbind,rprivate");
+			put_options(b,
+				    put_mount(b, mounts, dest, "bind",
+					      arena_printf(b->a, "%s/%s", b->in->files->run_dir,
+							   names[i])),
+				    "rbind,rprivate");
 	}
 }
 

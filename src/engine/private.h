@@ -124,7 +124,7 @@ struct container {
 	const char *image_id, *image_ref;
 	const char **argv;
 	size_t argc;
-	const char *log_path, *dir;
+	const char *log_path, *dir, *run_dir;
 	struct container_state state;
 	char error[512];
 	struct network_endpoint ep; /* network_id "" = not attached */
@@ -190,7 +190,6 @@ void container_event(struct container *c, const char *action, const struct event
 		     size_t n);
 bool container_alive(
 	const struct container *c); /* created in the kernel or running: a shim holds it */
-char *container_run_dir(struct container *c, struct arena *a);
 bool container_uses(const struct container *c, const char *network);
 
 /* state.c: c's state is written; fn(arg, result, err) after the commit. fn may be NULL. */

@@ -66,13 +66,13 @@ static int write_network_files(struct container *c, const struct network_endpoin
 	struct buf text = BUF_INIT(1u << 20), hosts = BUF_INIT(1u << 20), conf = BUF_INIT(1u << 20);
 	struct err ignored = ERR_INIT;
 	struct arena *a = c->start->a;
-	CLEANUP(fd_close) int dir = openat(AT_FDCWD, c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(fd_close) int dir = openat(AT_FDCWD, c->run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct network_mode mode;
 	struct network_files f;
 	int r;
 
 	if (dir < 0)
-		return err_sys(err, "open container directory '%s'", c->dir);
+		return err_sys(err, "open run directory '%s'", c->run_dir);
 	r = network_mode_parse(h->network_mode ? h->network_mode : "", &mode, err);
 	if (r < 0)
 		return r;
@@ -446,6 +446,10 @@ static int prepare(struct start *s)
 		r = fd_remove_tree(AT_FDCWD, arena_printf(s->a, "%s/work", c->dir), &s->err);
 	if (r == 0)
 		r = image_rootfs_prepare(c->e->images, img, c->dir, s->a, &rootfs, &s->err);
+	/* Bundle and network files are of this run only, so they lie where a reboot forgets them
+	 * (and no inode of a disk is spent). */
+	if (r == 0)
+		r = fd_mkdir_p(AT_FDCWD, c->run_dir, 0700, &s->err);
 	if (r == 0 && in.files == c)
 		r = write_network_files(c, NULL, &s->err);
 	if (r < 0)
@@ -460,12 +464,7 @@ static int prepare(struct start *s)
 	if ((unlinkat(dir, "exits", 0) < 0 && errno != ENOENT) ||
 	    (unlinkat(dir, "endpoint", 0) < 0 && errno != ENOENT))
 		return err_sys(&s->err, "remove the records of the run before");
-	/* The bundle is of this run only, so it lies where a reboot forgets it (and no inode of a
-	 * disk is spent). */
-	r = fd_mkdir_p(AT_FDCWD, container_run_dir(c, s->a), 0700, &s->err);
-	if (r < 0)
-		return r;
-	run = openat(AT_FDCWD, container_run_dir(c, s->a), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	run = openat(AT_FDCWD, c->run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (run < 0)
 		return err_sys(&s->err, "open the run directory of container %s", c->id);
 	return write_file(run, "config.json", json, 0600, &s->err);
@@ -476,15 +475,14 @@ static int launch(struct start *s)
 	struct container *c = s->c;
 	const struct host_config *h = &c->spec.host;
 	CLEANUP(fd_close) int dir = openat(AT_FDCWD, c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const char *run_dir = container_run_dir(c, s->a);
 	bool no_log = h->log && h->log->type && strcmp(h->log->type, "none") == 0;
 	struct shim_where where = {
-		.program = c->e->oci_program, .run_dir = run_dir, .id = c->id, .log_fd = 2
+		.program = c->e->oci_program, .run_dir = c->run_dir, .id = c->id, .log_fd = 2
 	};
 	struct shim_create rq = {
 		.id = slice_str(c->id),
 		.rt_root = slice_str(c->e->oci_root),
-		.bundle = slice_str(run_dir),
+		.bundle = slice_str(c->run_dir),
 		.log_driver = no_log ? SHIM_LOG_NONE : SHIM_LOG_JSON_FILE,
 		.log_max_size = (uint64_t)log_option(h, "max-size", 0),
 		.log_max_files = (uint32_t)log_option(h, "max-file", 1),
@@ -505,9 +503,6 @@ static int launch(struct start *s)
 		rq.rows = (uint16_t)MIN(h->console_size.v[0], UINT16_MAX);
 		rq.cols = (uint16_t)MIN(h->console_size.v[1], UINT16_MAX);
 	}
-	r = fd_mkdir_p(AT_FDCWD, run_dir, 0700, &s->err);
-	if (r < 0)
-		return r;
 	c->shim_exited = c->launched = false;
 	r = shim_spawn(c->e->loop, &where, lifecycle_shim_events(), c, &c->shim, &s->err);
 	if (r < 0)
