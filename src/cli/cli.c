@@ -168,7 +168,7 @@ int cli_each(struct cmd_call *call, bool echo,
 		struct err err = ERR_INIT;
 		int r = fn(call, call->args[i], &err);
 
-		if (r >= 0 && echo) {
+		if (r == 0 && echo) {
 			buf_addf(&out, "%s\n", call->args[i]);
 			r = cli_write(1, &out, &err);
 		}

@@ -64,7 +64,7 @@ int cli_write(int fd, const struct buf *out, struct err *err);
 void cli_complain(const struct err *err);
 /*
  * Calls fn for each argument; prints the failures and goes on; the status of all. echo: the
- * argument is printed after each success.
+ * argument is printed after each success, unless fn returned 1.
  */
 int cli_each(struct cmd_call *call, bool echo,
 	     int (*fn)(struct cmd_call *call, const char *arg, struct err *err));

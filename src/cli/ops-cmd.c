@@ -119,10 +119,10 @@ static int rm_one(struct cmd_call *call, const char *id, struct err *err)
 				  "v", o->volumes ? "1" : NULL, NULL),
 		    err);
 
-	/* docker's: with --force what is not there is removed already. */
+	/* docker's: with --force what is not there is no failure, but no name is printed. */
 	if (r == -ERR_NOT_FOUND && o->force) {
 		cli_complain(err);
-		return 0;
+		return 1;
 	}
 	return r;
 }

@@ -375,8 +375,12 @@ int docker_exchange_start(struct docker_client *c, struct docker_exchange *x, co
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("request", BODY_MAX);
 	struct slice text = { NULL, 0 };
+	struct err local = ERR_INIT;
+	bool nobody_waits = !err;
 	int r;
 
+	if (nobody_waits)
+		err = &local;
 	if (!target)
 		return err_set(err, ERR_QUOTA, "the request's path is too long");
 	if (body && body_text(a, body, &text, err) < 0)
@@ -385,8 +389,8 @@ int docker_exchange_start(struct docker_client *c, struct docker_exchange *x, co
 	x->text = BUF_INIT(4u << 20);
 	for (;;) {
 		r = send_once(c, x, method, target, text, hijack, err);
-		if (r == 0)
-			return 0;
+		if (r == 0 || nobody_waits)
+			return r;
 		r = absent(c, err);
 		if (r < 0)
 			return r;

@@ -101,7 +101,10 @@ struct docker_exchange {
 	int status; /* 0 = no answer yet */
 	bool finished;
 };
-/* hijack: the answer is a byte stream both ways (docker_exchange_write, docker_exchange_half). */
+/*
+ * hijack: the answer is a byte stream both ways, written by stream_write and stream_end. err NULL:
+ * nobody waits for its success, so no engine is started for it.
+ */
 int docker_exchange_start(struct docker_client *c, struct docker_exchange *x, const char *method,
 			  const char *target, const struct doc *body, bool hijack, struct err *err);
 /* Drops what still runs, without over. Idempotent; a zeroed one is fine. */

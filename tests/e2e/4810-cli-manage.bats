@@ -161,3 +161,17 @@ last" ]
 	[ "$(DOCKER_HOST=unix://$TEU_RUN/teu.sock TEU_RUN=/nonexistent "$DIR/docker" version --format '{{.Server.ApiVersion}}')" = 1.50 ]
 	[ "$("$DIR/docker" container run --rm --network none busybox echo hi)" = hi ]
 }
+
+@test "rm --force of what is not there prints no name" {
+	run "$TEU" rm -f nowhere
+	[ "$status" -eq 0 ]
+	prints "No such container: nowhere"
+	[ "${#lines[@]}" = 1 ]
+}
+
+@test "an attached terminal outlives its engine, also when it is resized" {
+	run python3 "$TOP/tests/tools/resize-alone.py" "$TEU" "$TEU_ROOT"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = "signal 15, terminal restored" ]
+}

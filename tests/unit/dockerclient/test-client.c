@@ -223,6 +223,26 @@ static void an_absent_engine_is_started_once(void **state)
 	assert_int_equal(docker_get(p->c, p->a, "/x", &d, &p->err), -ERR_UNAVAILABLE);
 }
 
+static int must_not_begin(void *arg, struct err *err)
+{
+	(void)err;
+	*(bool *)arg = true;
+	return 0;
+}
+
+static void nobody_waits_for_a_signal_that_an_absent_engine_gets(void **state)
+{
+	struct peer *p = *state;
+	struct docker_exchange x = { 0 };
+	bool begun = false;
+
+	docker_client_on_absent(p->c, must_not_begin, &begun);
+	assert_int_equal(docker_exchange_start(p->c, &x, "POST", "/x", NULL, false, NULL),
+			 -ERR_UNAVAILABLE);
+	docker_exchange_fini(&x);
+	assert_false(begun);
+}
+
 static int cannot_begin(void *arg, struct err *err)
 {
 	(void)arg;
@@ -330,6 +350,7 @@ int main(void)
 		CASE(streams_are_consumed_and_their_errors_are_not),
 		CASE(an_absent_engine_is_named),
 		CASE(an_absent_engine_is_started_once),
+		CASE(nobody_waits_for_a_signal_that_an_absent_engine_gets),
 		CASE(why_an_engine_cannot_start_is_told),
 		CASE(targets_are_encoded),
 		CASE(a_hijacked_stream_goes_both_ways),
