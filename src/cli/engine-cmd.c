@@ -6,6 +6,9 @@
 #include "cli/cmds.h"
 #include "docker/docker.h"
 
+#include <limits.h>
+#include <unistd.h>
+
 struct engine_opts {
 	struct opt_list hosts;
 	bool detach, debug, no_bridge;
@@ -52,7 +55,14 @@ static int detach(struct cmd_call *call, struct err *err)
 		v[n++] = "--bip";
 		v[n++] = o->bip;
 	}
-	if (o->pid_file) {
+	if (o->pid_file && o->pid_file[0] != '/') { /* the engine's directory will be "/" */
+		char cwd[PATH_MAX];
+
+		if (!getcwd(cwd, sizeof(cwd)))
+			return err_sys(err, "--pid-file '%s': working directory", o->pid_file);
+		v[n++] = "--pid-file";
+		v[n++] = arena_printf(call->arena, "%s/%s", cwd, o->pid_file);
+	} else if (o->pid_file) {
 		v[n++] = "--pid-file";
 		v[n++] = o->pid_file;
 	}

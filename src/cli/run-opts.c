@@ -246,6 +246,8 @@ static int each_line(struct arena *a, const char *path, line_fn *fn, void *arg, 
 	if (r < 0)
 		return r;
 	rest = buf_slice(&b);
+	if (slice_starts(rest, SLICE("\xef\xbb\xbf"))) /* a byte order mark is no part of a name */
+		rest = slice_of(rest.p + 3, rest.n - 3);
 	for (unsigned n = 1; rest.n; n++) {
 		struct slice line = slice_split(&rest, '\n');
 		const char *text;

@@ -128,10 +128,23 @@ static void put_value(const struct doc *d, unsigned depth, struct buf *out)
 	buf_addc(out, ']');
 }
 
+/* docker's templates see Go's names ("ID") as well as JSON's ("Id"): case tells them apart. */
+static const struct doc *member(const struct doc *d, struct slice name)
+{
+	const struct doc *v = doc_getn(d, name);
+
+	if (v || !doc_is(d, DOC_OBJECT))
+		return v;
+	DOC_EACH_MEMBER (key, value, d)
+		if (slice_ieq(doc_slice(key), name))
+			return value;
+	return NULL;
+}
+
 static const struct doc *lookup(const struct doc *d, struct slice path)
 {
 	while (path.p && path.n && d)
-		d = doc_getn(d, slice_split(&path, '.'));
+		d = member(d, slice_split(&path, '.'));
 	return d;
 }
 

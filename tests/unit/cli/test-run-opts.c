@@ -297,7 +297,10 @@ static void files_come_before_the_command_line(void **state)
 	struct arena *a = *state;
 	const char *env = temp_file(a, "# no\n\nA=1\r\n  B=two words\nTEU_T_HERE\nTEU_T_GONE\n");
 	const char *labels = temp_file(a, "x=y\nz\n");
-	const char *bad = temp_file(a, "A=1\nB C=2\n");
+	const char *bad = temp_file(a, "\xef\xbb\xbf"
+				       "A=1\nB C=2\n");
+	const char *marked = temp_file(a, "\xef\xbb\xbf"
+					  "A=1\r\n");
 	const char *profile = temp_file(a, "{ \"a\" : [ 1 ] }");
 	struct doc *body;
 	struct err err;
@@ -320,6 +323,9 @@ static void files_come_before_the_command_line(void **state)
 	assert_int_equal(body_of(a, arena_printf(a, "--env-file %s b", bad), &body, &err),
 			 -ERR_INVALID);
 	assert_part(err.msg, "line 2: variable 'B C' contains whitespaces");
+	assert_int_equal(body_of(a, arena_printf(a, "--env-file %s b", marked), &body, &err), 0);
+	assert_string_equal(json_of(a, doc_get(body, "Env")), "[\"A=1\"]");
+	unlink(marked);
 	unlink(env);
 	unlink(labels);
 	unlink(bad);

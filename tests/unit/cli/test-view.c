@@ -50,6 +50,21 @@ static void the_whole_as_json(void **state)
 	assert_string_equal(buf_str(&out), object);
 }
 
+static void names_differ_from_gos_only_in_case(void **state)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+	struct template t;
+
+	assert_int_equal(template_parse(*state, "{{.ID}} {{.id}} {{.net.ipaddress}}", &t, &err), 0);
+	assert_int_equal(template_render(&t,
+					 doc_of(*state, "{\"Id\":\"a\",\"id\":\"b\","
+							"\"Net\":{\"IPAddress\":\"c\"}}"),
+					 &out, &err),
+			 0);
+	assert_string_equal(buf_str(&out), "a b c");
+}
+
 static void other_templates_are_refused_by_name(void **state)
 {
 	static const char *const bad[] = { "{{range .X}}",   "{{.}}",	      "{{if .A}}",
@@ -148,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ARENA_CASE(fields_paths_and_json_are_filled_in),
 		ARENA_CASE(the_whole_as_json),
+		ARENA_CASE(names_differ_from_gos_only_in_case),
 		ARENA_CASE(other_templates_are_refused_by_name),
 		ARENA_CASE(unclosed_actions_and_unknown_fields),
 		ARENA_CASE(tables_have_dockers_widths),
