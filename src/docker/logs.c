@@ -21,6 +21,7 @@
 #define ROUND_MAX (1u << 20)	  /* bytes of log read before others get their turn */
 #define LINE_BYTES_MAX (1u << 20) /* a longer one is no line of a log */
 #define FILES_MAX 1000
+#define LOOKS_MAX 8
 
 struct reader {
 	struct watch watch;
@@ -38,6 +39,7 @@ struct reader {
 	int64_t since, until; /* real ns */
 	bool out_wanted, err_wanted, timestamps, details, raw, follow;
 	bool waiting; /* the wait is armed: the container runs */
+	bool past;    /* a line later than `until` was met */
 	bool blocked, over;
 };
 
@@ -67,14 +69,12 @@ static void use_file(struct reader *r, int fd_taken, unsigned index, int64_t off
 	r->offset = offset;
 }
 
-/* Where our open file is now: rotation renames it. -1 = it was deleted. */
-static int find_ours(struct reader *r)
+/* One look through the names. -1 = it has none, or got one that we had passed already. */
+static int find_once(struct reader *r, const struct stat *ours)
 {
-	struct stat ours, st;
+	struct stat st;
 	char name[300];
 
-	if (r->fd < 0 || fstat(r->fd, &ours) < 0)
-		return -1;
 	for (unsigned i = 0; i < FILES_MAX; i++) {
 		if (i)
 			(void)snprintf(name, sizeof(name), "%s.%u", base_name(r->path), i);
@@ -85,22 +85,43 @@ static int find_ours(struct reader *r)
 				continue; /* between rename and the new file */
 			return -1;
 		}
-		if (st.st_ino == ours.st_ino && st.st_dev == ours.st_dev)
+		if (st.st_ino == ours->st_ino && st.st_dev == ours->st_dev)
 			return (int)i;
 	}
 	return -1;
 }
 
-/* The end of the open file was reached: goes to its successor. 1 = there was one. */
+/* Where our open file is now: rotation renames it. -1 = it was deleted. */
+static int find_ours(struct reader *r)
+{
+	struct stat ours;
+	int at = -1;
+
+	/* A rotation under our eyes can hide a file that is still there: look again. */
+	for (unsigned i = 0; at < 0 && i < LOOKS_MAX; i++) {
+		if (r->fd < 0 || fstat(r->fd, &ours) < 0 || ours.st_nlink == 0)
+			return -1;
+		at = find_once(r, &ours);
+	}
+	return at;
+}
+
+/*
+ * The end of the open file was reached: goes to its successor. 1 = there is more to read. What was
+ * written between our last read and the rename is read before: nothing comes to it after that.
+ */
 static int next_file(struct reader *r)
 {
 	int at = find_ours(r), fd;
 	struct stat st;
 
+	if (r->fd >= 0 && at != 0 && fstat(r->fd, &st) == 0 && st.st_size > r->offset)
+		return 1;
 	if (at == 0) {
 		/* With one file only, rotation cuts it. */
 		if (fstat(r->fd, &st) == 0 && st.st_size < r->offset) {
 			r->offset = 0;
+			buf_clear(&r->line); /* what the rotation cut off */
 			return 1;
 		}
 		return 0;
@@ -110,6 +131,7 @@ static int next_file(struct reader *r)
 		if (fd < 0)
 			continue;
 		use_file(r, fd, i, 0);
+		buf_clear(&r->line); /* what the rotation cut off */
 		return 1;
 	}
 	return 0;
@@ -120,6 +142,8 @@ static int64_t seek_back(int fd, int64_t end, uint64_t *n, char *block)
 {
 	bool first = true;
 
+	if (end == 0)
+		return 0; /* rotation has just made it: no line */
 	while (end > 0) {
 		size_t want = (size_t)MIN(end, (int64_t)BLOCK);
 		ssize_t got = pread(fd, block, want, end - (int64_t)want);
@@ -218,8 +242,10 @@ static void put_line(struct reader *r, const char *line, size_t n)
 	if ((r->since != INT64_MIN || r->until != INT64_MAX || r->timestamps) &&
 	    clock_parse_rfc3339(l.time, &when, &ignored) < 0)
 		when = CLOCK_ZERO;
-	if (when != CLOCK_ZERO && (when < r->since || when > r->until))
+	if (when != CLOCK_ZERO && (when < r->since || when > r->until)) {
+		r->past |= when > r->until;
 		return;
+	}
 	if (!r->raw)
 		buf_add(&r->out, "\0\0\0\0\0\0\0\0", 8);
 	if (r->timestamps)
@@ -318,7 +344,7 @@ static int read_round(struct reader *r)
 	size_t done = 0;
 	int go = 1;
 
-	while (go > 0 && done < ROUND_MAX && !r->over) {
+	while (go > 0 && done < ROUND_MAX && !r->over && !r->past) {
 		ssize_t n = r->fd < 0 ? 0 : pread(r->fd, r->block, BLOCK, r->offset);
 
 		if (n > 0) {
@@ -328,15 +354,20 @@ static int read_round(struct reader *r)
 			go = flush_out(r);
 			continue;
 		}
-		if (next_file(r) == 1) {
-			buf_clear(&r->line); /* what a rotation cut off */
-			continue;
+		if (n < 0) {
+			log_error("read the log '%s': %s", r->path, strerrordesc_np(errno));
+			stream_reset(r->c->s, NULL); /* closed ends the reader */
+			return 0;
 		}
+		if (next_file(r) == 1)
+			continue;
 		all_read(r);
 		return 0;
 	}
 	if (go < 0 && !r->over)
 		stream_reset(r->c->s, NULL); /* closed ends the reader */
+	else if (r->past && !r->over)
+		reader_finish(r); /* as docker: nothing earlier follows */
 	return go > 0 && !r->over;
 }
 

@@ -39,6 +39,15 @@ teardown() { remove_all; }
 	[ "$(docker logs -n 120 rr | head -1)" = "line 30" ]
 }
 
+@test "logs -f ends at the time of --until" {
+	docker run -d --name uu busybox sh -c 'while :; do echo x; sleep 0.1; done'
+	run timeout 10 "$DOCKER" logs -f --until 1s uu
+	[ "$status" -eq 0 ]
+	run timeout 10 "$DOCKER" logs -f --until "$(($(date +%s) + 1))" uu
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = x ]
+}
+
 @test "two hundred thousand lines come back quickly and whole" {
 	docker run --name big busybox seq 200000 >/dev/null
 	[ "$(docker logs big | tail -1)" = 200000 ]
