@@ -89,23 +89,32 @@ void container_attach(struct call *c)
 
 /* ---- exec ---- */
 
-static struct strs string_list(struct call *c, const struct doc *d)
+/* A list of strings; one string alone is one of one. */
+static int string_list(struct call *c, const struct doc *body, const char *key, struct strs *ret,
+		       struct err *err)
 {
-	struct strs out = { 0 };
+	const struct doc *d = doc_get(body, key);
+	const char **v;
 
+	*ret = (struct strs){ 0 };
+	if (!d || doc_is(d, DOC_NULL))
+		return 0;
+	v = ARENA_ARRAY(c->a, const char *, doc_len_of(d, DOC_ARRAY) + 1);
+	if (!v)
+		return arena_quota(c->a, err);
+	ret->v = v;
 	if (doc_is(d, DOC_STRING)) {
-		out.v = ARENA_ARRAY(c->a, const char *, 1);
-		out.v[out.n++] = doc_cstr(c->a, d);
-		return out;
+		v[ret->n++] = doc_cstr(c->a, d);
+		return 0;
 	}
-	out.v = ARENA_ARRAY(c->a, const char *, doc_len(d) + 1);
 	DOC_EACH (it, d) {
-		const char *s = doc_cstr(c->a, it);
-
-		if (s)
-			out.v[out.n++] = s;
+		v[ret->n] = doc_cstr(c->a, it);
+		if (!v[ret->n++])
+			break;
 	}
-	return out;
+	if (!doc_is(d, DOC_ARRAY) || (ret->n && !v[ret->n - 1]))
+		return err_set(err, ERR_BAD_REQUEST, "%s: not a list of strings", key);
+	return 0;
 }
 
 static const char *text_or_null(struct call *c, const struct doc *d)
@@ -126,8 +135,14 @@ static void exec_create_body(struct call *c, struct doc *body)
 	int r;
 
 	r = engine_container_find(c->e, c->ref, &ct, &err);
-	cmd = string_list(c, doc_get(body, "Cmd"));
-	env = string_list(c, doc_get(body, "Env"));
+	if (r == 0)
+		r = string_list(c, body, "Cmd", &cmd, &err);
+	if (r == 0)
+		r = string_list(c, body, "Env", &env, &err);
+	if (r < 0) {
+		reply_err(c, &err);
+		return;
+	}
 	x = (struct exec_spec){
 		.cmd = cmd.v,
 		.ncmd = cmd.n,
@@ -141,9 +156,8 @@ static void exec_create_body(struct call *c, struct doc *body)
 		.attach_stdout = doc_true(doc_get(body, "AttachStdout")),
 		.attach_stderr = doc_true(doc_get(body, "AttachStderr")),
 	};
-	if (r == 0)
-		r = detach_keys_parse(c->a, doc_cstr(c->a, doc_get(body, "DetachKeys")),
-				      &x.detach_keys, &err);
+	r = detach_keys_parse(c->a, doc_cstr(c->a, doc_get(body, "DetachKeys")), &x.detach_keys,
+			      &err);
 	if (r == 0)
 		r = engine_exec_create(c->e, ct, &x, &id, &err);
 	if (r < 0) {

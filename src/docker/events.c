@@ -11,7 +11,10 @@ struct follower {
 	struct timer until;
 	struct call *c;
 	struct filters f;
-	int64_t last; /* end of the time asked for, or INT64_MAX */
+	int64_t since, last; /* the time asked for, else INT64_MIN and INT64_MAX */
+	uint64_t seen;	     /* sequence number of the last event that was looked at */
+	bool behind;	     /* the queue is full: what comes waits in the engine's ring */
+	bool time_over;	     /* the end of `until`, but not all was sent yet */
 	bool over;
 };
 
@@ -76,11 +79,13 @@ static bool action_matches(const struct filters *f, const char *action)
 
 static bool wanted(const struct follower *w, const struct event *ev)
 {
-	static const char *const by_name[] = { "container", "image", "network", "volume" };
+	static const char *const by_name[] = { "config",  "container", "daemon", "image",
+					       "network", "node",      "plugin", "secret",
+					       "service", "volume" };
 	struct str_pair pairs[256];
 	struct str_map labels = { pairs, MIN(ev->nattrs, ARRAY_LEN(pairs)) };
 
-	if (ev->time > w->last || !filters_exact(&w->f, "type", ev->type) ||
+	if (ev->time < w->since || ev->time > w->last || !filters_exact(&w->f, "type", ev->type) ||
 	    !action_matches(&w->f, ev->action) || !filters_exact(&w->f, "scope", "local"))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(by_name); i++)
@@ -100,7 +105,7 @@ static void write_event(struct follower *w, const struct event *ev)
 	bool legacy = strcmp(ev->type, "container") == 0 || strcmp(ev->type, "image") == 0;
 	const char *image = attr(ev, "image");
 
-	if (w->over || !wanted(w, ev))
+	if (!wanted(w, ev))
 		return;
 	if (legacy) {
 		doc_set_str(a, o, "status", ev->action);
@@ -121,24 +126,52 @@ static void write_event(struct follower *w, const struct event *ev)
 	if (arena_exceeded(a) || json_write(o, NULL, &b, &err) < 0)
 		return;
 	buf_addc(&b, '\n');
-	/* Who does not keep up for a whole queue would hold memory without bound: cut off. */
-	if (stream_write(w->c->s, b.p, b.n) == -ERR_QUOTA)
+	w->behind = stream_write(w->c->s, b.p, b.n) == 1;
+}
+
+/*
+ * A slow reader costs no memory: what it has not taken stays in the engine's ring, and who is
+ * overtaken by the whole ring is cut off.
+ */
+static void take(void *arg, const struct event *ev)
+{
+	struct follower *w = arg;
+
+	if (w->over || w->behind || ev->seq <= w->seen)
+		return;
+	if (w->seen && ev->seq != w->seen + 1) {
 		stream_reset(w->c->s, NULL);
+		return;
+	}
+	w->seen = ev->seq;
+	write_event(w, ev);
 }
 
 static void happened(struct event_watch *ew, const struct event *ev)
 {
-	write_event(CONTAINER_OF(ew, struct follower, events), ev);
+	take(CONTAINER_OF(ew, struct follower, events), ev);
 }
 
-static void replayed(void *arg, const struct event *ev)
+static void events_writable(struct stream *s)
 {
-	write_event(arg, ev);
+	struct follower *w = stream_arg(s);
+
+	stream_ref(s); /* w lives in it, and it may be cut off */
+	w->behind = false;
+	if (!w->over)
+		engine_events_replay(w->c->e, INT64_MIN, take, w);
+	if (!w->over && !w->behind && w->time_over)
+		follower_finish(w);
+	stream_unref(s);
 }
 
 static int time_over(struct timer *t)
 {
-	follower_finish(CONTAINER_OF(t, struct follower, until));
+	struct follower *w = CONTAINER_OF(t, struct follower, until);
+
+	w->time_over = true;
+	if (!w->behind)
+		follower_finish(w);
 	return 0;
 }
 
@@ -181,7 +214,8 @@ void events_handle(struct call *c)
 					     "label",  "network",   "node",   "plugin", "scope",
 					     "secret", "service",   "type",   "volume", NULL };
 	static const struct stream_events events = { .cancel = events_cancelled,
-						     .closed = events_closed };
+						     .closed = events_closed,
+						     .writable = events_writable };
 	struct follower *w = ARENA_NEW(c->a, struct follower);
 	struct err err = ERR_INIT;
 	int64_t since, now = clock_real();
@@ -208,8 +242,11 @@ void events_handle(struct call *c)
 	stream_on(c->s, &events, w);
 	(void)stream_set_header(c->s, "Content-Type", "application/json");
 	(void)stream_start(c->s, 200, -1); /* a client that left: `closed` comes */
+	w->since = since;
 	if (since != INT64_MAX)
-		engine_events_replay(c->e, since, replayed, w);
+		engine_events_replay(c->e, INT64_MIN, take, w);
+	if (!w->behind)
+		w->since = INT64_MIN; /* a clock that is set back hides nothing that is new */
 	if (w->over)
 		return;
 	engine_events_watch(c->e, &w->events);

@@ -41,6 +41,23 @@ int filters_invalid(const char *key, const char *value, struct err *err)
 	return err_set(err, ERR_BAD_REQUEST, "invalid filter '%s=[%s]'", key, value);
 }
 
+/*
+ * Go's Regexp.MatchString finds anywhere; an expression that does not compile is no match. "{n}"
+ * copies what it repeats when it is compiled (a few bytes become gigabytes), and "\\1" makes
+ * matching exponential: filters_parse refuses both.
+ */
+static bool costs_without_bound(const char *expr)
+{
+	const char *slash = expr;
+
+	while ((slash = strchr(slash, '\\')) && slash[1]) {
+		if (slash[1] >= '1' && slash[1] <= '9')
+			return true;
+		slash += 2;
+	}
+	return strchr(expr, '{') != NULL;
+}
+
 int filters_parse(struct call *c, const char *const *known, struct filters *ret, struct err *err)
 {
 	const char *text = query_get(&c->q, "filters");
@@ -67,6 +84,12 @@ int filters_parse(struct call *c, const char *const *known, struct filters *ret,
 				       "invalid filter '%s': at most %d strings, as a list or map",
 				       name, FILTERS_MAX);
 	}
+	for (size_t i = 0; i < ret->n; i++)
+		if (strcmp(ret->v[i].key, "name") == 0 && costs_without_bound(ret->v[i].value))
+			return err_set(err, ERR_BAD_REQUEST,
+				       "invalid filter 'name=[%.200s]': {n} and \\1 are not "
+				       "supported in expressions",
+				       ret->v[i].value);
 	return 0;
 }
 
@@ -93,7 +116,6 @@ bool filters_exact(const struct filters *f, const char *key, const char *text)
 	return !filters_has(f, key);
 }
 
-/* Go's Regexp.MatchString finds anywhere; an expression that does not compile is no match. */
 static bool expression_matches(const char *expr, const char *text)
 {
 	regex_t re;

@@ -227,6 +227,10 @@ void images_list(struct call *c)
 			   "listing the manifests of images is not supported yet");
 		return;
 	}
+	if (query_bool(&c->q, "shared-size", false)) {
+		reply_fail(c, ERR_UNSUPPORTED, "the shared size of images is not supported yet");
+		return;
+	}
 	if (read_filter(c, &f, &err) < 0 || list_into(c, &f, arr, &err) < 0) {
 		reply_err(c, &err);
 		return;
@@ -370,6 +374,11 @@ void image_history(struct call *c)
 		reply_err(c, &err);
 		return;
 	}
+	if (query_get(&c->q, "platform") && *query_get(&c->q, "platform")) {
+		reply_fail(c, ERR_UNSUPPORTED,
+			   "the history of an image by platform is not supported yet");
+		return;
+	}
 	ic = image_config(img);
 	for (size_t i = ic->nhistory; i-- > 0;) {
 		struct doc *o = doc_append_object(a, arr);
@@ -502,6 +511,11 @@ void image_delete(struct call *c)
 
 	if (call_image(c, &img) < 0)
 		return;
+	if (query_get(&c->q, "platforms")) { /* the whole image must not go instead */
+		reply_fail(c, ERR_UNSUPPORTED,
+			   "removing an image by platform is not supported yet");
+		return;
+	}
 	if (image_names(engine_images(c->e), img, c->a, &tags, &digests, &err) < 0) {
 		reply_err(c, &err);
 		return;

@@ -260,6 +260,10 @@ void images_load(struct call *c)
 	struct err err = ERR_INIT;
 	struct doc *d;
 
+	if (query_nth(&c->q, "platform", 1)) {
+		reply_fail(c, ERR_UNSUPPORTED, "loading several platforms is not supported yet");
+		return;
+	}
 	if (platform && *platform) { /* JSON of the OCI platform object */
 		if (json_read(c->a, slice_str(platform), NULL, &d, &err) < 0 ||
 		    !doc_is(doc_get(d, "os"), DOC_STRING) ||

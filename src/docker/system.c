@@ -129,23 +129,53 @@ static bool have_file(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+/* Is it one of the words of the first line? */
+static bool file_says(const char *path, const char *word)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(64 << 10);
+	struct err ignored = ERR_INIT;
+	struct slice lines, rest;
+
+	if (fd_read_file(AT_FDCWD, path, &b, &ignored) < 0)
+		return false;
+	lines = buf_slice(&b);
+	rest = slice_split(&lines, '\n');
+	while (rest.p) {
+		struct slice one = slice_split(&rest, ' ');
+
+		if (slice_is(one, word))
+			return true;
+	}
+	return false;
+}
+
+/* Is the controller there? Of version 1 each is a directory. */
+static bool controller(bool v2, const char *name)
+{
+	char path[128];
+
+	if (v2)
+		return file_says("/sys/fs/cgroup/cgroup.controllers", name);
+	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", name);
+	return have_file(path);
+}
+
 /* The limits that this kernel's cgroups give, in either version. */
 static void info_limits(struct arena *a, struct doc *o, bool v2)
 {
-	static const char v1_memory[] = "/sys/fs/cgroup/memory/";
-	char path[128];
-	bool swap;
+	bool memory = controller(v2, "memory"), cpu = controller(v2, "cpu");
+	bool quota = cpu && (v2 || have_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"));
 
-	(void)snprintf(path, sizeof(path), "%smemory.memsw.limit_in_bytes", v1_memory);
-	swap = v2 || have_file(path);
-	doc_set_bool(a, o, "MemoryLimit", v2 || have_file("/sys/fs/cgroup/memory"));
-	doc_set_bool(a, o, "SwapLimit", swap);
-	doc_set_bool(a, o, "CpuCfsPeriod", v2 || have_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
-	doc_set_bool(a, o, "CpuCfsQuota", v2 || have_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"));
-	doc_set_bool(a, o, "CPUShares", v2 || have_file("/sys/fs/cgroup/cpu/cpu.shares"));
-	doc_set_bool(a, o, "CPUSet", v2 || have_file("/sys/fs/cgroup/cpuset"));
-	doc_set_bool(a, o, "PidsLimit", v2 || have_file("/sys/fs/cgroup/pids"));
-	doc_set_bool(a, o, "IPv4Forwarding", have_file("/proc/sys/net/ipv4/ip_forward"));
+	doc_set_bool(a, o, "MemoryLimit", memory);
+	doc_set_bool(a, o, "SwapLimit",
+		     v2 ? memory && have_file("/proc/swaps")
+			: have_file("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"));
+	doc_set_bool(a, o, "CpuCfsPeriod", quota);
+	doc_set_bool(a, o, "CpuCfsQuota", quota);
+	doc_set_bool(a, o, "CPUShares", cpu);
+	doc_set_bool(a, o, "CPUSet", controller(v2, "cpuset"));
+	doc_set_bool(a, o, "PidsLimit", controller(v2, "pids"));
+	doc_set_bool(a, o, "IPv4Forwarding", file_says("/proc/sys/net/ipv4/ip_forward", "1"));
 	doc_set_bool(a, o, "OomKillDisable",
 		     !v2 && have_file("/sys/fs/cgroup/memory/memory.oom_control"));
 }
@@ -279,64 +309,55 @@ void info_handle(struct call *c)
 
 /* ---- disk usage ---- */
 
-static void df_images(struct call *c, struct doc *o)
+static void df_strings(struct arena *a, struct doc *arr, const struct strv *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		doc_append_str(a, arr, v->v[i]);
+}
+
+static int df_images(struct call *c, struct doc *o, struct err *err)
 {
 	struct doc *arr = doc_set_array(c->a, o, "Images"), *row;
+	uint64_t total = 0;
 	struct image **v;
-	struct err err = ERR_INIT;
 	size_t n = 0;
+	int r;
 
-	if (image_list(engine_images(c->e), c->a, &v, &n, &err) < 0)
-		n = 0;
+	r = image_list(engine_images(c->e), c->a, &v, &n, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < n; i++) {
 		struct strv tags = { 0 }, digests = { 0 };
 		struct container *ct = NULL;
 		int64_t users = 0;
 
-		(void)image_names(engine_images(c->e), v[i], c->a, &tags, &digests, &err);
+		if (r == 0)
+			r = image_names(engine_images(c->e), v[i], c->a, &tags, &digests, err);
 		while ((ct = engine_container_next(c->e, ct)))
 			users += strcmp(container_image_id(ct), image_id(v[i])) == 0;
 		row = doc_append_object(c->a, arr);
 		doc_set_str(c->a, row, "Id", image_id(v[i]));
 		doc_set_str(c->a, row, "ParentId", "");
-		o = doc_set_array(c->a, row, "RepoTags");
-		for (size_t j = 0; j < tags.n; j++)
-			doc_append_str(c->a, o, tags.v[j]);
-		doc_set_array(c->a, row, "RepoDigests");
+		df_strings(c->a, doc_set_array(c->a, row, "RepoTags"), &tags);
+		df_strings(c->a, doc_set_array(c->a, row, "RepoDigests"), &digests);
 		doc_set_int(c->a, row, "Created", MAX(image_created(v[i]), 0) / NS_PER_SEC);
 		doc_set_uint(c->a, row, "Size", image_size(v[i]));
-		doc_set_int(c->a, row, "SharedSize", 0);
+		doc_set_int(c->a, row, "SharedSize", -1); /* not computed */
 		doc_set_null(c->a, row, "Labels");
 		doc_set_int(c->a, row, "Containers", users);
-		image_unref(v[i]);
-	}
-}
-
-static uint64_t images_total(struct call *c)
-{
-	struct image **v;
-	struct err err = ERR_INIT;
-	uint64_t total = 0;
-	size_t n = 0;
-
-	if (image_list(engine_images(c->e), c->a, &v, &n, &err) < 0)
-		return 0;
-	for (size_t i = 0; i < n; i++) {
 		total += image_size(v[i]);
 		image_unref(v[i]);
 	}
-	return total;
+	doc_set_uint(c->a, o, "LayersSize", total);
+	return r;
 }
 
-void df_handle(struct call *c)
+static void df_containers(struct call *c, struct doc *o)
 {
-	struct doc *o = doc_new_object(c->a), *arr;
+	struct doc *arr = doc_set_array(c->a, o, "Containers");
 	struct container *ct = NULL;
 	char status[128];
 
-	doc_set_uint(c->a, o, "LayersSize", images_total(c));
-	df_images(c, o);
-	arr = doc_set_array(c->a, o, "Containers");
 	while ((ct = engine_container_next(c->e, ct))) {
 		struct doc *row = doc_append_object(c->a, arr), *names;
 
@@ -351,7 +372,48 @@ void df_handle(struct call *c)
 		show_status(ct, clock_real(), status, sizeof(status));
 		doc_set_str(c->a, row, "Status", status);
 	}
-	doc_set_array(c->a, o, "Volumes");
-	doc_set_array(c->a, o, "BuildCache");
+}
+
+/* Which kinds were asked for, as bits in the order of the words; none means all. */
+static int df_kinds(struct call *c, unsigned *ret)
+{
+	static const char *const words[] = { "container", "image", "volume", "build-cache" };
+	const char *v;
+
+	*ret = 0;
+	for (size_t i = 0; c->minor >= 42 && (v = query_nth(&c->q, "type", i)); i++) {
+		unsigned k = 0;
+
+		while (k < ARRAY_LEN(words) && strcmp(v, words[k]) != 0)
+			k++;
+		if (k == ARRAY_LEN(words)) {
+			reply_fail(c, ERR_BAD_REQUEST, "unknown object type: %s", v);
+			return -ERR_BAD_REQUEST;
+		}
+		*ret |= 1u << k;
+	}
+	if (!*ret)
+		*ret = ~0u;
+	return 0;
+}
+
+void df_handle(struct call *c)
+{
+	struct doc *o = doc_new_object(c->a);
+	struct err err = ERR_INIT;
+	unsigned kinds;
+
+	if (df_kinds(c, &kinds) < 0)
+		return;
+	if ((kinds & 2) && df_images(c, o, &err) < 0) {
+		reply_err(c, &err);
+		return;
+	}
+	if (kinds & 1)
+		df_containers(c, o);
+	if (kinds & 4)
+		doc_set_array(c->a, o, "Volumes");
+	if (kinds & 8)
+		doc_set_array(c->a, o, "BuildCache");
 	reply_doc(c, 200, o);
 }

@@ -92,6 +92,56 @@ teardown() { remove_all; }
 	[ "$(docker inspect -f '{{.RestartCount}} {{.State.ExitCode}}' ff)" = "2 3" ]
 }
 
+@test "events that are more than a queue holds come back whole" {
+	local big i n
+	big=$(head -c 4000 /dev/zero | tr '\0' l)
+	docker create --name many --label "big=$big" busybox true
+	for i in $(seq 60); do
+		api POST "/containers/many/rename?name=many$i" >/dev/null
+		api POST "/containers/many$i/rename?name=many" >/dev/null
+	done
+	run curl -s -m 10 --unix-socket "$DIR/e/docker.sock" "http://e/events?since=1&until=$(date +%s.%N)&filters=%7B%22event%22%3A%5B%22rename%22%5D%7D"
+	[ "$(grep -c '"Action":"rename"' <<<"$output")" -ge 120 ] || { echo "$(grep -c rename <<<"$output") events"; false; }
+	# a reader that sleeps while they come loses none
+	curl -sN -m 5 --limit-rate 400k --unix-socket "$DIR/e/docker.sock" "http://e/events?since=1&until=$(($(date +%s) + 1))&filters=%7B%22event%22%3A%5B%22rename%22%5D%7D" >"$DIR/slow"
+	[ "$(grep -c '"Action":"rename"' "$DIR/slow")" -ge 120 ]
+	[ -z "$(docker events --since 1h --until 0s --filter plugin=none)" ]
+}
+
+@test "df by kind, and what an image has" {
+	run api GET "/system/df?type=image"
+	prints '"LayersSize"'
+	[[ "$output" != *'"Containers":['* && "$output" != *BuildCache* ]]
+	run api GET "/system/df?type=bogus"
+	prints "unknown object type: bogus"
+	prints 400
+}
+
+@test "what would be ignored is refused by name" {
+	docker create --name refusing busybox true
+	run api POST /containers/refusing/exec -H 'Content-Type: application/json' -d '{"Cmd":["a",2]}'
+	prints "Cmd: not a list of strings"
+	prints 400
+	run api DELETE "/images/busybox?platforms=%7B%22os%22%3A%22linux%22%7D"
+	prints 501
+	run api GET "/images/busybox/history?platform=%7B%22os%22%3A%22linux%22%7D"
+	prints 501
+	run api GET "/images/json?shared-size=1"
+	prints 501
+	run api GET '/containers/json?filters=%7B%22name%22%3A%5B%22a%7B255%7D%22%5D%7D'
+	prints "not supported in expressions"
+	prints 400
+}
+
+@test "info tells the machine as it is" {
+	local forward
+	forward=$(nsenter "--net=/proc/$(engine_pid)/ns/net" cat /proc/sys/net/ipv4/ip_forward)
+	[ "$(docker info --format '{{.IPv4Forwarding}}')" = "$([ "$forward" = 1 ] && echo true || echo false)" ]
+	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+		[ "$(docker info --format '{{.PidsLimit}}')" = "$(grep -qw pids /sys/fs/cgroup/cgroup.controllers && echo true || echo false)" ]
+	fi
+}
+
 @test "events tell the life in order" {
 	local since
 	since=$(date +%s.%N)

@@ -136,6 +136,27 @@ static void unknown_and_malformed_filters_are_refused_by_name(void **state)
 	arena_free(x.a);
 }
 
+static void expressions_that_cost_without_bound_are_refused(void **state)
+{
+	static const char *const bad[] = { "((a{255}){255}){255}", "^(a*)*\\\\1$" };
+	static const char *const good[] = { "^/web[0-9]+$", "a\\\\.b\\\\\\\\1" };
+	char text[100];
+	struct fixture x;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		(void)snprintf(text, sizeof(text), "{\"name\":[\"%s\"]}", bad[i]);
+		assert_int_equal(parse(&x, text), -ERR_BAD_REQUEST);
+		assert_non_null(strstr(x.err.msg, "not supported in expressions"));
+		arena_free(x.a);
+		(void)snprintf(text, sizeof(text), "{\"name\":[\"%s\"]}", good[i]);
+		assert_int_equal(parse(&x, text), 0);
+		arena_free(x.a);
+	}
+	assert_int_equal(parse(&x, "{\"label\":[\"a={1}\"]}"), 0);
+	arena_free(x.a);
+}
+
 static void more_filters_than_the_bound_are_refused(void **state)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(1u << 20);
@@ -231,6 +252,7 @@ int main(void)
 		cmocka_unit_test(a_filter_value_of_false_is_none),
 		cmocka_unit_test(unknown_and_malformed_filters_are_refused_by_name),
 		cmocka_unit_test(more_filters_than_the_bound_are_refused),
+		cmocka_unit_test(expressions_that_cost_without_bound_are_refused),
 		cmocka_unit_test(names_match_as_parts_and_as_expressions),
 		cmocka_unit_test(detach_keys_become_bytes),
 		cmocka_unit_test(detach_keys_that_are_none_are_refused),
