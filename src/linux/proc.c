@@ -433,6 +433,30 @@ int proc_fds_cloexec(int first, const int *keep, size_t n_keep, bool now, struct
 	return proc_fds_each(keep_or_close, &k, err);
 }
 
+/* Of one's own /proc, where a container may have mounted or linked one file of procfs in the place
+ * of another (CVE-2025-52881): from its root on no other mount and no magic link may be crossed. */
+static int open_own(const char *path)
+{
+	const struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
+				      .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV |
+						 RESOLVE_NO_MAGICLINKS };
+	CLEANUP(fd_close)
+	int root = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct stat st;
+	int fd;
+
+	if (root < 0)
+		return -1;
+	if (path_check_procfs(root, NULL) < 0 || sys_fstat(root, &st) < 0 || st.st_ino != 1) {
+		errno = EXDEV; /* not the root of a procfs */
+		return -1;
+	}
+	fd = sys_openat2(root, path + strlen("/proc/"), &how);
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = sys_openat(root, path + strlen("/proc/"), O_WRONLY | O_CLOEXEC, 0);
+	return fd;
+}
+
 int proc_write_attr(pid_t pid, const char *name, const char *value, struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
@@ -443,7 +467,10 @@ int proc_write_attr(pid_t pid, const char *name, const char *value, struct err *
 		(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	else
 		(void)snprintf(path, sizeof(path), "/proc/self/%s", name);
-	fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+	fd = pid ? sys_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0) : open_own(path);
+	if (fd < 0 && errno == EXDEV)
+		return err_sysc(err, ERR_FORBIDDEN, errno,
+				"open '%s' to write: something is mounted over it", path);
 	if (fd < 0)
 		return err_sys(err, "open '%s' to write", path);
 	r = path_check_procfs(fd, err);

@@ -277,6 +277,10 @@ static int open_namespaces(struct exec *e, struct err *err)
 		if (k == NS_USER)
 			e->in.user_ns = true;
 	}
+	/* They were opened by its number: that was its own if it still lives. */
+	if (proc_poll(e->pidfd, 0, NULL) != 1)
+		return err_set(err, ERR_CONFLICT,
+			       "cannot exec in a stopped container: container not running");
 	return 0;
 }
 

@@ -24,7 +24,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <termios.h>
+
+#ifndef DEVPTS_SUPER_MAGIC
+#define DEVPTS_SUPER_MAGIC 0x1cd1
+#endif
 
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER _IO('T', 0x41)
@@ -208,6 +213,20 @@ static int step_enter(void *arg, struct err *err)
 
 /* ---- terminal and stdio ---- */
 
+/* CVE-2025-52565: it is the container's directory, so what is there need not be what it is called.
+ */
+static int check_ptmx(int fd, struct err *err)
+{
+	struct statfs sf;
+	struct stat st;
+
+	if (fstatfs(fd, &sf) < 0 || sys_fstat(fd, &st) < 0)
+		return err_sys(err, "look at /dev/pts/ptmx");
+	if (sf.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
+		return err_set(err, ERR_FORBIDDEN, "/dev/pts/ptmx is not that of a devpts");
+	return 0;
+}
+
 int init_console(struct init *in, struct err *err)
 {
 	CLEANUP(mount_target_fini) struct mount_target t = { .root = -1, .fd = -1 };
@@ -220,7 +239,12 @@ int init_console(struct init *in, struct err *err)
 		return 0;
 	/* The container's own devpts: its programs find the terminal under the name that the kernel
 	 * gives. */
-	r = path_open_in(in->root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC, &master, err);
+	r = path_open_in(in->root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC,
+			 &master, err);
+	if (r >= 0)
+		r = check_ptmx(master, err);
+	if (r >= 0)
+		r = fd_set_nonblock(master, false) < 0 ? err_sys(err, "set up the terminal") : 0;
 	if (r < 0)
 		return err_wrap(err, "process.terminal needs a devpts mount on /dev/pts");
 	if (sys_ioctl(master, TIOCSPTLCK, &zero) < 0)
@@ -443,15 +467,23 @@ static const char *env_get(const struct strs *env, const char *name)
 static const char *home_of(struct init *in, uint32_t uid)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(256 * 1024);
+	CLEANUP(fd_close) int root = -1;
+	CLEANUP(fd_close) int fd = -1;
 	struct slice rest, line, f[6];
 	struct stat st;
+	ssize_t got;
 	uint64_t n;
 
-	/* An image may have a pipe there, which would be waited for. */
-	if (sys_fstatat(AT_FDCWD, "/etc/passwd", &st, 0) < 0 || !S_ISREG(st.st_mode) ||
-	    fd_read_file(AT_FDCWD, "/etc/passwd", &b, NULL) < 0)
+	/* The image's own: a FIFO would hold us up, a magic link lead to a file of ours. */
+	root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (root < 0 ||
+	    path_open_in(root, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, NULL) < 0 ||
+	    sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !buf_room(&b, b.max))
 		return "/";
-	rest = buf_slice(&b);
+	got = fd_read_full(fd, b.p, b.max);
+	if (got < 0)
+		return "/";
+	rest = slice_of(b.p, (size_t)got);
 	while (rest.p) {
 		line = slice_split(&rest, '\n');
 		for (int i = 0; i < 6; i++)
@@ -706,8 +738,8 @@ int init_exec(struct init *in, struct err *err)
 	const char *name = p->args.v[0];
 	int r;
 
-	if (p->user.umask.set)
-		umask((mode_t)p->user.umask.v);
+	/* Not the caller's: a daemon's is often 0. */
+	umask(p->user.umask.set ? (mode_t)p->user.umask.v : 0022);
 	r = close_fds(in, err);
 	if (r >= 0)
 		r = set_rlimits(in, err);
@@ -811,6 +843,21 @@ static const struct step exec_steps[] = {
 	{ "cgroup", exec_step_cgroup, NULL },
 };
 
+/* It was born in the container's pid namespace, where CAP_SYS_PTRACE is enough to reach what it has
+ * inherited: so that goes first. */
+static int exec_close_fds(struct init *in, struct err *err)
+{
+	int keep[70] = { in->sync, in->target };
+	size_t n = 2;
+
+	for (int i = 0; i < 3; i++)
+		if (in->stdio[i] >= 3)
+			keep[n++] = in->stdio[i];
+	for (unsigned i = 0; i < in->keep_fds && n < ARRAY_LEN(keep); i++)
+		keep[n++] = 3 + (int)i;
+	return proc_fds_cloexec(3, keep, n, true, err);
+}
+
 int exec_main(void *arg)
 {
 	struct init *in = arg;
@@ -819,7 +866,9 @@ int exec_main(void *arg)
 
 	fd_close(in->other);
 	in->peer = in->sync;
-	r = step_run(exec_steps, ARRAY_LEN(exec_steps), in, &err);
+	r = exec_close_fds(in, &err);
+	if (r >= 0)
+		r = step_run(exec_steps, ARRAY_LEN(exec_steps), in, &err);
 	if (r >= 0)
 		r = init_exec(in, &err);
 	return fail(in, &err);

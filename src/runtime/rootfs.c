@@ -20,6 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#ifndef PROC_SUPER_MAGIC
+#define PROC_SUPER_MAGIC 0x9fa0
+#endif
+#define PROC_ROOT_INO 1
 
 /* ---- the root itself ---- */
 
@@ -200,6 +206,23 @@ static int idmap_fd(struct init *in, const struct place *p, int *ret, struct err
 	return *ret < 0 ? err_sys(err, "duplicate a fd") : 0;
 }
 
+/* A volume over /proc would be a /proc that somebody else writes (CVE-2019-16884): what is masked,
+ * and labels, would go to it. Only another procfs may be there. */
+static int not_over_proc(const struct place *p, struct err *err)
+{
+	struct stat st;
+	struct statfs sf;
+
+	if (fstatfs(p->t.fd, &sf) < 0 || sys_fstat(p->t.fd, &st) < 0)
+		return err_sys(err, "look at the mount point");
+	if (sf.f_type != PROC_SUPER_MAGIC || st.st_ino != PROC_ROOT_INO)
+		return 0;
+	if ((p->o.flags & MS_BIND) && statfs(p->m->source, &sf) == 0 &&
+	    sf.f_type == PROC_SUPER_MAGIC)
+		return 0;
+	return err_set(err, ERR_FORBIDDEN, "nothing but a procfs may be mounted over /proc");
+}
+
 static int mount_one_bind(struct init *in, struct place *p, struct err *err)
 {
 	CLEANUP(fd_close) int user = -1;
@@ -216,7 +239,9 @@ static int mount_one_bind(struct init *in, struct place *p, struct err *err)
 			      p->o.dest_nofollow, err);
 	if (r < 0)
 		return r;
-	r = idmap_fd(in, p, &user, err);
+	r = not_over_proc(p, err);
+	if (r >= 0)
+		r = idmap_fd(in, p, &user, err);
 	if (r < 0)
 		return r;
 	if (user >= 0)
@@ -269,11 +294,17 @@ static int mount_one_fs(struct init *in, struct place *p, struct err *err)
 
 	if (!p->m->type || !p->m->type[0])
 		return err_set(err, ERR_INVALID, "a mount without 'bind' needs a type");
+	/* A link of the image could lead to a volume where another container moves the directory
+	 * away while the masks are laid (CVE-2019-19921). */
 	made = mount_target_open(&p->t, in->root, p->m->destination, MOUNT_ON_DIR,
-				 p->o.dest_nofollow, err);
+				 p->o.dest_nofollow || !strcmp(p->m->type, "proc") ||
+					 !strcmp(p->m->type, "sysfs"),
+				 err);
 	if (made < 0)
 		return made;
-	r = tmpfs_mode(p, made, err);
+	r = strcmp(p->m->type, "proc") ? not_over_proc(p, err) : 0;
+	if (r >= 0)
+		r = tmpfs_mode(p, made, err);
 	if (r >= 0)
 		r = add_label(in, p, err);
 	if (r < 0)

@@ -32,8 +32,9 @@ static bool is_protected(int exe)
 	struct statvfs st;
 	int seals = sys_fcntl(exe, F_GET_SEALS, 0);
 
-	if (seals >= 0)
-		return (seals & SEALS) == SEALS;
+	/* A file of any tmpfs has seals too, but not these: its mount decides. */
+	if (seals >= 0 && (seals & SEALS) == SEALS)
+		return true;
 	return fstatvfs(exe, &st) == 0 && (st.f_flag & ST_RDONLY);
 }
 

@@ -1208,6 +1208,11 @@ int shim_main(int argc, char **argv)
 		log_error("usage: teu-oci shim ID RUN-DIR, with the engine's connection on fd 3");
 		return 2;
 	}
+	/* Its processes become containers without another exec: they run from this program. */
+	if (rt_protect_self(argv - 1, &err) < 0) {
+		log_error("%s", err.msg);
+		return 1;
+	}
 	s.id = argv[1];
 	s.run_dir = argv[2];
 	list_init(&s.procs);
