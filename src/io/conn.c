@@ -30,7 +30,8 @@
 #define GATHER_MAX 16384u     /* smaller output is gathered while entered */
 #define IN_WAITING_MAX 32768u /* pipelined bytes kept while an answer runs */
 #define LINGER_TIME (2 * 1000000000LL)
-#define LINGER_BYTES (1u << 20)
+#define LINGER_BYTES \
+	(64u << 20) /* a client that still sends an image reads its refusal after that */
 
 static int on_event(struct source *src, uint32_t events);
 static int on_timer(struct timer *t);

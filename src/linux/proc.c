@@ -329,13 +329,15 @@ int proc_set_no_new_privs(struct err *err)
 
 int proc_reset_signals(struct err *err)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	/* The kernel's struct sigaction, all zero: SIG_DFL. By the call itself, since the C
+	 * libraries refuse the numbers they keep for themselves, which a caller may have left
+	 * ignored too. */
+	const unsigned long dfl[8] = { 0 };
 	sigset_t none;
 
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(
-			sig, &dfl,
-			NULL); /* KILL, STOP and libc's own two are refused: they need none */
+	for (int sig = 1; sig <= 64; sig++)
+		(void)syscall(SYS_rt_sigaction, sig, dfl, NULL,
+			      8); /* KILL and STOP are refused: they need none */
 	(void)sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return err_sys(err, "unblock signals");

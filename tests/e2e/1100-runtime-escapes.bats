@@ -83,9 +83,10 @@ caps() { echo ".process.capabilities |= map_values(. + $1)"; }
 	( while [ ! -e "$DIR/stop" ]; do
 		mv -T "$DIR/vol/d" "$DIR/vol/d2"; ln -s "../../../../../../..$DIR/out" "$DIR/vol/d"; rm "$DIR/vol/d"; mv -T "$DIR/vol/d2" "$DIR/vol/d"
 	done ) 2>/dev/null &
+	swapper=$!
 	for i in $(seq 40); do oci run -b "$DIR/b" "$ID" >/dev/null 2>&1 || true; done
 	touch "$DIR/stop"
-	wait
+	wait "$swapper" || true # of its last command
 	[ -z "$(ls -A "$DIR/out")" ]
 	[ "$(ls -A "$DIR/src")" = f ]
 	assert_nothing_left
