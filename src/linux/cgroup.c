@@ -296,7 +296,7 @@ static int add_line(struct cgroup_layout *l, char *line, struct err *err)
 /* The whole file in nearly every case; a longer one goes to the heap. */
 static char *read_own(int root, char *text, size_t size, struct buf *b, struct err *err)
 {
-	const char *path = "/proc/self/cgroup" + (root >= 0);
+	const char *path = root >= 0 ? "proc/self/cgroup" : "/proc/self/cgroup";
 	ssize_t n = cgroup_read(root >= 0 ? root : AT_FDCWD, path, text, size);
 
 	if (n >= 0 && (size_t)n < size - 2)
