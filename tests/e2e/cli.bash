@@ -3,6 +3,7 @@
 # network and mount namespaces of its own, and the end of every process with that state.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$TOP/tests/e2e/words.bash"
 TEU=${TEU:-$TOP/build/teu}
 
 cli_setup_file() {
@@ -36,25 +37,3 @@ engines() { pgrep -fc -- "--root $DIR/.* engine"; }
 
 remove_all() { [ -z "${DIR:-}" ] || "$TEU" ps -aq | xargs -r "$TEU" rm -f >/dev/null 2>&1 || true; }
 teu() { timeout 30 "$TEU" "$@"; }
-
-prints() {
-	[[ "$output" == *"$1"* ]] || { echo "'$1' is not in: $output"; return 1; }
-}
-
-fails_with() {
-	local code=$1 words=$2
-	shift 2
-	output=$("$@" 2>&1) && status=0 || status=$?
-	[ "$status" -eq "$code" ] || { echo "status $status, wanted $code: $output"; return 1; }
-	[[ "$output" == *"$words"* ]] || { echo "'$words' is not in: $output"; return 1; }
-}
-
-until_ok() {
-	local i
-	for i in $(seq 200); do
-		"$@" >/dev/null 2>&1 && return 0
-		sleep 0.05
-	done
-	echo "still failing: $*"
-	return 1
-}

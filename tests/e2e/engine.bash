@@ -3,6 +3,7 @@
 # state in a scratch directory, driven by the real docker command line.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$TOP/tests/e2e/words.bash"
 TEU=${TEU:-$TOP/build/teu}
 DOCKER=${TEU_DOCKER_CLI:-/usr/local/bin/docker}
 
@@ -25,8 +26,6 @@ engine_stop() {
 	kill "-${1:-TERM}" "$pid"
 	until_ok gone "$pid"
 }
-
-gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
 
 engine_setup_file() {
 	# bats cannot skip here: engine_setup does, for each test
@@ -68,28 +67,6 @@ api() {
 	local method=$1 path=$2
 	shift 2
 	curl -s -m 20 -X "$method" --unix-socket "$DIR/e/docker.sock" -w '\n%{http_code}' "http://engine$path" "$@"
-}
-
-prints() {
-	[[ "$output" == *"$1"* ]] || { echo "'$1' is not in: $output"; return 1; }
-}
-
-fails_with() {
-	local code=$1 words=$2
-	shift 2
-	output=$("$@" 2>&1) && status=0 || status=$?
-	[ "$status" -eq "$code" ] || { echo "status $status, wanted $code: $output"; return 1; }
-	[[ "$output" == *"$words"* ]] || { echo "'$words' is not in: $output"; return 1; }
-}
-
-until_ok() {
-	local i
-	for i in $(seq 200); do
-		"$@" >/dev/null 2>&1 && return 0
-		sleep 0.05
-	done
-	echo "still failing: $*"
-	return 1
 }
 
 state_is() { [ "$(docker inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }

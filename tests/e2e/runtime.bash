@@ -4,6 +4,7 @@
 # the test's: nothing of the machine changes.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$TOP/tests/e2e/words.bash"
 OCI=${TEU_OCI:-$TOP/build/teu-oci}
 
 runtime_setup() {
@@ -89,30 +90,6 @@ assert_nothing_left() {
 	local now
 	now=$(left_over)
 	[ "$now" = "$before" ] || { echo "left behind: $now"; return 1; }
-}
-
-# fails_with CODE WORDS COMMAND...: it must exit so and say so.
-fails_with() {
-	local code=$1 words=$2
-	shift 2
-	output=$("$@" 2>&1) && status=0 || status=$?
-	[ "$status" -eq "$code" ] || { echo "status $status, wanted $code: $output"; return 1; }
-	[[ "$output" == *"$words"* ]] || { echo "'$words' is not in: $output"; return 1; }
-}
-
-prints() {
-	[[ "$output" == *"$1"* ]] || { echo "'$1' is not in: $output"; return 1; }
-}
-
-# Waits without polling by the clock alone: at most 10 s for a command to succeed.
-until_ok() {
-	local i
-	for i in $(seq 200); do
-		"$@" >/dev/null 2>&1 && return 0
-		sleep 0.05
-	done
-	echo "still failing: $*"
-	return 1
 }
 
 status_is() { [ "$(oci state "$1" | jq -r .status)" = "$2" ]; }
