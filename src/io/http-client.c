@@ -243,10 +243,9 @@ static const struct conn_role client_role = {
 static struct conn *take_idle(struct http_client *cl)
 {
 	struct conn *c;
-	char byte;
 
 	while ((c = LIST_FIRST(&cl->idle, struct conn, link))) {
-		if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+		if (c->tr->is_quiet(c))
 			return c;
 		cl->closing = true; /* no serve_waiting from in here */
 		conn_fail(c, NULL);
@@ -546,6 +545,9 @@ int http_client_new(struct loop *l, const char *address, const struct http_clien
 	r = set_address(c, address, err);
 	if (r < 0)
 		return r;
+	if (c->conf.http2 == HTTP2_PRIOR || c->conf.http2 == HTTP2_UPGRADE)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "http client: HTTP/2 without TLS is not there yet");
 	if (!h1_is_value(slice_str(c->host)) || !h1_is_value(slice_str(c->agent)))
 		return err_set(err, ERR_INVALID,
 			       "http client: host or agent has a character that is not allowed");

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "io/http2.h"
 #include "io/stream.h"
 
 struct http_answer;
@@ -19,8 +20,9 @@ struct http_client;
 
 /* Zero means the default in brackets. Times in ns. */
 struct http_client_conf {
-	const char *host;  /* Host header [host of the address, "localhost" for Unix sockets] */
-	const char *agent; /* User-Agent ["teu/<version>"] */
+	const char *host;      /* Host header [host of the address, "localhost" for Unix sockets] */
+	const char *agent;     /* User-Agent ["teu/<version>"] */
+	enum http2_mode http2; /* [HTTP2_BY_TLS] */
 	size_t connections_max; /* [32]; more exchanges wait for a free connection */
 	size_t head_max;	/* bytes of the response head [65536] */
 	size_t headers_max;	/* [128] */

@@ -713,10 +713,8 @@ void http_server_drain(struct http_server *srv, int64_t grace_ns, void (*drained
 	srv->drained_arg = arg;
 	set_accepting(srv);
 	LIST_FOREACH (c, &srv->conns, struct conn, link) {
-		if (c->dead || c->cur)
-			c->keep_alive = false;
-		else if (c->in_state == IN_HEAD && iobuf_len(&c->in) == 0)
-			conn_fail(c, NULL);
+		if (!c->dead)
+			c->codec->drain(c);
 	}
 	timer_set_after(&srv->grace, MAX(grace_ns, (int64_t)1));
 	check_drained(srv);
@@ -781,7 +779,9 @@ int http_server_new(struct loop *l, const struct http_server_conf *conf, struct 
 	timer_init(&srv->retry, l, on_retry);
 	timer_init(&srv->grace, l, on_grace);
 	deferred_init(&srv->drained_call, l, call_drained);
-	r = make_common(srv, err);
+	r = k->http2 == HTTP2_PRIOR || k->http2 == HTTP2_UPGRADE
+		    ? err_set(err, ERR_UNSUPPORTED, "HTTP/2 without TLS is not there yet")
+		    : make_common(srv, err);
 	if (r < 0) {
 		http_server_free(srv);
 		return err_wrap(err, "http server");

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "io/http2.h"
 #include "io/stream.h"
 
 #include <sys/types.h>
@@ -28,6 +29,7 @@ struct http_server_conf {
 	const struct http_header *common;
 	size_t common_n;
 
+	enum http2_mode http2;	/* [HTTP2_BY_TLS] */
 	size_t connections_max; /* open at once [1024]; more wait in the backlog */
 	size_t head_max;	/* bytes of request line and headers [65536]: 431 */
 	size_t line_max;	/* request line [16384]: 414 */
