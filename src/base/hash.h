@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hashes and text codings: seeded map hash, SHA-256 (SHA-NI when the CPU has it), CRC-32C, hex,
+/* Hashes and text codings: seeded map hash, SHA-256 (SHA-NI when the CPU has it), SHA-512, CRC-32C, hex,
  * base64. */
 #pragma once
 
@@ -30,6 +30,18 @@ void sha256_update(struct sha256 *s, const void *p, size_t n);
 void sha256_final(struct sha256 *s, unsigned char out[SHA256_LEN]);
 /* One call; hex has 64 digits and a NUL. */
 void sha256_hex(const void *p, size_t n, char hex[SHA256_HEX_LEN + 1]);
+
+struct sha512 {
+	uint64_t h[8];
+	uint64_t total;
+	unsigned char block[128];
+	size_t fill;
+};
+#define SHA512_LEN 64
+#define SHA512_HEX_LEN 128
+void sha512_init(struct sha512 *s);
+void sha512_update(struct sha512 *s, const void *p, size_t n);
+void sha512_final(struct sha512 *s, unsigned char out[SHA512_LEN]);
 
 uint32_t crc32c(uint32_t crc, const void *p, size_t n); /* start with 0 */
 

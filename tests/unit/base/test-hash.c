@@ -57,6 +57,48 @@ static void any_split_gives_the_same_digest(void **state)
 	}
 }
 
+/* FIPS 180-4 examples, and every split of bytes around the block's length. */
+static void sha512_matches_the_published_vectors(void **state)
+{
+	static const struct {
+		const char *text, *hex;
+	} v[] = {
+		{ "", "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
+		      "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e" },
+		{ "abc", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+			 "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f" },
+		{ "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmn"
+		  "hijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+		  "8e959b75dae313da8cf4f72814fc143f8f7779c6eb9f7fa17299aeadb6889018"
+		  "501d289e4900f7e4331b99dec4b5433ac7d329eeb6dd26545e96e55b874be909" },
+	};
+	unsigned char data[300], whole[SHA512_LEN], part[SHA512_LEN];
+	char hex[SHA512_HEX_LEN + 1];
+	struct sha512 s;
+
+	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+		sha512_init(&s);
+		sha512_update(&s, v[i].text, strlen(v[i].text));
+		sha512_final(&s, whole);
+		hex_encode(hex, whole, sizeof(whole));
+		assert_string_equal(hex, v[i].hex);
+	}
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (unsigned char)(i * 7);
+	for (size_t n = 0; n <= sizeof(data); n += 13) {
+		sha512_init(&s);
+		sha512_update(&s, data, n);
+		sha512_final(&s, whole);
+		for (size_t cut = 0; cut <= n; cut++) {
+			sha512_init(&s);
+			sha512_update(&s, data, cut);
+			sha512_update(&s, data + cut, n - cut);
+			sha512_final(&s, part);
+			assert_memory_equal(whole, part, SHA512_LEN);
+		}
+	}
+}
+
 static void portable_code_agrees_with_the_instructions(void **state)
 {
 	unsigned char data[64 * 5];
@@ -187,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_matches_the_published_vectors),
 		cmocka_unit_test(any_split_gives_the_same_digest),
+		cmocka_unit_test(sha512_matches_the_published_vectors),
 		cmocka_unit_test(portable_code_agrees_with_the_instructions),
 		cmocka_unit_test(crc32c_matches_the_published_vectors),
 		cmocka_unit_test(map_hash_depends_on_every_byte_and_the_length),
