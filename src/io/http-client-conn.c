@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's connections: which exchange goes on which, what is opened and kept. */
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "io/http-client-impl.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#define CONNECT_RETRY (5 * NS_PER_MS)
+
+static void assign(struct http_client *cl, struct conn *c, struct stream *s)
+{
+	list_del(&c->link);
+	list_append(&cl->running, &c->link);
+	c->cur = s;
+	c->in_state = IN_HEAD;
+	c->scan = 0;
+	c->since = loop_now(cl->loop);
+	c->keep_alive = true;
+	c->streamed = s->body_length != HTTP_NO_BODY;
+	c->peek = s->hijack_wanted;
+	s->conn = c;
+	s->ops = &http_client_h1_ops;
+	s->peer = &c->peer;
+	http_client_h1_send(c, s);
+}
+
+static void on_idle(struct conn *c)
+{
+	struct http_client *cl = c->owner;
+
+	list_del(&c->link);
+	list_append(&cl->idle, &c->link);
+	http_client_serve_waiting(cl);
+}
+
+static void on_gone(struct conn *c)
+{
+	struct http_client *cl = c->owner;
+
+	/* Out of the lists that are searched; its kick frees it. */
+	list_del(&c->link);
+	list_append(&cl->running, &c->link);
+	cl->conns_n--;
+	if (!cl->closing)
+		http_client_serve_waiting(cl);
+}
+
+static bool on_timeout(struct conn *c)
+{
+	if (c->cur)
+		return false;
+	conn_fail(c, NULL);
+	return true;
+}
+
+static void on_connected(struct conn *c)
+{
+	(void)c; /* what waits in the output buffer leaves by conn_leave */
+}
+
+/* A kept connection may have been closed by the server in the same moment. Only what is safe to
+ * repeat is repeated. */
+static bool on_retry(struct conn *c, struct stream *s, const struct err *why)
+{
+	struct http_client *cl = c->owner;
+	const char *m = s->rq.method;
+
+	if (cl->closing || c->fresh || s->cancelled || s->status ||
+	    s->body_length != HTTP_NO_BODY || why->code != ERR_UNAVAILABLE || iobuf_len(&c->in) > 0)
+		return false;
+	if (strcmp(m, "GET") != 0 && strcmp(m, "HEAD") != 0 && strcmp(m, "OPTIONS") != 0)
+		return false;
+	s->ops = &http_client_waiting_ops;
+	s->conn = cl;
+	s->head_sent = false;
+	s->ended_out = false;
+	list_prepend(&cl->waiting, &s->link);
+	return true; /* on_gone follows and serves it */
+}
+
+static const struct conn_role client_role = {
+	.head = http_client_h1_head,
+	.bad_head = http_client_h1_bad_head,
+	.idle = on_idle,
+	.gone = on_gone,
+	.timeout = on_timeout,
+	.connected = on_connected,
+	.retry = on_retry,
+};
+
+/* A kept connection that the server closed while the loop was not looking is no use. */
+static struct conn *take_idle(struct http_client *cl)
+{
+	struct conn *c;
+
+	while ((c = LIST_FIRST(&cl->idle, struct conn, link))) {
+		if (c->tr->is_quiet(c))
+			return c;
+		cl->closing = true; /* no serve_waiting from in here */
+		conn_fail(c, NULL);
+		cl->closing = false;
+	}
+	return NULL;
+}
+
+/* 1 = the listener's backlog is full: try again later. */
+static int open_connection(struct http_client *cl, struct conn **ret, struct err *err)
+{
+	__attribute__((cleanup(fd_close_cleanup_))) int fd = -1;
+	struct conn *c;
+	int r;
+
+	fd = socket(cl->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(err, "connect to %s: socket", cl->address);
+	r = connect(fd, (struct sockaddr *)&cl->sa, cl->sa_len);
+	if (r < 0 && errno == EAGAIN)
+		return 1;
+	if (r < 0 && errno != EINPROGRESS)
+		return err_sysc(err, ERR_UNAVAILABLE, errno, "connect to %s", cl->address);
+	c = conn_new(cl->pool, STEAL_FD(fd), &client_role, cl, &cl->conn_conf);
+	c->client = true;
+	r = conn_start(c, r < 0, err);
+	if (r < 0) {
+		conn_free(c);
+		return err_wrap(err, "connect to %s", cl->address);
+	}
+	list_append(&cl->running, &c->link);
+	cl->conns_n++;
+	*ret = c;
+	return 0;
+}
+
+int http_client_try_send(struct http_client *cl, struct stream *s, struct err *err)
+{
+	struct conn *c = take_idle(cl);
+	int r;
+
+	if (!c) {
+		if (cl->conns_n >= cl->conf.connections_max)
+			return 1;
+		r = open_connection(cl, &c, err);
+		if (r == 1 && !timer_armed(&cl->retry)) {
+			/* The kernel tells nobody when a Unix listener has room again. */
+			if (!cl->retry_since)
+				cl->retry_since = loop_now(cl->loop);
+			if (loop_now(cl->loop) - cl->retry_since > cl->conf.connect_time)
+				return err_set(err, ERR_TIMEOUT,
+					       "connect to %s: it does not accept connections",
+					       cl->address);
+			timer_set_after(&cl->retry, CONNECT_RETRY);
+		}
+		if (r != 0)
+			return r;
+		cl->retry_since = 0;
+	}
+	assign(cl, c, s);
+	return 0;
+}
+
+void http_client_serve_waiting(struct http_client *cl)
+{
+	struct stream *s;
+	struct err err = ERR_INIT;
+	int r;
+
+	while ((s = LIST_FIRST(&cl->waiting, struct stream, link)) && !cl->closing) {
+		list_del(&s->link);
+		r = http_client_try_send(cl, s, &err);
+		if (r == 1) {
+			list_prepend(&cl->waiting, &s->link);
+			return;
+		}
+		if (r < 0)
+			stream_close(s, &err);
+		else
+			stream_give_writable(s);
+	}
+}

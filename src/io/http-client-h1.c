@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's HTTP/1.1: requests' heads, answers' heads. */
+#include "base/arena.h"
+#include "base/err.h"
+#include "io/http-client-impl.h"
+
+#include <stdio.h>
+
+static size_t framing_lines(char *d, size_t n, const struct stream *s)
+{
+	const char *upgrade = "Connection: Upgrade\r\n";
+	bool named = false;
+	int len = 0;
+
+	if (s->hijack_wanted) {
+		for (const struct out_header *h = s->out; h; h = h->next)
+			named |= slice_ieq(h->name, SLICE("upgrade"));
+		len = snprintf(d, n, "%s%s", upgrade, named ? "" : "Upgrade: tcp\r\n");
+	}
+	if (s->body_length == HTTP_BODY_CHUNKED)
+		len += snprintf(d + len, n - (size_t)len, "Transfer-Encoding: chunked\r\n");
+	else if (s->body_length > 0 || !strcmp(s->rq.method, "POST") ||
+		 !strcmp(s->rq.method, "PUT"))
+		len += snprintf(d + len, n - (size_t)len, "Content-Length: %lld\r\n",
+				(long long)s->body_length);
+	return (size_t)len;
+}
+
+void http_client_h1_send(struct conn *c, struct stream *s)
+{
+	struct http_client *cl = c->owner;
+	char framing[160];
+	size_t framing_n = framing_lines(framing, sizeof(framing), s), need;
+	struct slice target = slice_str(s->rq.path);
+	char *d, *start;
+
+	need = strlen(s->rq.method) + target.n + strlen(cl->host) + strlen(cl->agent) + framing_n +
+	       64;
+	for (const struct out_header *h = s->out; h; h = h->next)
+		need += h->name.n + h->value.n + 4;
+	conn_enter(c);
+	start = d = iobuf_room(c->pool, &c->out, need);
+	d = put(d, s->rq.method, strlen(s->rq.method));
+	*d++ = ' ';
+	d = put(d, target.p, target.n);
+	d = put(d, " HTTP/1.1\r\nHost: ", 17);
+	d = put(d, cl->host, strlen(cl->host));
+	d = put(d, "\r\nUser-Agent: ", 14);
+	d = put(d, cl->agent, strlen(cl->agent));
+	d = put(d, "\r\n", 2);
+	for (const struct out_header *h = s->out; h; h = h->next) {
+		d = put(d, h->name.p, h->name.n);
+		d = put(d, ": ", 2);
+		d = put(d, h->value.p, h->value.n);
+		d = put(d, "\r\n", 2);
+	}
+	d = put(d, framing, framing_n);
+	d = put(d, "\r\n", 2);
+	c->out.n += (size_t)(d - start);
+	s->head_sent = true;
+	conn_out_begin(c, s->body_length, s->body_length == HTTP_BODY_CHUNKED);
+	if (s->body_length == HTTP_NO_BODY) {
+		c->out_state = OUT_DONE;
+		s->ended_out = true;
+	} else if (s->ended_out) {
+		(void)conn_op_end(s); /* ended while it waited: a failure comes by closed */
+	}
+	conn_leave(c);
+}
+
+/* An answer's head. 1xx are passed over, 101 and a raw 200 make the stream a byte stream. */
+int http_client_h1_head(struct conn *c, struct slice head)
+{
+	struct stream *s = c->cur;
+	struct h1_head m = { 0 };
+	struct err err = ERR_INIT;
+	char *copy = arena_strndup(s->arena, head.p, head.n);
+	int r = copy ? h1_parse_response(s->arena, slice_of(copy, head.n), &c->conf->limits,
+					 s->rq.method, &m, &err)
+		     : arena_quota(s->arena, &err);
+
+	if (r == 0 && m.status == 101 && !s->hijack_wanted)
+		r = err_set(&err, ERR_BAD_REQUEST, "the server upgrades although nobody asked");
+	if (r < 0) {
+		conn_fail(c, &err);
+		return r;
+	}
+	if (m.status < 200 && m.status != 101)
+		return 0;
+	s->status = m.status;
+	s->headers = m.headers;
+	s->headers_n = m.headers_n;
+	s->length = m.length;
+	c->keep_alive = c->keep_alive && m.keep_alive;
+	if (s->hijack_wanted &&
+	    (m.status == 101 || (m.status == 200 && m.body == H1_UNTIL_CLOSE)) &&
+	    c->out_state == OUT_DONE) {
+		s->hijacked = true;
+		s->ended_out = false;
+		c->in_state = IN_RAW;
+		c->out_state = OUT_RAW;
+		c->out_closed = false;
+		c->keep_alive = false;
+	} else {
+		conn_in_begin(c, m.body, m.length);
+	}
+	stream_give_head(s);
+	return 0;
+}
+
+void http_client_h1_bad_head(struct conn *c, int status, const struct err *why)
+{
+	struct err err = *why;
+
+	(void)status; /* a client answers nothing */
+	(void)err_wrap(&err, "malformed answer");
+	conn_fail(c, &err);
+}
+
+const struct stream_ops http_client_h1_ops = {
+	.credit = conn_op_credit,
+	.write = conn_op_write,
+	.end = conn_op_end,
+	.reset = conn_op_reset,
+	.detach = conn_op_detach,
+	.queued = conn_op_queued,
+};

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to io: what the parts of the client share (http-client*.c).
+ *
+ * A stream is in one of three states, told by its ops: unsent (conn is the client, which does not
+ * count it), waiting (conn is the client, which counts it), or on a connection (conn is that, or
+ * its HTTP/2 stream).
+ */
+#pragma once
+
+#include "io/conn.h"
+#include "io/http-client.h"
+
+#include <sys/socket.h>
+
+struct http_client {
+	struct loop *loop;
+	bool own_loop;
+	char *address, *host, *agent;
+	struct sockaddr_storage sa;
+	socklen_t sa_len;
+	struct http_client_conf conf;
+	struct conn_conf conn_conf;
+	struct io_pool *pool;
+	struct list idle, running; /* connections */
+	size_t conns_n;
+	struct list unsent, waiting; /* streams */
+	struct timer retry;	     /* the listener's backlog is full */
+	int64_t retry_since;
+	bool closing;
+};
+
+/* http-client.c */
+extern const struct stream_ops http_client_waiting_ops;
+
+/* http-client-h1.c */
+extern const struct stream_ops http_client_h1_ops;
+int http_client_h1_head(struct conn *c, struct slice head);
+void http_client_h1_bad_head(struct conn *c, int status, const struct err *why);
+void http_client_h1_send(struct conn *c, struct stream *s);
+
+/* http-client-conn.c */
+/* 0 = on its way, 1 = must wait. */
+int http_client_try_send(struct http_client *cl, struct stream *s, struct err *err);
+void http_client_serve_waiting(struct http_client *cl);

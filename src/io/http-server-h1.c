@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's HTTP/1.1: answers' heads, refusals, requests to the handler. */
+#include "base/arena.h"
+#include "base/err.h"
+#include "io/http-server-impl.h"
+
+#include <stdio.h>
+
+/* ---- answers ---- */
+
+static char *put_headers(char *d, const struct stream *s)
+{
+	for (const struct out_header *h = s->out; h; h = h->next) {
+		d = put(d, h->name.p, h->name.n);
+		d = put(d, ": ", 2);
+		d = put(d, h->value.p, h->value.n);
+		d = put(d, "\r\n", 2);
+	}
+	return d;
+}
+
+/* Writes the head straight into the output buffer; framing is its last lines. */
+static void send_head(struct conn *c, struct stream *s, struct slice framing)
+{
+	struct http_server *srv = c->owner;
+	const char *reason = h1_reason(s->status);
+	struct slice date = http_server_date(srv);
+	size_t need = 64 + strlen(reason) + date.n + srv->common_len + framing.n;
+	char *start, *d;
+
+	for (const struct out_header *h = s->out; h; h = h->next)
+		need += h->name.n + h->value.n + 4;
+	start = d = iobuf_room(c->pool, &c->out, need);
+	d = put(d, "HTTP/1.1 ", 9);
+	*d++ = (char)('0' + s->status / 100);
+	*d++ = (char)('0' + s->status / 10 % 10);
+	*d++ = (char)('0' + s->status % 10);
+	*d++ = ' ';
+	d = put(d, reason, strlen(reason));
+	d = put(d, "\r\n", 2);
+	d = put(d, srv->common, srv->common_len);
+	d = put(d, date.p, date.n);
+	d = put_headers(d, s);
+	d = put(d, framing.p, framing.n);
+	d = put(d, "\r\n", 2);
+	c->out.n += (size_t)(d - start);
+}
+
+static size_t put_number(char *d, uint64_t v)
+{
+	char tmp[20];
+	size_t n = 0, i;
+
+	do {
+		tmp[n++] = (char)('0' + v % 10);
+	} while (v /= 10);
+	for (i = 0; i < n; i++)
+		d[i] = tmp[n - 1 - i];
+	return n;
+}
+
+static struct slice framing_lines(char buf[96], struct conn *c, const struct stream *s,
+				  int64_t length, bool chunked)
+{
+	char *d = buf;
+
+	if (length >= 0 && s->status != 204 && s->status != 304 && s->status >= 200) {
+		d = put(d, "Content-Length: ", 16);
+		d += put_number(d, (uint64_t)length);
+		d = put(d, "\r\n", 2);
+	} else if (chunked) {
+		d = put(d, "Transfer-Encoding: chunked\r\n", 28);
+	}
+	if (!c->keep_alive)
+		d = put(d, "Connection: close\r\n", 19);
+	else if (s->rq.minor == 0)
+		d = put(d, "Connection: keep-alive\r\n", 24);
+	return slice_of(buf, (size_t)(d - buf));
+}
+
+static int op_answer(struct stream *s, int64_t length, const struct slice *whole)
+{
+	struct conn *c = s->conn;
+	bool chunked = length < 0 && s->rq.minor >= 1 && !s->no_body;
+	char framing[96];
+
+	conn_enter(c);
+	/* Without a length and without chunks the end is the close. A request body that may never
+	 * come likewise. */
+	if ((length < 0 && s->rq.minor == 0 && !s->no_body) || c->expect ||
+	    ((struct http_server *)c->owner)->draining)
+		c->keep_alive = false;
+	c->streamed = !whole;
+	send_head(c, s, framing_lines(framing, c, s, length, chunked));
+	conn_out_begin(c, length, chunked);
+	if (whole) {
+		s->ended_out = true;
+		c->out_state = OUT_DONE;
+		if (!s->no_body && whole->n)
+			conn_send(c, whole, 1);
+	}
+	conn_leave(c);
+	return s->conn && c->broken ? -ERR_UNAVAILABLE : 0;
+}
+
+static int op_hijack(struct stream *s, struct err *err)
+{
+	struct conn *c = s->conn;
+	char framing[192];
+	struct slice up = s->rq.upgrade;
+	int n = 0;
+
+	if (c->in_state != IN_DONE && !(c->in_state == IN_BODY && c->body.done))
+		return err_set(err, ERR_CONFLICT, "hijack: the request's body must be read first");
+	if (s->status == 101 && (up.n == 0 || up.n > 64))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "hijack: the client did not ask for an upgrade");
+	if (s->status == 101)
+		n = snprintf(framing, sizeof(framing), "Connection: Upgrade\r\nUpgrade: %.*s\r\n",
+			     (int)up.n, up.p);
+	conn_enter(c);
+	s->head_sent = s->hijacked = true;
+	s->ended_in = false;
+	c->keep_alive = false;
+	c->streamed = true;
+	send_head(c, s, slice_of(framing, (size_t)n));
+	c->in_state = IN_RAW;
+	c->out_state = OUT_RAW;
+	c->out_closed = false;
+	conn_leave(c);
+	return 0;
+}
+
+const struct stream_ops http_server_h1_ops = {
+	.credit = conn_op_credit,
+	.answer = op_answer,
+	.write = conn_op_write,
+	.end = conn_op_end,
+	.reset = conn_op_reset,
+	.hijack = op_hijack,
+	.detach = conn_op_detach,
+	.queued = conn_op_queued,
+};
+
+/* ---- requests ---- */
+
+void http_server_h1_refuse(struct conn *c, int status, const struct err *why)
+{
+	struct http_server *srv = c->owner;
+	CLEANUP(buf_fini) struct buf body = BUF_INIT(8192);
+	struct stream *s = stream_new(c->pool, &http_server_h1_ops, c);
+	const char *type = "text/plain; charset=utf-8";
+	struct slice bytes;
+	char framing[96];
+
+	srv->stats.refused++;
+	if (srv->conf.refuse)
+		type = srv->conf.refuse(&body, status, why->msg);
+	else
+		(void)buf_addf(&body, "%s\n", why->msg); /* fits */
+	s->status = status;
+	s->rq.minor = 1;
+	c->keep_alive = false;
+	(void)stream_set_header(s, "Content-Type",
+				type); /* left out if the caller's type is no value */
+	bytes = buf_slice(&body);
+	send_head(c, s, framing_lines(framing, c, s, (int64_t)bytes.n, false));
+	conn_send(c, &bytes, 1);
+	s->conn = NULL;
+	stream_unref(s);
+	c->out_closed = false;
+	conn_linger(c);
+}
+
+int http_server_h1_head(struct conn *c, struct slice head)
+{
+	struct http_server *srv = c->owner;
+	struct stream *s = stream_new(c->pool, &http_server_h1_ops, c);
+	struct h1_head m = { 0 };
+	struct err err = ERR_INIT;
+	int status = 400, r;
+	char *copy = arena_strndup(s->arena, head.p, head.n);
+
+	r = copy ? h1_parse_request(s->arena, slice_of(copy, head.n), &c->conf->limits, &m, &err,
+				    &status)
+		 : arena_quota(s->arena, &err);
+	if (r < 0) {
+		s->conn = NULL;
+		stream_unref(s);
+		http_server_h1_refuse(c, status, &err);
+		return r;
+	}
+	srv->stats.requests++;
+	s->rq = m.rq;
+	s->headers = m.headers;
+	s->headers_n = m.headers_n;
+	s->length = m.rq.length;
+	s->peer = &c->peer;
+	s->queue_mark = c->conf->queue_mark;
+	c->keep_alive = m.keep_alive && !srv->draining;
+	c->expect = m.expect_continue;
+	c->cur = s;
+	c->out_state = OUT_NONE;
+	c->streamed = false;
+	conn_in_begin(c, m.body, m.length);
+	srv->conf.request(s, srv->conf.arg);
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to io: what the parts of the server share (http-server*.c). */
+#pragma once
+
+#include "io/conn.h"
+#include "io/http-server.h"
+
+#include <time.h>
+
+#define LISTENERS_MAX 16
+
+struct listener {
+	struct source src;
+	struct http_server *srv;
+	int fd, lock_fd;
+	char *path; /* Unix socket that we made */
+	char address[128];
+	bool exported;
+	dev_t dev; /* of our socket's name, so that a successor's is never unlinked */
+	ino_t ino;
+};
+
+struct http_server {
+	struct loop *loop;
+	struct http_server_conf conf;
+	struct conn_conf conn_conf;
+	struct io_pool *pool;
+	struct listener *listeners[LISTENERS_MAX];
+	size_t listeners_n;
+	struct list conns;
+	size_t conns_n;
+	struct timer retry; /* after EMFILE */
+	struct timer grace;
+	struct deferred drained_call;
+	void (*drained)(void *arg);
+	void *drained_arg;
+	bool draining, paused;
+	struct http_server_stats stats;
+	char *common; /* header lines ready to send */
+	size_t common_len;
+	time_t date_at;
+	char date[48];
+	size_t date_len;
+};
+
+/* http-server.c */
+void http_server_set_accepting(struct http_server *srv);
+int http_server_on_accept(struct source *src, uint32_t events);
+struct slice http_server_date(struct http_server *srv); /* the line with its CR LF */
+
+/* http-server-listen.c */
+void http_listener_free(struct listener *l);
+
+/* http-server-h1.c */
+extern const struct stream_ops http_server_h1_ops;
+/* Answers what is not a request and closes. The handler never hears of it. */
+void http_server_h1_refuse(struct conn *c, int status, const struct err *why);
+int http_server_h1_head(struct conn *c, struct slice head);
