@@ -7,7 +7,11 @@
 
 #include <limits.h>
 
-enum { CGROUP_HIERARCHIES_MAX = 24 };
+enum { CGROUP_HIERARCHIES_MAX = 24, CGROUP_DEPTH_MAX = 64 };
+
+/* In v2 these need no controller: a file of every directory, or a program attached to it. */
+#define CGROUP_V2_ALWAYS \
+	(CGROUP_BIT(CPUACCT) | CGROUP_BIT(DEVICES) | CGROUP_BIT(FREEZER) | CGROUP_BIT(PERF_EVENT))
 
 /* One mounted hierarchy. */
 struct cgroup_hier {
@@ -23,6 +27,7 @@ struct cgroup_layout {
 	int root; /* borrowed, -1 = real */
 	struct cgroup_hier hiers[CGROUP_HIERARCHIES_MAX];
 	unsigned n;
+	char *own; /* the caller's v2 cgroup, or NULL */
 };
 
 /* The cgroup's directory in one hierarchy. */
@@ -43,14 +48,29 @@ struct cgroup {
 };
 
 const char *cgroup_controller_name(enum cgroup_controller c);
-/* Names of all bits in mask, "memory, pids". */
-const char *cgroup_mask_names(uint32_t mask, char *buf, size_t n);
 /* Mask of a line "cpu io memory" (v2) or "cpu,cpuacct" (v1). */
 uint32_t cgroup_parse_controllers(const char *text, bool v2);
 const struct cgroup_part *cgroup_part_of(const struct cgroup *cg, enum cgroup_controller c);
 const struct cgroup_part *cgroup_v2_part(const struct cgroup *cg);
 /* The directory to ask for members: v2, or a v1 one. NULL if the handle has none. */
 const struct cgroup_part *cgroup_main_part(const struct cgroup *cg);
+
+/* 1 = open, 0 = not mounted: not ours to use. Looked for once, when it is wanted. */
+int cgroup_hier_open(struct cgroup_layout *l, struct cgroup_hier *h, struct err *err);
+/* The parents among the last `made` components, deepest first, if nobody else is in them. -1 with
+ * errno. */
+int cgroup_remove_parents(const struct cgroup_hier *h, const char *path, unsigned made);
+
+/* Makes or takes over the path in one hierarchy: the handle's new last part, also on failure. */
+int cgroup_make_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t want,
+		     struct err *err);
+/* Closes the last part and removes what it made. */
+void cgroup_drop_part(struct cgroup *cg);
+/* Asks the kernel again which controllers work in it. */
+void cgroup_part_refresh(struct cgroup_part *p);
+/* Processes of one directory and below: 0, or -1 with errno. cgroup_by_pid is for qsort. */
+int cgroup_pids_of(int dir, pid_t *pids, size_t max, size_t *ret_n);
+int cgroup_by_pid(const void *a, const void *b);
 
 /* Small files. read: NUL-terminated, without the last newline; length or -1 with errno. */
 ssize_t cgroup_read(int dir, const char *file, char *buf, size_t n);

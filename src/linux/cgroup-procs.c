@@ -162,15 +162,24 @@ static int list_tree(int dir, struct list *l, int depth)
 	return r;
 }
 
+int cgroup_pids_of(int dir, pid_t *pids, size_t max, size_t *ret_n)
+{
+	struct list l = { .pids = pids, .max = max };
+
+	if (list_tree(dir, &l, 0) < 0)
+		return -1;
+	*ret_n = l.n;
+	return 0;
+}
+
 int cgroup_pids(const struct cgroup *cg, pid_t *pids, size_t max, size_t *ret_n, struct err *err)
 {
 	const struct cgroup_part *p = cgroup_main_part(cg);
-	struct list l = { .pids = pids, .max = max };
 
-	if (p && list_tree(p->dir, &l, 0) < 0)
+	*ret_n = 0;
+	if (p && cgroup_pids_of(p->dir, pids, max, ret_n) < 0)
 		return err_sys(err, "list the processes of cgroup '%s%s'", p->hier->mount,
 			       cg->full);
-	*ret_n = l.n;
 	return 0;
 }
 
@@ -201,7 +210,7 @@ struct round {
 	size_t n, seen;
 };
 
-static int by_pid(const void *a, const void *b)
+int cgroup_by_pid(const void *a, const void *b)
 {
 	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
 
@@ -222,9 +231,10 @@ static int round_open(const struct cgroup *cg, struct round *r, struct err *err)
 		r->fds[i] = sys_pidfd_open(r->pids[i], 0); /* -1: ended meanwhile */
 	ret = cgroup_pids(cg, r->again, ROUND_MAX, &n, err);
 	n = ret < 0 ? 0 : MIN(n, (size_t)ROUND_MAX);
-	qsort(r->again, n, sizeof(pid_t), by_pid);
+	qsort(r->again, n, sizeof(pid_t), cgroup_by_pid);
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->fds[i] >= 0 && !bsearch(&r->pids[i], r->again, n, sizeof(pid_t), by_pid)) {
+		if (r->fds[i] >= 0 &&
+		    !bsearch(&r->pids[i], r->again, n, sizeof(pid_t), cgroup_by_pid)) {
 			fd_close(r->fds[i]);
 			r->fds[i] = -1;
 		}

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding the hierarchies, and the life of a cgroup's directories.
+ * The life of a cgroup's directories: making, recording, finding again.
  *
- * Hierarchies are looked for where every distribution mounts them (/sys/fs/cgroup,
- * .../<controllers>, .../unified), each when it is first wanted; mountinfo, which is long on a
- * machine with thousands of containers, is read only if one is not there. Invariants: (1) what a
- * handle made is counted per hierarchy, as trailing components; (2) only these are removed; (3) a
- * parent that others moved into stays (rmdir says so); (4) a parent that another handle removed
- * between our mkdirs is made again.
+ * Invariants: (1) what a handle made is counted per hierarchy, as trailing components; (2) only
+ * these are removed; (3) a parent that others moved into stays (rmdir says so); (4) a parent that
+ * another handle removed between our mkdirs is made again.
  */
 #include "linux/cgroup.h"
 
@@ -15,370 +12,13 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "linux/cgroup-priv.h"
-#include "linux/mount.h"
 #include "linux/path.h"
 #include "linux/sys.h"
 
-#include <dirent.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/vfs.h>
-#include <time.h>
 
-enum {
-	RETRIES = 16,
-	DEPTH_MAX = 64,
-	CGROUP1_MAGIC = 0x27e0eb,
-	CGROUP2_MAGIC = 0x63677270,
-};
-
-static const struct {
-	const char *v1, *v2;
-} controllers[] = {
-#define X(id, v1, v2) { v1, v2 },
-	CGROUP_CONTROLLERS(X)
-#undef X
-};
-
-/* In v2 these need no controller: a file of every directory, or a program attached to it. */
-#define V2_ALWAYS \
-	(CGROUP_BIT(CPUACCT) | CGROUP_BIT(DEVICES) | CGROUP_BIT(FREEZER) | CGROUP_BIT(PERF_EVENT))
-
-const char *cgroup_controller_name(enum cgroup_controller c)
-{
-	return *controllers[c].v1 ? controllers[c].v1 : "cgroup v2";
-}
-
-const char *cgroup_mask_names(uint32_t mask, char *buf, size_t n)
-{
-	size_t used = 0;
-
-	buf[0] = 0;
-	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++)
-		if (mask & 1u << c && used < n)
-			used += (size_t)snprintf(buf + used, n - used, "%s%s", used ? ", " : "",
-						 cgroup_controller_name(c));
-	return buf;
-}
-
-uint32_t cgroup_parse_controllers(const char *text, bool v2)
-{
-	uint32_t mask = 0;
-
-	while (*text) {
-		size_t n = strcspn(text, ", \n");
-
-		for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
-			const char *name = v2 ? controllers[c].v2 : controllers[c].v1;
-
-			if (name && n && strlen(name) == n && !memcmp(name, text, n))
-				mask |= 1u << c;
-		}
-		text += n;
-		text += strspn(text, ", \n");
-	}
-	return mask;
-}
-
-/* ---- small files ---- */
-
-ssize_t cgroup_read(int dir, const char *file, char *buf, size_t n)
-{
-	CLEANUP(fd_close) int fd = sys_openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-	size_t used = 0;
-	ssize_t got;
-
-	if (fd < 0)
-		return -1;
-	while (used < n - 1 && (got = sys_read(fd, buf + used, n - 1 - used)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		used += (size_t)got;
-	}
-	buf[used] = 0;
-	if (used > 0 && buf[used - 1] == '\n')
-		buf[--used] = 0;
-	return (ssize_t)used;
-}
-
-int cgroup_write(int dir, const char *file, const char *value)
-{
-	CLEANUP(fd_close)
-	int fd = sys_openat(dir, file, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0);
-	ssize_t r;
-
-	if (fd < 0)
-		return -1;
-	do
-		r = sys_write(fd, value, strlen(value));
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? -1 : 0;
-}
-
-static int parse_u64(const char *s, uint64_t *ret)
-{
-	unsigned long long v;
-
-	if (!strncmp(s, "max", 3)) {
-		*ret = UINT64_MAX;
-		return 0;
-	}
-	if (sscanf(s, "%llu", &v) != 1) {
-		errno = EBADMSG;
-		return -1;
-	}
-	*ret = v;
-	return 0;
-}
-
-int cgroup_read_u64(int dir, const char *file, uint64_t *ret)
-{
-	char text[64];
-
-	if (cgroup_read(dir, file, text, sizeof(text)) < 0)
-		return -1;
-	return parse_u64(text, ret);
-}
-
-int cgroup_read_key(int dir, const char *file, const char *key, uint64_t *ret)
-{
-	char text[8192], *rest = text, *line;
-	size_t n = strlen(key);
-
-	if (cgroup_read(dir, file, text, sizeof(text)) < 0)
-		return -1;
-	while ((line = strsep(&rest, "\n")))
-		if (!strncmp(line, key, n) && line[n] == ' ')
-			return parse_u64(line + n + 1, ret);
-	errno = ENODATA;
-	return -1;
-}
-
-/* ---- layout ---- */
-
-static int open_dir(int root, const char *path)
-{
-	/* Below a test's root paths are relative. */
-	while (root >= 0 && *path == '/')
-		path++;
-	return sys_openat(root >= 0 ? root : AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-}
-
-/* Is it what it should be? A test's tree has no magic, only the file that makes v2. */
-static bool dir_is(const struct cgroup_layout *l, int fd, bool v2)
-{
-	struct statfs sf;
-
-	if (l->root >= 0)
-		return (faccessat(fd, "cgroup.controllers", F_OK, 0) == 0) == v2;
-	return fstatfs(fd, &sf) == 0 && sf.f_type == (v2 ? CGROUP2_MAGIC : CGROUP1_MAGIC);
-}
-
-static bool open_at(const struct cgroup_layout *l, struct cgroup_hier *h, const char *mount)
-{
-	int fd = open_dir(l->root, mount);
-
-	if (fd >= 0 && dir_is(l, fd, h->v2)) {
-		h->mount = strdup(mount);
-		if (!h->mount)
-			abort();
-		h->fd = fd;
-		return true;
-	}
-	fd_close(fd);
-	return false;
-}
-
-/* /sys/fs/cgroup/<list>, or <first of list> (links to the joint mount), or <X> of "name=X". */
-static bool open_usual(const struct cgroup_layout *l, struct cgroup_hier *h)
-{
-	char path[128];
-	const char *dir = strncmp(h->name, "name=", 5) ? h->name : h->name + 5;
-
-	if (h->v2)
-		return open_at(l, h, "/sys/fs/cgroup") || open_at(l, h, "/sys/fs/cgroup/unified");
-	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", dir);
-	if (open_at(l, h, path))
-		return true;
-	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%.*s", (int)strcspn(dir, ","), dir);
-	return strchr(dir, ',') && open_at(l, h, path);
-}
-
-struct search {
-	const struct cgroup_layout *l;
-	struct cgroup_hier *h;
-};
-
-static int found_in_mountinfo(const struct mount_info *mi, void *arg)
-{
-	const struct search *s = arg;
-	size_t n = strcspn(s->h->name, ",");
-
-	if (s->h->v2)
-		return !strcmp(mi->fstype, "cgroup2") && open_at(s->l, s->h, mi->target);
-	if (strcmp(mi->fstype, "cgroup") != 0)
-		return 0;
-	/* Super options are "rw,cpu,cpuacct": look for the first controller as a whole word. */
-	for (const char *p = mi->super; *p;) {
-		size_t len = strcspn(p, ",");
-
-		if (len == n && !memcmp(p, s->h->name, n))
-			return open_at(s->l, s->h, mi->target);
-		p += len;
-		p += *p == ',';
-	}
-	return 0;
-}
-
-static bool has_v1(struct cgroup_layout *l);
-
-/* 1 = open, 0 = not mounted: not ours to use. Looked for once, when it is wanted: nine hierarchies
- * of which a container uses two are 50 us. */
-static int hier_open(struct cgroup_layout *l, struct cgroup_hier *h, struct err *err)
-{
-	struct search s = { .l = l, .h = h };
-	char text[256];
-	int r = 0;
-
-	if (h->looked)
-		return h->fd >= 0;
-	if (!open_usual(l, h))
-		r = mount_each(l->root, found_in_mountinfo, &s, err);
-	if (r < 0)
-		return err_wrap(err, "find the cgroups");
-	h->looked = true;
-	if (!h->v2 || h->fd < 0)
-		return h->fd >= 0;
-	if (cgroup_read(h->fd, "cgroup.controllers", text, sizeof(text)) >= 0)
-		h->controllers = cgroup_parse_controllers(text, true) | CGROUP_BIT(UNIFIED);
-	if (!has_v1(l))
-		h->controllers |= V2_ALWAYS;
-	return 1;
-}
-
-static bool has_v1(struct cgroup_layout *l)
-{
-	for (unsigned i = 0; i < l->n; i++)
-		if (!l->hiers[i].v2 && hier_open(l, &l->hiers[i], NULL) > 0)
-			return true;
-	return false;
-}
-
-static struct cgroup_hier *v2_hier(struct cgroup_layout *l)
-{
-	for (unsigned i = 0; i < l->n; i++)
-		if (l->hiers[i].v2)
-			return hier_open(l, &l->hiers[i], NULL) > 0 ? &l->hiers[i] : NULL;
-	return NULL;
-}
-
-/* One line of /proc/self/cgroup, "4:memory:/path". */
-static int add_line(struct cgroup_layout *l, char *line, struct err *err)
-{
-	char *rest = line, *id = strsep(&rest, ":"), *list = strsep(&rest, ":");
-	struct cgroup_hier *h = &l->hiers[l->n];
-
-	if (!list)
-		return err_set(err, ERR_SYSTEM, "'/proc/self/cgroup' has a line of unknown form");
-	h->v2 = !strcmp(id, "0");
-	if (l->n == CGROUP_HIERARCHIES_MAX ||
-	    !str_copy(h->name, sizeof(h->name), h->v2 ? "unified" : list))
-		return 0;
-	h->fd = -1;
-	h->controllers = h->v2 ? 0 : cgroup_parse_controllers(list, false);
-	l->n++;
-	return 0;
-}
-
-/* The whole file in nearly every case; a longer one goes to the heap. */
-static char *read_own(int root, char *text, size_t size, struct buf *b, struct err *err)
-{
-	const char *path = root >= 0 ? "proc/self/cgroup" : "/proc/self/cgroup";
-	ssize_t n = cgroup_read(root >= 0 ? root : AT_FDCWD, path, text, size);
-
-	if (n >= 0 && (size_t)n < size - 2)
-		return text;
-	if (n < 0 && errno == ENOENT && root < 0) {
-		*text = 0; /* a kernel without cgroups */
-		return text;
-	}
-	if (fd_read_file(root >= 0 ? root : AT_FDCWD, path, b, err) < 0)
-		return NULL;
-	return b->p;
-}
-
-int cgroup_layout_new(int root, struct cgroup_layout **ret, struct err *err)
-{
-	CLEANUP(cgroup_layout_free) struct cgroup_layout *l = calloc(1, sizeof(*l));
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(64 * 1024);
-	char text[4096], *rest, *line;
-	int r;
-
-	if (!l)
-		abort();
-	l->root = root;
-	rest = read_own(root, text, sizeof(text), &b, err);
-	if (!rest)
-		return err_wrap(err, "find the cgroups");
-	while (rest && (line = strsep(&rest, "\n"))) {
-		if (!*line)
-			continue;
-		r = add_line(l, line, err);
-		if (r < 0)
-			return err_wrap(err, "find the cgroups");
-	}
-	*ret = STEAL(l);
-	return 0;
-}
-
-void cgroup_layout_free(struct cgroup_layout *l)
-{
-	if (!l)
-		return;
-	for (unsigned i = 0; i < l->n; i++) {
-		fd_close(l->hiers[i].fd);
-		free(l->hiers[i].mount);
-	}
-	free(l);
-}
-
-enum cgroup_mode cgroup_layout_mode(struct cgroup_layout *l)
-{
-	if (has_v1(l))
-		return v2_hier(l) ? CGROUP_HYBRID : CGROUP_V1;
-	return v2_hier(l) ? CGROUP_V2 : CGROUP_NONE;
-}
-
-bool cgroup_layout_has_v1(struct cgroup_layout *l)
-{
-	return has_v1(l);
-}
-
-uint32_t cgroup_layout_have(struct cgroup_layout *l, uint32_t mask)
-{
-	const struct cgroup_hier *v2;
-	uint32_t have = 0;
-
-	for (unsigned i = 0; i < l->n; i++) {
-		struct cgroup_hier *h = &l->hiers[i];
-
-		if (!h->v2 && (h->controllers & mask) && hier_open(l, h, NULL) > 0)
-			have |= h->controllers;
-	}
-	/* A controller is in one hierarchy only. */
-	v2 = mask & ~have ? v2_hier(l) : NULL;
-	return (have | (v2 ? v2->controllers : 0)) & mask;
-}
-
-uint32_t cgroup_layout_controllers(struct cgroup_layout *l)
-{
-	return cgroup_layout_have(l, CGROUP_ALL);
-}
-
-/* ---- handle ---- */
+enum { RETRIES = 16 };
 
 static struct cgroup *handle_new(struct cgroup_layout *l)
 {
@@ -416,7 +56,7 @@ static int normalise(const char *path, char out[PATH_MAX], struct err *err)
 		if ((n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
 			return err_set(err, ERR_INVALID, "cgroup path '%s' has a '%.*s'", path,
 				       (int)n, p);
-		if (n > NAME_MAX || used + n + 2 > PATH_MAX || ++depth > DEPTH_MAX)
+		if (n > NAME_MAX || used + n + 2 > PATH_MAX || ++depth > CGROUP_DEPTH_MAX)
 			return err_set(err, ERR_INVALID,
 				       "cgroup path of %zu bytes is too long or too deep",
 				       strlen(path));
@@ -436,20 +76,19 @@ static int normalise(const char *path, char out[PATH_MAX], struct err *err)
 	return 0;
 }
 
-static void part_refresh(struct cgroup *cg, struct cgroup_part *p)
+void cgroup_part_refresh(struct cgroup_part *p)
 {
 	char text[256];
 
 	p->controllers = p->hier->controllers;
 	if (!p->hier->v2 || p->dir < 0)
 		return;
-	p->controllers &= V2_ALWAYS | CGROUP_BIT(UNIFIED);
+	p->controllers &= CGROUP_V2_ALWAYS | CGROUP_BIT(UNIFIED);
 	if (cgroup_read(p->dir, "cgroup.controllers", text, sizeof(text)) >= 0)
 		p->controllers |= cgroup_parse_controllers(text, true);
 }
 
-/* The parents among the last `made` components, deepest first, if nobody else is in them (3). */
-static int remove_parents(const struct cgroup_hier *h, const char *path, unsigned made)
+int cgroup_remove_parents(const struct cgroup_hier *h, const char *path, unsigned made)
 {
 	char part[PATH_MAX];
 
@@ -470,7 +109,7 @@ static int remove_made(const struct cgroup_hier *h, const char *path, unsigned m
 {
 	if (made && sys_unlinkat(h->fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return -1;
-	return remove_parents(h, path, made);
+	return cgroup_remove_parents(h, path, made);
 }
 
 /* One component: make or find, enter. -1 with errno; ENOENT = the parent was removed meanwhile. */
@@ -557,7 +196,7 @@ static bool make_last(const struct cgroup *cg, struct cgroup_part *p)
 	return false;
 }
 
-static int make_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t want, struct err *err)
+int cgroup_make_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t want, struct err *err)
 {
 	struct cgroup_part *p = &cg->parts[cg->n];
 	char names[200];
@@ -574,7 +213,7 @@ static int make_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t wa
 			       cg->path);
 	if (r < 0)
 		return r;
-	part_refresh(cg, p);
+	cgroup_part_refresh(p);
 	if (want != CGROUP_ALL && (want & h->controllers & ~p->controllers))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "cgroup '%s/%s': controller %s cannot be switched on", h->mount,
@@ -582,6 +221,15 @@ static int make_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t wa
 			       cgroup_mask_names(want & h->controllers & ~p->controllers, names,
 						 sizeof(names)));
 	return 0;
+}
+
+void cgroup_drop_part(struct cgroup *cg)
+{
+	struct cgroup_part *p = &cg->parts[--cg->n];
+
+	(void)remove_made(p->hier, cg->path, p->made);
+	fd_close(p->dir);
+	fd_close(p->procs);
 }
 
 static void unmake(struct cgroup *cg)
@@ -599,15 +247,15 @@ static int wanted_hier(struct cgroup_layout *l, struct cgroup_hier *h, uint32_t 
 	int r;
 
 	if (!h->v2)
-		return want & h->controllers ? hier_open(l, h, err) : 0;
+		return want & h->controllers ? cgroup_hier_open(l, h, err) : 0;
 	for (unsigned i = 0; i < l->n; i++)
 		elsewhere |= l->hiers[i].v2 ? 0 : l->hiers[i].controllers;
-	if (!(want & ~elsewhere) && has_v1(l))
+	if (!(want & ~elsewhere) && cgroup_layout_has_v1(l))
 		return 0;
-	r = hier_open(l, h, err);
+	r = cgroup_hier_open(l, h, err);
 	if (r <= 0 || want == CGROUP_ALL || (want & h->controllers))
 		return r;
-	return !has_v1(l);
+	return !cgroup_layout_has_v1(l);
 }
 
 int cgroup_create(struct cgroup_layout *l, const char *path, uint32_t want, struct cgroup **ret,
@@ -629,7 +277,7 @@ int cgroup_create(struct cgroup_layout *l, const char *path, uint32_t want, stru
 	for (unsigned i = 0; i < l->n; i++) {
 		r = wanted_hier(l, &l->hiers[i], want, err);
 		if (r > 0)
-			r = make_part(cg, &l->hiers[i], want, err);
+			r = cgroup_make_part(cg, &l->hiers[i], want, err);
 		if (r < 0) {
 			unmake(cg);
 			return r;
@@ -666,11 +314,11 @@ static int open_part(struct cgroup *cg, struct slice item, struct err *err)
 	uint64_t made = 0;
 	int r;
 
-	if (str_uint64(item, &made, NULL) < 0 || made > DEPTH_MAX ||
+	if (str_uint64(item, &made, NULL) < 0 || made > CGROUP_DEPTH_MAX ||
 	    cg->n == CGROUP_HIERARCHIES_MAX)
 		return err_set(err, ERR_INVALID, "saved cgroup: '%.*s' is not <hierarchy>:<number>",
 			       (int)name.n, name.p);
-	r = h ? hier_open(cg->layout, h, err) : 0;
+	r = h ? cgroup_hier_open(cg->layout, h, err) : 0;
 	if (r <= 0)
 		return r; /* 0 = unmounted since: nothing of it can be left that we could reach */
 	*p = (struct cgroup_part){ .hier = h, .made = (unsigned)made, .dir = -1, .procs = -1 };
@@ -681,7 +329,7 @@ static int open_part(struct cgroup *cg, struct slice item, struct err *err)
 			*err = why;
 		return r;
 	}
-	part_refresh(cg, p);
+	cgroup_part_refresh(p);
 	return 0;
 }
 
@@ -786,133 +434,27 @@ int cgroup_dir_path(const struct cgroup *cg, enum cgroup_controller c, char *buf
 	return 0;
 }
 
-/* ---- end ---- */
-
-static int64_t now_ms(void)
+ssize_t cgroup_read_file(const struct cgroup *cg, enum cgroup_controller c, const char *file,
+			 char *buf, size_t n)
 {
-	struct timespec ts;
+	const struct cgroup_part *p = cgroup_part_of(cg, c);
+	ssize_t got;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* rmdir, waiting while the last processes leave: they do so only after their parent saw them end.
- */
-static int rmdir_wait(int dir, const char *name, int64_t end)
-{
-	int ms = 1;
-
-	while (sys_unlinkat(dir, name, AT_REMOVEDIR) < 0) {
-		if (errno == ENOENT)
-			return 0;
-		if (errno != EBUSY || now_ms() >= end)
-			return -1;
-		(void)poll(NULL, 0, ms);
-		ms = MIN(ms * 2, 20);
-	}
-	return 0;
-}
-
-/* Cgroups that the container made inside its own. */
-static int remove_children(int dir, int depth, int64_t end)
-{
-	int fd = sys_openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), r = 0;
-	struct dirent *e;
-	DIR *d;
-
-	if (fd < 0)
-		return -1;
-	d = fdopendir(fd);
-	if (!d) {
-		fd_close(fd);
+	if (!p) {
+		errno = ENOENT;
 		return -1;
 	}
-	while (r == 0 && (e = readdir(d))) {
-		CLEANUP(fd_close) int child = -1;
-
-		if (e->d_type != DT_DIR || !strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		child = sys_openat(dir, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-				   0);
-		if (child < 0 || depth == DEPTH_MAX || remove_children(child, depth + 1, end) < 0)
-			r = -1;
-		if (r == 0)
-			r = rmdir_wait(dir, e->d_name, end);
-	}
-	closedir(d);
-	return r;
-}
-
-static int remove_leaf(const struct cgroup *cg, const struct cgroup_part *p, int64_t end)
-{
-	/* Nearly always it is empty. */
-	if (sys_unlinkat(p->hier->fd, cg->path, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return 0;
-	if (p->dir >= 0 && remove_children(p->dir, 0, end) < 0 && errno != ENOENT)
+	got = cgroup_read(p->dir, file, buf, n);
+	if (got >= 0 && (size_t)got == n - 1) {
+		errno = E2BIG;
 		return -1;
-	return rmdir_wait(p->hier->fd, cg->path, end);
+	}
+	return got;
 }
 
-static int destroy_part(struct cgroup *cg, struct cgroup_part *p, int64_t end, struct err *err)
+bool cgroup_controller_is_v2(const struct cgroup *cg, enum cgroup_controller c)
 {
-	pid_t pid = 0;
-	size_t n = 0;
+	const struct cgroup_part *p = cgroup_part_of(cg, c);
 
-	if (p->made == 0)
-		return 0; /* (2) */
-	if (remove_leaf(cg, p, end) < 0 || remove_parents(p->hier, cg->path, p->made) < 0) {
-		int saved = errno;
-
-		if (saved == EBUSY && cgroup_pids(cg, &pid, 1, &n, NULL) == 0 && n > 0)
-			return err_sysc(err, ERR_CONFLICT, saved,
-					"remove cgroup '%s%s': %zu processes are in it (one is %d)",
-					p->hier->mount, cg->full, n, (int)pid);
-		return err_sysc(err, saved == EBUSY ? ERR_CONFLICT : ERR_SYSTEM, saved,
-				"remove cgroup '%s%s'", p->hier->mount, cg->full);
-	}
-	fd_close(p->dir);
-	fd_close(p->procs);
-	p->dir = p->procs = -1;
-	p->made = 0;
-	return 0;
-}
-
-int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err)
-{
-	int64_t end = now_ms() + timeout_ms;
-	int ret = 0;
-
-	/* One that fails does not keep the others: the first error counts. */
-	for (unsigned i = 0; i < cg->n; i++) {
-		int r = destroy_part(cg, &cg->parts[i], end, ret ? NULL : err);
-
-		if (!ret)
-			ret = r;
-	}
-	return ret;
-}
-
-int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct err *err)
-{
-	const struct cgroup_part *p = cgroup_v2_part(cg);
-	char text[4096] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads";
-	char *rest = text, *file;
-
-	if (!p)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cgroup '/%s': only cgroup v2 can be handed to a user", cg->path);
-	if (cg->layout->root < 0) {
-		char list[4096];
-
-		if (cgroup_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", list, sizeof(list)) > 0)
-			(void)str_copy(text, sizeof(text), list);
-	}
-	if (sys_fchownat(p->dir, "", uid, gid, AT_EMPTY_PATH) < 0)
-		return err_sys(err, "hand cgroup '/%s' to user %u", cg->path, (unsigned)uid);
-	while ((file = strsep(&rest, "\n")))
-		if (*file && sys_fchownat(p->dir, file, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
-		    errno != ENOENT)
-			return err_sys(err, "hand '%s' of cgroup '/%s' to user %u", file, cg->path,
-				       (unsigned)uid);
-	return 0;
+	return p && p->hier->v2;
 }

@@ -64,6 +64,10 @@ enum cgroup_mode cgroup_layout_mode(struct cgroup_layout *l);
 bool cgroup_layout_has_v1(struct cgroup_layout *l);	     /* mode is V1 or HYBRID */
 uint32_t cgroup_layout_controllers(struct cgroup_layout *l); /* CGROUP_BITs: limits possible here */
 uint32_t cgroup_layout_have(struct cgroup_layout *l, uint32_t mask); /* those of mask */
+/* Names of all bits in mask, "memory, pids". */
+const char *cgroup_mask_names(uint32_t mask, char *buf, size_t n);
+/* The caller's own v2 cgroup, "/a/b" ("" for the root): 0, or -1 if there is no v2 or no room. */
+int cgroup_layout_own(const struct cgroup_layout *l, char *buf, size_t n);
 
 /* Makes (or takes over, if there) the path in the hierarchies of `want`. With CGROUP_ALL what
  * cannot be had is left out; a controller asked for by its bit and missing fails with UNSUPPORTED.
@@ -220,6 +224,19 @@ struct cgroup_stats {
 	uint64_t io_read_bytes, io_write_bytes, io_reads, io_writes;
 };
 int cgroup_stats(const struct cgroup *cg, struct cgroup_stats *ret, struct err *err);
+
+/* One file of the directory that holds controller c ("memory.stat"), NUL-terminated and without the
+ * last newline: its length, or -1 with errno (ENOENT also when the handle has no such controller,
+ * E2BIG when it is longer than n - 1). */
+ssize_t cgroup_read_file(const struct cgroup *cg, enum cgroup_controller c, const char *file,
+			 char *buf, size_t n);
+/* Is c in this handle by cgroup v2? False also if it is not there at all. */
+bool cgroup_controller_is_v2(const struct cgroup *cg, enum cgroup_controller c);
+
+/* Adds hierarchies to a handle, for an update that limits what was not limited before: as
+ * cgroup_create does for new ones, then every process that is in the cgroup is moved into these
+ * too. What is there already counts as done. On failure the handle is as before. */
+int cgroup_extend(struct cgroup *cg, uint32_t want, struct err *err);
 
 /* Removes what the handle made, children first, waiting up to timeout_ms for processes that are
  * just ending. Parents that it made go if they are empty. CONFLICT if processes are left. */

@@ -100,6 +100,14 @@ static void fault_init(void)
 	fault_map();
 }
 
+const char *sys_tree_path(const char *path, char *buf, size_t n)
+{
+	const char *tree = getenv("TEU_TREE");
+	int len = tree && *tree ? snprintf(buf, n, "%s%s", tree, path) : -1;
+
+	return len > 0 && (size_t)len < n ? buf : path;
+}
+
 bool fault_check(const char *name)
 {
 	uint32_t n;

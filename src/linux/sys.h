@@ -142,6 +142,10 @@ struct fault_file {
 };
 
 #ifdef TEU_FAULT
+/* `path` below the directory that TEU_TREE names, or path itself without one (or if `buf` is too
+ * small for it). For files below /sys and /proc that the test's kernel lacks: a recorded tree takes
+ * their place. In normal builds always path itself. `buf` must live as long as the result. */
+const char *sys_tree_path(const char *path, char *buf, size_t n);
 /* True (errno set) if this call is to fail. Malformed TEU_FAULT ends the program with a message: a
  * test's bug. */
 bool fault_check(const char *name);
@@ -151,6 +155,12 @@ bool fault_check(const char *name);
 			return -1;     \
 	} while (0)
 #else
+static inline const char *sys_tree_path(const char *path, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return path;
+}
 #define SYS_SEAM(name) (void)0
 #endif
 

@@ -592,6 +592,18 @@ int conf_read(struct slice text, struct arena *a, struct conf *ret, struct err *
 	return conf_decode(d, a, ret, err);
 }
 
+int conf_read_resources(struct slice text, struct arena *a, struct conf_resources *ret,
+			struct err *err)
+{
+	struct doc *d;
+	int r;
+
+	r = json_read(a, text, &read_options, &d, err);
+	if (r >= 0)
+		r = schema_decode(&resources_schema, d, a, ret, NULL, err);
+	return r < 0 ? err_wrap(err, "resources") : 0;
+}
+
 int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret, struct err *err)
 {
 	struct doc *d;

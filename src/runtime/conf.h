@@ -236,6 +236,9 @@ struct conf {
 
 /* Parses, decodes and checks. ERR_INVALID with all causes, ERR_UNSUPPORTED naming the property. */
 int conf_read(struct slice text, struct arena *a, struct conf *ret, struct err *err);
+/* The object linux.resources alone, as an update gets it. */
+int conf_read_resources(struct slice text, struct arena *a, struct conf_resources *ret,
+			struct err *err);
 /* A process object alone (`exec --process`). */
 int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret,
 		      struct err *err);

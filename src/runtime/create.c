@@ -8,6 +8,7 @@
  * it. (2) Whatever fails after the clone is undone through init's pidfd; init also dies with us
  * (parent death signal, or the closed socket).
  */
+#include "runtime/group.h"
 #include "runtime/rt.h"
 
 #include "base/arena.h"
@@ -35,8 +36,7 @@ struct create {
 	struct slice text;
 	char bundle[PATH_MAX], rootfs[PATH_MAX];
 	int dirfd, sock, user_fd;
-	struct cgroup_layout *layout;
-	struct cgroup *cgroup;
+	struct group group;
 	struct cgroup_limits limits;
 	struct buf saved; /* of the cgroup */
 	struct seccomp_prog prog;
@@ -541,62 +541,32 @@ static int set_oom_score(const struct rt_host *h, pid_t pid, const struct conf_p
 	return r;
 }
 
-/* What the container gets: with the engine's annotation only what is limited, and what is cheap to
- * watch it by. */
-static uint32_t wanted_controllers(struct create *c)
-{
-	const char *how = conf_annotation(&c->conf, "io.teu.cgroup.controllers");
-	uint32_t need = cgroup_limits_need(&c->limits);
-	bool v1 = cgroup_layout_has_v1(c->layout);
-
-	if (how && !strcmp(how, "limited"))
-		return need | cgroup_layout_have(c->layout, CGROUP_BIT(PIDS) | CGROUP_BIT(DEVICES));
-	if (!v1)
-		return CGROUP_ALL;
-	/* In the v2 tree of a hybrid machine nothing is limited, and one directory more is 0.1 ms.
-	 */
-	return need | cgroup_layout_have(c->layout, ~(CGROUP_BIT(UNIFIED) | CGROUP_BIT(HUGETLB)));
-}
-
 static int step_cgroup(void *arg, struct err *err)
 {
 	struct create *c = arg;
-	const char *path = c->conf.lin.cgroups_path;
+	const struct group_want w = {
+		.host = c->host,
+		.conf = &c->conf,
+		.limits = &c->limits,
+		.id = c->o->id,
+		.pid = c->proc.pid,
+		.state = c->dirfd,
+		/* That takes no lock of the whole machine (tell_cgroup). From a user namespace it
+		 * may not, before 5.16. */
+		.enter = !c->in.user_ns,
+	};
 	int r;
 
 	r = set_oom_score(c->host, c->proc.pid, c->conf.process, err);
-	if (r >= 0)
-		r = cgroup_layout_new(-1, &c->layout, err);
 	if (r < 0)
 		return r;
-	if (!cgroup_layout_has_v1(c->layout) && cgroup_layout_mode(c->layout) == CGROUP_NONE) {
-		if (!cgroup_limits_need(&c->limits))
-			return 0;
-		return err_set(err, ERR_UNSUPPORTED,
-			       "linux.resources: no cgroups are mounted here");
-	}
-	if (!path || !path[0])
-		path = c->o->id;
-	/* For `delete --force` after a kill -9 of ours: until the record is written nothing else
-	 * names it. */
-	r = state_note(c->dirfd, path, err);
-	if (r < 0)
-		return r;
-	r = cgroup_create(c->layout, path, wanted_controllers(c), &c->cgroup, err);
-	if (r < 0)
-		return r;
-	r = cgroup_apply(c->cgroup, &c->limits, err);
+	r = group_create(&w, &c->group, err);
 	if (r >= 0)
-		/* Init enters by itself (tell_cgroup): that takes no lock of the whole machine.
-		 * From a user namespace it may not, before 5.16. */
-		r = c->in.user_ns ? cgroup_add(c->cgroup, c->proc.pid, err)
-				  : cgroup_open_procs(c->cgroup, err);
-	if (r >= 0)
-		r = cgroup_save(c->cgroup, &c->saved, err);
+		r = group_save(&c->group, &c->saved, err);
 	if (r < 0) {
 		kill_init(c);
-		(void)cgroup_destroy(c->cgroup, KILL_MS,
-				     NULL); /* the first failure is the one to tell */
+		(void)group_destroy(&c->group, KILL_MS,
+				    NULL); /* the first failure is the one to tell */
 	}
 	return r;
 }
@@ -607,10 +577,7 @@ static void undo_cgroup(void *arg)
 	struct err err = ERR_INIT;
 
 	kill_init(c);
-	if (!c->cgroup)
-		return;
-	if (cgroup_kill(c->cgroup, KILL_MS, &err) < 0 ||
-	    cgroup_destroy(c->cgroup, KILL_MS, &err) < 0)
+	if (group_destroy(&c->group, KILL_MS, &err) < 0)
 		rt_warn(c->host, "left behind: %s", err.msg);
 }
 
@@ -654,9 +621,10 @@ static int tell_cgroup(struct create *c, struct err *err)
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(6000); /* what a message holds */
 	struct err why = ERR_INIT;
 	int fds[CGROUP_ENTER_FDS_MAX];
-	unsigned n =
-		c->cgroup && !c->in.user_ns ? cgroup_enter_fds(c->cgroup, fds, ARRAY_LEN(fds)) : 0;
-	int r = c->cgroup ? dirs_of(c->cgroup, &b, &why) : 0;
+	unsigned n = c->group.cgroup && !c->in.user_ns
+			     ? cgroup_enter_fds(c->group.cgroup, fds, ARRAY_LEN(fds))
+			     : 0;
+	int r = c->group.cgroup ? dirs_of(c->group.cgroup, &b, &why) : 0;
 
 	if (b.p)
 		b.p[b.n] = '\0';
@@ -723,7 +691,7 @@ static int step_record(void *arg, struct err *err)
 		.rootfs = c->rootfs,
 		.created = clock_rfc3339nano(created, clock_real()),
 		.owner = geteuid() == 0 ? "root" : "",
-		.cgroup = c->cgroup ? buf_str(&c->saved) : NULL,
+		.cgroup = c->group.cgroup ? buf_str(&c->saved) : NULL,
 		.pid = c->proc.pid,
 		.hooks = hooks_mask(&c->conf.hooks),
 		.notify = c->prog.notify,
@@ -878,8 +846,8 @@ static struct rt_record *record_of(const struct create *c)
 	*k = (struct rt_record){ .pid = c->proc.pid,
 				 .start = c->start,
 				 .process = c->conf.process,
-				 .cgroup = c->cgroup ? strdup(buf_str(&c->saved)) : NULL };
-	if (c->cgroup && !k->cgroup)
+				 .cgroup = c->group.cgroup ? strdup(buf_str(&c->saved)) : NULL };
+	if (c->group.cgroup && !k->cgroup)
 		abort();
 	return k;
 }
@@ -957,8 +925,7 @@ int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_cont
 	for (int k = 0; k < NS_KINDS; k++)
 		fd_close(c->in.ns_fd[k]);
 	proc_fini(&c->proc);
-	cgroup_free(c->cgroup);
-	cgroup_layout_free(c->layout);
+	group_fini(&c->group);
 	buf_fini(&c->saved);
 	seccomp_prog_fini(&c->prog);
 	return r < 0 ? r : 0;

@@ -6,6 +6,7 @@
  * What the process is comes whole from the caller (engines do so) or is the container's own process
  * with changes. Seccomp always is the container's.
  */
+#include "runtime/group.h"
 #include "runtime/rt.h"
 
 #include "base/arena.h"
@@ -27,8 +28,7 @@ struct exec {
 	struct conf conf;
 	struct conf_process process;
 	struct seccomp_prog prog;
-	struct cgroup_layout *layout;
-	struct cgroup *cgroup;
+	struct group group;
 	struct init in;
 	struct proc proc;
 	struct serve serve;
@@ -238,12 +238,10 @@ static int open_cgroup(struct exec *e, struct err *err)
 
 	if (!e->s.cgroup)
 		return 0;
-	r = cgroup_layout_new(-1, &e->layout, err);
-	if (r >= 0)
-		r = cgroup_open(e->layout, e->s.cgroup, &e->cgroup, err);
+	r = group_open(e->s.cgroup, &e->group, err);
 	if (r < 0)
 		return r;
-	if (!(e->o->flags & RT_IGNORE_PAUSED) && cgroup_frozen(e->cgroup, NULL) > 0)
+	if (!(e->o->flags & RT_IGNORE_PAUSED) && cgroup_frozen(e->group.cgroup, NULL) > 0)
 		return err_set(
 			err, ERR_CONFLICT,
 			"cannot exec in a paused container (use --ignore-paused to override)");
@@ -331,11 +329,11 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 	unsigned n = 0;
 	int r = 0;
 
-	if (e->cgroup && e->in.user_ns) {
-		r = cgroup_add(e->cgroup, e->proc.pid, err);
-	} else if (e->cgroup) {
-		r = cgroup_open_procs(e->cgroup, err);
-		n = r < 0 ? 0 : cgroup_enter_fds(e->cgroup, fds, ARRAY_LEN(fds));
+	if (e->group.cgroup && e->in.user_ns) {
+		r = cgroup_add(e->group.cgroup, e->proc.pid, err);
+	} else if (e->group.cgroup) {
+		r = cgroup_open_procs(e->group.cgroup, err);
+		n = r < 0 ? 0 : cgroup_enter_fds(e->group.cgroup, fds, ARRAY_LEN(fds));
 	}
 	if (r >= 0 && e->process.oom_score_adj.set) {
 		char text[16];
@@ -422,8 +420,7 @@ int rt_exec(struct rt_container *c, const struct rt_exec *o, struct rt_proc *ret
 	fd_close(e->pidfd);
 	fd_close(e->pid_ns);
 	proc_fini(&e->proc);
-	cgroup_free(e->cgroup);
-	cgroup_layout_free(e->layout);
+	group_fini(&e->group);
 	seccomp_prog_fini(&e->prog);
 	free(e);
 	return r < 0 ? r : 0;

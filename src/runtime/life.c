@@ -5,7 +5,7 @@
  * Calls that change it hold the lock of its directory. Whether init lives is asked of the kernel
  * each time (pid and start time), never remembered.
  */
-#include "runtime/rt.h"
+#include "runtime/look.h"
 
 #include "base/arena.h"
 #include "base/fd.h"
@@ -174,36 +174,20 @@ void rt_close(struct rt_container *c)
 	free(c);
 }
 
-/* What one call needs to know: the record, read under the lock, and the cgroup. */
-struct look {
-	struct arena *arena;
-	struct state s;
-	struct cgroup_layout *layout;
-	struct cgroup *cgroup; /* NULL = none */
-	enum rt_status status;
-	bool locked;
-	int dirfd;
-};
-
-static void look_fini(struct look *l)
+void look_fini(struct look *l)
 {
 	if (l->locked)
 		state_unlock(l->dirfd);
-	cgroup_free(l->cgroup);
-	cgroup_layout_free(l->layout);
+	group_fini(&l->group);
 	arena_free(l->arena);
 	*l = (struct look){ 0 };
 }
-DEFINE_CLEANUP_EMBEDDED(struct look, look_fini)
 
-static int look_cgroup(struct look *l, struct err *err)
+int look_cgroup(struct look *l, struct err *err)
 {
-	int r;
-
-	if (l->cgroup || !l->s.cgroup)
+	if (l->group.cgroup || !l->s.cgroup)
 		return 0;
-	r = cgroup_layout_new(-1, &l->layout, err);
-	return r < 0 ? r : cgroup_open(l->layout, l->s.cgroup, &l->cgroup, err);
+	return group_open(l->s.cgroup, &l->group, err);
 }
 
 /* A zombie has ended, also while its parent (the shim) has not asked for it yet. */
@@ -215,12 +199,6 @@ static bool alive(const struct state *s)
 	return proc_start_time(s->pid, &start, &letter, NULL) >= 0 && start == s->start &&
 	       letter != 'Z' && letter != 'X';
 }
-
-enum {
-	LOOK_LOCK = 1,
-	LOOK_FROZEN = 2, /* tell paused from running */
-	LOOK_ALL = 4,	 /* config and names too, not only what the process's creator knows */
-};
 
 /* Init that waits for our start holds the other end of the socket until it ends: asked by a tenth
  * of what /proc costs. */
@@ -251,7 +229,7 @@ static int look_record(struct rt_container *c, unsigned flags, struct look *l, s
 	return r;
 }
 
-static int look(struct rt_container *c, unsigned flags, struct look *l, struct err *err)
+int look(struct rt_container *c, unsigned flags, struct look *l, struct err *err)
 {
 	int r = 0;
 
@@ -269,7 +247,7 @@ static int look(struct rt_container *c, unsigned flags, struct look *l, struct e
 					       : RT_CREATED;
 	if (l->status == RT_RUNNING && (flags & LOOK_FROZEN)) {
 		r = look_cgroup(l, err);
-		if (r >= 0 && l->cgroup && cgroup_frozen(l->cgroup, NULL) > 0)
+		if (r >= 0 && l->group.cgroup && cgroup_frozen(l->group.cgroup, NULL) > 0)
 			l->status = RT_PAUSED;
 	}
 	return r;
@@ -411,9 +389,9 @@ int rt_kill(struct rt_container *c, int signo, bool all, struct err *err)
 		r = look_cgroup(&l, err);
 		if (r < 0)
 			return r;
-		if (l.cgroup)
-			return signo == SIGKILL ? cgroup_kill(l.cgroup, KILL_MS, err)
-						: cgroup_signal(l.cgroup, signo, err);
+		if (l.group.cgroup)
+			return signo == SIGKILL ? cgroup_kill(l.group.cgroup, KILL_MS, err)
+						: cgroup_signal(l.group.cgroup, signo, err);
 	}
 	if (l.status == RT_STOPPED)
 		return err_set(err, ERR_CONFLICT, "container not running");
@@ -423,9 +401,9 @@ int rt_kill(struct rt_container *c, int signo, bool all, struct err *err)
 	if (r == -ERR_NOT_FOUND)
 		return err_set(err, ERR_CONFLICT, "process already finished");
 	/* A frozen process takes no signal, not even this one, until it thaws (v1). */
-	if (r >= 0 && signo == SIGKILL && look_cgroup(&l, NULL) >= 0 && l.cgroup &&
-	    cgroup_frozen(l.cgroup, NULL) > 0)
-		(void)cgroup_thaw(l.cgroup, NULL);
+	if (r >= 0 && signo == SIGKILL && look_cgroup(&l, NULL) >= 0 && l.group.cgroup &&
+	    cgroup_frozen(l.group.cgroup, NULL) > 0)
+		(void)cgroup_thaw(l.group.cgroup, NULL);
 	return r;
 }
 
@@ -445,9 +423,10 @@ int rt_pause(struct rt_container *c, bool frozen, struct err *err)
 	if (!frozen && l.status != RT_PAUSED)
 		return err_set(err, ERR_CONFLICT, "container not paused: it is %s",
 			       rt_status_name(l.status));
-	if (!l.cgroup)
+	if (!l.group.cgroup)
 		return err_set(err, ERR_UNSUPPORTED, "the container has no cgroup to freeze");
-	return frozen ? cgroup_freeze(l.cgroup, FREEZE_MS, err) : cgroup_thaw(l.cgroup, err);
+	return frozen ? cgroup_freeze(l.group.cgroup, FREEZE_MS, err)
+		      : cgroup_thaw(l.group.cgroup, err);
 }
 
 /* ---- delete ---- */
@@ -462,8 +441,8 @@ static int end_init(struct rt_container *c, struct look *l, struct err *err)
 		return 0;
 	if (r < 0)
 		return r;
-	if (l->cgroup && cgroup_frozen(l->cgroup, NULL) > 0)
-		(void)cgroup_thaw(l->cgroup, NULL);
+	if (l->group.cgroup && cgroup_frozen(l->group.cgroup, NULL) > 0)
+		(void)cgroup_thaw(l->group.cgroup, NULL);
 	r = proc_signal(pidfd, SIGKILL, err);
 	if (r == -ERR_NOT_FOUND)
 		return 0;
@@ -510,19 +489,6 @@ static int delete_unrecorded(struct rt_container *c, struct err *err)
 	return r < 0 ? r : state_remove(c->host, c->id, c->dirfd, err);
 }
 
-static int remove_cgroup(struct cgroup *cg, struct err *err)
-{
-	int r = cgroup_destroy(cg, 0, NULL);
-
-	if (r >= 0)
-		return 0;
-	/* With the host's pid namespace others outlive init. */
-	r = cgroup_populated(cg, err);
-	if (r > 0)
-		r = cgroup_kill(cg, KILL_MS, err);
-	return r < 0 ? r : cgroup_destroy(cg, KILL_MS, err);
-}
-
 int rt_delete(struct rt_container *c, bool force, struct err *err)
 {
 	CLEANUP(look_fini) struct look l = { 0 };
@@ -545,11 +511,9 @@ int rt_delete(struct rt_container *c, bool force, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	if (l.cgroup) {
-		r = remove_cgroup(l.cgroup, err);
-		if (r < 0)
-			return r;
-	}
+	r = group_destroy(&l.group, KILL_MS, err);
+	if (r < 0)
+		return r;
 	l.status = RT_STOPPED;
 	r = state_remove(c->host, c->id, c->dirfd, err);
 	if (r < 0)
@@ -680,12 +644,12 @@ int rt_pids(struct rt_container *c, struct arena *a, pid_t **ret, size_t *ret_n,
 		v = ARENA_ARRAY(a, pid_t, max);
 		if (!v)
 			return arena_quota(a, err);
-		if (!l.cgroup) {
+		if (!l.group.cgroup) {
 			n = l.status != RT_STOPPED;
 			v[0] = l.s.pid;
 			break;
 		}
-		r = cgroup_pids(l.cgroup, v, max, &n, err);
+		r = cgroup_pids(l.group.cgroup, v, max, &n, err);
 		if (r < 0)
 			return r;
 		if (n <= max)
@@ -729,9 +693,9 @@ int rt_cgroup_dir(struct rt_container *c, const char *controller, int *ret_fd, s
 		r = look_cgroup(&l, err);
 	if (r < 0)
 		return r;
-	for (unsigned k = 0; l.cgroup && k < ARRAY_LEN(names); k++)
+	for (unsigned k = 0; l.group.cgroup && k < ARRAY_LEN(names); k++)
 		if (!strcmp(names[k], controller))
-			fd = cgroup_dir_fd(l.cgroup, k);
+			fd = cgroup_dir_fd(l.group.cgroup, k);
 	if (fd < 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "the container has no cgroup of the controller '%s'", controller);

@@ -29,6 +29,10 @@ struct rt_record;
 #define RT_CONFIG_MAX (4 * 1024 * 1024) /* bytes of config.json */
 #define RT_SPEC_VERSION "1.3.0"
 
+/* Who makes the cgroups: we in the file system; systemd on our request (a scope, by D-Bus: the
+ * system's manager, or the user's own for a rootless caller); nobody. */
+enum rt_cgroups { RT_CGROUPFS, RT_SYSTEMD, RT_NO_CGROUPS };
+
 /* Where state lives and how this process wants things. Borrowed by handles: outlives them. */
 struct rt_host {
 	const char *root; /* state directory, made when missing */
@@ -36,6 +40,7 @@ struct rt_host {
 	 */
 	void (*warn)(void *arg, const char *msg);
 	void *arg;
+	enum rt_cgroups cgroups;
 };
 
 /* ---- life of a container ---- */
@@ -156,6 +161,18 @@ int rt_pids(struct rt_container *c, struct arena *a, pid_t **ret, size_t *n, str
 /* Directory of a v1 controller's cgroup ("memory", "pids", ...) or of the v2 cgroup (""),
  * O_DIRECTORY: for memory events and statistics. -ERR_NOT_FOUND when the container has none. */
 int rt_cgroup_dir(struct rt_container *c, const char *controller, int *ret_fd, struct err *err);
+/* Changes the limits of a container that is created, running or paused. `resources` is JSON of
+ * linux.resources, all of it or part: what it does not name stays. A controller that the container
+ * was made without is added. -ERR_CONFLICT when stopped. */
+int rt_update(struct rt_container *c, struct slice resources, struct err *err);
+/* The members of `data` in an event of type stats, as runc prints them ("cpu":{..},"memory":{..},
+ * "pids", "blkio", "hugetlb", "cpuset"), without the braces around: more can be put beside them.
+ * Values are those of the kernel's files at this moment. */
+int rt_stats_json(struct rt_container *c, struct buf *out, struct err *err);
+/* An fd to wait on (epoll events in *ret_events) until the kernel's OOM killer takes a process of
+ * it; *ret_kills is how many it took so far. -ERR_UNSUPPORTED without a memory cgroup. */
+int rt_oom_watch(struct rt_container *c, int *ret_fd, uint32_t *ret_events, struct err *err);
+int rt_oom_kills(struct rt_container *c, uint64_t *ret_kills, struct err *err);
 int rt_features(struct buf *out, struct err *err);
 
 /* 0, or -ERR_INVALID: [0-9A-Za-z_+.-]+, at most RT_ID_MAX, not "." or "..". */

@@ -273,7 +273,7 @@ int state_write(int dirfd, const struct state *s, struct err *err)
 	if (fd < 0)
 		return fd;
 	if (fd_write_all(fd, b.p, b.n) < 0 || fd_write_all(fd, s->config.p, s->config.n) < 0 ||
-	    sys_renameat(dirfd, FILE_NEW, dirfd, FILE_CREATED) < 0) {
+	    sys_renameat(dirfd, FILE_NEW, dirfd, s->started ? FILE_STARTED : FILE_CREATED) < 0) {
 		int r = err_sys(err, "write the container's state");
 
 		(void)unlinkat(dirfd, FILE_NEW,
