@@ -335,14 +335,14 @@ static int blob_of(struct reader *rd, const struct doc *desc, const struct entry
 		   char ret_digest[IMAGE_DIGEST_MAX], struct slice *ret_bytes, struct err *err)
 {
 	struct slice digest = doc_slice(doc_get(desc, "digest"));
-	char path[IMAGE_DIGEST_MAX + 16], have[IMAGE_DIGEST_MAX];
+	char path[IMAGE_DIGEST_MAX + 16];
 	uint64_t size = 0;
 	int r;
 
-	if (!image_digest_valid(digest))
-		return err_set(err, ERR_INVALID, "a descriptor's digest '%.*s' is no sha256 digest",
-			       (int)MIN(digest.n, 100u), digest.p ? digest.p : "");
-	snprintf(path, sizeof(path), "blobs/sha256/%.*s", SHA256_HEX_LEN, digest.p + 7);
+	r = image_digest_check(digest, err);
+	if (r < 0)
+		return err_wrap(err, "a descriptor of the archive");
+	snprintf(path, sizeof(path), "blobs/%.6s/%.*s", digest.p, (int)digest.n - 7, digest.p + 7);
 	r = find_member(rd, path, ret_entry, err);
 	if (r < 0)
 		return r;
@@ -357,9 +357,9 @@ static int blob_of(struct reader *rd, const struct doc *desc, const struct entry
 	r = read_bytes(rd, *ret_entry, ret_bytes, err);
 	if (r < 0)
 		return r;
-	image_digest_of(ret_bytes->p, ret_bytes->n, have);
-	if (strcmp(have, ret_digest) != 0)
-		return err_set(err, ERR_INVALID, "blob '%s' has the digest %s", ret_digest, have);
+	if (!image_digest_matches(ret_digest, *ret_bytes))
+		return err_set(err, ERR_INVALID, "blob '%s' has other bytes than its digest says",
+			       ret_digest);
 	return 0;
 }
 

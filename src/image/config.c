@@ -227,7 +227,8 @@ int image_config_parse(struct arena *a, struct slice json, struct image_config *
 		r = err_set(err, ERR_UNSUPPORTED, "rootfs.type '%.64s': only 'layers' is supported",
 			    raw.rootfs.type);
 	for (size_t i = 0; r >= 0 && i < raw.rootfs.diff_ids.n; i++)
-		if (!image_digest_valid(slice_str(raw.rootfs.diff_ids.v[i])))
+		if (!image_digest_valid(slice_str(raw.rootfs.diff_ids.v[i])) ||
+		    image_digest_alg(raw.rootfs.diff_ids.v[i]) != IMAGE_SHA256)
 			r = err_set(err, ERR_INVALID,
 				    "rootfs.diff_ids[%zu]: must be a sha256 digest", i);
 	if (r >= 0)

@@ -13,6 +13,7 @@
 #include "linux/sys.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 
 struct gc {
@@ -111,19 +112,20 @@ struct scan {
 	struct image_store *is;
 	struct db_conn *c;
 	struct image_gc_result *res;
+	enum image_digest_alg alg;
 };
 
 /* 1 = a row or a live lease wants it. */
 static int wanted(struct scan *s, const char *sql, const char *lease_sql, const char *name,
 		  struct err *err)
 {
-	char digest[IMAGE_DIGEST_MAX] = "sha256:";
+	char digest[IMAGE_DIGEST_MAX + 8];
 	int64_t one;
 	int r;
 
-	if (strlen(name) != SHA256_HEX_LEN)
+	snprintf(digest, sizeof(digest), "%s:%s", image_digest_names[s->alg], name);
+	if (!image_digest_valid(slice_str(digest)))
 		return 1; /* not ours: left alone */
-	memcpy(digest + 7, name, SHA256_HEX_LEN + 1);
 	r = db_query_int(s->c, &one, err, sql, "t", digest);
 	if (r == 0)
 		r = db_query_int(s->c, &one, err, lease_sql, "t", digest);
@@ -140,8 +142,9 @@ static int scan_blob(void *ctx, const char *name, struct err *err)
 		   "SELECT 1 FROM lease_items WHERE kind = 0 AND digest = ?", name, err);
 	if (r)
 		return r;
-	(void)sys_fstatat(s->is->blobs, name, &st, AT_SYMLINK_NOFOLLOW); /* only for the count */
-	if (sys_unlinkat(s->is->blobs, name, 0) < 0 && errno != ENOENT)
+	(void)sys_fstatat(s->is->blobs[s->alg], name, &st,
+			  AT_SYMLINK_NOFOLLOW); /* only for the count */
+	if (sys_unlinkat(s->is->blobs[s->alg], name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "remove blob '%s'", name);
 	s->res->blobs++;
 	s->res->bytes += (uint64_t)st.st_size;
@@ -182,10 +185,14 @@ static int scan_link(void *ctx, const char *name, struct err *err)
 int image_gc_files(struct image_store *is, struct db_conn *c, struct image_gc_result *res,
 		   struct err *err)
 {
-	struct scan s = { is, c, res };
-	int r;
+	struct scan s = { is, c, res, IMAGE_SHA256 };
+	int r = 0;
 
-	r = each_name(is->blobs, scan_blob, &s, err);
+	for (unsigned i = 0; i < IMAGE_DIGEST_ALGS && r >= 0; i++) {
+		s.alg = (enum image_digest_alg)i;
+		r = each_name(is->blobs[i], scan_blob, &s, err);
+	}
+	s.alg = IMAGE_SHA256; /* of chain ids */
 	if (r >= 0)
 		r = each_name(is->snapshots, scan_snapshot, &s, err);
 	if (r >= 0)
@@ -225,7 +232,7 @@ static int sweep_lease(void *ctx, const char *name, struct err *err)
 
 void image_gc_sweep(struct image_store *is, struct image_gc_result *res)
 {
-	struct scan s = { is, NULL, res };
+	struct scan s = { is, NULL, res, IMAGE_SHA256 };
 
 	(void)each_name(is->ingest, sweep_one, &s, NULL);
 	(void)each_name(is->leases, sweep_lease, &s, NULL);

@@ -52,11 +52,12 @@ struct pump {
 	const struct image_limits *limits;
 	const atomic_bool *cancel; /* may be NULL */
 	int src;
-	uint64_t offset, size; /* range of src */
-	int copy;	       /* file that gets the bytes as they are, or -1 */
-	int plain;	       /* file that gets the uncompressed bytes, or -1 */
-	int target;	       /* directory to unpack into, or -1 */
-	int empty;	       /* some directory: root of the decompressor */
+	uint64_t offset, size;	   /* range of src */
+	enum image_digest_alg alg; /* of `digest` */
+	int copy;		   /* file that gets the bytes as they are, or -1 */
+	int plain;		   /* file that gets the uncompressed bytes, or -1 */
+	int target;		   /* directory to unpack into, or -1 */
+	int empty;		   /* some directory: root of the decompressor */
 	bool base_layer;
 	uint64_t size_max; /* uncompressed */
 	void (*progress)(void *ctx, uint64_t done);

@@ -53,7 +53,7 @@ static int read_config(struct image_store *is, struct image *img, struct err *er
 	char *copy;
 	int r;
 
-	r = fd_read_file(is->blobs, IMAGE_HEX(img->id), &b, err);
+	r = fd_read_file(is->blobs[IMAGE_SHA256], IMAGE_HEX(img->id), &b, err);
 	if (r < 0)
 		return r;
 	image_digest_of(buf_str(&b), b.n, digest);

@@ -25,7 +25,7 @@ struct work_pool;
 /* ---- References: [domain/]path[:tag][@digest] ---- */
 
 #define IMAGE_REPO_MAX 512
-#define IMAGE_NAME_TEXT_MAX (IMAGE_REPO_MAX + 210)
+#define IMAGE_NAME_TEXT_MAX (IMAGE_REPO_MAX + 270)
 struct image_name {
 	char name[IMAGE_REPO_MAX];     /* full: "docker.io/library/nginx" */
 	char tag[129];		       /* "" when not given */

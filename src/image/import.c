@@ -478,6 +478,7 @@ static int pump_layer(struct image_import *im, const struct layer_in *in, struct
 	p->src = im->spool;
 	p->offset = in->offset;
 	p->size = in->size;
+	p->alg = in->promised && in->promised[0] ? image_digest_alg(in->promised) : IMAGE_SHA256;
 	p->plain = -1;
 	p->empty = im->dir;
 	p->base_layer = !in->parent[0];
@@ -877,7 +878,6 @@ static int load_layer(struct image_import *im, const struct archive_image *ai, s
 static int load_image(struct image_import *im, const struct archive_image *ai,
 		      struct image_new_image *n, struct err *err)
 {
-	char digest[IMAGE_DIGEST_MAX];
 	int r = 0;
 
 	n->chains = arena_alloc_array(im->arena, ai->doc.diff_ids.n + 1, IMAGE_DIGEST_MAX);
@@ -902,7 +902,6 @@ static int load_image(struct image_import *im, const struct archive_image *ai,
 		r = blob_from_bytes(im, ai->manifest, ai->manifest_media, n->manifest, err);
 	else
 		r = make_manifest(im, n, err);
-	(void)digest;
 	return r < 0 ? r : list_blobs(im, n, ai->layers, err);
 }
 

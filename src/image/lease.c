@@ -114,8 +114,8 @@ int image_lease_add(struct image_lease *l, enum image_item kind, const char *dig
 {
 	struct add a = { l, kind, digest };
 
-	if (!image_digest_valid(slice_str(digest)))
-		return err_set(err, ERR_BAD_REQUEST, "'%.100s' is no sha256 digest", digest);
+	if (image_digest_check(slice_str(digest), err) < 0)
+		return err_ret(err);
 	return db_write_wait(l->is->db, run_add, &a, err);
 }
 

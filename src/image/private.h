@@ -14,7 +14,7 @@
 struct image_store {
 	struct image_store_options o;
 	char *path, *helper;
-	int dir, blobs, snapshots, ingest, leases, links; /* directory fds */
+	int dir, blobs[IMAGE_DIGEST_ALGS], snapshots, ingest, leases, links; /* directory fds */
 	struct db *db;
 	char boot[40];
 	struct image *cached[IMAGE_CACHED]; /* most recent first; queries thread */
@@ -28,8 +28,8 @@ struct image_store {
 /* store.c */
 int image_store_step(struct image_store *is, const char *name,
 		     struct err *err); /* the test's hook */
-void image_digest_of(const void *p, size_t n, char dst[IMAGE_DIGEST_MAX]);
-#define IMAGE_HEX(digest) ((digest) + 7)
+/* The directory of a (valid) digest's file, borrowed. */
+int image_blob_dir(const struct image_store *is, const char *digest);
 
 /* gc.c: in a write transaction, files of what has no row and no live lease. Snapshot trees are
  * moved to ingest/gc-*. */

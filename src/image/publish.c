@@ -52,7 +52,8 @@ static int put_blob(struct image_publish *p, struct db_conn *c, struct image_new
 		if (dir < 0)
 			return dir;
 		/* Over a file without row, if a publisher died here before. */
-		if (sys_renameat(dir, b->file, p->is->blobs, IMAGE_HEX(b->digest)) < 0)
+		if (sys_renameat(dir, b->file, image_blob_dir(p->is, b->digest),
+				 IMAGE_HEX(b->digest)) < 0)
 			return err_sys(err, "publish blob '%s'", b->digest);
 		b->moved = true;
 	}
@@ -172,8 +173,8 @@ static int run_publish(void *ctx, struct db_conn *c, struct err *err)
 	for (size_t i = 0; i < p->nlayers && r >= 0; i++)
 		r = put_layer(p, c, &p->layers[i], err);
 	/* keeps (1) of store.h: the new names are on disk before the rows that rely on them. */
-	if (r >= 0)
-		r = fd_fsync_dir(p->is->blobs, err);
+	for (size_t i = 0; i < IMAGE_DIGEST_ALGS && r >= 0; i++)
+		r = fd_fsync_dir(p->is->blobs[i], err);
 	if (r >= 0)
 		r = fd_fsync_dir(p->is->snapshots, err);
 	if (r >= 0)
@@ -194,7 +195,8 @@ static int run_undo(void *ctx, struct db_conn *c, struct err *err)
 
 	for (size_t i = 0; i < p->nblobs; i++)
 		if (p->blobs[i].moved && has_blob(c, p->blobs[i].digest, err) == 0)
-			(void)sys_unlinkat(p->is->blobs, IMAGE_HEX(p->blobs[i].digest), 0);
+			(void)sys_unlinkat(image_blob_dir(p->is, p->blobs[i].digest),
+					   IMAGE_HEX(p->blobs[i].digest), 0);
 	for (size_t i = 0; i < p->nlayers; i++) {
 		struct image_new_layer *l = &p->layers[i];
 

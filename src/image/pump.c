@@ -34,7 +34,9 @@ struct chunk {
 
 struct state {
 	struct pump *p;
-	struct sha256 raw, plain;
+	struct image_hash raw;	 /* by the algorithm of what is expected */
+	struct image_hash plain; /* sha256: diff ids */
+	bool plain_apart;	 /* raw does not tell the diff id */
 	struct helper inflater, unpacker;
 	struct chunk a, b; /* as it is; uncompressed */
 	uint64_t done;	   /* of the source */
@@ -66,8 +68,8 @@ static int took_plain(struct state *s, size_t n, struct err *err)
 	r = step_limits(s, err);
 	if (r < 0)
 		return r;
-	if (s->inflate) /* else it is the same hash as of the source */
-		sha256_update(&s->plain, s->b.p, n);
+	if (s->plain_apart)
+		image_hash_update(&s->plain, s->b.p, n);
 	if (s->p->plain >= 0 && fd_write_all(s->p->plain, s->b.p, n) < 0)
 		return err_sys(err, "write the uncompressed archive");
 	s->b.at = 0;
@@ -92,7 +94,7 @@ static int read_source(struct state *s, struct err *err)
 		return err_sys(err, "read the spooled archive");
 	if (n == 0)
 		return err_set(err, ERR_INVALID, "the archive ends too early");
-	sha256_update(&s->raw, s->a.p, (size_t)n);
+	image_hash_update(&s->raw, s->a.p, (size_t)n);
 	if (p->copy >= 0 && fd_write_all(p->copy, s->a.p, (size_t)n) < 0)
 		return err_sys(err, "write a blob");
 	s->done += (uint64_t)n;
@@ -211,6 +213,7 @@ static int start(struct state *s, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "it is compressed with %s; use gzip, zstd or none", p->compression);
 	s->inflate = inflate_sniff(head, (size_t)n) != INFLATE_PLAIN;
+	s->plain_apart = s->inflate || p->alg != IMAGE_SHA256;
 	if (s->inflate) {
 		hs.mode = "inflate";
 		hs.output = true;
@@ -267,15 +270,6 @@ static int finish(struct state *s, int r, struct err *err)
 	return r ? err_set(err, ERR_SYSTEM, "a helper stopped reading before the end") : 0;
 }
 
-static void digest_text(struct sha256 *h, char dst[IMAGE_DIGEST_MAX])
-{
-	unsigned char raw[SHA256_LEN];
-
-	sha256_final(h, raw);
-	memcpy(dst, "sha256:", 7);
-	hex_encode(dst + 7, raw, sizeof(raw));
-}
-
 static int run(struct pump *p, struct err *err)
 {
 	CLEANUP_FREE char *a = malloc(CHUNK);
@@ -287,8 +281,8 @@ static int run(struct pump *p, struct err *err)
 	s.unpacker.in = s.unpacker.out = s.unpacker.report = -1;
 	if (!a)
 		abort();
-	sha256_init(&s.raw);
-	sha256_init(&s.plain);
+	image_hash_init(&s.raw, p->alg);
+	image_hash_init(&s.plain, IMAGE_SHA256);
 	r = start(&s, err);
 	if (r >= 0) {
 		s.a.p = s.b.p = a;
@@ -302,9 +296,9 @@ static int run(struct pump *p, struct err *err)
 	r = finish(&s, r, err);
 	if (r < 0)
 		return r;
-	digest_text(&s.raw, p->digest);
-	if (s.inflate)
-		digest_text(&s.plain, p->diff_id);
+	image_hash_final(&s.raw, p->digest);
+	if (s.plain_apart)
+		image_hash_final(&s.plain, p->diff_id);
 	else
 		memcpy(p->diff_id, p->digest, sizeof(p->diff_id));
 	return 0;

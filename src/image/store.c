@@ -56,18 +56,6 @@ static const char *const schema[] = {
 	"CREATE INDEX lease_items_digest ON lease_items(kind, digest);",
 };
 
-bool image_digest_valid(struct slice s)
-{
-	return s.n == 7 + SHA256_HEX_LEN && slice_starts(s, SLICE("sha256:")) &&
-	       hex_is_lower(slice_of(s.p + 7, SHA256_HEX_LEN));
-}
-
-void image_digest_of(const void *p, size_t n, char dst[IMAGE_DIGEST_MAX])
-{
-	memcpy(dst, "sha256:", 7);
-	sha256_hex(p, n, dst + 7);
-}
-
 int image_store_step(struct image_store *is, const char *name, struct err *err)
 {
 	if (is->o.step && is->o.step(is->o.step_ctx, name) < 0)
@@ -106,7 +94,8 @@ static int open_dirs(struct image_store *is, struct err *err)
 	struct {
 		const char *name;
 		int *fd;
-	} dirs[] = { { "blobs/sha256", &is->blobs },
+	} dirs[] = { { "blobs/sha256", &is->blobs[IMAGE_SHA256] },
+		     { "blobs/sha512", &is->blobs[IMAGE_SHA512] },
 		     { "snapshots", &is->snapshots },
 		     { "ingest", &is->ingest },
 		     { "leases", &is->leases },
@@ -165,7 +154,8 @@ int image_store_open(const struct image_store_options *o, struct image_store **r
 
 	if (!is)
 		abort();
-	is->dir = is->blobs = is->snapshots = is->ingest = is->leases = is->links = -1;
+	is->dir = is->blobs[0] = is->blobs[1] = is->snapshots = is->ingest = is->leases =
+		is->links = -1;
 	pthread_mutex_init(&is->lock, NULL);
 	pthread_cond_init(&is->idle, NULL);
 	is->o = *o;
@@ -199,7 +189,8 @@ void image_store_close(struct image_store *is)
 	db_close(is->db);
 	image_gc_sweep_wait(is);
 	fd_close(is->dir);
-	fd_close(is->blobs);
+	fd_close(is->blobs[0]);
+	fd_close(is->blobs[1]);
 	fd_close(is->snapshots);
 	fd_close(is->ingest);
 	fd_close(is->leases);
@@ -228,13 +219,20 @@ const char *image_store_path(const struct image_store *is)
 
 /* ---- blobs ---- */
 
+int image_blob_dir(const struct image_store *is, const char *digest)
+{
+	return is->blobs[image_digest_alg(digest)];
+}
+
 static int blob_file(struct image_store *is, const char *digest, int *ret_fd, struct err *err)
 {
 	int r;
 
-	if (!image_digest_valid(slice_str(digest)))
-		return err_set(err, ERR_BAD_REQUEST, "'%.100s' is no sha256 digest", digest);
-	r = path_open_beneath(is->blobs, IMAGE_HEX(digest), O_RDONLY, 0, ret_fd, err);
+	r = image_digest_check(slice_str(digest), err);
+	if (r < 0)
+		return r;
+	r = path_open_beneath(image_blob_dir(is, digest), IMAGE_HEX(digest), O_RDONLY, 0, ret_fd,
+			      err);
 	return r < 0 ? err_wrap(err, "blob '%s'", digest) : 0;
 }
 
@@ -271,9 +269,8 @@ int image_blob_verify(struct image_store *is, const char *digest, struct err *er
 {
 	CLEANUP_FREE char *buf = malloc(1 << 18);
 	CLEANUP(fd_close) int fd = -1;
-	unsigned char raw[SHA256_LEN];
-	char hex[SHA256_HEX_LEN + 1];
-	struct sha256 h;
+	char have[IMAGE_DIGEST_MAX];
+	struct image_hash h;
 	ssize_t n;
 	int r;
 
@@ -282,18 +279,16 @@ int image_blob_verify(struct image_store *is, const char *digest, struct err *er
 	r = blob_file(is, digest, &fd, err);
 	if (r < 0)
 		return r;
-	sha256_init(&h);
+	image_hash_init(&h, image_digest_alg(digest));
 	while ((n = fd_read_full(fd, buf, 1 << 18)) > 0)
-		sha256_update(&h, buf, (size_t)n);
+		image_hash_update(&h, buf, (size_t)n);
 	if (n < 0)
 		return err_sys(err, "read blob '%s'", digest);
-	sha256_final(&h, raw);
-	hex_encode(hex, raw, sizeof(raw));
-	if (strcmp(hex, IMAGE_HEX(digest)) != 0)
+	image_hash_final(&h, have);
+	if (strcmp(have, digest) != 0)
 		return err_set(err, ERR_INVALID,
-			       "blob '%s' is damaged: its bytes have digest sha256:%s; remove the "
-			       "image and load it"
-			       " again",
-			       digest, hex);
+			       "blob '%s' is damaged: its bytes have digest %s; remove the image "
+			       "and load it again",
+			       digest, have);
 	return 0;
 }

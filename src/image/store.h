@@ -2,22 +2,23 @@
 /*
  * The content store of a machine: blobs, layers, images, references, snapshots. Shared by engine,
  * builder and registry, each of which opens it. Files live under <root>/store; what they mean is
- * rows in store.db: blobs/sha256/<hex>   immutable, verified when written: hashed, fsynced, renamed
- *   snapshots/<hex>/     one unpacked layer, named by chain id; l/<8 letters> is a short link to it
- * (overlay's option string) ingest/<lease>/      work of a live lease: spools, half-made snapshots;
- * goes with the lease leases/<lease>       locked by its holder as long as that lives (row: boot id
- * and what it protects) store.db             rows; the write lock of this database also orders
- * publishing against garbage collection Invariants: (1) a row is committed only after its files are
- * in place and synced; (2) a file is removed only in a write transaction that saw neither row nor
- * live lease item for it; (3) a failed or killed import leaves no row, and its files go at once or
- * with the next collection. Threading: one struct image_store per process; queries on the thread
- * that opened it, the blocking calls say so.
+ * rows in store.db: blobs/<algorithm>/<hex>   immutable, verified when written: hashed, fsynced,
+ * renamed snapshots/<hex>/     one unpacked layer, named by chain id; l/<8 letters> is a short link
+ * to it (overlay's option string) ingest/<lease>/      work of a live lease: spools, half-made
+ * snapshots; goes with the lease leases/<lease>       locked by its holder as long as that lives
+ * (row: boot id and what it protects) store.db             rows; the write lock of this database
+ * also orders publishing against garbage collection Invariants: (1) a row is committed only after
+ * its files are in place and synced; (2) a file is removed only in a write transaction that saw
+ * neither row nor live lease item for it; (3) a failed or killed import leaves no row, and its
+ * files go at once or with the next collection. Threading: one struct image_store per process;
+ * queries on the thread that opened it, the blocking calls say so.
  */
 #pragma once
 
 #include "base/cleanup.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include "image/digest.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,7 +70,7 @@ enum image_item {
 	IMAGE_ITEM_BLOB,
 	IMAGE_ITEM_SNAPSHOT,
 	IMAGE_ITEM_IMAGE
-}; /* digest, chain id, image id: "sha256:<hex>" */
+}; /* digest, chain id, image id */
 int image_lease_new(struct image_store *is, struct image_lease **ret, struct err *err);
 int image_lease_add(struct image_lease *l, enum image_item kind, const char *digest,
 		    struct err *err);
@@ -79,7 +80,7 @@ const char *image_lease_id(const struct image_lease *l);
 void image_lease_free(struct image_lease *l); /* ends it: row, file and ingest directory go */
 DEFINE_CLEANUP(struct image_lease *, image_lease_free)
 
-/* A blob of the store by digest "sha256:<hex>": open for reading, -ERR_NOT_FOUND. Queries thread.
+/* A blob of the store by its digest: open for reading, -ERR_NOT_FOUND. Queries thread.
  */
 int image_blob_open(struct image_store *is, const char *digest, int *ret_fd, uint64_t *ret_size,
 		    struct err *err);
@@ -94,7 +95,3 @@ struct image_gc_result {
 };
 int image_store_gc(struct image_store *is, struct image_gc_result *ret,
 		   struct err *err); /* ret may be NULL */
-
-/* "sha256:" + 64 lower hex digits. */
-bool image_digest_valid(struct slice s);
-#define IMAGE_DIGEST_MAX 72 /* text and NUL */
