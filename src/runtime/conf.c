@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rows of config.json, and the rules that no row can say. Rows follow the order in which
- * engines write the properties, since that decodes fastest. What is known but not done yet has a
- * row too: `refused` names it.
+ * The rows of config.json; the rules that no row can say are in conf-check.c. Rows follow the order
+ * in which engines write the properties, since that decodes fastest. What is not for Linux has a
+ * row too, so that it can be refused by name.
  */
 #include "runtime/conf.h"
 
@@ -53,6 +53,17 @@ static const char *const propagations[] = { "shared",	  "rshared",	 "slave",
 					    "rslave",	  "private",	 "rprivate",
 					    "unbindable", "runbindable", NULL };
 static const char *const personas[] = { "LINUX", "LINUX32", NULL };
+/* 1 + the kernel's number. */
+static const char *const mempolicies[] = { "MPOL_DEFAULT",
+					   "MPOL_PREFERRED",
+					   "MPOL_BIND",
+					   "MPOL_INTERLEAVE",
+					   "MPOL_LOCAL",
+					   "MPOL_PREFERRED_MANY",
+					   "MPOL_WEIGHTED_INTERLEAVE",
+					   NULL };
+static const char *const mempolicy_flags[] = { "MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES",
+					       "MPOL_F_STATIC_NODES", NULL };
 
 static const struct schema_field idmap_rows[] = {
 	F_INT(struct conf_idmap, container, "containerID", SCHEMA_REQUIRED, 0, 0),
@@ -120,6 +131,13 @@ static const struct schema_field ioprio_rows[] = {
 };
 static const struct schema ioprio_schema = SCHEMA("ioPriority", struct conf_ioprio, ioprio_rows);
 
+static const struct schema_field affinity_rows[] = {
+	F_STR(struct conf_affinity, initial, "initial", 0, 0),
+	F_STR(struct conf_affinity, final, "final", 0, 0),
+};
+static const struct schema affinity_schema =
+	SCHEMA("execCPUAffinity", struct conf_affinity, affinity_rows);
+
 static const struct schema_field process_rows[] = {
 	F_BOOL(struct conf_process, terminal, "terminal", 0),
 	F_OBJ_IN(struct conf_process, console, "consoleSize", &console_schema, 0),
@@ -137,7 +155,7 @@ static const struct schema_field process_rows[] = {
 	F_STR(struct conf_process, selinux, "selinuxLabel", 0, 0),
 	F_OBJ(struct conf_process, scheduler, "scheduler", &sched_schema, 0),
 	F_OBJ(struct conf_process, ioprio, "ioPriority", &ioprio_schema, 0),
-	F_DOC(struct conf_process, cpu_affinity, "execCPUAffinity", 0),
+	F_OBJ(struct conf_process, affinity, "execCPUAffinity", &affinity_schema, 0),
 };
 static const struct schema process_schema = SCHEMA("process", struct conf_process, process_rows);
 
@@ -319,6 +337,30 @@ static const struct schema_field personality_rows[] = {
 static const struct schema personality_schema =
 	SCHEMA("personality", struct conf_personality, personality_rows);
 
+static const struct schema_field rdt_rows[] = {
+	F_STR(struct conf_rdt, clos, "closID", 0, 0),
+	F_LIST_STR(struct conf_rdt, schemata, "schemata", 0, 0),
+	F_STR(struct conf_rdt, l3, "l3CacheSchema", 0, 0),
+	F_STR(struct conf_rdt, mem_bw, "memBwSchema", 0, 0),
+	F_BOOL(struct conf_rdt, monitoring, "enableMonitoring", 0),
+	F_BOOL(struct conf_rdt, cmt, "enableCMT", 0),
+	F_BOOL(struct conf_rdt, mbm, "enableMBM", 0),
+};
+static const struct schema rdt_schema = SCHEMA("intelRdt", struct conf_rdt, rdt_rows);
+
+static const struct schema_field mempolicy_rows[] = {
+	F_ENUM(struct conf_mempolicy, mode, "mode", mempolicies, SCHEMA_REQUIRED),
+	F_STR(struct conf_mempolicy, nodes, "nodes", 0, 0),
+	F_LIST_ENUM(struct conf_mempolicy, flags, "flags", mempolicy_flags, 0),
+};
+static const struct schema mempolicy_schema =
+	SCHEMA("memoryPolicy", struct conf_mempolicy, mempolicy_rows);
+
+static const struct schema_field netdev_rows[] = {
+	F_STR(struct conf_netdev, name, "name", 0, 0),
+};
+static const struct schema netdev_schema = SCHEMA("netDevice", struct conf_netdev, netdev_rows);
+
 static const struct schema_field linux_rows[] = {
 	F_LIST_OBJ(struct conf_linux, uids, "uidMappings", &idmap_schema, 0, .max = 340),
 	F_LIST_OBJ(struct conf_linux, gids, "gidMappings", &idmap_schema, 0, .max = 340),
@@ -333,11 +375,11 @@ static const struct schema_field linux_rows[] = {
 	F_LIST_STR(struct conf_linux, masked, "maskedPaths", 0, 0),
 	F_LIST_STR(struct conf_linux, readonly, "readonlyPaths", 0, 0),
 	F_STR(struct conf_linux, mount_label, "mountLabel", 0, 0),
-	F_DOC(struct conf_linux, intel_rdt, "intelRdt", 0),
+	F_OBJ(struct conf_linux, rdt, "intelRdt", &rdt_schema, 0),
 	F_OBJ(struct conf_linux, personality, "personality", &personality_schema, 0),
 	F_MAP_OBJ(struct conf_linux, time_offsets, "timeOffsets", &offset_schema, 0),
-	F_DOC(struct conf_linux, net_devices, "netDevices", 0),
-	F_DOC(struct conf_linux, memory_policy, "memoryPolicy", 0),
+	F_MAP_OBJ(struct conf_linux, net_devices, "netDevices", &netdev_schema, 0),
+	F_OBJ(struct conf_linux, mempolicy, "memoryPolicy", &mempolicy_schema, 0),
 };
 static const struct schema linux_schema = SCHEMA("linux", struct conf_linux, linux_rows);
 
@@ -365,21 +407,6 @@ static const struct schema_field conf_rows[] = {
 };
 static const struct schema conf_schema = SCHEMA("config", struct conf, conf_rows);
 
-/* Of the spec, but not of this runtime (yet): set means refused. */
-static const struct {
-	const char *name;
-	size_t offset;
-} refused[] = {
-	{ "linux.netDevices", offsetof(struct conf, lin.net_devices) },
-	{ "linux.intelRdt", offsetof(struct conf, lin.intel_rdt) },
-	{ "linux.memoryPolicy", offsetof(struct conf, lin.memory_policy) },
-	{ "solaris", offsetof(struct conf, solaris) },
-	{ "windows", offsetof(struct conf, windows) },
-	{ "vm", offsetof(struct conf, vm) },
-	{ "zos", offsetof(struct conf, zos) },
-	{ "freebsd", offsetof(struct conf, freebsd) },
-};
-
 const struct conf_ns *conf_ns(const struct conf *c, enum ns_kind k)
 {
 	for (size_t i = 0; i < c->lin.namespaces.n; i++)
@@ -400,165 +427,6 @@ const char *conf_annotation(const struct conf *c, const char *key)
 	return str_map_get(&c->annotations, key);
 }
 
-int conf_check_process(const struct conf_process *p, struct err *err)
-{
-	if (p->args.n == 0)
-		return err_set(err, ERR_INVALID,
-			       "process.args is empty: it names the program to run");
-	if (p->args.v[0][0] == '\0')
-		return err_set(err, ERR_INVALID,
-			       "process.args[0] is empty: it names the program to run");
-	if (p->command_line)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "process.commandLine is for Windows: use process.args");
-	if (p->user.username)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "process.user.username is for Windows: use process.user.uid");
-	if (p->cpu_affinity)
-		return err_set(err, ERR_UNSUPPORTED, "process.execCPUAffinity is not supported");
-	for (size_t i = 0; i < p->rlimits.n; i++)
-		if (p->rlimits.v[i].soft > p->rlimits.v[i].hard)
-			return err_set(err, ERR_INVALID,
-				       "process.rlimits[%zu]: soft limit above the hard limit", i);
-	if (p->scheduler && p->scheduler->policy - 1 == 4)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "process.scheduler: SCHED_ISO does not exist on Linux");
-	return 0;
-}
-
-/* A sysctl that no namespace of the container's own covers would change the host. */
-static int check_sysctl(const struct conf *c, const char *name, struct err *err)
-{
-	static const char *const ipc[] = {
-		"kernel.msgmax", "kernel.msgmnb",	   "kernel.msgmni",
-		"kernel.sem",	 "kernel.shmall",	   "kernel.shmmax",
-		"kernel.shmmni", "kernel.shm_rmid_forced", NULL
-	};
-	char dotted[128];
-	enum ns_kind kind;
-
-	if (!str_copy(dotted, sizeof(dotted), name) || strstr(name, "..") || name[0] == '/' ||
-	    name[0] == '.')
-		return err_set(err, ERR_INVALID, "linux.sysctl '%s' is not a sysctl name", name);
-	for (char *p = dotted; *p; p++)
-		if (*p == '/')
-			*p = '.';
-	if (str_is_one_of(dotted, ipc) || !strncmp(dotted, "fs.mqueue.", 10))
-		kind = NS_IPC;
-	else if (!strncmp(dotted, "net.", 4))
-		kind = NS_NET;
-	else if (!strcmp(dotted, "kernel.domainname"))
-		kind = NS_UTS;
-	else if (!strcmp(dotted, "kernel.hostname"))
-		return err_set(err, ERR_INVALID,
-			       "linux.sysctl 'kernel.hostname': use the property hostname");
-	else if (!strncmp(dotted, "user.", 5))
-		kind = NS_USER;
-	else
-		return err_set(err, ERR_INVALID,
-			       "linux.sysctl '%s' is not in a namespace: it would change the host",
-			       name);
-	if (!conf_ns(c, kind))
-		return err_set(err, ERR_INVALID,
-			       "linux.sysctl '%s' needs a %s namespace in linux.namespaces: "
-			       "without one it would "
-			       "change the host",
-			       name, ns_types[kind].name);
-	return 0;
-}
-
-static int check_user_ns(const struct conf *c, struct err *err)
-{
-	const struct conf_ns *user = conf_ns(c, NS_USER);
-	bool maps = c->lin.uids.n || c->lin.gids.n;
-
-	if (user && !user->path && (!c->lin.uids.n || !c->lin.gids.n))
-		return err_set(
-			err, ERR_INVALID,
-			"a new user namespace needs linux.uidMappings and linux.gidMappings");
-	if (!user && maps)
-		return err_set(err, ERR_INVALID,
-			       "linux.uidMappings without a user namespace in linux.namespaces");
-	return 0;
-}
-
-static int check_mounts(const struct conf *c, struct err *err)
-{
-	for (size_t i = 0; i < c->mounts.n; i++) {
-		const struct conf_mount *m = &c->mounts.v[i];
-
-		if (!m->uids.n != !m->gids.n)
-			return err_set(err, ERR_INVALID,
-				       "mounts[%zu] (%s): uidMappings and gidMappings go together",
-				       i, m->destination);
-	}
-	return 0;
-}
-
-static int check_namespaces(const struct conf *c, struct err *err)
-{
-	if (!conf_ns(c, NS_MOUNT))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "linux.namespaces without a mount namespace is not supported: its "
-			       "mounts would "
-			       "change the host");
-	if ((c->hostname || c->domainname) && !conf_ns(c, NS_UTS))
-		return err_set(err, ERR_INVALID, "%s needs a uts namespace in linux.namespaces",
-			       c->hostname ? "hostname" : "domainname");
-	if (c->lin.time_offsets.n && !conf_ns_new(c, NS_TIME))
-		return err_set(err, ERR_INVALID, "linux.timeOffsets needs a new time namespace");
-	for (size_t i = 0; i < c->lin.time_offsets.n; i++) {
-		const char *key = c->lin.time_offsets.v[i].key;
-
-		if (strcmp(key, "monotonic") && strcmp(key, "boottime"))
-			return err_set(err, ERR_INVALID,
-				       "linux.timeOffsets.%s: only monotonic and boottime exist",
-				       key);
-	}
-	return check_user_ns(c, err);
-}
-
-/* The rules between fields, in the order of the document. */
-static int conf_check(const struct conf *c, struct err *err)
-{
-	int r;
-
-	if (strncmp(c->oci_version, "1.", 2))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "ociVersion %s: this runtime knows 1.x, up to "
-			       "1.3.0",
-			       c->oci_version);
-	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-		if (*(const struct doc *const *)((const char *)c + refused[i].offset))
-			return err_set(err, ERR_UNSUPPORTED, "%s is not supported",
-				       refused[i].name);
-	if (c->process) {
-		r = conf_check_process(c->process, err);
-		if (r < 0)
-			return r;
-	}
-	r = check_mounts(c, err);
-	if (r < 0)
-		return r;
-	r = check_namespaces(c, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < c->annotations.n; i++)
-		if (!c->annotations.v[i].key[0])
-			return err_set(err, ERR_INVALID, "annotations: an empty key");
-	for (size_t i = 0; i < c->lin.sysctl.n; i++) {
-		r = check_sysctl(c, c->lin.sysctl.v[i].key, err);
-		if (r < 0)
-			return r;
-	}
-	if (c->lin.personality && c->lin.personality->flags.n)
-		return err_set(err, ERR_UNSUPPORTED, "linux.personality.flags is not supported");
-	if (c->lin.seccomp && c->lin.seccomp->listener_metadata && !c->lin.seccomp->listener_path)
-		return err_set(err, ERR_INVALID,
-			       "linux.seccomp.listenerMetadata without listenerPath");
-	return 0;
-}
-
 static int conf_decode(const struct doc *d, struct arena *a, struct conf *ret, struct err *err)
 {
 	int r;
@@ -574,7 +442,7 @@ static int conf_decode(const struct doc *d, struct arena *a, struct conf *ret, s
 	for (size_t i = 0; i < ret->lin.namespaces.n; i++)
 		if (ret->lin.namespaces.v[i].path && !ret->lin.namespaces.v[i].path[0])
 			ret->lin.namespaces.v[i].path = NULL;
-	r = conf_check(ret, err);
+	r = conf_check(ret, a, err);
 	return r < 0 ? err_wrap(err, "config.json") : 0;
 }
 

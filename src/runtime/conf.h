@@ -90,6 +90,9 @@ struct conf_ioprio {
 struct conf_console {
 	uint16_t height, width;
 };
+struct conf_affinity {
+	const char *initial, *final; /* CPU lists; NULL or "" = as it is */
+};
 struct conf_process {
 	bool terminal;
 	struct conf_console console;
@@ -104,7 +107,7 @@ struct conf_process {
 	struct opt_int oom_score_adj;
 	struct conf_scheduler *scheduler;
 	struct conf_ioprio *ioprio;
-	const struct doc *cpu_affinity;
+	struct conf_affinity *affinity; /* of exec */
 };
 
 struct conf_offset {
@@ -201,12 +204,30 @@ struct conf_personality {
 	struct strs flags;
 };
 
+struct conf_rdt {
+	const char *clos; /* NULL = the container's id, made by us; "/" = the default class */
+	const char *l3, *mem_bw;
+	struct strs schemata;
+	bool monitoring;
+	bool cmt, mbm; /* of 1.1 to 1.2: refused */
+};
+struct conf_mempolicy {
+	int mode; /* 1 + MPOL_* */
+	const char *nodes;
+	LIST_OF(int) flags; /* 1: NUMA_BALANCING, 2: RELATIVE_NODES, 3: STATIC_NODES */
+};
+struct conf_netdev {
+	const char *name; /* in the container; NULL or "" = as on the host */
+};
+
 struct conf_linux {
 	LIST_OF(struct conf_ns) namespaces;
 	struct idmaps uids, gids;
 	MAP_OF(struct conf_offset) time_offsets;
 	LIST_OF(struct conf_device) devices;
-	const struct doc *net_devices, *intel_rdt, *memory_policy;
+	MAP_OF(struct conf_netdev) net_devices;
+	struct conf_rdt *rdt;
+	struct conf_mempolicy *mempolicy;
 	const char *cgroups_path;
 	struct conf_resources *resources;
 	struct str_map sysctl;
@@ -242,6 +263,8 @@ int conf_read_resources(struct slice text, struct arena *a, struct conf_resource
 /* A process object alone (`exec --process`). */
 int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret,
 		      struct err *err);
+/* The rules between fields (conf-check.c); `a` for what they rewrite (options "idmap=..."). */
+int conf_check(struct conf *c, struct arena *a, struct err *err);
 int conf_check_process(const struct conf_process *p, struct err *err);
 
 const struct conf_ns *conf_ns(const struct conf *c,

@@ -47,6 +47,7 @@ struct create {
 	struct state_view view;
 	int console;
 	bool stage, hooked, time_ns;
+	struct rdt rdt;
 };
 
 /* ---- helpers that exec shares ---- */
@@ -298,7 +299,11 @@ static int make_time_ns(struct create *c, struct err *err)
 	/* Like a pid namespace: for children only. Offsets can be set until the first one is in it.
 	 */
 	if (sys_unshare(CLONE_NEWTIME) < 0)
-		return err_sys(err, "make a time namespace");
+		return errno == EINVAL && !ns_supported(NS_TIME)
+			       ? err_set(err, ERR_UNSUPPORTED,
+					 "linux.namespaces: time: this kernel has no time "
+					 "namespaces (CONFIG_TIME_NS)")
+			       : err_sys(err, "make a time namespace");
 	c->time_ns = true;
 	return mono.set || boot.set ? ns_write_time_offsets(0, &mono, &boot, err) : 0;
 }
@@ -541,6 +546,20 @@ static int set_oom_score(const struct rt_host *h, pid_t pid, const struct conf_p
 	return r;
 }
 
+static uint32_t rdt_made(const struct create *c)
+{
+	return (c->rdt.made_class ? RDT_CLASS : 0) | (c->rdt.made_group ? RDT_GROUP : 0);
+}
+
+static void undo_rdt(void *arg)
+{
+	struct create *c = arg;
+	struct err err = ERR_INIT;
+
+	if (rdt_made(c) && rdt_remove(c->conf.lin.rdt, c->o->id, rdt_made(c), &err) < 0)
+		rt_warn(c->host, "left behind: %s", err.msg);
+}
+
 static int step_cgroup(void *arg, struct err *err)
 {
 	struct create *c = arg;
@@ -568,6 +587,18 @@ static int step_cgroup(void *arg, struct err *err)
 		(void)group_destroy(&c->group, KILL_MS,
 				    NULL); /* the first failure is the one to tell */
 	}
+	return r;
+}
+
+static int step_rdt(void *arg, struct err *err)
+{
+	struct create *c = arg;
+	int r = 0;
+
+	if (c->conf.lin.rdt)
+		r = rdt_apply(c->conf.lin.rdt, c->o->id, c->proc.pid, &c->rdt, err);
+	if (r < 0)
+		undo_rdt(c);
 	return r;
 }
 
@@ -645,7 +676,9 @@ static int on_hooks(void *arg, struct err *err)
 	int r;
 
 	c->hooked = true;
-	r = state_view_json(&c->view, false, &b, err);
+	r = netdev_move(&c->conf, c->proc.pid, err);
+	if (r >= 0)
+		r = state_view_json(&c->view, false, &b, err);
 	if (r >= 0)
 		r = hooks_run(&c->conf.hooks, HOOK_PRESTART, buf_slice(&b), err);
 	if (r >= 0)
@@ -693,7 +726,7 @@ static int step_record(void *arg, struct err *err)
 		.owner = geteuid() == 0 ? "root" : "",
 		.cgroup = c->group.cgroup ? buf_str(&c->saved) : NULL,
 		.pid = c->proc.pid,
-		.hooks = hooks_mask(&c->conf.hooks),
+		.hooks = hooks_mask(&c->conf.hooks) | rdt_made(c),
 		.notify = c->prog.notify,
 		.process = c->conf.process,
 		.config = c->text,
@@ -717,6 +750,7 @@ static const struct step create_steps[] = {
 	{ "clone", step_clone, undo_clone },
 	{ "id maps", step_maps, NULL },
 	{ "cgroup", step_cgroup, undo_cgroup },
+	{ "resctrl", step_rdt, undo_rdt },
 	{ "container", step_setup, NULL }, /* mounts and namespaces die with init */
 	{ "record", step_record, NULL },
 };
@@ -884,7 +918,7 @@ static int run(struct create *c, struct rt_container **ret, struct err *err)
 				     .console = STEAL_FD(c->console),
 				     .start_fd = -1,
 				     .child = true,
-				     .hooks = hooks_mask(&c->conf.hooks) };
+				     .hooks = hooks_mask(&c->conf.hooks) | rdt_made(c) };
 	if (!rc->id)
 		abort();
 	if (c->in.listen < 0)
@@ -909,7 +943,7 @@ int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_cont
 	c->o = o;
 	c->arena = a;
 	c->in = INIT_INIT;
-	c->dirfd = c->sock = c->console = -1;
+	c->dirfd = c->sock = c->console = c->rdt.dir = -1;
 	c->proc.pidfd = -1;
 	c->saved = BUF_INIT(65536);
 	r = run(c, ret, err);
@@ -920,6 +954,7 @@ int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_cont
 	fd_close(c->sock);
 	fd_close(c->console);
 	fd_close(c->in.listen);
+	rdt_fini(&c->rdt);
 	for (size_t i = 0; c->in.idmaps && i < c->conf.mounts.n; i++)
 		fd_close(c->in.idmaps[i]);
 	for (int k = 0; k < NS_KINDS; k++)

@@ -196,7 +196,9 @@ static int step_hooks(void *arg, struct err *err)
 
 	if (h->kind[HOOK_CREATE_CONTAINER].n || h->kind[HOOK_START_CONTAINER].n)
 		in->view.pid = outer_pid();
-	if (h->kind[HOOK_PRESTART].n || h->kind[HOOK_CREATE_RUNTIME].n) {
+	/* The parent moves the network devices first: hooks may want to set them up. */
+	if (h->kind[HOOK_PRESTART].n || h->kind[HOOK_CREATE_RUNTIME].n ||
+	    in->conf->lin.net_devices.n) {
 		r = sync_send(in->sync, SYNC_HOOKS, 0, -1, err);
 		if (r >= 0)
 			r = sync_wait(in->sync, NULL, err);
@@ -637,6 +639,8 @@ int init_identity(struct init *in, struct err *err)
 		r = new_keyring(in, err);
 	if (r >= 0)
 		r = set_scheduler(in->process, err);
+	if (r >= 0)
+		r = tune_memory(in->conf, err);
 	/* PER_LINUX 0, PER_LINUX32 8 */
 	if (r >= 0 && pe && sys_personality(strcmp(pe->domain, "LINUX32") ? 0 : 8) < 0)
 		r = err_sys(err, "set linux.personality");
@@ -706,7 +710,8 @@ static int drop_rights(struct init *in, struct err *err)
 		r = caps_keep(true, err);
 	if (r >= 0)
 		r = caps_set_ids(p->user.uid, p->user.gid, p->user.groups.v, p->user.groups.n,
-				 false, err);
+				 conf_annotation(in->conf, "run.oci.keep_original_groups") != NULL,
+				 err);
 	if (r >= 0 && p->no_new_privs)
 		r = proc_set_no_new_privs(err);
 	if (r >= 0)
@@ -828,12 +833,16 @@ static int exec_step_enter(void *arg, struct err *err)
 	return 0;
 }
 
-/* In its cgroup before anything of the container runs in it. */
+/* In its cgroup before anything of the container runs in it; joining its cpuset sets the CPUs, so
+ * the last word about them comes after. */
 static int exec_step_cgroup(void *arg, struct err *err)
 {
 	struct init *in = arg;
+	const struct conf_affinity *a = in->process->affinity;
+	int r;
 
-	return sync_wait(in->sync, NULL, err);
+	r = sync_wait(in->sync, NULL, err);
+	return r < 0 || !a ? r : tune_affinity(a->final, "final", err);
 }
 
 static const struct step exec_steps[] = {
@@ -867,6 +876,8 @@ int exec_main(void *arg)
 	fd_close(in->other);
 	in->peer = in->sync;
 	r = exec_close_fds(in, &err);
+	if (r >= 0 && in->process->affinity)
+		r = tune_affinity(in->process->affinity->initial, "initial", &err);
 	if (r >= 0)
 		r = step_run(exec_steps, ARRAY_LEN(exec_steps), in, &err);
 	if (r >= 0)

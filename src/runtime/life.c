@@ -515,6 +515,15 @@ int rt_delete(struct rt_container *c, bool force, struct err *err)
 	if (r < 0)
 		return r;
 	l.status = RT_STOPPED;
+	if (l.s.hooks & (RDT_CLASS | RDT_GROUP)) {
+		struct conf conf;
+
+		r = conf_read(l.s.config, l.arena, &conf, err);
+		if (r >= 0 && conf.lin.rdt)
+			r = rdt_remove(conf.lin.rdt, c->id, l.s.hooks, err);
+		if (r < 0)
+			return r;
+	}
 	r = state_remove(c->host, c->id, c->dirfd, err);
 	if (r < 0)
 		return r;

@@ -126,6 +126,46 @@ int seccomp_of_conf(const struct rt_host *h, const struct conf *c, struct arena 
 int seccomp_send_listener(const struct conf *c, const struct state_view *v, int listener,
 			  struct err *err);
 
+/* ---- where a process may be: memory policy, CPU affinity (tune.c) ---- */
+
+#define TUNE_MAX 1024 /* numbers of nodes and CPUs, as the kernel's largest builds have */
+#define TUNE_WORD (8 * sizeof(unsigned long))
+struct tune_set {
+	unsigned long bits[TUNE_MAX / TUNE_WORD];
+	unsigned n; /* 1 + the highest; 0 = empty */
+};
+/* "0-3,7"; NULL and "" are empty. ret may be NULL: only checked. */
+int tune_parse_list(const char *text, struct tune_set *ret, struct err *err);
+/* linux.memoryPolicy of the calling process. */
+int tune_memory(const struct conf *c, struct err *err);
+/* process.execCPUAffinity.<which> of the calling process; NULL and "" change nothing. */
+int tune_affinity(const char *cpus, const char *which, struct err *err);
+
+/* ---- linux.intelRdt (rdt.c) ---- */
+
+struct rdt {
+	int dir; /* of the class */
+	bool made_class, made_group;
+	bool check; /* private */
+};
+enum { RDT_CLASS = 1u << 16, RDT_GROUP = 1u << 17 }; /* beside the bits of struct state.hooks */
+/* Class, schemata, membership, monitoring group. On failure *ret says what was made: for
+ * rdt_remove. UNSUPPORTED without a mounted resctrl. */
+int rdt_apply(const struct conf_rdt *d, const char *id, pid_t pid, struct rdt *ret,
+	      struct err *err);
+void rdt_fini(struct rdt *d);
+/* what: RDT_CLASS, RDT_GROUP. What is gone already is fine. */
+int rdt_remove(const struct conf_rdt *d, const char *id, uint32_t what, struct err *err);
+int rdt_update(const struct conf_rdt *was, const char *id, const char *l3, const char *mem_bw,
+	       struct err *err);
+
+/* ---- linux.netDevices (netdev.c) ---- */
+
+/* Moves them out of the caller's network namespace into that of the process, with their global
+ * permanent addresses, and sets them up. On failure those moved stay where they are: the namespace
+ * goes with its process, and the kernel gives hardware back. */
+int netdev_move(const struct conf *c, pid_t pid, struct err *err);
+
 /* ---- init: what the child of clone does ---- */
 
 struct init {

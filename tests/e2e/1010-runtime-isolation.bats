@@ -380,7 +380,5 @@ content
 @test "labels the kernel does not have are refused by name" {
 	[ -e /sys/fs/selinux/enforce ] || { config '.process.selinuxLabel = "a:b:c:d"'; fails_with 1 "selinuxLabel" oci run -b "$DIR/b" "$ID"; }
 	[ -e /sys/module/apparmor ] || { config '.process.apparmorProfile = "x"'; fails_with 1 "apparmorProfile" oci run -b "$DIR/b" "$ID"; }
-	config '.linux.netDevices = {"eth0": {}}'
-	fails_with 1 "linux.netDevices is not supported" oci run -b "$DIR/b" "$ID"
 	assert_nothing_left
 }

@@ -140,7 +140,7 @@ many() { head -c "$1" /dev/zero | tr '\0' "$2"; }
 	refused "path: 'relative' is not an absolute path" '.hooks = {"prestart":[{"path":"relative"}]}'
 	refused "run '/no/such': No such file" '.hooks = {"createRuntime":[{"path":"/no/such"}]}'
 	refused "windows is not supported" '.windows = {}'
-	refused "linux.intelRdt is not supported" '.linux.intelRdt = {"closID":"x"}'
+	refused "linux.intelRdt.closID '..' is no name" '.linux.intelRdt = {"closID":".."}'
 	nothing_changed
 }
 

@@ -15,6 +15,13 @@
 #define TOP(x) HEAD "," PROC ",\"linux\":{" NS "}," x "}"
 #define PROCESS(x) HEAD ",\"process\":{\"cwd\":\"/\",\"args\":[\"true\"]," x "},\"linux\":{" NS "}}"
 #define LINUX(x) HEAD "," PROC ",\"linux\":{" NS "," x "}}"
+#define NET(x)                                                                           \
+	HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"}]," \
+	     "\"netDevices\":"                                                           \
+	     "{" x "}}}"
+#define MOUNT(x)                                                                                  \
+	TOP("\"mounts\":[{\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\"," x "]}" \
+	    "]")
 #define RESOURCES(x) LINUX("\"resources\":{" x "}")
 
 struct fixture {
@@ -190,7 +197,8 @@ static const struct {
 	{ PROCESS("\"user\":{\"uid\":-1}"), ERR_INVALID, "uid" },
 	{ PROCESS("\"user\":{\"uid\":4294967296}"), ERR_INVALID, "uid" },
 	{ PROCESS("\"user\":{\"umask\":512}"), ERR_INVALID, "umask" },
-	{ PROCESS("\"execCPUAffinity\":{\"initial\":\"0\"}"), ERR_UNSUPPORTED, "execCPUAffinity" },
+	{ PROCESS("\"execCPUAffinity\":{\"initial\":\"x\"}"), ERR_INVALID, "execCPUAffinity: 'x'" },
+	{ PROCESS("\"execCPUAffinity\":{\"final\":\"1-\"}"), ERR_INVALID, "execCPUAffinity: '1-'" },
 	{ PROCESS("\"rlimits\":[{\"type\":\"RLIMIT_X\",\"soft\":1,\"hard\":1}]"), ERR_INVALID,
 	  "rlimits[0].type" },
 	{ PROCESS("\"rlimits\":[{\"type\":\"RLIMIT_AS\",\"soft\":2,\"hard\":1}]"), ERR_INVALID,
@@ -233,10 +241,42 @@ static const struct {
 	  "size" },
 	{ LINUX("\"timeOffsets\":{\"monotonic\":{\"secs\":1}}"), ERR_INVALID,
 	  "new time namespace" },
-	{ LINUX("\"netDevices\":{\"eth0\":{}}"), ERR_UNSUPPORTED, "linux.netDevices" },
-	{ LINUX("\"intelRdt\":{\"closID\":\"x\"}"), ERR_UNSUPPORTED, "linux.intelRdt" },
-	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\"}"), ERR_UNSUPPORTED,
-	  "linux.memoryPolicy" },
+	{ HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"}],\"netDevices\":{\"d0\":{}}}}",
+	  ERR_INVALID, "netDevices needs a network namespace" },
+	{ NET("\"d/0\":{}"), ERR_INVALID, "netDevices.d/0: not a name" },
+	{ NET("\"d%d\":{}"), ERR_INVALID, "netDevices.d%d: not a name" },
+	{ NET("\"d0\":{\"name\":\"a%s\"}"), ERR_INVALID, "not a name" },
+	{ NET("\"d0\":{\"name\":\"a name that is long\"}"), ERR_INVALID, "not a name" },
+	{ NET("\"d0\":{\"name\":\"x\"},\"d1\":{\"name\":\"x\"}"), ERR_INVALID, "two are to be" },
+	{ LINUX("\"intelRdt\":{\"closID\":\"a/b\"}"), ERR_INVALID, "closID 'a/b' is no name" },
+	{ LINUX("\"intelRdt\":{\"closID\":\"..\"}"), ERR_INVALID, "closID '..' is no name" },
+	{ LINUX("\"intelRdt\":{\"enableCMT\":true}"), ERR_UNSUPPORTED, "use enableMonitoring" },
+	{ LINUX("\"intelRdt\":{\"memBwSchema\":\"L3:0=1\"}"), ERR_INVALID, "begin with MB:" },
+	{ LINUX("\"intelRdt\":{\"l3CacheSchema\":\"L3:0=1\\nMB:0=1\"}"), ERR_INVALID,
+	  "line break" },
+	{ LINUX("\"intelRdt\":{\"schemata\":[\"L3:0=f\",\"odd\"]}"), ERR_INVALID, "schemata[1]" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\"}"), ERR_INVALID, "at least one node" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_LOCAL\",\"nodes\":\"0\"}"), ERR_INVALID,
+	  "takes no nodes" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_ODD\"}"), ERR_INVALID, "memoryPolicy.mode" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"3-1\"}"), ERR_INVALID,
+	  "memoryPolicy.nodes: '3-1'" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"0-1024\"}"), ERR_INVALID,
+	  "below 1024" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"0\",\"flags\":["
+		"\"MPOL_F_STATIC_NODES\",\"MPOL_F_RELATIVE_NODES\"]}"),
+	  ERR_INVALID, "exclude one another" },
+	{ HEAD ",\"annotations\":{\"run.oci.handler\":\"krun\"},\"linux\":{\"namespaces\":[{"
+	       "\"type\":\"mount\"}]}}",
+	  ERR_UNSUPPORTED, "annotation run.oci.handler" },
+	{ HEAD ",\"annotations\":{\"run.oci.seccomp.receiver\":\"rel\"},\"linux\":{\"namespaces\":"
+	       "[{\"type\":\"mount\"}]}}",
+	  ERR_INVALID, "not an absolute path" },
+	{ MOUNT("\"idmap=uids=0-1\""), ERR_INVALID, "FS-HOST-SIZE" },
+	{ MOUNT("\"idmap=uids=@5-9-1;gids=0-0-1\""), ERR_INVALID, "FS-HOST-SIZE" },
+	{ MOUNT("\"idmap=uids=0-0-1;gids=0-0-1#\""), ERR_INVALID, "FS-HOST-SIZE" },
+	{ MOUNT("\"idmap=uids=0-0-1\""), ERR_INVALID, "go together" },
+	{ MOUNT("\"idmap=uids=0-0-1;uids=0-0-1\""), ERR_INVALID, "FS-HOST-SIZE" },
 	{ LINUX("\"devices\":[{\"path\":\"/dev/x\",\"type\":\"z\"}]"), ERR_INVALID,
 	  "devices[0].type" },
 	{ LINUX("\"devices\":[{\"path\":\"x\",\"type\":\"c\"}]"), ERR_INVALID, "devices[0].path" },
