@@ -7,9 +7,12 @@
  * open that file for writing: and it is the host's. Not being dumpable does not help, since the new
  * program starts as a dumpable one. So the commands that enter containers run from a read-only
  * detached mount of the file, whose magic link cannot be written through and whose mount is in no
- * namespace from which its flags could be changed. That is one open_tree, one mount_setattr and one
- * exec of a small static program (0.2 ms); a copy in a sealed memfd is the fallback for kernels
- * before 5.12. An engine that starts us from such a mount saves us the second exec.
+ * namespace from which its flags could be changed.
+ *
+ * teu-oci has nearly always become one before main() (src/start-view.c), without another exec: then
+ * one question is all there is to do here. Where the kernel or our rights do not allow that, it is
+ * done by an exec of the mount's file; a copy in a sealed memfd is the fallback for kernels before
+ * 5.12.
  */
 #include "runtime/rt.h"
 
@@ -27,15 +30,29 @@
 
 extern char **environ;
 
-static bool is_protected(int exe)
+static bool is_sealed(int exe)
 {
-	struct statvfs st;
 	int seals = sys_fcntl(exe, F_GET_SEALS, 0);
 
 	/* A file of any tmpfs has seals too, but not these: its mount decides. */
-	if (seals >= 0 && (seals & SEALS) == SEALS)
-		return true;
-	return fstatvfs(exe, &st) == 0 && (st.f_flag & ST_RDONLY);
+	return seals >= 0 && (seals & SEALS) == SEALS;
+}
+
+static bool is_read_only(void)
+{
+	struct statvfs st;
+
+	return statvfs("/proc/self/exe", &st) == 0 && (st.f_flag & ST_RDONLY);
+}
+
+/* After an exec of our own: hooks and programs need not see the mark, and execveat named us after
+ * the fd. */
+static void unmark(void)
+{
+	if (!getenv(MARK))
+		return;
+	(void)unsetenv(MARK);
+	(void)sys_prctl(PR_SET_NAME, (unsigned long)"teu-oci", 0, 0, 0);
 }
 
 static int read_only_mount(void)
@@ -74,13 +91,15 @@ int rt_protect_self(char **argv, struct err *err)
 	CLEANUP(fd_close) int exe = -1;
 	CLEANUP(fd_close) int fd = -1;
 
+	if (is_read_only()) {
+		unmark();
+		return 0;
+	}
 	exe = sys_openat(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
 	if (exe < 0)
 		return err_sys(err, "open our own program");
-	if (is_protected(exe)) {
-		(void)unsetenv(MARK); /* hooks and programs need not see it */
-		(void)sys_prctl(PR_SET_NAME, (unsigned long)"teu-oci", 0, 0,
-				0); /* execveat named us after the fd */
+	if (is_sealed(exe)) {
+		unmark();
 		return 0;
 	}
 	if (getenv(MARK))

@@ -46,6 +46,40 @@ caps() { echo ".process.capabilities |= map_values(. + $1)"; }
 	[ "$output" = ran ]
 }
 
+# The program of a process cannot be written: its mount is read-only, or it is a sealed copy in memory.
+protected() {
+	case $(readlink "/proc/$1/exe") in "/memfd:teu-oci (deleted)") return 0 ;; esac
+	[ -e "/proc/$1/exe" ] && [ ! -w "/proc/$1/exe" ]
+}
+
+@test "CVE-2019-5736: whatever the kernel refuses of the read-only view, nothing runs unprotected" {
+	# Each call of src/start-view.c fails alone; the exec of a read-only mount or a sealed copy takes its place.
+	for what in statfs:when=1 open_tree:when=1 mount_setattr:when=1 openat:when=1 mmap:when=2 prctl:when=1 \
+		mmap:when=4 open_tree:when=1+ mount_setattr:when=1+; do
+		call=${what%%:*}
+		when=${what#"$call"}
+		strace -qq -o /dev/null -e "inject=$call:error=EPERM$when" "$OCI" --root "$ROOT" create --pid-file "$DIR/pid" -b "$DIR/b" "$ID" \
+			</dev/null >"$DIR/out" 2>&1 3>&- || { echo "$what: $(cat "$DIR/out")"; false; }
+		protected "$(cat "$DIR/pid")" || { echo "$what: hole"; false; }
+		oci delete --force "$ID"
+	done
+	# No way at all is left: refused.
+	run strace -qq -o /dev/null -e inject=open_tree,memfd_create:error=EPERM "$OCI" --root "$ROOT" run -b "$DIR/b" "$ID"
+	[ "$status" -eq 1 ]
+	prints "protect our program"
+	assert_nothing_left
+}
+
+@test "CVE-2019-5736: nothing of the program's own mount stays mapped, of init or of who waits" {
+	oci create --pid-file "$DIR/pid" -b "$DIR/b" "$ID" </dev/null >/dev/null 2>&1 3>&-
+	pid=$(cat "$DIR/pid")
+	inode=$(stat -c %i "$OCI")
+	[ "$(awk -v i="$inode" '$5 == i {print $6}' "/proc/$pid/maps" | sort -u)" = / ]
+	protected "$pid"
+	! (exec 3>>"/proc/$pid/exe") 2>/dev/null
+	[ "$(awk -v i="$inode" '$5 == i' "/proc/$pid/maps" | wc -l)" -ge 3 ]
+}
+
 @test "CVE-2019-16884: a volume over /proc is refused" {
 	mkdir "$DIR/fake"
 	for d in /proc /proc/ //proc /link; do
