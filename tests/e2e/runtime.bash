@@ -81,7 +81,7 @@ script() { config ".process.args = [\"/bin/sh\", \"-c\", $(printf %s "$1" | jq -
 # Whatever a container could leave: state, cgroups with our prefix, mounts below the scratch directory, programs of ours.
 left_over() {
 	find "$ROOT" -mindepth 1 -maxdepth 1 ! -name '@*' 2>/dev/null
-	find /sys/fs/cgroup -maxdepth 4 -type d -name 'teu-e2e-*' 2>/dev/null
+	find /sys/fs/cgroup -maxdepth 4 -type d -name "$ID*" 2>/dev/null
 	grep -c "$DIR" /proc/self/mountinfo || true
 	pgrep -f "$ROOT" || true
 }
