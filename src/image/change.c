@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/* An image has a few hundred parts at most; what is left of others' notes waits for the next. */
+#define GC_MAX 2048
+
 struct image_change {
 	struct db_job job;
 	struct image_store *is;
@@ -144,8 +147,10 @@ static int delete_image(struct image_change *ch, struct db_conn *c, struct err *
 	if (r >= 0)
 		r = list_layers(ch, c, err);
 	if (r >= 0)
+		r = image_gc_doubt_image(c, ch->id, err);
+	if (r >= 0)
 		r = db_exec(c, err, "DELETE FROM images WHERE id = ?", "t", ch->id);
-	return r < 0 ? r : image_gc_rows(ch->is, c, err);
+	return r < 0 ? r : image_gc_rows(c, GC_MAX, err);
 }
 
 /* Takes one name away. 1 = others are left. */
@@ -200,7 +205,7 @@ static int run_remove_files(struct db_job *j, struct db_conn *c, struct err *err
 {
 	struct image_change *ch = CONTAINER_OF(j, struct image_change, job);
 
-	return image_gc_files(ch->is, c, &ch->gc, err);
+	return image_gc_files(ch->is, c, GC_MAX, &ch->gc, err);
 }
 
 static void remove_end(struct image_change *ch, int result, const struct err *err)

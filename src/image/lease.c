@@ -139,8 +139,10 @@ bool image_lease_dead(struct image_store *is, const char *id, const char *boot)
 static int run_end(void *ctx, struct db_conn *c, struct err *err)
 {
 	struct image_lease *l = ctx;
+	int r;
 
-	return db_exec(c, err, "DELETE FROM leases WHERE id = ?", "t", l->id);
+	r = image_gc_doubt_lease(c, l->id, err);
+	return r < 0 ? r : db_exec(c, err, "DELETE FROM leases WHERE id = ?", "t", l->id);
 }
 
 void image_lease_free(struct image_lease *l)

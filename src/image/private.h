@@ -31,11 +31,16 @@ int image_store_step(struct image_store *is, const char *name,
 /* The directory of a (valid) digest's file, borrowed. */
 int image_blob_dir(const struct image_store *is, const char *digest);
 
-/* gc.c: in a write transaction, files of what has no row and no live lease. Snapshot trees are
- * moved to ingest/gc-*. */
-int image_gc_rows(struct image_store *is, struct db_conn *c, struct err *err);
-int image_gc_files(struct image_store *is, struct db_conn *c, struct image_gc_result *res,
-		   struct err *err);
+/* gc.c: in a write transaction. What an image or a lease holds may be unused when it goes: */
+int image_gc_doubt_image(struct db_conn *c, const char *id, struct err *err);
+int image_gc_doubt_lease(struct db_conn *c, const char *id, struct err *err);
+/* Settles up to max doubts; then, in another transaction, removes the files of up to max things
+ * that are trash (snapshot trees are moved to ingest/gc-*). 1 = more may be left. */
+int image_gc_rows(struct db_conn *c, unsigned max, struct err *err);
+int image_gc_files(struct image_store *is, struct db_conn *c, unsigned max,
+		   struct image_gc_result *res, struct err *err);
+/* What dead holders left; cheap when there are none. */
+int image_gc_recover(struct image_store *is, struct err *err);
 void image_gc_sweep(struct image_store *is,
 		    struct image_gc_result *res);  /* blocking: ingest of nobody */
 void image_gc_sweep_start(struct image_store *is); /* the same on a thread */

@@ -182,6 +182,8 @@ static int run_publish(void *ctx, struct db_conn *c, struct err *err)
 	for (size_t i = 0; i < p->nimages && r >= 0; i++)
 		r = put_image(c, &p->images[i], err);
 	if (r >= 0)
+		r = image_gc_doubt_lease(c, image_lease_id(p->lease), err);
+	if (r >= 0)
 		r = db_exec(c, err, "DELETE FROM leases WHERE id = ?", "t",
 			    image_lease_id(p->lease));
 	return r < 0 ? r : image_store_step(p->is, "commit", err);

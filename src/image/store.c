@@ -54,6 +54,39 @@ static const char *const schema[] = {
 	"kind INTEGER NOT NULL,"
 	"  digest TEXT NOT NULL, PRIMARY KEY(lease, kind, digest)) WITHOUT ROWID;"
 	"CREATE INDEX lease_items_digest ON lease_items(kind, digest);",
+	/* 2: collection by notes; repositories of a registry */
+	"CREATE TABLE doubt(kind INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY(kind, digest))"
+	" WITHOUT ROWID;"
+	"CREATE TABLE trash(kind INTEGER NOT NULL, digest TEXT NOT NULL, link TEXT, PRIMARY "
+	"KEY(kind,"
+	" digest)) WITHOUT ROWID;"
+	"CREATE TABLE repos(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT "
+	"NULL);"
+	"CREATE TABLE repo_blobs(repo INTEGER NOT NULL REFERENCES repos(id) ON DELETE CASCADE,"
+	"  digest TEXT NOT NULL REFERENCES blobs(digest), linked INTEGER NOT NULL,"
+	"  PRIMARY KEY(repo, digest)) WITHOUT ROWID;"
+	"CREATE INDEX repo_blobs_digest ON repo_blobs(digest);"
+	"CREATE TABLE manifests(repo INTEGER NOT NULL REFERENCES repos(id) ON DELETE CASCADE,"
+	"  digest TEXT NOT NULL REFERENCES blobs(digest), media TEXT NOT NULL, size INTEGER NOT "
+	"NULL,"
+	"  subject TEXT, artifact TEXT, annotations TEXT, pushed INTEGER NOT NULL, pulled INTEGER "
+	"NOT "
+	"NULL,"
+	"  PRIMARY KEY(repo, digest)) WITHOUT ROWID;"
+	"CREATE INDEX manifests_digest ON manifests(digest);"
+	"CREATE INDEX manifests_subject ON manifests(repo, subject, digest) WHERE subject IS NOT "
+	"NULL;"
+	"CREATE TABLE manifest_parts(repo INTEGER NOT NULL, digest TEXT NOT NULL, part TEXT NOT "
+	"NULL,"
+	"  PRIMARY KEY(repo, digest, part),"
+	"  FOREIGN KEY(repo, digest) REFERENCES manifests(repo, digest) ON DELETE CASCADE) WITHOUT "
+	"ROWID;"
+	"CREATE INDEX manifest_parts_part ON manifest_parts(repo, part);"
+	"CREATE TABLE tags(repo INTEGER NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL,"
+	"  updated INTEGER NOT NULL, pulled INTEGER NOT NULL, PRIMARY KEY(repo, tag),"
+	"  FOREIGN KEY(repo, digest) REFERENCES manifests(repo, digest) ON DELETE CASCADE) WITHOUT "
+	"ROWID;"
+	"CREATE INDEX tags_digest ON tags(repo, digest);",
 };
 
 int image_store_step(struct image_store *is, const char *name, struct err *err)
@@ -173,7 +206,7 @@ int image_store_open(const struct image_store_options *o, struct image_store **r
 	if (r >= 0)
 		r = open_db(is, err);
 	if (r >= 0)
-		r = image_store_gc(is, NULL, err);
+		r = image_gc_recover(is, err);
 	if (r < 0)
 		return err_wrap(err, "open the image store");
 	*ret = STEAL(is);
