@@ -50,7 +50,7 @@ struct worker {
 	uint64_t quota, counted; /* 0 = none; exchanges begun after the warm-up */
 	double rate;
 	int64_t begin, count_from, count_to; /* INT64_MAX = until the quota */
-	bool over;
+	bool over, pumping;
 	struct load_result result;
 	/* Read by the main thread while this one runs. */
 	_Atomic uint64_t done, errors;

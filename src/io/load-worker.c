@@ -2,8 +2,9 @@
 /*
  * One thread of a load run: which slot starts when, and what is counted.
  *
- * Slots that are free are started by the pump at the end of a round, so many answers that came in
- * one round make one round of requests. A slot that failed rests for a moment: a server that is
+ * A slot that is free again is started inside the callback that freed it, so that what many answers
+ * of one read lead to leaves in one write; where a connection must be closed first, at the end of
+ * the round. A slot that failed rests for a moment: a server that is
  * gone is not hammered.
  */
 #include "base/clock.h"
@@ -24,6 +25,8 @@ static bool begun_all(const struct worker *w)
 	return w->quota && w->counted >= w->quota;
 }
 
+static void pump(struct worker *w);
+
 static void release(struct slot *sl, bool rest)
 {
 	struct worker *w = sl->lane->w;
@@ -33,8 +36,12 @@ static void release(struct slot *sl, bool rest)
 	list_del(&sl->link);
 	sl->rest_until = rest ? clock_mono() + REST : 0;
 	list_append(rest ? &w->resting : &w->idle, &sl->link);
-	if (!w->over)
+	if (w->over || w->pumping)
+		return; /* the pump that runs finds it */
+	if (rest || w->conf->no_keepalive)
 		deferred_call(&w->pump);
+	else
+		pump(w);
 }
 
 void worker_done(struct slot *sl, size_t bytes_in)
@@ -48,7 +55,7 @@ void worker_done(struct slot *sl, size_t bytes_in)
 		histogram_record(w->result.service, now - sl->sent);
 		w->result.done++;
 		w->result.bytes_in += bytes_in;
-		w->result.bytes_out += w->conf->body.n;
+		w->result.bytes_out += sl->body_sent;
 		atomic_store_explicit(&w->done, w->result.done, memory_order_relaxed);
 	}
 	release(sl, false);
@@ -80,13 +87,13 @@ static bool next_due(struct worker *w, int64_t now, int64_t *due)
 	return w->rate <= 0 || pace_take(&w->pace, now, due);
 }
 
-static void on_pump(struct deferred *d)
+static void pump(struct worker *w)
 {
-	struct worker *w = CONTAINER_OF(d, struct worker, pump);
 	const struct carrier *carrier = carrier_of(w->conf);
 	int64_t now = clock_mono(), due;
 	struct slot *sl;
 
+	w->pumping = true;
 	while ((sl = LIST_FIRST(&w->idle, struct slot, link)) && next_due(w, now, &due)) {
 		list_del(&sl->link);
 		sl->busy = true;
@@ -102,10 +109,16 @@ static void on_pump(struct deferred *d)
 			w->counted++;
 		carrier->start(sl);
 	}
+	w->pumping = false;
 	if (w->rate > 0 && !list_empty(&w->idle) && !begun_all(w))
 		timer_set(&w->pacer, pace_next(&w->pace));
 	if (begun_all(w) && w->busy == 0)
 		loop_stop(w->loop, 0);
+}
+
+static void on_pump(struct deferred *d)
+{
+	pump(CONTAINER_OF(d, struct worker, pump));
 }
 
 static int on_pacer(struct timer *t)

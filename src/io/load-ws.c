@@ -31,6 +31,7 @@ static void send_waiting(struct lane *l)
 	while (l->ready && (sl = LIST_FIRST(&l->waiting, struct slot, link))) {
 		if (ws_send(l->ws, WS_BINARY, text.p, text.n) < 0)
 			return; /* full: writable comes; broken: closed */
+		sl->body_sent = text.n;
 		list_del(&sl->link);
 		list_append(&l->flying, &sl->link);
 	}
