@@ -328,6 +328,7 @@ bool schema_format_ok(enum schema_format f, struct slice s)
 		return is_made_of(s, ALNUM, "._-/:*", 1, 255) && (class_of(s.p[0]) & ALNUM);
 	case FORMAT_OCTAL: return str_octal(s, &(uint32_t){ 0 }, NULL) == 0;
 	case FORMAT_URL: return is_url(s);
+	case FORMAT_MICRO_TIME: return schema_parse_time(s, &(struct schema_time){ 0 }, NULL) == 0;
 	case FORMAT_NONE:
 	case FORMAT_COUNT: break;
 	}

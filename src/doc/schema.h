@@ -153,8 +153,8 @@ enum schema_merge { /* strategic merge patch, carried */
 		    SCHEMA_MERGE_RETAIN_KEYS,
 };
 
-enum schema_wire { /* protobuf, carried */
-		   SCHEMA_PB_NONE,
+enum schema_wire {		   /* protobuf encoding of a row; see doc/protobuf.h */
+		   SCHEMA_PB_NONE, /* as its type has it */
 		   SCHEMA_PB_VARINT,
 		   SCHEMA_PB_ZIGZAG,
 		   SCHEMA_PB_FIXED32,
@@ -162,41 +162,50 @@ enum schema_wire { /* protobuf, carried */
 		   SCHEMA_PB_BYTES,
 		   SCHEMA_PB_MESSAGE,
 };
+enum {
+	SCHEMA_PB_KIND = 0x0f,	   /* enum schema_wire */
+	SCHEMA_PB_PACKED = 0x10,   /* numbers of a list are written packed (both forms are read) */
+	SCHEMA_PB_PRESENCE = 0x20, /* zero is a value (proto3 optional, a Go pointer) */
+	SCHEMA_PB_UNSIGNED = 0x40, /* key_wire: the number has no sign */
+	SCHEMA_PB_BOOL = 0x80,	   /* key_wire: keys are "false" and "true" */
+};
 
-#define SCHEMA_FORMATS(X)                                                                 \
-	/* id              what a message says is expected */                             \
-	X(ABS_PATH, "an absolute path")                                                   \
-	X(REL_PATH, "a relative path without '..'")                                       \
-	X(FILE_NAME, "a file name without '/'")                                           \
-	X(SEMVER, "a semantic version such as 1.2.3")                                     \
-	X(IP, "an IP address")                                                            \
-	X(IPV4, "an IPv4 address")                                                        \
-	X(IPV6, "an IPv6 address")                                                        \
-	X(CIDR, "a network such as 10.0.0.0/8 or fd00::/64")                              \
-	X(MAC, "a MAC address such as 02:42:ac:11:00:02")                                 \
-	X(DNS_LABEL, "a DNS label (a-z, 0-9, '-'; at most 63)")                           \
-	X(DNS_SUBDOMAIN, "a DNS subdomain (labels joined by '.', at most 253)")           \
-	X(HOSTNAME, "a host name")                                                        \
-	X(QUALIFIED_NAME, "a qualified name ([prefix/]name, name at most 63)")            \
-	X(LABEL_VALUE,                                                                    \
-	  "a label value (empty, or alphanumeric with '-', '_', '.' inside; at most 63)") \
-	X(NAME, "a name ([a-zA-Z0-9][a-zA-Z0-9_.-]*)")                                    \
-	X(C_IDENTIFIER, "an identifier ([A-Za-z_][A-Za-z0-9_]*)")                         \
-	X(TOKEN, "a word of letters, digits and -._~!#$%&'*+^`|")                         \
-	X(HEX, "hexadecimal digits")                                                      \
-	X(HEX_ID, "64 lower-case hexadecimal digits")                                     \
-	X(DIGEST, "a digest such as sha256:<64 hex>")                                     \
-	X(UUID, "a UUID")                                                                 \
-	X(SIGNAL, "a signal name or number")                                              \
-	X(ENV, "NAME=VALUE")                                                              \
-	X(ENV_NAME, "a variable name without '='")                                        \
-	X(PORT, "a port number, 1 to 65535")                                              \
-	X(PORT_PROTO, "a port such as 80/tcp")                                            \
-	X(DURATION, "a duration such as 1h30m or 250ms")                                  \
-	X(CPU_LIST, "a list of numbers such as 0-3,7")                                    \
-	X(SYSCTL, "a sysctl name such as net.ipv4.ip_forward")                            \
-	X(OCTAL, "an octal mode such as 0755")                                            \
-	X(URL, "a URL with scheme and host")
+#define SCHEMA_FORMATS(X)                                                                      \
+	/* id              what a message says is expected */                                  \
+	X(ABS_PATH, "an absolute path")                                                        \
+	X(REL_PATH, "a relative path without '..'")                                            \
+	X(FILE_NAME, "a file name without '/'")                                                \
+	X(SEMVER, "a semantic version such as 1.2.3")                                          \
+	X(IP, "an IP address")                                                                 \
+	X(IPV4, "an IPv4 address")                                                             \
+	X(IPV6, "an IPv6 address")                                                             \
+	X(CIDR, "a network such as 10.0.0.0/8 or fd00::/64")                                   \
+	X(MAC, "a MAC address such as 02:42:ac:11:00:02")                                      \
+	X(DNS_LABEL, "a DNS label (a-z, 0-9, '-'; at most 63)")                                \
+	X(DNS_SUBDOMAIN, "a DNS subdomain (labels joined by '.', at most 253)")                \
+	X(HOSTNAME, "a host name")                                                             \
+	X(QUALIFIED_NAME, "a qualified name ([prefix/]name, name at most 63)")                 \
+	X(LABEL_VALUE,                                                                         \
+	  "a label value (empty, or alphanumeric with '-', '_', '.' inside; at most 63)")      \
+	X(NAME, "a name ([a-zA-Z0-9][a-zA-Z0-9_.-]*)")                                         \
+	X(C_IDENTIFIER, "an identifier ([A-Za-z_][A-Za-z0-9_]*)")                              \
+	X(TOKEN, "a word of letters, digits and -._~!#$%&'*+^`|")                              \
+	X(HEX, "hexadecimal digits")                                                           \
+	X(HEX_ID, "64 lower-case hexadecimal digits")                                          \
+	X(DIGEST, "a digest such as sha256:<64 hex>")                                          \
+	X(UUID, "a UUID")                                                                      \
+	X(SIGNAL, "a signal name or number")                                                   \
+	X(ENV, "NAME=VALUE")                                                                   \
+	X(ENV_NAME, "a variable name without '='")                                             \
+	X(PORT, "a port number, 1 to 65535")                                                   \
+	X(PORT_PROTO, "a port such as 80/tcp")                                                 \
+	X(DURATION, "a duration such as 1h30m or 250ms")                                       \
+	X(CPU_LIST, "a list of numbers such as 0-3,7")                                         \
+	X(SYSCTL, "a sysctl name such as net.ipv4.ip_forward")                                 \
+	X(OCTAL, "an octal mode such as 0755")                                                 \
+	X(URL, "a URL with scheme and host")                                                   \
+	/* SCHEMA_TIME from protobuf: always six digits of fraction (Kubernetes' MicroTime) */ \
+	X(MICRO_TIME, "a time with microseconds")
 
 enum schema_format {
 	FORMAT_NONE,
@@ -242,8 +251,11 @@ struct schema_field {
 	uint8_t width;		 /* of the number, or of a list's or map's elements */
 	uint8_t format;		 /* enum schema_format, of the string or of each element */
 	uint8_t key_format;	 /* MAP: of the keys */
-	uint8_t list, merge, wire;
-	bool elem_row; /* `elem` describes the elements, elem_type is not looked at */
+	uint8_t list, merge;
+	uint8_t wire;	  /* enum schema_wire and SCHEMA_PB_* */
+	uint8_t key_wire; /* MAP: of the keys; 0 = strings */
+	uint8_t oneof;	  /* rows of a table with the same number exclude each other; 0 = none */
+	bool elem_row;	  /* `elem` describes the elements, elem_type is not looked at */
 };
 
 /* What becomes of a key that no row names. */

@@ -729,6 +729,7 @@ static const struct {
 	{ FORMAT_SYSCTL, "net.ipv4.ip_forward net/ipv4/conf/eth0.1/x", ".net a;b" },
 	{ FORMAT_OCTAL, "0755 644", "8 0o7" },
 	{ FORMAT_URL, "http://a tcp://1.2.3.4:5", "unix:///x http:/a //a :a 1http://a" },
+	{ FORMAT_MICRO_TIME, "2024-05-01T12:00:00.000000Z 2024-05-01T12:00:00Z", "now 2024-05-01" },
 };
 
 static void formats_accept_and_refuse(void **state)
