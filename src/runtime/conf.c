@@ -54,16 +54,16 @@ static const char *const propagations[] = { "shared",	  "rshared",	 "slave",
 					    "unbindable", "runbindable", NULL };
 static const char *const personas[] = { "LINUX", "LINUX32", NULL };
 /* 1 + the kernel's number. */
-static const char *const mempolicies[] = { "MPOL_DEFAULT",
-					   "MPOL_PREFERRED",
-					   "MPOL_BIND",
-					   "MPOL_INTERLEAVE",
-					   "MPOL_LOCAL",
-					   "MPOL_PREFERRED_MANY",
-					   "MPOL_WEIGHTED_INTERLEAVE",
-					   NULL };
-static const char *const mempolicy_flags[] = { "MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES",
-					       "MPOL_F_STATIC_NODES", NULL };
+const char *const conf_mempolicies[] = { "MPOL_DEFAULT",
+					 "MPOL_PREFERRED",
+					 "MPOL_BIND",
+					 "MPOL_INTERLEAVE",
+					 "MPOL_LOCAL",
+					 "MPOL_PREFERRED_MANY",
+					 "MPOL_WEIGHTED_INTERLEAVE",
+					 NULL };
+const char *const conf_mempolicy_flags[] = { "MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES",
+					     "MPOL_F_STATIC_NODES", NULL };
 
 static const struct schema_field idmap_rows[] = {
 	F_INT(struct conf_idmap, container, "containerID", SCHEMA_REQUIRED, 0, 0),
@@ -349,9 +349,9 @@ static const struct schema_field rdt_rows[] = {
 static const struct schema rdt_schema = SCHEMA("intelRdt", struct conf_rdt, rdt_rows);
 
 static const struct schema_field mempolicy_rows[] = {
-	F_ENUM(struct conf_mempolicy, mode, "mode", mempolicies, SCHEMA_REQUIRED),
+	F_ENUM(struct conf_mempolicy, mode, "mode", conf_mempolicies, SCHEMA_REQUIRED),
 	F_STR(struct conf_mempolicy, nodes, "nodes", 0, 0),
-	F_LIST_ENUM(struct conf_mempolicy, flags, "flags", mempolicy_flags, 0),
+	F_LIST_ENUM(struct conf_mempolicy, flags, "flags", conf_mempolicy_flags, 0),
 };
 static const struct schema mempolicy_schema =
 	SCHEMA("memoryPolicy", struct conf_mempolicy, mempolicy_rows);

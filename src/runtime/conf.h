@@ -30,6 +30,8 @@ enum hook_kind {
 	HOOK_KINDS
 };
 extern const char *const hook_names[HOOK_KINDS + 1];
+/* Spellings that the schema takes, NULL-terminated: for `features` too. */
+extern const char *const conf_mempolicies[], *const conf_mempolicy_flags[];
 
 struct conf_hook {
 	const char *path;

@@ -84,16 +84,15 @@ int rt_check_kept_fds(unsigned n, struct err *err)
 	return 0;
 }
 
-int rt_send_console(const char *path, int master, struct err *err)
+int rt_send_fd(const char *path, int what, const char *word, struct err *err)
 {
-	static char name[] = "/dev/ptmx"; /* what peers send beside the fd */
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	CLEANUP(fd_close) int fd = -1;
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} ctl = { 0 };
-	struct iovec iov = { name, sizeof(name) - 1 };
+	struct iovec iov = { (char *)word, strlen(word) };
 	struct msghdr m = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
 			    .msg_control = ctl.buf,
@@ -101,17 +100,17 @@ int rt_send_console(const char *path, int master, struct err *err)
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	if (!str_copy(sa.sun_path, sizeof(sa.sun_path), path))
-		return err_set(err, ERR_INVALID,
-			       "console socket '%s': the path is too long for a socket", path);
+		return err_set(err, ERR_INVALID, "socket '%s': the path is too long for a socket",
+			       path);
 	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || sys_connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return err_sys(err, "connect to the console socket '%s'", path);
+		return err_sys(err, "connect to the socket '%s'", path);
 	h->cmsg_level = SOL_SOCKET;
 	h->cmsg_type = SCM_RIGHTS;
 	h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &master, sizeof(int));
+	memcpy(CMSG_DATA(h), &what, sizeof(int));
 	if (sys_sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
-		return err_sys(err, "send the terminal to the console socket '%s'", path);
+		return err_sys(err, "send a fd to the socket '%s'", path);
 	return 0;
 }
 
@@ -205,8 +204,8 @@ int rt_give_console(struct serve *s, const char *socket, uint32_t flags, int *re
 		return 0;
 	if (flags & RT_RAW_CONSOLE)
 		*ret = STEAL_FD(s->console);
-	else if (socket)
-		r = rt_send_console(socket, s->console, err);
+	else if (socket && rt_send_fd(socket, s->console, "/dev/ptmx", err) < 0) /* peers' word */
+		r = err_wrap(err, "console socket");
 	fd_close(s->console);
 	s->console = -1;
 	return r;
@@ -716,6 +715,7 @@ static int step_setup(void *arg, struct err *err)
 static int step_record(void *arg, struct err *err)
 {
 	struct create *c = arg;
+	const char *receiver = conf_annotation(&c->conf, "run.oci.pidfd_receiver");
 	char created[CLOCK_TEXT_MAX];
 	struct state s = {
 		.oci_version = c->conf.oci_version,
@@ -739,6 +739,8 @@ static int step_record(void *arg, struct err *err)
 		r = state_write(c->dirfd, &s, err);
 	if (r >= 0 && c->o->pid_file)
 		r = rt_write_pid_file(c->o->pid_file, c->proc.pid, err);
+	if (r >= 0 && receiver)
+		r = rt_send_fd(receiver, c->proc.pidfd, "pidfd", err);
 	return r;
 }
 

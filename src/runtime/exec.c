@@ -162,6 +162,14 @@ static int change_caps(struct exec *e, struct err *err)
 	return r;
 }
 
+static void labels(struct exec *e)
+{
+	if (e->o->label)
+		e->process.selinux = e->o->label;
+	if (e->o->apparmor)
+		e->process.apparmor = e->o->apparmor;
+}
+
 /* The process: whole from the caller, or the container's own with changes. */
 static int make_process(struct exec *e, struct err *err)
 {
@@ -173,6 +181,7 @@ static int make_process(struct exec *e, struct err *err)
 		r = conf_read_process(o->process, e->arena, &e->process, err);
 		if (r >= 0 && o->terminal >= 0)
 			e->process.terminal = o->terminal;
+		labels(e);
 		return r < 0 ? r : change_caps(e, err);
 	}
 	if (e->conf.process)
@@ -190,6 +199,7 @@ static int make_process(struct exec *e, struct err *err)
 			       e->process.cwd);
 	if (o->no_new_privs >= 0)
 		e->process.no_new_privs = o->no_new_privs;
+	labels(e);
 	r = merge_env(e, err);
 	if (r >= 0 && o->user)
 		r = parse_user(e, err);
@@ -329,7 +339,9 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 	unsigned n = 0;
 	int r = 0;
 
-	if (e->group.cgroup && e->in.user_ns) {
+	if (e->o->cgroups) {
+		r = subgroup_enter(&e->group, e->o->cgroups, e->proc.pid, err);
+	} else if (e->group.cgroup && e->in.user_ns) {
 		r = cgroup_add(e->group.cgroup, e->proc.pid, err);
 	} else if (e->group.cgroup) {
 		r = cgroup_open_procs(e->group.cgroup, err);

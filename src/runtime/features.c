@@ -66,15 +66,22 @@ static void linux_part(struct arena *a, struct doc *root)
 	seccomp(a, lin);
 	enabled(a, lin, "apparmor", true);
 	enabled(a, lin, "selinux", true);
-	enabled(a, lin, "intelRdt", false);
-	enabled(a, lin, "netDevices", false);
+	o = doc_set_object(a, lin, "memoryPolicy");
+	list_of(a, o, "modes", conf_mempolicies);
+	list_of(a, o, "flags", conf_mempolicy_flags);
+	o = doc_set_object(a, lin, "intelRdt");
+	doc_set_bool(a, o, "enabled", true);
+	doc_set_bool(a, o, "schemata", true);
+	doc_set_bool(a, o, "monitoring", true);
+	enabled(a, lin, "netDevices", true);
 	o = doc_set_object(a, lin, "mountExtensions");
 	enabled(a, o, "idmap", true);
 }
 
 int rt_features(struct buf *out, struct err *err)
 {
-	static const char *const unsafe[] = { "bundle", "io.teu.", NULL };
+	static const char *const unsafe[] = { "io.teu.", "org.criu.config", "org.systemd.property.",
+					      "run.oci.", NULL };
 	CLEANUP(arena_free) struct arena *a = arena_new("features", 1u << 20);
 	struct json_style style = { .indent = "  " };
 	struct doc *root = doc_new_object(a);

@@ -49,5 +49,7 @@ int group_extend(struct group *g, const struct cgroup_limits *limits, struct err
 int group_update(struct group *g, const struct cgroup_limits *limits, struct err *err);
 /* Kills who is left in it and removes it, within timeout_ms. */
 int group_destroy(struct group *g, int timeout_ms, struct err *err);
+/* Moves a process into cgroups below it: "[controller,...:]path" each, NULL-terminated. */
+int subgroup_enter(struct group *g, const char *const *list, pid_t pid, struct err *err);
 void group_fini(struct group *g);
 DEFINE_CLEANUP_EMBEDDED(struct group, group_fini)

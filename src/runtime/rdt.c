@@ -8,7 +8,7 @@
  * schemata asked for; nothing is written to it then. The directory goes by fd, its names are
  * checked by conf_check and rt_check_id.
  */
-#include "runtime/rt.h"
+#include "runtime/look.h"
 
 #include "base/fd.h"
 #include "linux/sys.h"
@@ -127,15 +127,20 @@ static bool has_schema(const struct conf_rdt *d)
 	return d->schemata.n || (d->l3 && d->l3[0]) || (d->mem_bw && d->mem_bw[0]);
 }
 
+static int open_named(int root, const struct conf_rdt *d, const char *id)
+{
+	const char *name = !d->clos ? id : strcmp(d->clos, "/") ? d->clos : ".";
+
+	return sys_openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
 static int open_class(const struct conf_rdt *d, const char *id, int root, struct rdt *ret,
 		      struct err *err)
 {
 	const char *name = d->clos ? d->clos : id;
 	bool there = true;
 
-	if (!strcmp(name, "/"))
-		name = ".";
-	else if (!d->clos || has_schema(d)) {
+	if (strcmp(name, "/") && (!d->clos || has_schema(d))) {
 		there = sys_mkdirat(root, name, 0755) < 0;
 		if (there && errno != EEXIST)
 			return err_sys(err, "linux.intelRdt: make the class '%s'%s", name,
@@ -143,7 +148,7 @@ static int open_class(const struct conf_rdt *d, const char *id, int root, struct
 						       : "");
 	}
 	ret->made_class = !there && !d->clos;
-	ret->dir = sys_openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	ret->dir = open_named(root, d, id);
 	if (ret->dir < 0)
 		return err_sys(err, "linux.intelRdt: open the class '%s'", name);
 	/* Our own that a killed runtime left is written again. */
@@ -203,13 +208,12 @@ int rdt_remove(const struct conf_rdt *d, const char *id, uint32_t what, struct e
 {
 	CLEANUP(fd_close) int root = -1;
 	CLEANUP(fd_close) int dir = -1;
-	const char *name = !d->clos ? id : strcmp(d->clos, "/") ? d->clos : ".";
 	char group[300];
 	int r = open_root(&root, err);
 
 	if (r < 0)
 		return r;
-	dir = sys_openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	dir = open_named(root, d, id);
 	(void)snprintf(group, sizeof(group), "mon_groups/%s", id);
 	if (dir >= 0 && what & RDT_GROUP)
 		r = drop(dir, group, err);
@@ -218,27 +222,30 @@ int rdt_remove(const struct conf_rdt *d, const char *id, uint32_t what, struct e
 	return r;
 }
 
-int rdt_update(const struct conf_rdt *was, const char *id, const char *l3, const char *mem_bw,
-	       struct err *err)
+int rt_update_rdt(struct rt_container *c, const char *l3, const char *mem_bw, struct err *err)
 {
+	CLEANUP(look_fini) struct look l = { 0 };
 	struct conf_rdt d = { .l3 = l3, .mem_bw = mem_bw };
 	CLEANUP(fd_close) int root = -1;
 	CLEANUP(fd_close) int dir = -1;
+	struct conf conf;
 	int r;
 
-	if (!was)
+	r = look(c, LOOK_LOCK | LOOK_ALL, &l, err);
+	if (r >= 0)
+		r = conf_read(l.s.config, l.arena, &conf, err);
+	if (r < 0)
+		return r;
+	if (l.status == RT_STOPPED)
+		return err_set(err, ERR_CONFLICT, "container not running: it is stopped");
+	if (!conf.lin.rdt)
 		return err_set(
 			err, ERR_UNSUPPORTED,
-			"--l3-cache-schema and --mem-bw-schema: the container was made without "
-			"linux.intelRdt");
+			"linux.intelRdt cannot be updated: the container was made without it");
 	r = open_root(&root, err);
 	if (r < 0)
 		return r;
-	dir = sys_openat(root,
-			 !was->clos		  ? id
-			 : strcmp(was->clos, "/") ? was->clos
-						  : ".",
-			 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	dir = open_named(root, conf.lin.rdt, c->id);
 	return dir < 0 ? err_sys(err, "linux.intelRdt: open the container's class")
 		       : each_schema(&d, dir, NULL, err);
 }

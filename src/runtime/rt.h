@@ -156,8 +156,6 @@ int rdt_apply(const struct conf_rdt *d, const char *id, pid_t pid, struct rdt *r
 void rdt_fini(struct rdt *d);
 /* what: RDT_CLASS, RDT_GROUP. What is gone already is fine. */
 int rdt_remove(const struct conf_rdt *d, const char *id, uint32_t what, struct err *err);
-int rdt_update(const struct conf_rdt *was, const char *id, const char *l3, const char *mem_bw,
-	       struct err *err);
 
 /* ---- linux.netDevices (netdev.c) ---- */
 
@@ -238,7 +236,8 @@ struct proc;
 int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret,
 	     struct err *err);
 void rt_warn(const struct rt_host *h, const char *fmt, ...) PRINTF(2, 3);
-int rt_send_console(const char *path, int master, struct err *err);
+/* An fd and a word to whoever listens on the AF_UNIX stream socket: a console, a pidfd. */
+int rt_send_fd(const char *path, int fd, const char *word, struct err *err);
 int rt_write_pid_file(const char *path, pid_t pid, struct err *err);
 /* Checks that fds 3..3+n-1 are open, so that none of our own gets a kept number. */
 int rt_check_kept_fds(unsigned n, struct err *err);

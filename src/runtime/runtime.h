@@ -116,8 +116,11 @@ struct rt_exec {
 	const char *user;	 /* "uid[:gid]" */
 	const char *const *caps; /* added to all sets but ambient */
 	const char *groups;	 /* "gid,gid,..." */
-	int no_new_privs;	 /* -1 = as the container's */
-	int terminal;		 /* -1 = as `process` says (own form: false) */
+	const char *label, *apparmor; /* NULL = as the process says */
+	const char *const *cgroups; /* "[controller,...:]path" below the container's cgroup; NULL =
+				       that itself */
+	int no_new_privs;	    /* -1 = as the container's */
+	int terminal;		    /* -1 = as `process` says (own form: false) */
 	int stdio[3];
 	const char *console_socket;
 	uint16_t rows, cols;
@@ -165,6 +168,8 @@ int rt_cgroup_dir(struct rt_container *c, const char *controller, int *ret_fd, s
  * linux.resources, all of it or part: what it does not name stays. A controller that the container
  * was made without is added. -ERR_CONFLICT when stopped. */
 int rt_update(struct rt_container *c, struct slice resources, struct err *err);
+/* linux.intelRdt of what runs; NULL = as it is. -ERR_UNSUPPORTED when it was made without. */
+int rt_update_rdt(struct rt_container *c, const char *l3, const char *mem_bw, struct err *err);
 /* The members of `data` in an event of type stats, as runc prints them ("cpu":{..},"memory":{..},
  * "pids", "blkio", "hugetlb", "cpuset"), without the braces around: more can be put beside them.
  * Values are those of the kernel's files at this moment. */

@@ -129,11 +129,11 @@ static void a_console_socket_that_is_none_is_an_error(void **state)
 	char path[300];
 	struct err err;
 
-	assert_err(rt_send_console("/nonexistent/sock", 0, &err), ERR_SYSTEM,
+	assert_err(rt_send_fd("/nonexistent/sock", 0, "x", &err), ERR_SYSTEM,
 		   "console socket '/nonexistent/sock'");
 	memset(path, 'a', sizeof(path) - 1);
 	path[299] = '\0';
-	assert_err(rt_send_console(path, 0, &err), ERR_INVALID, "too long");
+	assert_err(rt_send_fd(path, 0, "x", &err), ERR_INVALID, "too long");
 }
 
 int main(void)

@@ -100,8 +100,6 @@ static void without_a_class_one_of_its_own_is_made_and_removed(void **state)
 	/* config-linux.md: L3 first, then memory bandwidth, then the lines. */
 	file_is("box/schemata", "L3:0=7f0;1=1f\nMB:0=20\nL2:0=f\nMB:0=70\n");
 	file_is("box/tasks", "42");
-	assert_ok(rdt_update(&d, "box", "L3:0=f", NULL, &err));
-	file_is("box/schemata", "L3:0=7f0;1=1f\nMB:0=20\nL2:0=f\nMB:0=70\nL3:0=f\n");
 	assert_ok(rdt_remove(&d, "box", RDT_CLASS, &err));
 	assert_false(there("box"));
 	assert_ok(rdt_remove(&d, "box", RDT_CLASS, &err)); /* gone already */
@@ -183,8 +181,6 @@ static void a_machine_without_resctrl_is_told_so(void **state)
 	strcat(tree, "x");
 	assert_err(apply(&d, &r, &err), ERR_UNSUPPORTED, "linux.intelRdt: no resctrl is mounted");
 	tree[strlen(tree) - 1] = '\0';
-	assert_err(rdt_update(NULL, "box", "L3:0=1", NULL, &err), ERR_UNSUPPORTED,
-		   "made without linux.intelRdt");
 }
 
 int main(void)
