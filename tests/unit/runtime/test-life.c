@@ -130,7 +130,7 @@ static void a_console_socket_that_is_none_is_an_error(void **state)
 	struct err err;
 
 	assert_err(rt_send_fd("/nonexistent/sock", 0, "x", &err), ERR_SYSTEM,
-		   "console socket '/nonexistent/sock'");
+		   "socket '/nonexistent/sock'");
 	memset(path, 'a', sizeof(path) - 1);
 	path[299] = '\0';
 	assert_err(rt_send_fd(path, 0, "x", &err), ERR_INVALID, "too long");
