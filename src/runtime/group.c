@@ -221,9 +221,12 @@ static int make_by_systemd(const struct group_want *w, struct group *g, struct e
 			return err_set(err, ERR_INVALID,
 				       "annotation run.oci.systemd.subgroup is too long");
 	}
-	/* systemd has made what it knows of; the other hierarchies of v1 it leaves to us. */
-	r = cgroup_create(g->layout, path, wanted(w, g->layout), &g->cgroup, err);
-	return r;
+	/* systemd has made what it knows of; the other hierarchies of v1 it leaves to us. In v2 it
+	 * owns the parents: nothing is switched on there that no limit needs. */
+	return cgroup_create(g->layout, path,
+			     cgroup_layout_has_v1(g->layout) ? wanted(w, g->layout)
+							     : cgroup_limits_need(w->limits),
+			     &g->cgroup, err);
 }
 
 /* ---- the whole ---- */
@@ -368,10 +371,12 @@ int group_update(struct group *g, const struct cgroup_limits *limits, struct err
 
 int group_destroy(struct group *g, int timeout_ms, struct err *err)
 {
-	int r = 0, e = 0;
+	int r = 0;
 
 	if (g->cgroup) {
-		r = cgroup_destroy(g->cgroup, 0, NULL);
+		/* Of a scope we have made nothing, and systemd would be patient with who is left.
+		 */
+		r = g->unit[0] ? -1 : cgroup_destroy(g->cgroup, 0, NULL);
 		if (r < 0) {
 			/* With the host's pid namespace others outlive init. */
 			r = cgroup_populated(g->cgroup, err);
@@ -381,7 +386,7 @@ int group_destroy(struct group *g, int timeout_ms, struct err *err)
 				r = cgroup_destroy(g->cgroup, timeout_ms, err);
 		}
 	}
-	if (g->unit[0])
-		e = unit_stop(g->unit, g->user_bus, r < 0 ? NULL : err);
-	return r < 0 ? r : e;
+	if (r >= 0 && g->unit[0])
+		r = unit_stop(g->unit, g->user_bus, err);
+	return r;
 }
