@@ -74,7 +74,7 @@ static int send_all(struct dbus *d, const char *p, size_t n, struct err *err)
 static int receive(struct dbus *d, int64_t end, struct err *err)
 {
 	char *room = buf_room(&d->in, 4096);
-	struct iovec iov = { room, 4096 };
+	struct iovec iov = { room ? room + d->in.n : NULL, 4096 };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t got;
 	int r;
@@ -91,6 +91,7 @@ static int receive(struct dbus *d, int64_t end, struct err *err)
 	if (got < 0 && errno != EINTR && errno != EAGAIN)
 		return err_sys(err, "D-Bus: receive");
 	d->in.n += got > 0 ? (size_t)got : 0;
+	d->in.p[d->in.n] = 0;
 	return 0;
 }
 

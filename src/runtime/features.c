@@ -60,8 +60,8 @@ static void linux_part(struct arena *a, struct doc *root)
 	o = doc_set_object(a, lin, "cgroup");
 	doc_set_bool(a, o, "v1", true);
 	doc_set_bool(a, o, "v2", true);
-	doc_set_bool(a, o, "systemd", false);
-	doc_set_bool(a, o, "systemdUser", false);
+	doc_set_bool(a, o, "systemd", true);
+	doc_set_bool(a, o, "systemdUser", true);
 	doc_set_bool(a, o, "rdma", true);
 	seccomp(a, lin);
 	enabled(a, lin, "apparmor", true);

@@ -85,7 +85,7 @@ static void features_are_json_with_what_engines_read(void **state)
 	assert_true(doc_len(doc_get(d, "mountOptions")) > 50);
 	assert_true(doc_len(doc_find(d, "linux.capabilities")) >= 41);
 	assert_true(doc_true(doc_find(d, "linux.seccomp.enabled")));
-	assert_false(doc_true(doc_find(d, "linux.cgroup.systemd")));
+	assert_true(doc_true(doc_find(d, "linux.cgroup.systemd")));
 }
 
 static void kept_fds_must_be_open(void **state)
