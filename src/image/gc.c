@@ -601,6 +601,16 @@ static int collect(struct image_store *is, bool all, struct image_gc_result *ret
 	return 0;
 }
 
+int image_gc_notes(struct image_store *is, struct image_gc_result *ret, struct err *err)
+{
+	struct gc g = { .is = is };
+	int r = clear_notes(&g, err);
+
+	image_gc_sweep(is, &g.res);
+	*ret = g.res;
+	return r;
+}
+
 int image_store_gc(struct image_store *is, struct image_gc_result *ret, struct err *err)
 {
 	return collect(is, true, ret, err);

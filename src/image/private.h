@@ -14,8 +14,10 @@
 struct image_store {
 	struct image_store_options o;
 	char *path, *helper;
-	int dir, blobs[IMAGE_DIGEST_ALGS], snapshots, ingest, leases, links; /* directory fds */
+	int dir, blobs[IMAGE_DIGEST_ALGS], snapshots, ingest, leases, links,
+		uploads; /* directory fds */
 	struct db *db;
+	struct image_lease *publisher; /* see image_store_publish_dir() */
 	char boot[40];
 	struct image *cached[IMAGE_CACHED]; /* most recent first; queries thread */
 	/* Trees that wait to be deleted, by a thread that comes and goes. */
@@ -39,12 +41,25 @@ int image_gc_doubt_lease(struct db_conn *c, const char *id, struct err *err);
 int image_gc_rows(struct db_conn *c, unsigned max, struct err *err);
 int image_gc_files(struct image_store *is, struct db_conn *c, unsigned max,
 		   struct image_gc_result *res, struct err *err);
+/* All that is noted, batch by batch. Blocking. */
+int image_gc_notes(struct image_store *is, struct image_gc_result *ret, struct err *err);
 /* What dead holders left; cheap when there are none. */
 int image_gc_recover(struct image_store *is, struct err *err);
 void image_gc_sweep(struct image_store *is,
 		    struct image_gc_result *res);  /* blocking: ingest of nobody */
 void image_gc_sweep_start(struct image_store *is); /* the same on a thread */
 void image_gc_sweep_wait(struct image_store *is);
+
+/* content.c: inside a job */
+int content_repo_id(struct db_conn *c, const char *repo, bool make, int64_t *ret,
+		    struct err *err); /* 1 = *ret, 0 = no such repository */
+int content_link_blob(struct db_conn *c, const char *repo, const char *digest, struct err *err);
+int content_doubt(struct db_conn *c, const char *digest, struct err *err);
+
+/* store.c: a directory for files that will be published, its fd (borrowed) or negative. It lies
+ * below a lease which lasts until the store is closed: after our death the next opener looks for
+ * files without rows. Opening thread. */
+int image_store_publish_dir(struct image_store *is, struct err *err);
 
 /* lease.c */
 int image_lease_add_in(struct image_lease *l, struct db_conn *c, enum image_item kind,

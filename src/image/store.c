@@ -89,6 +89,13 @@ static const char *const schema[] = {
 	"CREATE INDEX tags_digest ON tags(repo, digest);",
 };
 
+int image_store_publish_dir(struct image_store *is, struct err *err)
+{
+	int r = is->publisher ? 0 : image_lease_new(is, &is->publisher, err);
+
+	return r < 0 ? r : image_lease_dirfd(is->publisher, err);
+}
+
 int image_store_step(struct image_store *is, const char *name, struct err *err)
 {
 	if (is->o.step && is->o.step(is->o.step_ctx, name) < 0)
@@ -132,6 +139,7 @@ static int open_dirs(struct image_store *is, struct err *err)
 		     { "snapshots", &is->snapshots },
 		     { "ingest", &is->ingest },
 		     { "leases", &is->leases },
+		     { "uploads", &is->uploads },
 		     { "l", &is->links } };
 	int r;
 
@@ -188,7 +196,7 @@ int image_store_open(const struct image_store_options *o, struct image_store **r
 	if (!is)
 		abort();
 	is->dir = is->blobs[0] = is->blobs[1] = is->snapshots = is->ingest = is->leases =
-		is->links = -1;
+		is->links = is->uploads = -1;
 	pthread_mutex_init(&is->lock, NULL);
 	pthread_cond_init(&is->idle, NULL);
 	is->o = *o;
@@ -217,9 +225,10 @@ void image_store_close(struct image_store *is)
 {
 	if (!is)
 		return;
+	db_close(is->db);
+	image_lease_free(is->publisher);
 	assert(is->live == 0);
 	image_cache_clear(is);
-	db_close(is->db);
 	image_gc_sweep_wait(is);
 	fd_close(is->dir);
 	fd_close(is->blobs[0]);
@@ -228,6 +237,7 @@ void image_store_close(struct image_store *is)
 	fd_close(is->ingest);
 	fd_close(is->leases);
 	fd_close(is->links);
+	fd_close(is->uploads);
 	pthread_mutex_destroy(&is->lock);
 	pthread_cond_destroy(&is->idle);
 	free(is->path);

@@ -33,6 +33,7 @@ struct fix {
 	char dir[64];
 	struct loop *loop;
 	struct image_store *is;
+	struct work_pool *pool; /* made by who needs it */
 	struct image_limits limits;
 	int (*step)(void *ctx, const char *name);
 	void *step_ctx;
@@ -83,6 +84,7 @@ static inline int teardown(void **state)
 {
 	struct fix *f = *state;
 
+	work_pool_free(f->pool);
 	image_store_close(f->is);
 	loop_free(f->loop);
 	arena_free(f->arena);
