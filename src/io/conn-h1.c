@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "io/conn.h"
+#include "io/h2.h"
 
 #include <sys/socket.h>
 
@@ -241,6 +241,18 @@ static struct slice unread(const struct conn *c)
 	return c->in.p ? slice_of(c->in.p + c->in.off, iobuf_len(&c->in)) : (struct slice){ 0 };
 }
 
+/* The first bytes are, or may become, the client's preface (RFC 9113 3.4). */
+static bool is_preface(struct conn *c, struct slice in)
+{
+	size_t n = MIN(in.n, (size_t)NGHTTP2_CLIENT_MAGIC_LEN);
+
+	if (memcmp(in.p, NGHTTP2_CLIENT_MAGIC, n) != 0)
+		return false;
+	if (n == NGHTTP2_CLIENT_MAGIC_LEN)
+		h2_attach(c);
+	return true;
+}
+
 static bool take_head(struct conn *c)
 {
 	struct slice in = unread(c);
@@ -249,6 +261,8 @@ static bool take_head(struct conn *c)
 	ssize_t n;
 
 	if (in.n == 0 || (c->client && !c->cur))
+		return false;
+	if (c->fresh && c->conf->preface && is_preface(c, in))
 		return false;
 	n = h1_head_end(in, &c->scan, &c->conf->limits, &status, &err);
 	if (n == 0)
@@ -415,8 +429,13 @@ static void peer_ended(struct conn *c)
 static void h1_run(struct conn *c)
 {
 	do {
-		while (!c->dead && advance(c))
+		while (!c->dead && !c->h2 && advance(c))
 			;
+		if (c->h2) {
+			/* What came behind the preface or the upgrade is HTTP/2. */
+			c->codec->run(c);
+			return;
+		}
 		if (c->dead)
 			break;
 		if (iobuf_len(&c->out) > CONN_GATHER)

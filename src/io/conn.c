@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "io/h2.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -431,6 +432,8 @@ static void opening(struct conn *c)
 		return;
 	}
 	c->handshaking = false;
+	if (c->tr->alpn && slice_is(c->tr->alpn(c), "h2"))
+		h2_attach(c);
 	c->since = conn_now(c);
 	conn_enter(c);
 	if (c->role->connected)

@@ -28,9 +28,10 @@ enum conn_out { OUT_NONE, OUT_BODY, OUT_DONE, OUT_RAW };
 
 struct conn_conf {
 	struct h1_limits limits;
-	size_t queue_mark, drain_max;
+	size_t queue_mark, drain_max, streams_max;
 	int64_t head_time, body_time, idle_time, write_time, connect_time; /* 0 = none */
 	bool write_time_always; /* also for streamed output */
+	bool preface;		/* server: a plain connection may begin with that of HTTP/2 */
 };
 
 /*
@@ -88,7 +89,7 @@ struct codec {
 	void (*drain)(struct conn *c);
 	void (*fini)(struct conn *c);
 };
-extern const struct codec codec_h1;
+extern const struct codec codec_h1, codec_h2;
 
 struct conn_role {
 	/* A whole head is there, to be copied before anything else; c->cur is set (client) or to be
@@ -140,7 +141,7 @@ struct conn {
 	enum conn_out out_state;
 	int64_t out_left; /* OUT_BODY with a length: bytes still owed, else -1 */
 	size_t scan, drained;
-	bool chunked_out, keep_alive, expect, streamed, fresh, draining, peek;
+	bool chunked_out, keep_alive, expect, streamed, fresh, draining, peek, h2c_asked;
 };
 
 /* ---- conn.c ---- */

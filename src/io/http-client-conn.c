@@ -3,11 +3,13 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "io/h2.h"
 #include "io/http-client-impl.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
+#define TRIES_MAX 3
 #define CONNECT_RETRY (5 * NS_PER_MS)
 
 static void assign(struct http_client *cl, struct conn *c, struct stream *s)
@@ -21,6 +23,8 @@ static void assign(struct http_client *cl, struct conn *c, struct stream *s)
 	c->keep_alive = true;
 	c->streamed = s->body_length != HTTP_NO_BODY;
 	c->peek = s->hijack_wanted;
+	c->h2c_asked = cl->conf.http2 == HTTP2_UPGRADE && c->fresh && !cl->no_upgrade &&
+		       s->body_length == HTTP_NO_BODY && !s->hijack_wanted;
 	s->conn = c;
 	s->ops = &http_client_h1_ops;
 	s->peer = &c->peer;
@@ -32,7 +36,7 @@ static void on_idle(struct conn *c)
 	struct http_client *cl = c->owner;
 
 	list_del(&c->link);
-	list_append(&cl->idle, &c->link);
+	list_append(!c->h2 ? &cl->idle : h2_is_closing(c) ? &cl->running : &cl->multi, &c->link);
 	http_client_serve_waiting(cl);
 }
 
@@ -50,7 +54,7 @@ static void on_gone(struct conn *c)
 
 static bool on_timeout(struct conn *c)
 {
-	if (c->cur)
+	if (c->cur || c->h2)
 		return false;
 	conn_fail(c, NULL);
 	return true;
@@ -68,13 +72,17 @@ static bool on_retry(struct conn *c, struct stream *s, const struct err *why)
 	struct http_client *cl = c->owner;
 	const char *m = s->rq.method;
 
-	if (cl->closing || c->fresh || s->cancelled || s->status ||
-	    s->body_length != HTTP_NO_BODY || why->code != ERR_UNAVAILABLE || iobuf_len(&c->in) > 0)
+	if (cl->closing || s->cancelled || s->status || s->tries >= TRIES_MAX ||
+	    s->body_length != HTTP_NO_BODY || why->code != ERR_UNAVAILABLE)
+		return false;
+	if (!c->h2 && (c->fresh || iobuf_len(&c->in) > 0))
 		return false;
 	if (strcmp(m, "GET") != 0 && strcmp(m, "HEAD") != 0 && strcmp(m, "OPTIONS") != 0)
 		return false;
+	s->tries++;
 	s->ops = &http_client_waiting_ops;
 	s->conn = cl;
+	s->headers_n = 0;
 	s->head_sent = false;
 	s->ended_out = false;
 	list_prepend(&cl->waiting, &s->link);
@@ -106,6 +114,18 @@ static struct conn *take_idle(struct http_client *cl)
 	return NULL;
 }
 
+/* A connection of HTTP/2 with room for a stream. */
+static struct conn *take_multi(struct http_client *cl)
+{
+	struct conn *c;
+
+	LIST_FOREACH (c, &cl->multi, struct conn, link) {
+		if (h2_room(c) > 0)
+			return c;
+	}
+	return NULL;
+}
+
 /* 1 = the listener's backlog is full: try again later. */
 static int open_connection(struct http_client *cl, struct conn **ret, struct err *err)
 {
@@ -123,12 +143,14 @@ static int open_connection(struct http_client *cl, struct conn **ret, struct err
 		return err_sysc(err, ERR_UNAVAILABLE, errno, "connect to %s", cl->address);
 	c = conn_new(cl->pool, STEAL_FD(fd), &client_role, cl, &cl->conn_conf);
 	c->client = true;
+	if (cl->conf.http2 == HTTP2_PRIOR)
+		h2_attach(c);
 	r = conn_start(c, r < 0, err);
 	if (r < 0) {
 		conn_free(c);
 		return err_wrap(err, "connect to %s", cl->address);
 	}
-	list_append(&cl->running, &c->link);
+	list_append(c->h2 ? &cl->multi : &cl->running, &c->link);
 	cl->conns_n++;
 	*ret = c;
 	return 0;
@@ -136,9 +158,14 @@ static int open_connection(struct http_client *cl, struct conn **ret, struct err
 
 int http_client_try_send(struct http_client *cl, struct stream *s, struct err *err)
 {
-	struct conn *c = take_idle(cl);
+	struct conn *c = take_multi(cl);
 	int r;
 
+	if (c) {
+		h2_client_send(c, s);
+		return 0;
+	}
+	c = take_idle(cl);
 	if (!c) {
 		if (cl->conns_n >= cl->conf.connections_max)
 			return 1;
@@ -157,7 +184,10 @@ int http_client_try_send(struct http_client *cl, struct stream *s, struct err *e
 			return r;
 		cl->retry_since = 0;
 	}
-	assign(cl, c, s);
+	if (c->h2)
+		h2_client_send(c, s);
+	else
+		assign(cl, c, s);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* The client's HTTP/1.1: requests' heads, answers' heads. */
 #include "base/arena.h"
 #include "base/err.h"
+#include "io/h2.h"
 #include "io/http-client-impl.h"
 
 #include <stdio.h>
@@ -17,6 +18,15 @@ static size_t framing_lines(char *d, size_t n, const struct stream *s)
 			named |= slice_ieq(h->name, SLICE("upgrade"));
 		len = snprintf(d, n, "%s%s", upgrade, named ? "" : "Upgrade: tcp\r\n");
 	}
+	if (((struct conn *)s->conn)->h2c_asked) {
+		char token[96];
+
+		(void)h2_settings_token(token, sizeof(token), ((struct conn *)s->conn)->conf);
+		len = snprintf(d, n,
+			       "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+			       "HTTP2-Settings: %s\r\n",
+			       token);
+	}
 	if (s->body_length == HTTP_BODY_CHUNKED)
 		len += snprintf(d + len, n - (size_t)len, "Transfer-Encoding: chunked\r\n");
 	else if (s->body_length > 0 || !strcmp(s->rq.method, "POST") ||
@@ -29,7 +39,7 @@ static size_t framing_lines(char *d, size_t n, const struct stream *s)
 void http_client_h1_send(struct conn *c, struct stream *s)
 {
 	struct http_client *cl = c->owner;
-	char framing[160];
+	char framing[320];
 	size_t framing_n = framing_lines(framing, sizeof(framing), s), need;
 	struct slice target = slice_str(s->rq.path);
 	char *d, *start;
@@ -79,6 +89,15 @@ int http_client_h1_head(struct conn *c, struct slice head)
 					 s->rq.method, &m, &err)
 		     : arena_quota(s->arena, &err);
 
+	if (r == 0 && m.status == 101 && c->h2c_asked) {
+		c->cur = NULL;
+		if (h2_upgrade(c, s, (struct slice){ 0 }) == 0) {
+			list_del(&c->link);
+			list_append(&((struct http_client *)c->owner)->multi, &c->link);
+			return 0;
+		}
+		c->cur = s;
+	}
 	if (r == 0 && m.status == 101 && !s->hijack_wanted)
 		r = err_set(&err, ERR_BAD_REQUEST, "the server upgrades although nobody asked");
 	if (r < 0) {
@@ -87,6 +106,8 @@ int http_client_h1_head(struct conn *c, struct slice head)
 	}
 	if (m.status < 200 && m.status != 101)
 		return 0;
+	if (c->h2c_asked)
+		((struct http_client *)c->owner)->no_upgrade = true;
 	s->status = m.status;
 	s->headers = m.headers;
 	s->headers_n = m.headers_n;

@@ -22,12 +22,14 @@ struct http_client {
 	struct http_client_conf conf;
 	struct conn_conf conn_conf;
 	struct io_pool *pool;
-	struct list idle, running; /* connections */
+	struct list idle, running; /* connections of HTTP/1.1, and what is closing */
+	struct list multi;	   /* connections of HTTP/2 */
 	size_t conns_n;
 	struct list unsent, waiting; /* streams */
 	struct timer retry;	     /* the listener's backlog is full */
 	int64_t retry_since;
 	bool closing;
+	bool no_upgrade; /* the server did not take one */
 };
 
 /* http-client.c */

@@ -88,7 +88,7 @@ int http_client_stream(struct http_client *c, const char *method, const char *ta
 	if (!s->rq.method || !s->rq.path)
 		return arena_quota(s->arena, err);
 	s->rq.raw_path = slice_str(s->rq.path);
-	s->rq.minor = 1;
+	s->rq.major = s->rq.minor = 1;
 	s->conn = c;
 	list_append(&c->unsent, &s->link);
 	*ret = STEAL(s);
@@ -188,6 +188,7 @@ static void set_conf(struct http_client *c, const struct http_client_conf *conf)
 	if (conf)
 		*k = *conf;
 	DEFAULT(k->connections_max, 32);
+	DEFAULT(k->streams_max, 100);
 	DEFAULT(k->head_max, 65536);
 	DEFAULT(k->headers_max, 128);
 	DEFAULT(k->arena_max, 4 << 20);
@@ -198,6 +199,7 @@ static void set_conf(struct http_client *c, const struct http_client_conf *conf)
 	DEFAULT(k->write_time, 120 * NS_PER_SEC);
 	c->conn_conf.limits = (struct h1_limits){ k->head_max, k->head_max, k->headers_max };
 	c->conn_conf.queue_mark = k->queue_mark;
+	c->conn_conf.streams_max = k->streams_max;
 	c->conn_conf.head_time = k->head_time;
 	c->conn_conf.body_time = k->body_time;
 	c->conn_conf.idle_time = k->idle_time;
@@ -213,6 +215,7 @@ int http_client_new(struct loop *l, const char *address, const struct http_clien
 	int r;
 
 	list_init(&c->idle);
+	list_init(&c->multi);
 	list_init(&c->running);
 	list_init(&c->unsent);
 	list_init(&c->waiting);
@@ -220,9 +223,6 @@ int http_client_new(struct loop *l, const char *address, const struct http_clien
 	r = set_address(c, address, err);
 	if (r < 0)
 		return r;
-	if (c->conf.http2 == HTTP2_PRIOR || c->conf.http2 == HTTP2_UPGRADE)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "http client: HTTP/2 without TLS is not there yet");
 	if (!h1_is_value(slice_str(c->host)) || !h1_is_value(slice_str(c->agent)))
 		return err_set(err, ERR_INVALID,
 			       "http client: host or agent has a character that is not allowed");
@@ -263,6 +263,8 @@ void http_client_free(struct http_client *c)
 	(void)err_set(&err, ERR_UNAVAILABLE, "the client is closed");
 	while ((k = LIST_FIRST(&c->idle, struct conn, link)))
 		conn_fail(k, NULL);
+	while ((k = LIST_FIRST(&c->multi, struct conn, link)))
+		conn_fail(k, &err);
 	LIST_FOREACH (k, &c->running, struct conn, link)
 		conn_fail(k, &err);
 	while ((k = LIST_FIRST(&c->running, struct conn, link)))

@@ -23,6 +23,7 @@ struct http_client_conf {
 	const char *host;      /* Host header [host of the address, "localhost" for Unix sockets] */
 	const char *agent;     /* User-Agent ["teu/<version>"] */
 	enum http2_mode http2; /* [HTTP2_BY_TLS] */
+	size_t streams_max; /* HTTP/2: at once on one connection [100; the server may say less] */
 	size_t connections_max; /* [32]; more exchanges wait for a free connection */
 	size_t head_max;	/* bytes of the response head [65536] */
 	size_t headers_max;	/* [128] */

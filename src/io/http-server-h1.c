@@ -2,6 +2,7 @@
 /* The server's HTTP/1.1: answers' heads, refusals, requests to the handler. */
 #include "base/arena.h"
 #include "base/err.h"
+#include "io/h2.h"
 #include "io/http-server-impl.h"
 
 #include <stdio.h>
@@ -172,6 +173,63 @@ void http_server_h1_refuse(struct conn *c, int status, const struct err *why)
 	conn_linger(c);
 }
 
+/* An upgrade to h2c that is as RFC 7540 3.2 wants it, and has no body that would be in the way. */
+static bool wants_h2c(const struct conn *c, struct stream *s)
+{
+	const struct http_server *srv = c->owner;
+
+	return srv->conf.http2 == HTTP2_UPGRADE && c->fresh && c->tr == &transport_plain &&
+	       s->rq.upgrade.n && h1_list_has(s->rq.upgrade, "h2c") && !s->rq.has_body &&
+	       stream_header_has(s, "connection", "http2-settings");
+}
+
+/* base64url without padding; the number of bytes, -1 if it is not that. */
+static ssize_t decode_settings(uint8_t *dst, size_t room, struct slice v)
+{
+	static const char abc[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint32_t bits = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < v.n; i++) {
+		const char *d = v.p[i] ? strchr(abc, v.p[i]) : NULL;
+
+		if (!d)
+			return -1;
+		bits = bits << 6 | (uint32_t)(d - abc);
+		if (i % 4 == 0)
+			continue;
+		if (n == room)
+			return -1;
+		dst[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+	}
+	return (ssize_t)n;
+}
+
+/* False: HTTP2-Settings is malformed or there are several; the request is then one of HTTP/1.1. */
+static bool upgrade_to_h2c(struct conn *c, struct stream *s)
+{
+	struct slice v = { 0 }, go = SLICE("HTTP/1.1 101 Switching Protocols\r\n"
+					   "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+	uint8_t payload[256];
+	ssize_t len;
+
+	for (size_t i = 0; i < s->headers_n; i++) {
+		if (slice_ieq(s->headers[i].name, SLICE("http2-settings"))) {
+			if (v.p)
+				return false;
+			v = s->headers[i].value;
+		}
+	}
+	len = v.p ? decode_settings(payload, sizeof(payload), v) : -1;
+	if (len < 0 || h2_upgrade(c, s, slice_of((char *)payload, (size_t)len)) < 0)
+		return false;
+	s->rq.upgrade = (struct slice){ 0 };
+	s->rq.major = 2;
+	conn_send(c, &go, 1);
+	return true;
+}
+
 int http_server_h1_head(struct conn *c, struct slice head)
 {
 	struct http_server *srv = c->owner;
@@ -190,6 +248,13 @@ int http_server_h1_head(struct conn *c, struct slice head)
 		http_server_h1_refuse(c, status, &err);
 		return r;
 	}
+	if (strcmp(m.rq.method, "CONNECT") == 0 && !srv->conf.connect) {
+		(void)err_set(&err, ERR_UNSUPPORTED, "method CONNECT is not supported");
+		s->conn = NULL;
+		stream_unref(s);
+		http_server_h1_refuse(c, 501, &err);
+		return -ERR_UNSUPPORTED;
+	}
 	srv->stats.requests++;
 	s->rq = m.rq;
 	s->headers = m.headers;
@@ -199,6 +264,10 @@ int http_server_h1_head(struct conn *c, struct slice head)
 	s->queue_mark = c->conf->queue_mark;
 	c->keep_alive = m.keep_alive && !srv->draining;
 	c->expect = m.expect_continue;
+	if (wants_h2c(c, s) && upgrade_to_h2c(c, s)) {
+		srv->conf.request(s, srv->conf.arg);
+		return 0;
+	}
 	c->cur = s;
 	c->out_state = OUT_NONE;
 	c->streamed = false;

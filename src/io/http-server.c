@@ -36,7 +36,7 @@ static void on_idle(struct conn *c)
 {
 	struct http_server *srv = c->owner;
 
-	if (srv->draining)
+	if (srv->draining && !c->h2)
 		conn_linger(c);
 }
 
@@ -55,7 +55,7 @@ static bool on_timeout(struct conn *c)
 	struct err err = ERR_INIT;
 
 	srv->stats.timeouts++;
-	if (c->in_state != IN_HEAD || c->cur || c->out_blocked)
+	if (c->h2 || c->in_state != IN_HEAD || c->cur || c->out_blocked)
 		return false;
 	if (iobuf_len(&c->in) == 0) {
 		conn_fail(c, NULL);
@@ -241,6 +241,7 @@ int http_server_new(struct loop *l, const struct http_server_conf *conf, struct 
 	*k = *conf;
 	srv->conn_conf.write_time_always = k->write_time != 0;
 	DEFAULT(k->connections_max, 1024);
+	DEFAULT(k->streams_max, 100);
 	DEFAULT(k->head_max, 65536);
 	DEFAULT(k->line_max, 16384);
 	DEFAULT(k->headers_max, 128);
@@ -255,6 +256,8 @@ int http_server_new(struct loop *l, const struct http_server_conf *conf, struct 
 	srv->conn_conf.limits = (struct h1_limits){ k->head_max, k->line_max, k->headers_max };
 	srv->conn_conf.queue_mark = k->queue_mark;
 	srv->conn_conf.drain_max = k->drain_max;
+	srv->conn_conf.streams_max = k->streams_max;
+	srv->conn_conf.preface = k->http2 == HTTP2_PRIOR || k->http2 == HTTP2_UPGRADE;
 	srv->conn_conf.head_time = k->head_time;
 	srv->conn_conf.body_time = k->body_time;
 	srv->conn_conf.idle_time = k->idle_time;
@@ -264,9 +267,7 @@ int http_server_new(struct loop *l, const struct http_server_conf *conf, struct 
 	timer_init(&srv->retry, l, on_retry);
 	timer_init(&srv->grace, l, on_grace);
 	deferred_init(&srv->drained_call, l, call_drained);
-	r = k->http2 == HTTP2_PRIOR || k->http2 == HTTP2_UPGRADE
-		    ? err_set(err, ERR_UNSUPPORTED, "HTTP/2 without TLS is not there yet")
-		    : make_common(srv, err);
+	r = make_common(srv, err);
 	if (r < 0) {
 		http_server_free(srv);
 		return err_wrap(err, "http server");

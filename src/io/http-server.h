@@ -30,6 +30,8 @@ struct http_server_conf {
 	size_t common_n;
 
 	enum http2_mode http2;	/* [HTTP2_BY_TLS] */
+	bool connect;		/* CONNECT comes to the handler: host has its target, path is "" */
+	size_t streams_max;	/* HTTP/2: at once on one connection [100] */
 	size_t connections_max; /* open at once [1024]; more wait in the backlog */
 	size_t head_max;	/* bytes of request line and headers [65536]: 431 */
 	size_t line_max;	/* request line [16384]: 414 */

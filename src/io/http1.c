@@ -297,24 +297,55 @@ static int split_absolute(struct slice *target, struct slice *authority, struct 
 	return 0;
 }
 
-static int parse_target(struct arena *a, struct h1_head *m, struct slice target, struct err *err,
-			int *status)
+bool h1_is_host(struct slice host)
+{
+	for (size_t i = 0; i < host.n; i++) {
+		uint8_t ch = (uint8_t)host.p[i];
+
+		/* Delimiters of an address: what stands behind them might be read as the host by
+		 * somebody else. */
+		if (ch <= ' ' || ch >= 0x7f || strchr(",/?#@\\<>\"{}|^`", ch))
+			return false;
+	}
+	return true;
+}
+
+/* CONNECT's target: host and port, nothing else (RFC 9112 3.2.3). */
+static int parse_authority(struct http_request *rq, struct slice target, struct err *err,
+			   int *status)
+{
+	const char *colon = target.n ? memrchr(target.p, ':', target.n) : NULL;
+	size_t host_n = colon ? (size_t)(colon - target.p) : 0;
+	uint64_t port = 0;
+
+	if (host_n == 0 || !h1_is_host(target) ||
+	    str_uint64(slice_of(colon + 1, target.n - host_n - 1), &port, NULL) < 0 || port == 0 ||
+	    port > 65535)
+		return refuse(err, status, 400, "the target of CONNECT is not 'host:port'");
+	rq->path = "";
+	rq->raw_path = (struct slice){ 0 };
+	rq->host = target;
+	return 0;
+}
+
+int h1_parse_target(struct arena *a, struct http_request *rq, struct slice target, struct err *err,
+		    int *status)
 {
 	struct slice authority = { 0 }, path;
 	const char *q;
 	int r;
 
-	if (strcmp(m->rq.method, "CONNECT") == 0)
-		return refuse(err, status, 501, "method CONNECT is not supported");
+	if (strcmp(rq->method, "CONNECT") == 0)
+		return parse_authority(rq, target, err, status);
 	if (target.n == 0 || !all_of(target, CH_TARGET))
 		return refuse(err, status, 400,
 			      "the request target is empty or has a character that is not allowed");
 	if (slice_is(target, "*")) {
-		if (strcmp(m->rq.method, "OPTIONS") != 0)
+		if (strcmp(rq->method, "OPTIONS") != 0)
 			return refuse(err, status, 400,
 				      "the request target '*' is for OPTIONS only");
-		m->rq.path = "*";
-		m->rq.raw_path = target;
+		rq->path = "*";
+		rq->raw_path = target;
 		return 0;
 	}
 	if (target.p[0] != '/') {
@@ -323,19 +354,19 @@ static int parse_target(struct arena *a, struct h1_head *m, struct slice target,
 			return r;
 	}
 	q = memchr(target.p, '?', target.n);
-	m->rq.raw_path = slice_of(target.p, q ? (size_t)(q - target.p) : target.n);
+	rq->raw_path = slice_of(target.p, q ? (size_t)(q - target.p) : target.n);
 	if (q)
-		m->rq.query = slice_of(q + 1, target.n - m->rq.raw_path.n - 1);
-	if (m->rq.raw_path.n == 0)
-		m->rq.raw_path = SLICE("/");
-	r = url_decode(a, m->rq.raw_path, false, &path, err);
+		rq->query = slice_of(q + 1, target.n - rq->raw_path.n - 1);
+	if (rq->raw_path.n == 0)
+		rq->raw_path = SLICE("/");
+	r = url_decode(a, rq->raw_path, false, &path, err);
 	if (r < 0) {
 		*status = r == -ERR_QUOTA ? 431 : 400;
 		return err_wrap(err, "request target");
 	}
-	m->rq.path = path.p;
+	rq->path = path.p;
 	/* The authority of an absolute target replaces Host (RFC 9112 3.2.2). */
-	m->rq.host = authority;
+	rq->host = authority;
 	return 0;
 }
 
@@ -364,13 +395,14 @@ static int parse_request_line(struct arena *a, struct slice line, struct h1_head
 	r = parse_version(rest, &m->minor, err, status);
 	if (r < 0)
 		return r;
+	m->rq.major = 1;
 	m->rq.minor = m->minor;
 	m->rq.method = arena_strndup(a, method.p, method.n);
 	if (!m->rq.method) {
 		*status = 431;
 		return arena_quota(a, err);
 	}
-	return parse_target(a, m, target, err, status);
+	return h1_parse_target(a, &m->rq, target, err, status);
 }
 
 int h1_parse_request(struct arena *a, struct slice head, const struct h1_limits *lim,
@@ -399,9 +431,7 @@ int h1_parse_request(struct arena *a, struct slice head, const struct h1_limits 
 	if (seen.hosts > 1 || (seen.hosts == 0 && m.minor >= 1))
 		return refuse(err, status, 400,
 			      seen.hosts ? "more than one Host" : "no Host in an HTTP/1.1 request");
-	if (m.rq.host.n &&
-	    (memchr(m.rq.host.p, ' ', m.rq.host.n) || memchr(m.rq.host.p, '\t', m.rq.host.n) ||
-	     memchr(m.rq.host.p, ',', m.rq.host.n)))
+	if (!h1_is_host(m.rq.host))
 		return refuse(err, status, 400, "Host is not a host name");
 	if (authority.n)
 		m.rq.host = authority;

@@ -43,6 +43,12 @@ ssize_t h1_head_end(struct slice in, size_t *scan, const struct h1_limits *lim, 
  * to answer. */
 int h1_parse_request(struct arena *a, struct slice head, const struct h1_limits *lim,
 		     struct h1_head *ret, struct err *err, int *status);
+/* The target of a request line or :path; rq->method is set. Fills path, raw_path, query and, if it
+ * names one, host. CONNECT: host:port, and an empty path. */
+int h1_parse_target(struct arena *a, struct http_request *rq, struct slice target, struct err *err,
+		    int *status);
+/* Nothing in it ends a host name for anybody. Empty is fine. */
+bool h1_is_host(struct slice host);
 /* method: of the request (HEAD has no body). */
 int h1_parse_response(struct arena *a, struct slice head, const struct h1_limits *lim,
 		      const char *method, struct h1_head *ret, struct err *err);

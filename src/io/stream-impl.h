@@ -82,7 +82,9 @@ struct stream {
 	int status;
 
 	struct out_header *out, *out_trailers;
-	int64_t body_length; /* client: as given to http_client_send */
+	int64_t body_length; /* client: as given to http_client_send; HTTP/2: bytes still owed, or
+				-1 */
+	unsigned tries;	     /* client: sent so often before */
 	size_t credit, queue_mark;
 	bool client, hijack_wanted, hijacked, head_sent, no_body, ended_in, ended_out, finished,
 		blocked, cancelled;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stream: one HTTP exchange, whatever carries it (HTTP/1.1 now; HTTP/2, WebSocket, TLS are
- * further codecs below this same interface). Server handlers and clients see only this.
+ * A stream: one HTTP exchange, whatever carries it (HTTP/1.1, HTTP/2, over TLS or not). Server
+ * handlers and clients see only this.
  *
  * In:  head, then a body that is pulled: no byte is delivered without credit (stream_read), and
  * without credit the codec stops reading the socket. Then trailers and the end. Out: head, then a
@@ -50,15 +50,19 @@ struct stream_peer {
 
 struct http_request {
 	const char *method; /* "GET"; token checked, case is significant */
-	const char
-		*path; /* percent-decoded, NUL-terminated, begins with "/" (or is "*" of OPTIONS) */
+	/* Percent-decoded, NUL-terminated, begins with "/" (or is "*" of OPTIONS, "" of CONNECT).
+	 */
+	const char *path;
 	struct slice raw_path;
-	struct slice query;   /* after "?", still encoded: query_parse (io/url.h) */
-	struct slice host;    /* Host header or authority of an absolute target */
-	struct slice upgrade; /* value of Upgrade if Connection names it, else empty */
-	int minor;	      /* HTTP/1.<minor> */
-	bool has_body;	      /* false: `end` comes at once */
-	int64_t length;	      /* body bytes if announced, else -1 (chunked); 0 without a body */
+	struct slice query; /* after "?", still encoded: query_parse (io/url.h) */
+	struct slice host;  /* Host header or authority of an absolute target */
+	/* Value of Upgrade if Connection names it; :protocol of an extended CONNECT of HTTP/2 (RFC
+	 * 8441), whose method is shown as GET; else empty. */
+	struct slice upgrade;
+	int major;	/* 1 or 2 */
+	int minor;	/* HTTP/1.<minor>; 1 for HTTP/2, which can do all that HTTP/1.1 can */
+	bool has_body;	/* false: `end` comes at once */
+	int64_t length; /* body bytes if announced, else -1 (chunked); 0 without a body */
 };
 
 struct stream_events {
@@ -149,9 +153,9 @@ int stream_replyf(struct stream *s, int status, const char *content_type, const 
  * leaves at once. */
 int stream_start(struct stream *s, int status, int64_t length);
 /* Takes the connection: status 101 (adds "Connection: Upgrade" and the client's Upgrade value) or
- * 200 (raw bytes follow until close). From then on data/end/stream_write/stream_end carry raw
- * bytes. -ERR_UNSUPPORTED when the stream cannot be hijacked; -ERR_CONFLICT when the answer had
- * begun. */
+ * 200 (raw bytes follow until close). Over HTTP/2 for CONNECT only; 101 is sent as 200. From then
+ * on data/end/stream_write/stream_end carry raw bytes. -ERR_UNSUPPORTED when the stream cannot be
+ * hijacked; -ERR_CONFLICT when the answer had begun. */
 int stream_hijack(struct stream *s, int status, struct err *err);
 
 /* ---- body out (server after stream_start or stream_hijack; client after http_client_send with a

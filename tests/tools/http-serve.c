@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A server for tests and benches of io: all that handlers do, in a few routes.
+ *
+ *	http-serve [OPTION...] ADDRESS...   "unix:/path", "127.0.0.1:0", "fd:3"
+ *	  --grace SECONDS   of the graceful end on SIGTERM [5]
+ *	  --connections N   open at once [1024]
+ *	  --h1              HTTP/1.1 only
+ *
+ * Prints "listening ADDRESS" for each listener. Routes: /json (1 KB), /big?n=BYTES, /echo, /slow
+ *(answers after 200 ms), /trailers, /stats, /sink (reads nothing), anything else 404.
+ */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/loop.h"
+#include "io/http-server.h"
+#include "io/url.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct state {
+	struct loop *loop;
+	struct http_server *srv;
+	int64_t grace;
+};
+
+static char json[1024], block[16384];
+
+/* ---- /big: streamed as the peer takes it ---- */
+
+static void push(struct stream *s)
+{
+	uintptr_t left = (uintptr_t)stream_arg(s);
+	int r = 0;
+
+	while (left > 0 && r == 0) {
+		size_t n = MIN(left, sizeof(block));
+
+		r = stream_write(s, block, n);
+		if (r < 0)
+			return; /* closed tells */
+		left -= n;
+	}
+	static const struct stream_events more = { .writable = push };
+
+	stream_on(s, &more, (void *)left);
+	if (left == 0)
+		(void)stream_end(s); /* closed tells */
+}
+
+static void big(struct stream *s)
+{
+	struct slice q = stream_request(s)->query;
+	uint64_t n = 1 << 20;
+
+	if (q.n > 2 && memcmp(q.p, "n=", 2) == 0)
+		(void)str_uint64(slice_of(q.p + 2, q.n - 2), &n, NULL); /* else the default */
+	stream_on(s, NULL, (void *)(uintptr_t)n);
+	if (stream_start(s, 200, (int64_t)n) == 0)
+		push(s);
+}
+
+/* ---- /echo ---- */
+
+static void echo_data(struct stream *s, struct slice bytes)
+{
+	if (stream_write(s, bytes.p, bytes.n) == 0)
+		stream_read(s, bytes.n);
+}
+
+static void echo_more(struct stream *s)
+{
+	stream_read(s, 65536);
+}
+
+static void echo_end(struct stream *s)
+{
+	(void)stream_end(s); /* closed tells */
+}
+
+static const struct stream_events echo_events = { .data = echo_data,
+						  .end = echo_end,
+						  .writable = echo_more };
+
+static void echo(struct stream *s)
+{
+	stream_on(s, &echo_events, NULL);
+	if (stream_start(s, 200, stream_length(s)) == 0)
+		stream_read(s, 65536);
+}
+
+/* ---- /slow ---- */
+
+struct later {
+	struct timer timer;
+	struct stream *s;
+};
+
+static int answer_later(struct timer *t)
+{
+	struct later *l = CONTAINER_OF(t, struct later, timer);
+	struct stream *s = l->s;
+
+	timer_fini(t);
+	(void)stream_reply(s, 200, "text/plain", "late\n", 5); /* the client may have gone */
+	stream_unref(s);
+	return 0;
+}
+
+static void slow(struct stream *s)
+{
+	struct later *l = ARENA_NEW(stream_arena(s), struct later);
+
+	if (!l)
+		return;
+	l->s = stream_ref(s);
+	timer_init(&l->timer, stream_loop(s), answer_later);
+	timer_set_after(&l->timer, 200 * NS_PER_MS);
+}
+
+static void trailers(struct stream *s)
+{
+	if (stream_start(s, 200, -1) < 0)
+		return;
+	(void)stream_write(s, "body\n", 5);
+	(void)stream_set_trailer(s, "X-Sum", "42");
+	(void)stream_end(s);
+}
+
+static void serve(struct stream *s, void *arg)
+{
+	struct state *st = arg;
+	const char *path = stream_request(s)->path;
+	struct http_server_stats k;
+
+	if (strcmp(path, "/json") == 0)
+		(void)stream_reply(s, 200, "application/json", json, sizeof(json));
+	else if (strcmp(path, "/big") == 0)
+		big(s);
+	else if (strcmp(path, "/echo") == 0)
+		echo(s);
+	else if (strcmp(path, "/slow") == 0)
+		slow(s);
+	else if (strcmp(path, "/trailers") == 0)
+		trailers(s);
+	else if (strcmp(path, "/sink") == 0)
+		stream_ref(s); /* meant: nobody reads, nobody answers, until the peer goes */
+	else if (strcmp(path, "/stats") == 0) {
+		k = http_server_get_stats(st->srv);
+		(void)stream_replyf(s, 200, "text/plain",
+				    "%zu connections\n%zu streams\n%llu requests\n", k.connections,
+				    k.streams, (unsigned long long)k.requests);
+	} else {
+		(void)stream_reply(s, 404, "text/plain", "no such page\n", 13);
+	}
+}
+
+static void drained(void *arg)
+{
+	struct state *st = arg;
+
+	loop_stop(st->loop, 0);
+}
+
+static int on_term(struct sigsource *sig, const void *info)
+{
+	struct state *st = (struct state *)((char *)sig + sizeof(*sig)); /* laid out so in main */
+
+	http_server_drain(st->srv, st->grace, drained, st);
+	return 0;
+}
+
+static int listen_on(struct http_server *srv, const char *address, struct err *err)
+{
+	uint64_t fd = 0;
+
+	if (strncmp(address, "unix:", 5) == 0)
+		return http_server_listen_unix(srv, address + 5, 0600, (gid_t)-1, err);
+	if (strncmp(address, "fd:", 3) == 0 && str_uint64(slice_str(address + 3), &fd, NULL) == 0)
+		return http_server_listen_fd(srv, (int)fd, err);
+	return http_server_listen_tcp(srv, address, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct {
+		struct sigsource term;
+		struct state st;
+	} m = { .st.grace = 5 * NS_PER_SEC };
+	struct http_server_conf conf = { .request = serve, .arg = &m.st, .http2 = HTTP2_UPGRADE };
+	struct err err = ERR_INIT;
+	int r = 0;
+
+	memset(json, 'x', sizeof(json));
+	memset(block, 'b', sizeof(block));
+	memcpy(json, "{\"v\":\"", 6);
+	memcpy(json + sizeof(json) - 2, "\"}", 2);
+	while (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
+		uint64_t n = 0;
+
+		if (strcmp(argv[1], "--h1") == 0)
+			conf.http2 = HTTP2_NEVER;
+		else if (argc > 2 && str_uint64(slice_str(argv[2]), &n, NULL) == 0) {
+			if (strcmp(argv[1], "--grace") == 0)
+				m.st.grace = (int64_t)n * NS_PER_SEC;
+			else
+				conf.connections_max = (size_t)n;
+			argc--;
+			argv++;
+		}
+		argc--;
+		argv++;
+	}
+	r = loop_new(&m.st.loop, &err);
+	if (r == 0)
+		r = http_server_new(m.st.loop, &conf, &m.st.srv, &err);
+	for (int i = 1; r == 0 && i < argc; i++)
+		r = listen_on(m.st.srv, argv[i], &err);
+	if (r == 0)
+		r = sigsource_init(&m.term, m.st.loop, SIGTERM, on_term, &err);
+	for (size_t i = 0; r == 0 && i < http_server_listeners(m.st.srv); i++)
+		printf("listening %s\n", http_server_address(m.st.srv, i));
+	(void)fflush(stdout);
+	if (r == 0)
+		r = loop_run(m.st.loop, &err);
+	if (r < 0)
+		(void)fprintf(stderr, "http-serve: %s\n", err.msg);
+	http_server_free(m.st.srv);
+	if (m.term.fn)
+		sigsource_fini(&m.term);
+	loop_free(m.st.loop);
+	return r < 0;
+}
