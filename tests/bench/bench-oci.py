@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The OCI runtimes side by side: create+start+delete and run of `true`, for teu-oci, crun and runc.
+"""The OCI runtimes side by side: create+start+delete, run and exec of `true`, for teu-oci, crun and runc.
 
-Shuffled rounds; medians of wall time and of CPU time (rusage of everything a round started), beside the floor program
-that does the same kernel work in one process. Peak memory is VmHWM of the runtime process at its exit. Runs in network
+Shuffled rounds; medians of wall time and of CPU time (rusage of everything a round started) as oci-cycle takes them,
+beside the floor program that does the same kernel work in one process. Peak memory is VmHWM of the runtime process at its exit. Runs in network
 and mount namespaces of its own (crun refuses this machine's hybrid cgroups, so the unified tree is unmounted there).
 """
 import argparse
-import ctypes
 import json
 import os
 import random
@@ -23,7 +22,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("TEU_BENCH_BUILD", os.path.join(TOP, "build/gcc/tests/bench"))
 TEU_OCI = os.environ.get("TEU_OCI", os.path.join(TOP, "build/teu-oci"))
 ROWS = []
-PR_SET_CHILD_SUBREAPER = 36
+PARALLEL = 200
 CAPS = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID",
         "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"]
 MASKED = ["/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
@@ -79,38 +78,23 @@ def docker_profile():
     return {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], "syscalls": calls}
 
 
-def cpu():
-    r = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return r.ru_utime + r.ru_stime
-
-
-def reap():
-    """We are the subreaper: what the runtimes leave behind comes to us, and into our rusage."""
-    while True:
-        try:
-            os.waitpid(-1, 0)
-        except ChildProcessError:
-            return
-
-
-def spawn(argv):
-    null = os.open(os.devnull, os.O_RDWR)
-    err = os.memfd_create("err")
-    pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1),
-                                                                  (os.POSIX_SPAWN_DUP2, err, 2)])
-    _, status = os.waitpid(pid, 0)
-    text = os.pread(err, 2000, 0).decode(errors="replace")
-    os.close(null)
-    os.close(err)
-    if status:
-        raise RuntimeError(f"{' '.join(argv)}: status {status}: {text}")
+def stopwatch(commands, parallel=1):
+    """What oci-cycle says of a row of commands: (wall ms, CPU ms of one)."""
+    argv = [f"{BUILD}/oci-cycle", "--parallel", str(parallel)]
+    for i, c in enumerate(commands):
+        argv += (["--"] if i else []) + c
+    r = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    if r.returncode:
+        raise RuntimeError(r.stderr.strip())
+    wall, cpu = r.stdout.split()
+    return float(wall), float(cpu)
 
 
 class Runtime:
-    def __init__(self, name, program, state):
-        self.name, self.program = name, program
-        self.base = [program, "--root", f"{state}/{name}"]
-        os.makedirs(f"{state}/{name}", exist_ok=True)
+    def __init__(self, name, program, tmp):
+        self.name, self.program, self.tmp = name, program, tmp
+        self.base = [program, "--root", f"{tmp}/state/{name}"]
+        os.makedirs(f"{tmp}/state/{name}", exist_ok=True)
         self.n = 0
 
     def next_id(self):
@@ -118,33 +102,48 @@ class Runtime:
         return f"b{os.getpid()}-{self.name}-{self.n}"
 
     def run(self, bundle):
-        spawn([*self.base, "run", "--bundle", bundle, self.next_id()])
-        reap()
+        return stopwatch([[*self.base, "run", "--bundle", bundle, self.next_id()]])
 
-    def cycle(self, bundle, pid_file):
+    def cycle(self, bundle, parallel=1):
+        cid, pid_file = self.next_id() + "-%", f"{self.tmp}/pid-%"
+        return stopwatch([[*self.base, "create", "--bundle", bundle, "--pid-file", pid_file, cid], [*self.base, "start", cid],
+                          ["@wait", pid_file], [*self.base, "delete", cid]], parallel)
+
+    def call(self, *args):
+        subprocess.run([*self.base, *args], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+
+    def start_sleeper(self, bundle):
         cid = self.next_id()
-        spawn([*self.base, "create", "--bundle", bundle, "--pid-file", pid_file, cid])
-        with open(pid_file) as f:
-            pid = int(f.read())
-        spawn([*self.base, "start", cid])
-        os.waitid(os.P_PID, pid, os.WEXITED)
-        spawn([*self.base, "delete", cid])
-        reap()
+        self.call("run", "--detach", "--bundle", bundle, cid)
+        return cid
 
 
-def interleave(rounds, variants):
-    """name -> (list of wall ms, list of CPU ms); a shuffled order in every round."""
+class Budget:
+    """Rounds until either limit is reached; at least three."""
+
+    def __init__(self, rounds, seconds):
+        self.rounds, self.seconds = rounds, seconds
+
+    def each(self):
+        end = time.monotonic() + self.seconds
+        for i in range(self.rounds):
+            if i >= 3 and time.monotonic() > end:
+                return
+            yield i
+
+
+def interleave(budget, variants):
+    """name -> (list of wall ms, list of CPU ms); a shuffled order in every round, the first of all thrown away."""
     out = {k: ([], []) for k in variants}
     for k in variants:
         variants[k]()
-    for _ in range(rounds):
+    for _ in budget.each():
         keys = list(variants)
         random.shuffle(keys)
         for k in keys:
-            c, t = cpu(), time.perf_counter()
-            variants[k]()
-            out[k][0].append((time.perf_counter() - t) * 1000)
-            out[k][1].append((cpu() - c) * 1000)
+            wall, cpu = variants[k]()
+            out[k][0].append(wall)
+            out[k][1].append(cpu)
     return out
 
 
@@ -161,50 +160,66 @@ def medians(result, which):
     return {k: statistics.median(v[which]) for k, v in result.items()}
 
 
+def rows_of(what, result, wall_goal, cpu_goal):
+    row(what, "ms wall", medians(result, 0), wall_goal)
+    row("the same, CPU", "ms CPU", medians(result, 1), cpu_goal)
+
+
 def peak_kb(runtime, bundle, tmp, verb):
-    out = f"{tmp}/peak"
-    cid = runtime.next_id()
-    pid_file = f"{tmp}/pid"
-    args = [*runtime.base, verb, "--bundle", bundle]
-    if verb == "create":
-        args += ["--pid-file", pid_file]
-    spawn([f"{BUILD}/peak-memory", out, *args, cid])
-    if verb == "create":
-        spawn([*runtime.base, "start", cid])
-        os.waitid(os.P_PID, int(open(pid_file).read()), os.WEXITED)
-        spawn([*runtime.base, "delete", cid])
-    reap()
+    out, cid = f"{tmp}/peak", runtime.next_id()
+    measured = [f"{BUILD}/peak-memory", out, *runtime.base, verb]
+    delete = [*runtime.base, "delete", "--force", cid]
+    if verb == "exec":
+        cid = runtime.start_sleeper(bundle)
+        stopwatch([[*measured, cid, "/bin/true"]])
+        runtime.call("delete", "--force", cid)
+    else:
+        # What was created is our child and would be waited for: it goes in the same breath.
+        stopwatch([[*measured, "--bundle", bundle, cid]] + ([delete] if verb == "create" else []))
     with open(out) as f:
         return int(f.read())
 
 
-def bench(tmp, rootfs, rounds):
+def bench_execs(rts, bundles, budget):
+    ids = {r.name: r.start_sleeper(bundles["sleep"]) for r in rts}
+    try:
+        v = {r.name: (lambda r=r: stopwatch([[*r.base, "exec", ids[r.name], "/bin/true"]])) for r in rts}
+        rows_of("exec of true in a running container", interleave(budget, v), "<= 0.5 crun", "<= 0.5 crun")
+    finally:
+        for r in rts:
+            r.call("delete", "--force", ids[r.name])
+
+
+def bench_parallel(rts, floor, bundles, budget):
+    """One at a time and 200 at once: CPU for each must not rise; what rises is the wait for one another."""
+    alone = {r.name: statistics.median(r.cycle(bundles["plain"])[1] for _ in range(10)) for r in rts}
+    out = {r.name: [] for r in rts}
+    floors = []
+    for _ in budget.each():
+        for r in rts:
+            out[r.name].append(r.cycle(bundles["plain"], PARALLEL))
+        floors.append(stopwatch([[*floor, "--parallel", str(PARALLEL)]])[0])
+    row(f"{PARALLEL} at once: all done", "ms wall", {**{k: statistics.median(x[0] for x in v) for k, v in out.items()}, "floor": statistics.median(floors)})
+    row(f"{PARALLEL} at once: CPU of one", "ms CPU", {k: statistics.median(x[1] for x in v) for k, v in out.items()})
+    row("the same, to one at a time", "times", {k: statistics.median(x[1] for x in v) / alone[k] for k, v in out.items()}, "<= 1")
+
+
+def make_bundles(tmp, rootfs):
+    no_net = config(rootfs)
+    no_net["linux"]["namespaces"] = [n for n in no_net["linux"]["namespaces"] if n["type"] != "network"]
+    sleep = config(rootfs)
+    sleep["process"]["args"] = ["/bin/sleep", "1000000"]
     bundles = {}
-    for name, conf in (("plain", config(rootfs)), ("seccomp", config(rootfs, docker_profile())), ("small", config(rootfs, memory=262144))):
+    for name, conf in (("plain", config(rootfs)), ("seccomp", config(rootfs, docker_profile())), ("small", config(rootfs, memory=262144)),
+                       ("no-net", no_net), ("sleep", sleep)):
         bundles[name] = f"{tmp}/{name}"
         os.makedirs(bundles[name])
         with open(f"{bundles[name]}/config.json", "w") as f:
             json.dump(conf, f)
-    found = [("teu-oci", TEU_OCI), ("crun", shutil.which("crun")), ("runc", shutil.which("runc"))]
-    rts = [Runtime(n, p, f"{tmp}/state") for n, p in found if p and os.path.exists(p)]
-    floor = [f"{BUILD}/floor-run", "--rootfs", f"{tmp}/floor"]
-    print("| what | floor | teu-oci | crun | runc | unit | ratio of teu-oci to | goal |\n|---|--:|--:|--:|--:|---|---|---|")
-    v = {r.name: (lambda r=r: r.cycle(bundles["plain"], f"{tmp}/pid")) for r in rts}
-    v["floor"] = lambda: spawn(floor)
-    cycle = interleave(rounds, v)
-    row("create + start + delete of true", "ms wall", medians(cycle, 0), "<= 0.4 crun, <= 1/6 runc")
-    row("the same, CPU", "ms CPU", medians(cycle, 1), "<= 0.4 crun")
-    v = {r.name: (lambda r=r: r.run(bundles["plain"])) for r in rts}
-    v["floor"] = lambda: spawn(floor)
-    run = interleave(rounds, v)
-    row("run of true", "ms wall", medians(run, 0), "<= 0.4 crun, <= 1/6 runc")
-    row("the same, CPU", "ms CPU", medians(run, 1), "<= 0.4 crun")
-    if docker_profile():
-        v = {f"{r.name}{s}": (lambda r=r, b=b: r.run(bundles[b])) for r in rts for s, b in (("", "plain"), ("+", "seccomp"))}
-        m = medians(interleave(rounds, v), 0)
-        row("what docker's seccomp profile adds to run", "ms wall", {r.name: m[r.name + "+"] - m[r.name] for r in rts}, "<= 0.3 ms")
-    for verb in ("create", "run"):
-        row(f"peak memory of {verb} (VmHWM)", "KB", {r.name: float(peak_kb(r, bundles["plain"], tmp, verb)) for r in rts}, "<= 1024")
+    return bundles
+
+
+def bench_small(rts, bundles):
     ok = {}
     for r in rts:
         good = 0
@@ -216,18 +231,42 @@ def bench(tmp, rootfs, rounds):
                 subprocess.run([*r.base, "delete", "--force", f"b{os.getpid()}-{r.name}-{r.n}"], capture_output=True)
         ok[r.name] = float(good)
     row("run with memory.limit 262144: succeed of 100", "runs", ok, "100")
+
+
+def bench(tmp, rootfs, budget):
+    bundles = make_bundles(tmp, rootfs)
+    found = [("teu-oci", TEU_OCI), ("crun", shutil.which("crun")), ("runc", shutil.which("runc"))]
+    rts = [Runtime(n, p, tmp) for n, p in found if p and os.path.exists(p)]
+    floor = [f"{BUILD}/floor-run", "--rootfs", f"{tmp}/floor"]
+    print("| what | floor | teu-oci | crun | runc | unit | ratio of teu-oci to | goal |\n|---|--:|--:|--:|--:|---|---|---|")
+    cycles = lambda name, args: {**{r.name: (lambda r=r: r.cycle(bundles[name])) for r in rts}, "floor": lambda: stopwatch([[*floor, *args]])}
+    goal = "<= 0.4 crun, <= 1/6 runc"
+    rows_of("create + start + delete of true", interleave(budget, cycles("plain", ["--no-seccomp"])), goal, goal)
+    if docker_profile():
+        rows_of("the same with docker's seccomp profile", interleave(budget, cycles("seccomp", [])), goal, goal)
+    rows_of("without a network namespace", interleave(budget, cycles("no-net", ["--no-seccomp", "--host-net"])), "<= 1/3 crun or 1.3 floor",
+            "<= 1/3 crun or 1.3 floor")
+    v = {r.name: (lambda r=r: r.run(bundles["plain"])) for r in rts}
+    v["floor"] = lambda: stopwatch([[*floor, "--no-seccomp"]])
+    rows_of("run of true", interleave(budget, v), "", "")
+    bench_execs(rts, bundles, budget)
+    bench_parallel(rts, floor, bundles, Budget(max(1, budget.rounds // 40), budget.seconds))
+    for verb in ("create", "run", "exec"):
+        peaks = {r.name: float(peak_kb(r, bundles["sleep" if verb == "exec" else "plain"], tmp, verb)) for r in rts}
+        row(f"peak memory of {verb} (VmHWM)", "KB", peaks, "<= 1024")
+    bench_small(rts, bundles)
     row("size of the program", "KB", {r.name: os.path.getsize(r.program) / 1024 for r in rts}, "<= 512")
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--rounds", type=int, default=100)
+    ap.add_argument("--rounds", type=int, default=200, help="of each figure, at most")
+    ap.add_argument("--seconds", type=float, default=120, help="for each figure, at most; three rounds are made in any case")
     ap.add_argument("--json")
     ap.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     args = ap.parse_args()
     if not args.inside:
         os.execvp("unshare", ["unshare", "-n", "-m", "--propagation", "private", sys.executable, os.path.abspath(__file__), "--inside", *sys.argv[1:]])
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if os.path.ismount("/sys/fs/cgroup/unified"):
         subprocess.run(["umount", "/sys/fs/cgroup/unified"], check=False)
     tar = subprocess.run([os.path.join(TOP, "tools/image"), "busybox"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
@@ -236,7 +275,7 @@ def main():
         rootfs = f"{tmp}/floor/lower"
         os.makedirs(rootfs)
         subprocess.run(["tar", "-xf", tar, "-C", rootfs], check=True)
-        bench(tmp, rootfs, args.rounds)
+        bench(tmp, rootfs, Budget(args.rounds, args.seconds))
     finally:
         if args.json:
             with open(args.json, "w") as f:
