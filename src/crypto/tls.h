@@ -65,11 +65,10 @@ struct tls_options {
 	 * client needs one unless insecure, a server if it verifies. */
 	struct cert_pool *trust;
 	enum tls_client_auth client_auth;
-	bool insecure;		 /* client: the server's certificate is not verified */
-	const char *const *alpn; /* by preference: "h2", "http/1.1" */
+	bool insecure; /* client: the server's certificate is not verified */
+	/* By preference: "h2", "http/1.1". A client that offers only others is refused. */
+	const char *const *alpn;
 	size_t alpn_n;
-	bool alpn_required; /* server: refuse clients that offer no protocol of ours [only if they
-			       offer others] */
 	enum tls_version min, max; /* [1.2, 1.3] */
 	bool no_resumption;	   /* no tickets are given or used */
 	int64_t ticket_time; /* life of a ticket's key in ns [12 h]; tickets live up to twice that
@@ -140,9 +139,6 @@ void tls_close(struct tls *t);
 
 bool tls_ready(const struct tls *t); /* the handshake is over: tls_write and tls_get_info work */
 bool tls_peer_ended(const struct tls *t); /* close_notify came: an orderly end of what it sends */
-/* Ciphertext of no full record is kept inside (not in the caller's buffer). */
-bool tls_mid_record(const struct tls *t);
-
 /* ---- who is there (after tls_ready; borrowed, lives as long as the connection) ---- */
 
 struct tls_info {

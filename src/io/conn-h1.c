@@ -337,7 +337,7 @@ static bool take_body(struct conn *c)
 		if (n == 0 && !c->body.done) {
 			if (!c->eof || in.n > 0)
 				return false;
-			if (c->body.kind != H1_UNTIL_CLOSE) {
+			if (c->body.kind != H1_UNTIL_CLOSE || c->tr_cut) {
 				(void)err_set(&err, ERR_UNAVAILABLE,
 					      "the peer closed the connection in the middle of a "
 					      "body");

@@ -405,6 +405,8 @@ bool conn_receive(struct conn *c)
 		c->codec->received(c, was_empty);
 		return true;
 	}
+	if (c->dead)
+		return true; /* the transport said why */
 	if (was_empty)
 		iobuf_fini(c->pool, &c->in);
 	if (n < 0 && errno == EAGAIN)
@@ -464,6 +466,8 @@ static void connect_ended(struct conn *c)
 
 static void run(struct conn *c)
 {
+	if (c->dead)
+		return;
 	c->busy++;
 	c->codec->run(c);
 	conn_settle(c);
@@ -490,7 +494,8 @@ static int on_event(struct source *src, uint32_t events)
 			(void)conn_receive(c); /* eof, if that is what it was, is in c */
 		else
 			source_fini(&c->src);
-		c->codec->hangup(c, true);
+		if (!c->dead)
+			c->codec->hangup(c, true);
 	} else if (events & EPOLLIN) {
 		(void)conn_receive(c); /* nothing there is fine: level-triggered */
 	} else if (events & EPOLLRDHUP) {

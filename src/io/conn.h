@@ -130,6 +130,7 @@ struct conn {
 	uint32_t tr_wants; /* during the handshake */
 	bool client, connecting, handshaking, eof, hup, peer_quiet, dead, broken, out_blocked,
 		out_closed, tr_in, tr_out;
+	bool tr_cut; /* the end came without the transport's own sign of it: bytes may be missing */
 	struct stream_peer peer;
 
 	struct h2 *h2; /* of codec_h2 */

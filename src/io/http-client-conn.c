@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "io/h2.h"
 #include "io/http-client-impl.h"
+#include "io/transport.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -131,6 +132,7 @@ static int open_connection(struct http_client *cl, struct conn **ret, struct err
 {
 	__attribute__((cleanup(fd_close_cleanup_))) int fd = -1;
 	struct conn *c;
+	bool connecting;
 	int r;
 
 	fd = socket(cl->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -145,7 +147,10 @@ static int open_connection(struct http_client *cl, struct conn **ret, struct err
 	c->client = true;
 	if (cl->conf.http2 == HTTP2_PRIOR)
 		h2_attach(c);
-	r = conn_start(c, r < 0, err);
+	connecting = r < 0;
+	r = cl->conf.tls ? conn_use_tls(c, cl->conf.tls, cl->tls_name, cl->tls_port, err) : 0;
+	if (r == 0)
+		r = conn_start(c, connecting, err);
 	if (r < 0) {
 		conn_free(c);
 		return err_wrap(err, "connect to %s", cl->address);

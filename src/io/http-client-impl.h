@@ -21,6 +21,8 @@ struct http_client {
 	socklen_t sa_len;
 	struct http_client_conf conf;
 	struct conn_conf conn_conf;
+	char *tls_name;
+	uint16_t tls_port;
 	struct io_pool *pool;
 	struct list idle, running; /* connections of HTTP/1.1, and what is closing */
 	struct list multi;	   /* connections of HTTP/2 */

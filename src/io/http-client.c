@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "crypto/tls.h"
 #include "io/http-client-impl.h"
 #include "io/url.h"
 
@@ -155,9 +156,11 @@ static int set_address(struct http_client *c, const char *address, struct err *e
 				       sizeof(un->sun_path) - 1);
 		c->sa_len = sizeof(*un);
 		c->host = dup_text(c->conf.host ? c->conf.host : "localhost");
+		c->tls_name = dup_text(c->conf.tls_name ? c->conf.tls_name : "localhost");
 		return 0;
 	}
-	if (strcmp(u.scheme, "tcp") != 0 && strcmp(u.scheme, "http") != 0)
+	if (strcmp(u.scheme, "tcp") != 0 && strcmp(u.scheme, "http") != 0 &&
+	    strcmp(u.scheme, "https") != 0)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "address '%s': scheme '%s' is not supported here", address,
 			       u.scheme);
@@ -166,6 +169,8 @@ static int set_address(struct http_client *c, const char *address, struct err *e
 	(void)snprintf(host_port, sizeof(host_port), strchr(u.host, ':') ? "[%s]:%u" : "%s:%u",
 		       u.host, u.port);
 	c->host = dup_text(c->conf.host ? c->conf.host : host_port);
+	c->tls_name = dup_text(c->conf.tls_name ? c->conf.tls_name : u.host);
+	c->tls_port = u.port;
 	return url_sockaddr(host_port, &c->sa, &c->sa_len, err);
 }
 
@@ -208,6 +213,19 @@ static void set_conf(struct http_client *c, const struct http_client_conf *conf)
 	c->agent = dup_text(k->agent ? k->agent : "teu/" TEU_VERSION);
 }
 
+static int take_tls(struct http_client *c, const char *address, struct err *err)
+{
+	struct tls_conf *conf = STEAL(c->conf.tls);
+
+	if (conf && tls_conf_is_server(conf))
+		return err_set(err, ERR_INVALID,
+			       "http client: the TLS configuration is a server's");
+	if (!conf && strncmp(address, "https:", 6) == 0)
+		return err_set(err, ERR_INVALID, "address '%s' needs a TLS configuration", address);
+	c->conf.tls = conf ? tls_conf_ref(conf) : NULL;
+	return 0;
+}
+
 int http_client_new(struct loop *l, const char *address, const struct http_client_conf *conf,
 		    struct http_client **ret, struct err *err)
 {
@@ -220,7 +238,9 @@ int http_client_new(struct loop *l, const char *address, const struct http_clien
 	list_init(&c->unsent);
 	list_init(&c->waiting);
 	set_conf(c, conf);
-	r = set_address(c, address, err);
+	r = take_tls(c, address, err);
+	if (r == 0)
+		r = set_address(c, address, err);
 	if (r < 0)
 		return r;
 	if (!h1_is_value(slice_str(c->host)) || !h1_is_value(slice_str(c->agent)))
@@ -280,6 +300,8 @@ void http_client_free(struct http_client *c)
 	free(c->address);
 	free(c->host);
 	free(c->agent);
+	free(c->tls_name);
+	tls_conf_unref(c->conf.tls);
 	free(c);
 }
 

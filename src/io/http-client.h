@@ -17,6 +17,7 @@
 
 struct http_answer;
 struct http_client;
+struct tls_conf;
 
 /* Zero means the default in brackets. Times in ns. */
 struct http_client_conf {
@@ -24,6 +25,9 @@ struct http_client_conf {
 	const char *agent;     /* User-Agent ["teu/<version>"] */
 	enum http2_mode http2; /* [HTTP2_BY_TLS] */
 	size_t streams_max; /* HTTP/2: at once on one connection [100; the server may say less] */
+	/* Connections speak TLS by it (referenced) [plain; addresses https:// need one]. */
+	struct tls_conf *tls;
+	const char *tls_name; /* what the server's certificate must be for [host of the address] */
 	size_t connections_max; /* [32]; more exchanges wait for a free connection */
 	size_t head_max;	/* bytes of the response head [65536] */
 	size_t headers_max;	/* [128] */

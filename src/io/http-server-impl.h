@@ -16,6 +16,8 @@ struct listener {
 	char *path; /* Unix socket that we made */
 	char address[128];
 	bool exported;
+	bool unix_path, tls_set; /* tls_set: tls is its own, also when NULL */
+	struct tls_conf *tls;
 	dev_t dev; /* of our socket's name, so that a successor's is never unlinked */
 	ino_t ino;
 };
@@ -27,6 +29,8 @@ struct http_server {
 	struct io_pool *pool;
 	struct listener *listeners[LISTENERS_MAX];
 	size_t listeners_n;
+	struct tls_conf
+		*tls; /* of TCP listeners without one of their own, and of adopted sockets */
 	struct list conns;
 	size_t conns_n;
 	struct timer retry; /* after EMFILE */
@@ -50,6 +54,8 @@ struct slice http_server_date(struct http_server *srv); /* the line with its CR 
 
 /* http-server-listen.c */
 void http_listener_free(struct listener *l);
+/* What its connections speak; NULL = plain. Borrowed. */
+struct tls_conf *http_listener_tls(const struct listener *l);
 
 /* http-server-h1.c */
 extern const struct stream_ops http_server_h1_ops;

@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "base/fd.h"
+#include "crypto/tls.h"
 #include "io/http-server-impl.h"
 #include "io/url.h"
 
@@ -29,8 +30,34 @@ void http_listener_free(struct listener *l)
 	    st.st_ino == l->ino)
 		(void)unlink(l->path); /* stale otherwise, which the next start copes with */
 	fd_close(l->lock_fd);
+	tls_conf_unref(l->tls);
 	free(l->path);
 	free(l);
+}
+
+struct tls_conf *http_listener_tls(const struct listener *l)
+{
+	if (l->tls_set)
+		return l->tls;
+	return l->unix_path ? NULL : l->srv->tls;
+}
+
+int http_server_set_tls(struct http_server *srv, size_t i, struct tls_conf *conf, struct err *err)
+{
+	struct tls_conf **to = &srv->tls;
+
+	if (conf && !tls_conf_is_server(conf))
+		return err_set(err, ERR_INVALID,
+			       "http server: the TLS configuration is a client's");
+	if (i != HTTP_ALL_LISTENERS) {
+		if (i >= srv->listeners_n)
+			return err_set(err, ERR_NOT_FOUND, "there is no listener %zu", i);
+		to = &srv->listeners[i]->tls;
+		srv->listeners[i]->tls_set = true;
+	}
+	tls_conf_unref(*to);
+	*to = conf ? tls_conf_ref(conf) : NULL;
+	return 0;
 }
 
 static void name_listener(struct listener *l)
@@ -44,7 +71,8 @@ static void name_listener(struct listener *l)
 
 	if (getsockname(l->fd, (struct sockaddr *)&sa, &len) < 0)
 		sa.ss_family = AF_UNSPEC;
-	if (sa.ss_family == AF_UNIX) {
+	l->unix_path = sa.ss_family == AF_UNIX;
+	if (l->unix_path) {
 		(void)snprintf(l->address, sizeof(l->address), "unix://%.108s", un->sun_path);
 	} else if (sa.ss_family == AF_INET) {
 		(void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));

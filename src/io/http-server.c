@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "crypto/tls.h"
 #include "io/http-server-impl.h"
+#include "io/transport.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -76,11 +78,13 @@ static const struct conn_role server_role = {
 
 /* ---- accepting ---- */
 
-static int take_connection(struct http_server *srv, int fd, struct err *err)
+static int take_connection(struct http_server *srv, int fd, struct tls_conf *tls, struct err *err)
 {
 	struct conn *c = conn_new(srv->pool, fd, &server_role, srv, &srv->conn_conf);
-	int r = conn_start(c, false, err);
+	int r = tls ? conn_use_tls(c, tls, NULL, 0, err) : 0;
 
+	if (r == 0)
+		r = conn_start(c, false, err);
 	if (r < 0) {
 		conn_free(c);
 		return r;
@@ -131,7 +135,8 @@ int http_server_on_accept(struct source *src, uint32_t events)
 			break;
 		}
 		if (fd >= 0)
-			(void)take_connection(srv, fd, NULL); /* closed again; the client sees it */
+			(void)take_connection(srv, fd, http_listener_tls(l),
+					      NULL); /* closed again; the client sees it */
 	}
 	http_server_set_accepting(srv);
 	return 0;
@@ -150,7 +155,7 @@ int http_server_adopt(struct http_server *srv, int fd_taken, struct err *err)
 		fd_close(fd_taken);
 		return r;
 	}
-	return take_connection(srv, fd_taken, err);
+	return take_connection(srv, fd_taken, srv->tls, err);
 }
 
 /* ---- life ---- */
@@ -293,6 +298,7 @@ void http_server_free(struct http_server *srv)
 	timer_fini(&srv->grace);
 	deferred_fini(&srv->drained_call);
 	io_pool_unref(srv->pool);
+	tls_conf_unref(srv->tls);
 	free(srv->common);
 	free(srv);
 }

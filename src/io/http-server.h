@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 struct http_server;
+struct tls_conf;
 
 /* Zero means the default in brackets. Times in ns. */
 struct http_server_conf {
@@ -67,6 +68,15 @@ int http_server_listen_fd(struct http_server *srv, int fd_taken, struct err *err
 unsigned http_listen_fds(void);
 /* An already connected socket (tests, inherited); taken, also on failure. */
 int http_server_adopt(struct http_server *srv, int fd_taken, struct err *err);
+
+#define HTTP_ALL_LISTENERS SIZE_MAX
+/*
+ * Connections that are accepted from now on speak TLS by conf (crypto/tls.h; referenced), or plain
+ * if it is NULL; those that are open stay as they are. Called again, it is a reload. i: one
+ * listener, or HTTP_ALL_LISTENERS: all TCP ones, also later ones, and adopted sockets; a Unix
+ * listener speaks TLS only if named. stream_peer(s)->tls tells who came.
+ */
+int http_server_set_tls(struct http_server *srv, size_t i, struct tls_conf *conf, struct err *err);
 
 size_t http_server_listeners(const struct http_server *srv);
 /* "unix:///run/teu/engine.sock" or "tcp://127.0.0.1:41234" with the port that was bound. Borrowed.

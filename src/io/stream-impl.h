@@ -23,6 +23,7 @@ struct io_pool {
 	char *bufs[32];
 	unsigned bufs_n;
 	size_t streams_open; /* handed out */
+	char *scratch;	     /* of transport-tls.c, shared by all connections; NULL before the first */
 };
 
 struct io_pool *io_pool_new(struct loop *l, size_t arena_max);

@@ -62,6 +62,7 @@ void io_pool_unref(struct io_pool *p)
 	}
 	while (p->bufs_n > 0)
 		free(p->bufs[--p->bufs_n]);
+	free(p->scratch);
 	free(p);
 }
 

@@ -32,6 +32,7 @@ struct arena;
 struct err;
 struct loop;
 struct stream;
+struct tls_info;
 
 struct http_header {
 	struct slice name; /* as sent; compared without case */
@@ -46,6 +47,7 @@ struct stream_peer {
 	uid_t uid;
 	gid_t gid;
 	char addr[64]; /* "192.0.2.1:4711", "[2001:db8::1]:4711" or "@" */
+	const struct tls_info *tls; /* crypto/tls.h: certificate, protocol; NULL without TLS */
 };
 
 struct http_request {

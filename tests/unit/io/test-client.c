@@ -354,7 +354,8 @@ static void refuses_bad_requests_and_addresses(void **state)
 			 -ERR_UNSUPPORTED);
 	assert_has(err.msg, "is a name");
 	assert_int_equal(http_client_new(e.loop, "https://127.0.0.1", NULL, &c, &err),
-			 -ERR_UNSUPPORTED);
+			 -ERR_INVALID);
+	assert_has(err.msg, "needs a TLS configuration");
 	assert_int_equal(http_client_new(e.loop, "tcp://127.0.0.1", NULL, &c, &err), -ERR_INVALID);
 	assert_int_equal(http_client_new(e.loop, "unix:///nonexistent/s", NULL, &c, &err), 0);
 	assert_int_equal(http_client_stream(c, "G T", "/", &s, &err), -ERR_INVALID);
