@@ -31,6 +31,7 @@ enum kind {
 	COPYUP,
 	SRC_NOFOLLOW,
 	DEST_NOFOLLOW,
+	COPY_SYMLINK,
 	NOTHING
 };
 
@@ -39,7 +40,7 @@ enum kind {
 #define OPTIONS(X) \
 	X("acl", SET, MS_POSIXACL)               X("async", CLR, MS_SYNCHRONOUS) \
 	X("atime", CLR, MS_NOATIME)              X("bind", SET, MS_BIND) \
-	X("defaults", NOTHING, 0) \
+	X("copy-symlink", COPY_SYMLINK, 0)       X("defaults", NOTHING, 0) \
 	X("dest-nofollow", DEST_NOFOLLOW, 0)     X("dev", CLR, MS_NODEV) \
 	X("diratime", CLR, MS_NODIRATIME)        X("dirsync", SET, MS_DIRSYNC) \
 	X("exec", CLR, MS_NOEXEC)                X("idmap", IDMAP, 0) \
@@ -101,6 +102,9 @@ void mount_opts_fini(struct mount_opts *o)
 	*o = (struct mount_opts){ 0 };
 }
 
+static const char *const superblock_only[] = { "rasync",  "rdirsync", "rmand",
+					       "rnomand", "rsync",    NULL };
+
 static int by_name(const void *key, const void *row)
 {
 	return strcmp(key, ((const struct option *)row)->name);
@@ -154,6 +158,7 @@ static int apply_row(struct mount_opts *o, const struct option *row, struct err 
 	case COPYUP: o->tmpcopyup = true; break;
 	case SRC_NOFOLLOW: o->src_nofollow = true; break;
 	case DEST_NOFOLLOW: o->dest_nofollow = true; break;
+	case COPY_SYMLINK: o->copy_symlink = true; break;
 	case NOTHING: break;
 	}
 	return 0;
@@ -174,7 +179,8 @@ int mount_opts_parse(const char *const *list, size_t n, struct mount_opts *o, st
 				return r;
 			continue;
 		}
-		if (!strcmp(list[i], "copy-symlink"))
+		/* crun's: the kernel has no such flags of a single mount (mount_setattr(2)). */
+		if (str_is_one_of(list[i], superblock_only))
 			return err_set(err, ERR_UNSUPPORTED, "mount option '%s' is not supported",
 				       list[i]);
 		if (!strncmp(list[i], "idmap=", 6) || !strncmp(list[i], "ridmap=", 7))

@@ -35,13 +35,14 @@ struct mount_opts {
 	bool idmap, ridmap; /* caller makes the user namespace and passes its fd */
 	bool tmpcopyup;	    /* tmpfs begins with a copy of what it covers */
 	bool src_nofollow, dest_nofollow;
-	struct buf data; /* the rest, comma-joined, for the file system */
+	bool copy_symlink; /* a source that is a link is copied: for the caller, who makes mounts */
+	struct buf data;   /* the rest, comma-joined, for the file system */
 };
 void mount_opts_fini(struct mount_opts *o);
 DEFINE_CLEANUP_EMBEDDED(struct mount_opts, mount_opts_fini)
 
 /* Parses options of OCI (runtime-spec config.md "mounts"); later ones win. *o must be zeroed or
- * fini'd before. Refuses by name what is known and not supported ("copy-symlink", "idmap=..."), and
+ * fini'd before. Refuses by name what is known and not supported ("rsync", "idmap=..."), and
  * more data than MOUNT_DATA_MAX. */
 int mount_opts_parse(const char *const *options, size_t n, struct mount_opts *o, struct err *err);
 

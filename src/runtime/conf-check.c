@@ -315,7 +315,10 @@ static int check_netdevs(const struct conf *c, struct err *err)
 
 static int check_annotations(struct conf *c, struct err *err)
 {
+	static const char *const contexts[] = { "context", "fscontext", "defcontext", "rootcontext",
+						NULL };
 	const char *agent = conf_annotation(c, "run.oci.seccomp.receiver");
+	const char *kind = conf_annotation(c, "run.oci.mount_context_type");
 
 	for (size_t i = 0; i < c->annotations.n; i++)
 		if (!c->annotations.v[i].key[0])
@@ -324,6 +327,9 @@ static int check_annotations(struct conf *c, struct err *err)
 		if (conf_annotation(c, refused_notes[i][0]))
 			return err_set(err, ERR_UNSUPPORTED, "annotation %s is not supported: %s",
 				       refused_notes[i][0], refused_notes[i][1]);
+	if (kind && !str_is_one_of(kind, contexts))
+		return err_set(err, ERR_INVALID,
+			       "annotation run.oci.mount_context_type: '%s' is unknown", kind);
 	if (!agent)
 		return 0;
 	if (agent[0] != '/')

@@ -40,6 +40,7 @@ struct conf_hook {
 };
 struct conf_hooks {
 	LIST_OF(struct conf_hook) kind[HOOK_KINDS];
+	int out[2]; /* 1 + fd of a file for their stdout and stderr, 0 = none (hooks_open) */
 };
 
 struct conf_ns {

@@ -818,6 +818,8 @@ static int load(struct create *c, struct err *err)
 		return err_set(err, ERR_TOO_LARGE, "config.json is larger than %d bytes",
 			       RT_CONFIG_MAX);
 	r = conf_read(c->text, c->arena, &c->conf, err);
+	if (r >= 0 && hooks_mask(&c->conf.hooks))
+		r = hooks_open(&c->conf, err);
 	if (r < 0)
 		return r;
 	root = c->conf.root->path;
@@ -957,6 +959,7 @@ int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_cont
 	fd_close(c->console);
 	fd_close(c->in.listen);
 	rdt_fini(&c->rdt);
+	hooks_close(&c->conf.hooks);
 	for (size_t i = 0; c->in.idmaps && i < c->conf.mounts.n; i++)
 		fd_close(c->in.idmaps[i]);
 	for (int k = 0; k < NS_KINDS; k++)

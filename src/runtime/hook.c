@@ -24,8 +24,8 @@
 struct run {
 	const struct conf_hook *hook;
 	const char **argv, **envp;
-	int in, out; /* ends of the hook */
-	int error;   /* errno of a failed exec */
+	int in, out[2]; /* ends of the hook: its stdin, stdout and stderr */
+	int error;	/* errno of a failed exec */
 	struct slice state;
 	size_t fed;
 	char tail[TAIL_MAX];
@@ -48,8 +48,8 @@ static int hook_child(void *arg)
 	struct run *run = arg;
 
 	(void)proc_reset_signals(NULL); /* a hook with an ignored signal still runs */
-	if (sys_dup3(run->in, 0, 0) < 0 || sys_dup3(run->out, 1, 0) < 0 ||
-	    sys_dup3(run->out, 2, 0) < 0 || proc_fds_cloexec(3, NULL, 0, false, NULL) < 0) {
+	if (sys_dup3(run->in, 0, 0) < 0 || sys_dup3(run->out[0], 1, 0) < 0 ||
+	    sys_dup3(run->out[1], 2, 0) < 0 || proc_fds_cloexec(3, NULL, 0, false, NULL) < 0) {
 		run->error = errno;
 		return 127;
 	}
@@ -159,7 +159,8 @@ static const char **vector(const struct strs *s, const char *first)
 	return v;
 }
 
-static int hook_one(const struct conf_hook *h, struct slice state, struct err *err)
+static int hook_one(const struct conf_hooks *all, const struct conf_hook *h, struct slice state,
+		    struct err *err)
 {
 	CLEANUP(proc_fini) struct proc p = { .pidfd = -1 };
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, r;
@@ -175,7 +176,8 @@ static int hook_one(const struct conf_hook *h, struct slice state, struct err *e
 	run.argv = argv = vector(&h->args, h->path);
 	run.envp = envp = vector(&h->env, NULL);
 	run.in = in[0];
-	run.out = out[1];
+	for (int i = 0; i < 2; i++)
+		run.out[i] = all->out[i] ? all->out[i] - 1 : out[1];
 	r = proc_clone(
 		&(struct proc_clone){
 			.fn = hook_child, .arg = &run, .cgroup_fd = -1, .shared = true },
@@ -205,10 +207,36 @@ close:
 	return r;
 }
 
+int hooks_open(struct conf *c, struct err *err)
+{
+	static const char *const keys[] = { "run.oci.hooks.stdout", "run.oci.hooks.stderr" };
+
+	for (int i = 0; i < 2; i++) {
+		const char *path = conf_annotation(c, keys[i]);
+		int fd = path ? sys_openat(AT_FDCWD, path,
+					   O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC,
+					   0600)
+			      : -1;
+
+		if (path && fd < 0)
+			return err_sys(err, "annotation %s: open '%s'", keys[i], path);
+		c->hooks.out[i] = fd + 1;
+	}
+	return 0;
+}
+
+void hooks_close(struct conf_hooks *h)
+{
+	for (int i = 0; i < 2; i++) {
+		fd_close(h->out[i] - 1);
+		h->out[i] = 0;
+	}
+}
+
 int hooks_run(const struct conf_hooks *h, enum hook_kind k, struct slice state, struct err *err)
 {
 	for (size_t i = 0; i < h->kind[k].n; i++) {
-		int r = hook_one(&h->kind[k].v[i], state, err);
+		int r = hook_one(h, &h->kind[k].v[i], state, err);
 
 		if (r < 0)
 			return err_wrap(err, "%s hook %zu", hook_names[k], i);

@@ -281,8 +281,13 @@ static int late_hooks(struct look *l, enum hook_kind k, enum rt_status as, struc
 	view_of(l, &v);
 	v.status = as;
 	v.annotations = &conf.annotations;
-	r = state_view_json(&v, false, &b, err);
-	return r < 0 ? r : hooks_run(&conf.hooks, k, buf_slice(&b), err);
+	r = hooks_open(&conf, err);
+	if (r >= 0)
+		r = state_view_json(&v, false, &b, err);
+	if (r >= 0)
+		r = hooks_run(&conf.hooks, k, buf_slice(&b), err);
+	hooks_close(&conf.hooks);
+	return r;
 }
 
 /* ---- start ---- */

@@ -223,6 +223,30 @@ static int not_over_proc(const struct place *p, struct err *err)
 	return err_set(err, ERR_FORBIDDEN, "nothing but a procfs may be mounted over /proc");
 }
 
+/* crun's option: a link as source is made again as a link. 1 = done. */
+static int copy_link(struct init *in, const struct place *p, struct err *err)
+{
+	char target[4096], old[4096], name[256];
+	CLEANUP(fd_close) int dir = -1;
+	ssize_t n = sys_readlinkat(AT_FDCWD, p->m->source, target, sizeof(target) - 1), m;
+	int r;
+
+	if (n < 0)
+		return errno == EINVAL ? 0 : err_sys(err, "source '%s'", p->m->source);
+	target[n] = '\0';
+	r = path_parent_in(in->root, p->m->destination, true, &dir, name, sizeof(name), err);
+	if (r < 0)
+		return r;
+	if (sys_symlinkat(target, dir, name) == 0)
+		return 1;
+	if (errno != EEXIST)
+		return err_sys(err, "make the link");
+	m = sys_readlinkat(dir, name, old, sizeof(old));
+	if (m != n || memcmp(old, target, (size_t)n))
+		return err_set(err, ERR_CONFLICT, "copy-symlink: something else is there already");
+	return 1;
+}
+
 static int mount_one_bind(struct init *in, struct place *p, struct err *err)
 {
 	CLEANUP(fd_close) int user = -1;
@@ -231,6 +255,11 @@ static int mount_one_bind(struct init *in, struct place *p, struct err *err)
 
 	if (!p->m->source || !p->m->source[0])
 		return err_set(err, ERR_INVALID, "a bind mount needs a source");
+	if (p->o.copy_symlink) {
+		r = copy_link(in, p, err);
+		if (r != 0)
+			return r;
+	}
 	if (sys_fstatat(AT_FDCWD, p->m->source, &st, p->o.src_nofollow ? AT_SYMLINK_NOFOLLOW : 0) <
 	    0)
 		return err_sys(err, "source '%s'", p->m->source);
@@ -270,12 +299,14 @@ static int tmpfs_mode(struct place *p, bool made, struct err *err)
 static int add_label(struct init *in, struct place *p, struct err *err)
 {
 	const char *label = in->conf->lin.mount_label;
+	const char *kind = conf_annotation(in->conf, "run.oci.mount_context_type");
 
 	if (!label || !label[0] || !strcmp(p->m->type, "proc") || !strcmp(p->m->type, "sysfs"))
 		return 0;
 	if (!p->o.data.max)
 		p->o.data.max = MOUNT_DATA_MAX;
-	return buf_addf(&p->o.data, "%scontext=\"%s\"", p->o.data.n ? "," : "", label) < 0
+	return buf_addf(&p->o.data, "%s%s=\"%s\"", p->o.data.n ? "," : "", kind ? kind : "context",
+			label) < 0
 		       ? err_set(err, ERR_TOO_LARGE, "mount options are too long")
 		       : 0;
 }

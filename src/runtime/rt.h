@@ -113,6 +113,9 @@ int sync_wait(int sock, int64_t *ret_number, struct err *err);
 /* Runs all hooks of a kind; the first failure ends it. `state` is the JSON for stdin. */
 int hooks_run(const struct conf_hooks *h, enum hook_kind k, struct slice state, struct err *err);
 uint32_t hooks_mask(const struct conf_hooks *h);
+/* The files that the annotations run.oci.hooks.stdout and .stderr name, for all that run later. */
+int hooks_open(struct conf *c, struct err *err);
+void hooks_close(struct conf_hooks *h);
 
 /* ---- resources and seccomp ---- */
 

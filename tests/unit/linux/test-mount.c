@@ -129,12 +129,12 @@ static void the_table_is_sorted_and_each_name_is_understood(void **state)
 
 static void what_is_not_supported_is_refused_by_name(void **state)
 {
-	const char *const copy[] = { "copy-symlink" }, *const idmap[] = { "idmap=uids=0-1-10" };
+	const char *const copy[] = { "rsync" }, *const idmap[] = { "idmap=uids=0-1-10" };
 	const char *const prop[] = { "shared", "slave", "private", "shared", "slave" };
 	CLEANUP(mount_opts_fini) struct mount_opts o = { 0 };
 	struct err err = ERR_INIT;
 
-	assert_fails(mount_opts_parse(copy, 1, &o, &err), &err, ERR_UNSUPPORTED, "copy-symlink");
+	assert_fails(mount_opts_parse(copy, 1, &o, &err), &err, ERR_UNSUPPORTED, "rsync");
 	assert_fails(mount_opts_parse(idmap, 1, &o, &err), &err, ERR_UNSUPPORTED, "uidMappings");
 	assert_fails(mount_opts_parse(prop, 5, &o, &err), &err, ERR_INVALID, "propagation");
 }
