@@ -198,10 +198,13 @@ static int check_mounts(struct conf *c, struct arena *a, struct err *err)
 
 static int check_namespaces(const struct conf *c, struct err *err)
 {
-	if (!conf_ns(c, NS_MOUNT))
+	if (!conf_ns(c, NS_MOUNT) &&
+	    (c->mounts.n || c->lin.masked.n || c->lin.readonly.n || c->root->readonly ||
+	     c->lin.rootfs_propagation || (c->process && c->process->terminal) ||
+	     conf_annotation(c, "io.teu.rootfs.lower")))
 		return err_set(err, ERR_UNSUPPORTED,
-			       "linux.namespaces without a mount namespace is not supported: its "
-			       "mounts would "
+			       "linux.namespaces without a mount namespace: mounts, masked or "
+			       "read-only paths, root.readonly, propagation and a terminal would "
 			       "change the host");
 	if ((c->hostname || c->domainname) && !conf_ns(c, NS_UTS))
 		return err_set(err, ERR_INVALID, "%s needs a uts namespace in linux.namespaces",

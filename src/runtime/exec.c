@@ -285,6 +285,14 @@ static int open_namespaces(struct exec *e, struct err *err)
 		if (k == NS_USER)
 			e->in.user_ns = true;
 	}
+	if (!conf_ns(&e->conf, NS_MOUNT)) {
+		char root[32];
+
+		(void)snprintf(root, sizeof(root), "/proc/%d/root", (int)e->s.pid);
+		e->in.root = sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		if (e->in.root < 0)
+			return err_sys(err, "open the container's root");
+	}
 	/* They were opened by its number: that was its own if it still lives. */
 	if (proc_poll(e->pidfd, 0, NULL) != 1)
 		return err_set(err, ERR_CONFLICT,
@@ -431,6 +439,7 @@ int rt_exec(struct rt_container *c, const struct rt_exec *o, struct rt_proc *ret
 	fd_close(e->sock);
 	fd_close(e->pidfd);
 	fd_close(e->pid_ns);
+	fd_close(e->in.root);
 	proc_fini(&e->proc);
 	group_fini(&e->group);
 	seccomp_prog_fini(&e->prog);

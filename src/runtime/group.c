@@ -124,6 +124,29 @@ static int make_rootless(const struct group_want *w, struct group *g, const char
 			     "linux.cgroupsPath, or leave the limits out");
 }
 
+/* Which field asks for a controller that this machine lacks. */
+static int name_field(const struct group_want *w, struct cgroup_layout *l, const struct err *why,
+		      struct err *err)
+{
+	static const char *const fields[CGROUP_CONTROLLER_COUNT] = {
+		[CGROUP_CPU] = "cpu",	      [CGROUP_CPUSET] = "cpu.cpus",
+		[CGROUP_MEMORY] = "memory",   [CGROUP_BLKIO] = "blockIO",
+		[CGROUP_PIDS] = "pids",	      [CGROUP_HUGETLB] = "hugepageLimits",
+		[CGROUP_RDMA] = "rdma",	      [CGROUP_NET_CLS] = "network.classID",
+		[CGROUP_DEVICES] = "devices", [CGROUP_NET_PRIO] = "network.priorities",
+		[CGROUP_UNIFIED] = "unified",
+	};
+	uint32_t lacks = cgroup_limits_need(w->limits) & ~cgroup_layout_controllers(l);
+
+	for (unsigned k = 0; k < CGROUP_CONTROLLER_COUNT; k++)
+		if (lacks >> k & 1 && fields[k])
+			return err_set(err, ERR_UNSUPPORTED, "linux.resources.%s: %s", fields[k],
+				       why->msg);
+	if (err)
+		*err = *why;
+	return err_ret(why);
+}
+
 static int make_in_fs(const struct group_want *w, struct group *g, struct err *err)
 {
 	const char *path = w->conf->lin.cgroups_path;
@@ -140,9 +163,7 @@ static int make_in_fs(const struct group_want *w, struct group *g, struct err *e
 	r = cgroup_create(g->layout, path, wanted(w, g->layout), &g->cgroup, &why);
 	if (r < 0 && no_right(&why) && rootless())
 		return make_rootless(w, g, path, err);
-	if (r < 0 && err)
-		*err = why;
-	return r;
+	return r < 0 ? name_field(w, g->layout, &why, err) : r;
 }
 
 /* ---- by systemd ---- */

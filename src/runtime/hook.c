@@ -235,11 +235,14 @@ void hooks_close(struct conf_hooks *h)
 
 int hooks_run(const struct conf_hooks *h, enum hook_kind k, struct slice state, struct err *err)
 {
-	for (size_t i = 0; i < h->kind[k].n; i++) {
-		int r = hook_one(h, &h->kind[k].v[i], state, err);
+	int first = 0;
 
-		if (r < 0)
-			return err_wrap(err, "%s hook %zu", hook_names[k], i);
+	/* config.md#poststop: a failure there is told, and the others run all the same. */
+	for (size_t i = 0; i < h->kind[k].n && (first == 0 || k == HOOK_POSTSTOP); i++) {
+		int r = hook_one(h, &h->kind[k].v[i], state, first ? NULL : err);
+
+		if (r < 0 && !first)
+			first = err_wrap(err, "%s hook %zu", hook_names[k], i);
 	}
-	return 0;
+	return first;
 }

@@ -208,6 +208,13 @@ static int step_hooks(void *arg, struct err *err)
 	return run_hooks(in, HOOK_CREATE_CONTAINER, err);
 }
 
+int init_chroot(struct init *in, struct err *err)
+{
+	if (sys_fchdir(in->root) < 0 || sys_chroot(".") < 0)
+		return err_sys(err, "change the root");
+	return 0;
+}
+
 static int step_enter(void *arg, struct err *err)
 {
 	return rootfs_enter(arg, err);
@@ -824,7 +831,12 @@ static int exec_step_enter(void *arg, struct err *err)
 	 * working directory. */
 	if (in->target_ns && sys_setns(in->target, (int)in->target_ns) < 0)
 		return err_sys(err, "join the container's namespaces");
-	in->root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (in->root >= 0) {
+		if (init_chroot(in, err) < 0)
+			return err_ret(err);
+	} else {
+		in->root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	}
 	if (in->root < 0)
 		return err_sys(err, "open the container's root");
 	if (in->user_ns && (sys_setresgid(0, 0, 0) < 0 || sys_setresuid(0, 0, 0) < 0) &&
@@ -858,6 +870,9 @@ static int exec_close_fds(struct init *in, struct err *err)
 {
 	int keep[70] = { in->sync, in->target };
 	size_t n = 2;
+
+	if (in->root >= 0)
+		keep[n++] = in->root;
 
 	for (int i = 0; i < 3; i++)
 		if (in->stdio[i] >= 3)

@@ -154,6 +154,12 @@ static unsigned long host_propagation(const struct conf *c)
 	return MS_REC | (p && strstr(p, "private") ? MS_PRIVATE : MS_SLAVE);
 }
 
+static int open_root(struct init *in, struct err *err)
+{
+	in->root = sys_openat(AT_FDCWD, in->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	return in->root < 0 ? err_sys(err, "open the root '%s'", in->rootfs) : 0;
+}
+
 static int make_root(struct init *in, struct err *err)
 {
 	const char *lower = conf_annotation(in->conf, "io.teu.rootfs.lower");
@@ -169,10 +175,7 @@ static int make_root(struct init *in, struct err *err)
 		r = lower ? overlay_root(in, lower, err) : bind_root(in, err);
 	if (r < 0)
 		return r;
-	in->root = sys_openat(AT_FDCWD, in->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	if (in->root < 0)
-		return err_sys(err, "open the root '%s'", in->rootfs);
-	return 0;
+	return open_root(in, err);
 }
 
 /* ---- mounts ---- */
@@ -539,7 +542,8 @@ static int device_make(struct init *in, int dev, const struct conf_device *d, st
 		if (r >= 0)
 			r = device_node(own, name, d, err);
 	}
-	if (r == -ERR_SYSTEM && err && err->sys == EPERM && !in->user_ns)
+	if (r == -ERR_SYSTEM && err && err->sys == EPERM && !in->user_ns &&
+	    conf_ns(in->conf, NS_MOUNT))
 		r = device_bind(in, d, err);
 	return r < 0 ? err_wrap(err, "device '%s'", d->path) : 0;
 }
@@ -654,7 +658,7 @@ int rootfs_make(struct init *in, struct err *err)
 
 	if (sys_chdir(in->bundle) < 0) /* sources of binds are relative to it */
 		return err_sys(err, "change to the bundle '%s'", in->bundle);
-	r = make_root(in, err);
+	r = conf_ns(in->conf, NS_MOUNT) ? make_root(in, err) : open_root(in, err);
 	for (size_t i = 0; r >= 0 && i < in->conf->mounts.n; i++)
 		r = mount_one(in, &in->conf->mounts.v[i], err);
 	return r < 0 ? r : make_devices(in, err);
@@ -748,6 +752,9 @@ int rootfs_enter(struct init *in, struct err *err)
 		r = root_read_only(in, err);
 	if (r < 0)
 		return r;
+	/* The host's mounts stay as they are (conf_check has seen to that): a chroot must do. */
+	if (!conf_ns(c, NS_MOUNT))
+		return init_chroot(in, err);
 	r = in->flags & RT_NO_PIVOT ? mount_move_root(in->root, err)
 				    : mount_pivot(in->root, wants_shared(c), err);
 	if (r < 0)

@@ -110,7 +110,8 @@ int sync_wait(int sock, int64_t *ret_number, struct err *err);
 
 /* ---- hooks ---- */
 
-/* Runs all hooks of a kind; the first failure ends it. `state` is the JSON for stdin. */
+/* Runs all hooks of a kind; the first failure ends it (but poststop: it is told at the end).
+ * `state` is the JSON for stdin. */
 int hooks_run(const struct conf_hooks *h, enum hook_kind k, struct slice state, struct err *err);
 uint32_t hooks_mask(const struct conf_hooks *h);
 /* The files that the annotations run.oci.hooks.stdout and .stderr name, for all that run later. */
@@ -219,6 +220,8 @@ int init_main(void *init);
 int exec_main(void *init);
 /* The steps of both. */
 int init_console(struct init *in, struct err *err);
+/* To in->root, without a mount namespace of its own. */
+int init_chroot(struct init *in, struct err *err);
 int init_identity(struct init *in,
 		  struct err *err); /* what needs no right that the end takes away */
 int init_find_program(struct init *in, struct err *err);
