@@ -107,13 +107,21 @@ static void hooks_run_in_order_and_stop_at_the_first_failure(void **state)
 			       i == 1);
 		h[i] = sh(script[i], args[i]);
 	}
+	all.kind[HOOK_POSTSTART].v = h;
+	all.kind[HOOK_POSTSTART].n = 3;
+	assert_err(hooks_run(&all, HOOK_POSTSTART, SLICE("{}"), &err), ERR_SYSTEM,
+		   "poststart hook 1");
+	assert_ok(fd_read_file(-100, path, &b, &err));
+	assert_string_equal(buf_str(&b), "0\n1\n");
+	assert_int_equal(hooks_mask(&all), 1u << HOOK_POSTSTART);
+	/* All of poststop's run; the failure is told all the same. */
 	all.kind[HOOK_POSTSTOP].v = h;
 	all.kind[HOOK_POSTSTOP].n = 3;
 	assert_err(hooks_run(&all, HOOK_POSTSTOP, SLICE("{}"), &err), ERR_SYSTEM,
 		   "poststop hook 1");
+	buf_clear(&b);
 	assert_ok(fd_read_file(-100, path, &b, &err));
-	assert_string_equal(buf_str(&b), "0\n1\n");
-	assert_int_equal(hooks_mask(&all), 1u << HOOK_POSTSTOP);
+	assert_string_equal(buf_str(&b), "0\n1\n0\n1\n2\n");
 	scratch_remove(root);
 }
 
