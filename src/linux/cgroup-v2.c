@@ -36,10 +36,22 @@ static int enable_text(uint32_t mask, char *text, size_t n)
 	return (int)used;
 }
 
+/* Controllers for threads (cpu, cpuset, pids) can be switched on above processes too, but that
+ * makes the cgroup the root of a threaded subtree, in which no container can live: never done. The
+ * root cgroup, which has no type, is free of all this. */
+static bool holds_processes(int dir)
+{
+	char text[32];
+
+	return cgroup_read(dir, "cgroup.type", text, sizeof(text)) >= 0 &&
+	       cgroup_read(dir, "cgroup.procs", text, sizeof(text)) > 0;
+}
+
 int cgroup_v2_enable(int dir, uint32_t want, bool lenient, struct err *err)
 {
 	char text[256];
 	uint32_t have = 0, there = 0;
+	bool busy;
 
 	if (cgroup_read(dir, "cgroup.controllers", text, sizeof(text)) >= 0)
 		there = cgroup_parse_controllers(text, true);
@@ -47,11 +59,13 @@ int cgroup_v2_enable(int dir, uint32_t want, bool lenient, struct err *err)
 		have = cgroup_parse_controllers(text, true);
 	want = want & there &
 	       ~have; /* what the directory itself does not have is judged at the end of the path */
-	if (enable_text(want, text, sizeof(text)) == 0 ||
-	    cgroup_write(dir, "cgroup.subtree_control", text) == 0)
+	if (enable_text(want, text, sizeof(text)) == 0)
+		return 0;
+	busy = holds_processes(dir);
+	if (busy ? lenient : cgroup_write(dir, "cgroup.subtree_control", text) == 0)
 		return 0;
 	if (!lenient) {
-		int sys = errno;
+		int sys = busy ? EBUSY : errno;
 
 		(void)err_sysc(err, ERR_SYSTEM, sys, "switch on cgroup controllers '%s'", text);
 		return sys == EBUSY ? err_hint(err, "the parent cgroup holds processes itself")

@@ -196,6 +196,23 @@ static bool make_last(const struct cgroup *cg, struct cgroup_part *p)
 	return false;
 }
 
+/* cgroup-v2.rst "Threads": below a threaded cgroup there are only such, for threads of processes
+ * that live above. */
+static int check_domain(const struct cgroup *cg, const struct cgroup_part *p, struct err *err)
+{
+	char type[64];
+
+	/* A kernel without the file (before 4.14) has no threaded ones. */
+	if (cgroup_read(p->dir, "cgroup.type", type, sizeof(type)) < 0)
+		return 0;
+	if (!strcmp(type, "domain") || !strcmp(type, "domain threaded"))
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "cgroup '%s' is of type '%s', because a parent is threaded: whole processes "
+		       "cannot be moved into it; choose another linux.cgroupsPath",
+		       cg->full, type);
+}
+
 int cgroup_make_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t want, struct err *err)
 {
 	struct cgroup_part *p = &cg->parts[cg->n];
@@ -211,6 +228,8 @@ int cgroup_make_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t wa
 		return err_set(err, ERR_CONFLICT,
 			       "make cgroup '%s/%s': a parent keeps being removed", h->mount,
 			       cg->path);
+	if (r == 0 && h->v2)
+		r = check_domain(cg, p, err);
 	if (r < 0)
 		return r;
 	cgroup_part_refresh(p);

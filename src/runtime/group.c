@@ -326,7 +326,10 @@ int group_create(const struct group_want *w, struct group *g, struct err *err)
 	r = w->host->cgroups == RT_SYSTEMD ? make_by_systemd(w, g, err) : make_in_fs(w, g, err);
 	if (r < 0 || !g->cgroup)
 		return r;
-	r = set_limits(w, g, err);
+	/* What v2 left out of "all" is asked for by name: that tells why it cannot be had. */
+	r = cgroup_extend(g->cgroup, limited(w->limits), err);
+	if (r >= 0)
+		r = set_limits(w, g, err);
 	if (r >= 0)
 		r = w->enter ? cgroup_open_procs(g->cgroup, err)
 			     : cgroup_add(g->cgroup, w->pid, err);
