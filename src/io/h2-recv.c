@@ -372,3 +372,83 @@ void h2_callbacks_receive(nghttp2_session_callbacks *cbs)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cbs, on_stream_closed);
 }
+
+/* ---- rounds ---- */
+
+static bool give_session(struct h2 *h, const char *p, size_t n)
+{
+	ssize_t used = n ? nghttp2_session_mem_recv(h->ng, (const uint8_t *)p, n) : 0;
+
+	if (h->c->dead || used >= 0)
+		return !h->c->dead;
+	conn_fail_text(h->c, ERR_BAD_REQUEST,
+		       used == NGHTTP2_ERR_BAD_CLIENT_MAGIC ? "the client does not speak HTTP/2"
+		       : used == NGHTTP2_ERR_FLOODED	    ? "the peer floods the connection"
+							    : "HTTP/2: the input is broken");
+	return false;
+}
+
+/*
+ * HEADERS for a stream that is over. nghttp2 forgets streams and would pass over it; but only a
+ * stream that we reset may still be spoken of (RFC 9113 5.1, 5.1.1).
+ */
+static void check_old_stream(struct h2 *h, uint32_t id)
+{
+	if (h->reset_out || nghttp2_session_find_stream(h->ng, (int32_t)id))
+		return;
+	h->calm = true;
+	(void)nghttp2_session_terminate_session(h->ng, NGHTTP2_STREAM_CLOSED); /* only out of memory
+										*/
+}
+
+/* A frame's header is whole; its first `before` bytes of in were not given to nghttp2 yet. */
+static bool look_at_frame(struct h2 *h, struct slice *in, size_t before)
+{
+	uint32_t id = ((uint32_t)h->next[5] << 24 | (uint32_t)h->next[6] << 16 |
+		       (uint32_t)h->next[7] << 8 | h->next[8]) &
+		      INT32_MAX;
+
+	h->skip = (uint32_t)h->next[0] << 16 | (uint32_t)h->next[1] << 8 | h->next[2];
+	h->next_n = 0;
+	/* nghttp2 passes over old priorities altogether. RFC 9113 6.3 */
+	if (h->next[3] == NGHTTP2_PRIORITY && id == 0 && !h->calm) {
+		h->calm = true;
+		(void)nghttp2_session_terminate_session(h->ng, NGHTTP2_PROTOCOL_ERROR);
+	}
+	if (h->next[3] != NGHTTP2_HEADERS || !(id & 1))
+		return true;
+	if (id > h->last_id) {
+		h->last_id = id;
+		return true;
+	}
+	if (!give_session(h, in->p, before))
+		return false;
+	*in = slice_of(in->p + before, in->n - before);
+	check_old_stream(h, id);
+	return true;
+}
+
+void h2_feed(struct h2 *h)
+{
+	struct conn *c = h->c;
+	struct slice in =
+		c->in.p ? slice_of(c->in.p + c->in.off, iobuf_len(&c->in)) : (struct slice){ 0 };
+	size_t at = 0, n;
+
+	while (!c->client && at < in.n) {
+		size_t left = in.n;
+
+		n = MIN(in.n - at, (size_t)h->skip);
+		h->skip -= (uint32_t)n;
+		at += n;
+		while (!h->skip && at < in.n && h->next_n < sizeof(h->next))
+			h->next[h->next_n++] = (uint8_t)in.p[at++];
+		if (h->next_n < sizeof(h->next))
+			continue;
+		if (!look_at_frame(h, &in, at))
+			return;
+		at -= left - in.n;
+	}
+	if (give_session(h, in.p, in.n))
+		iobuf_fini(c->pool, &c->in);
+}

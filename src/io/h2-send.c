@@ -180,6 +180,7 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	struct h2 *h = arg;
 	struct h2_stream *hs;
 
+	h->reset_out |= f->hd.type == NGHTTP2_RST_STREAM;
 	if (f->hd.type == NGHTTP2_RST_STREAM && f->rst_stream.error_code != NGHTTP2_NO_ERROR) {
 		/* Made to reset by the peer: our own resets have let go of the stream. */
 		hs = nghttp2_session_get_stream_user_data(ng, f->hd.stream_id);

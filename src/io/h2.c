@@ -99,6 +99,7 @@ static struct h2 *h2_new(struct conn *c)
 	list_init(&h->over);
 	list_init(&h->early);
 	h->window = H2_WINDOW;
+	h->skip = c->client ? 0 : NGHTTP2_CLIENT_MAGIC_LEN;
 	h->check_at = conn_now(c);
 	h2_guard_init(&h->guard, conn_now(c));
 	h->ng = session_new(h);
@@ -311,27 +312,6 @@ static void h2_failed(struct conn *c, const struct err *why)
 
 /* ---- rounds ---- */
 
-static bool feed(struct h2 *h)
-{
-	struct conn *c = h->c;
-	size_t n = iobuf_len(&c->in);
-	ssize_t used;
-
-	if (n == 0 || !c->in.p)
-		return false;
-	used = nghttp2_session_mem_recv(h->ng, (uint8_t *)c->in.p + c->in.off, n);
-	if (c->dead)
-		return false;
-	iobuf_fini(c->pool, &c->in);
-	if (used == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
-		conn_fail_text(c, ERR_BAD_REQUEST, "the client does not speak HTTP/2");
-	else if (used < 0)
-		conn_fail_text(c, ERR_BAD_REQUEST,
-			       used == NGHTTP2_ERR_FLOODED ? "the peer floods the connection"
-							   : "HTTP/2: the input is broken");
-	return !c->dead;
-}
-
 static void deliver(struct h2 *h)
 {
 	struct h2_stream *hs, *again;
@@ -408,7 +388,7 @@ static void h2_run(struct conn *c)
 			conn_fail(c, NULL);
 		return;
 	}
-	(void)feed(h);
+	h2_feed(h);
 	if (!c->dead && h->pending)
 		deliver(h);
 	if (!c->dead)

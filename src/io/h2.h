@@ -67,13 +67,17 @@ struct h2 {
 	uint32_t window;
 	uint64_t frames; /* of data, sent */
 	int64_t check_at, head_since;
+	/* The next frame's header as far as it came, and bytes of the frame that are to come. */
+	uint8_t next[9];
+	uint32_t next_n, skip, last_id;
 	struct h2_guard guard;
 	bool more;	/* nghttp2 has more to send than the buffer takes */
 	bool pending;	/* a stream has bytes or an end to deliver */
 	bool settled;	/* the peer's SETTINGS came */
 	bool drained;	/* graceful end began */
 	bool goaway_in; /* the peer takes no more streams */
-	bool receiving, closing, calm;
+	bool closing, calm;
+	bool reset_out; /* we reset a stream: what comes for it is no error of the peer */
 };
 
 /* Makes c speak HTTP/2 from here on: session and SETTINGS. Role and buffers stay. */
@@ -88,6 +92,8 @@ unsigned h2_room(const struct conn *c);
 bool h2_is_closing(const struct conn *c);
 
 /* ---- h2-recv.c ---- */
+/* Takes what came; c may be dead afterwards. */
+void h2_feed(struct h2 *h);
 void h2_callbacks_receive(nghttp2_session_callbacks *cbs);
 /* Gives what waits to the handler, as far as there is credit. */
 void h2_deliver(struct h2_stream *hs);
