@@ -531,24 +531,34 @@ static int make_env(struct init *in, struct err *err)
 	return arena_exceeded(in->arena) ? arena_quota(in->arena, err) : 0;
 }
 
-/* docker and podman read their exit codes 127 and 126 out of these words. */
+/* Engines read their exit codes 127 and 126 out of these words, and docker's client wants them
+ * small, as Go writes them. */
+static int exec_words(enum err_code code, int e, const char *name, const char *what,
+		      struct err *err)
+{
+	int r = err_sysc(err, code, e, "exec: \"%s\"%s", name, what);
+	char *at = err ? strrchr(err->msg, ':') : NULL;
+
+	if (at && at[1] == ' ' && at[2] >= 'A' && at[2] <= 'Z')
+		at[2] = (char)(at[2] + ('a' - 'A'));
+	return r;
+}
+
 static int not_found(const char *name, struct err *err)
 {
-	return err_sysc(err, ERR_NOT_FOUND, ENOENT,
-			strchr(name, '/') ? "exec: \"%s\""
-					  : "exec: \"%s\": executable file not found in $PATH",
-			name);
+	return exec_words(ERR_NOT_FOUND, ENOENT, name,
+			  strchr(name, '/') ? "" : ": executable file not found in $PATH", err);
 }
 
 static int exec_error(const char *name, int e, struct err *err)
 {
 	if (e == ENOENT || e == ENOTDIR)
-		return err_sysc(err, ERR_NOT_FOUND, e, "exec: \"%s\"", name);
+		return exec_words(ERR_NOT_FOUND, e, name, "", err);
 	if (e == EISDIR)
-		return err_sysc(err, ERR_FORBIDDEN, EACCES, "exec: \"%s\": is a directory", name);
+		return exec_words(ERR_FORBIDDEN, EACCES, name, ": is a directory", err);
 	if (e == EACCES || e == EPERM || e == ENOEXEC)
-		return err_sysc(err, ERR_FORBIDDEN, e, "exec: \"%s\"", name);
-	return err_sysc(err, ERR_SYSTEM, e, "exec: \"%s\"", name);
+		return exec_words(ERR_FORBIDDEN, e, name, "", err);
+	return exec_words(ERR_SYSTEM, e, name, "", err);
 }
 
 /* 0 = can be run as far as can be told, else an errno. */

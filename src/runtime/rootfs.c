@@ -652,11 +652,25 @@ static int make_devices(struct init *in, struct err *err)
 	return r < 0 ? r : dev_links(dev, err);
 }
 
+static bool relative_sources(const struct conf *c)
+{
+	for (size_t i = 0; i < c->mounts.n; i++) {
+		const struct conf_mount *m = &c->mounts.v[i];
+
+		for (size_t k = 0; m->source && m->source[0] != '/' && k < m->options.n; k++)
+			if (!strcmp(m->options.v[k], "bind") || !strcmp(m->options.v[k], "rbind"))
+				return true;
+	}
+	return false;
+}
+
 int rootfs_make(struct init *in, struct err *err)
 {
 	int r;
 
-	if (sys_chdir(in->bundle) < 0) /* sources of binds are relative to it */
+	/* Sources of binds are relative to it. Root of a user namespace may be kept out of it:
+	 * containerd's bundles lie below directories of the host's root alone. */
+	if (sys_chdir(in->bundle) < 0 && (errno != EACCES || relative_sources(in->conf)))
 		return err_sys(err, "change to the bundle '%s'", in->bundle);
 	r = conf_ns(in->conf, NS_MOUNT) ? make_root(in, err) : open_root(in, err);
 	for (size_t i = 0; r >= 0 && i < in->conf->mounts.n; i++)

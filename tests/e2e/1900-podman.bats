@@ -3,16 +3,11 @@
 # Podman as Debian ships it, with teu-oci as its runtime: conmon is the parent, podman writes config.json. State of its
 # own, in network and mount namespaces of its own, below a cgroup of its own.
 
-TOP=$(cd "$(dirname "$BATS_TEST_FILENAME")/../.." && pwd)
-OCI=$(realpath -m "${TEU_OCI:-$TOP/build/teu-oci}")
+load peers.bash
 
 setup_file() {
-	# bats cannot skip here: setup does, for each test
-	[ "$(id -u)" = 0 ] && [ -x "$OCI" ] && command -v podman conmon >/dev/null || return 0
-	DIR=$(mktemp -d /tmp/teu-podman-XXXXXX)
-	export DIR
-	unshare -nm sh -c 'ip link set lo up; echo $$ >"$1"; exec sleep 1000' sh "$DIR/holder" 3>&- &
-	until_ok test -s "$DIR/holder"
+	peer_setup_file podman conmon
+	[ -n "${DIR:-}" ] || return 0
 	podman_hook "$DIR/pm"
 	pm import "$("$TOP/tools/image" busybox)" busybox >/dev/null
 	pm create --name probe busybox true >/dev/null && pm rm probe >/dev/null
@@ -20,63 +15,43 @@ setup_file() {
 
 # A program, since script(1) wants one: podman with everything of its own.
 podman_hook() {
+	mkdir -p "$DIR/etc"
+	echo 'podteu:200000:200000' >"$DIR/etc/ids"
 	cat >"$1" <<-SH
 	#!/bin/sh
 	cd "$DIR" || exit 1 # conmon drops a file where it stands
-	exec nsenter --net=/proc/$(cat "$DIR/holder")/ns/net --mount=/proc/$(cat "$DIR/holder")/ns/mnt \
+	exec nsenter --net=/proc/$HOLDER/ns/net --mount=/proc/$HOLDER/ns/mnt \
 		podman --root "$DIR/root" --runroot "$DIR/run" --tmpdir "$DIR/tmp" --storage-driver overlay \
 		--cgroup-manager cgroupfs --events-backend file --runtime "$OCI" "\$@"
 	SH
 	chmod +x "$1"
+	# who --userns=auto takes its ids from
+	inside sh -c 'for f in subuid subgid; do [ -e /etc/$f ] || touch /etc/$f
+		{ cat /etc/$f; echo containers:500000:1000000; } >"$1/etc/$f"; mount --bind "$1/etc/$f" /etc/$f; done' sh "$DIR"
 }
 
 teardown_file() {
 	[ -n "${DIR:-}" ] || return 0
+	pm pod rm -fa -t 0 >/dev/null 2>&1 || true
 	pm rm -fa -t 0 >/dev/null 2>&1 || true
-	kill "$(cat "$DIR/holder")"
-	until_ok none_left
-	find /sys/fs/cgroup -depth -type d -path "*/${DIR##*/}*" -exec rmdir {} + 2>/dev/null || true
+	peer_teardown_file
 	# podman's own, empty unless another podman runs
 	find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
-	rm -rf "$DIR"
 }
 
-setup() { [ -n "${DIR:-}" ] || skip "needs root, a built teu-oci, podman and conmon"; }
-teardown() { [ -z "${DIR:-}" ] || pm rm -fa -t 0 >/dev/null 2>&1 || true; }
+setup() { peer_setup podman and conmon; }
+teardown() {
+	[ -n "${DIR:-}" ] || return 0
+	pm pod rm -fa -t 0 >/dev/null 2>&1 || true
+	pm rm -fa -t 0 >/dev/null 2>&1 || true
+}
 
-pm() { timeout 30 "$DIR/pm" "$@"; }
+pm() { timeout -k 1 30 "$DIR/pm" "$@"; }
 # The host has no CAP_SYS_RESOURCE: podman's own default limits cannot be set here.
 limits=(--ulimit nofile=20000:20000 --ulimit nproc=32768:32768)
-flags() { echo "${limits[@]}" --network none --log-driver k8s-file --cgroup-parent "/${DIR##*/}"; }
+flags() { echo "${limits[@]}" --network none --log-driver k8s-file --cgroup-parent "/$NAME"; }
 pm_run() { pm run $(flags) "$@"; }
-tty() { timeout 30 script -qec "$DIR/pm $*" /dev/null </dev/null | tr -d '\r'; }
-
-processes() { pgrep -f -- "$DIR/(root|run|tmp)" || true; }
-none_left() { [ -z "$(processes)" ]; }
-mounts() { nsenter "--mount=/proc/$(cat "$DIR/holder")/ns/mnt" grep -c "$DIR/.*/merged\|$DIR/.*/shm" /proc/self/mountinfo || true; }
-
-prints() {
-	[[ "$output" == *"$1"* ]] || { echo "'$1' is not in: $output"; return 1; }
-}
-
-fails_with() {
-	local code=$1 words=$2
-	shift 2
-	output=$("$@" 2>&1) && status=0 || status=$?
-	[ "$status" -eq "$code" ] || { echo "status $status, wanted $code: $output"; return 1; }
-	[[ "$output" == *"$words"* ]] || { echo "'$words' is not in: $output"; return 1; }
-}
-
-until_ok() {
-	local i
-	for i in $(seq 200); do
-		"$@" >/dev/null 2>&1 && return 0
-		sleep 0.05
-	done
-	echo "still failing: $*"
-	return 1
-}
-
+mounts() { mounts_of "$DIR/.*/merged\\|$DIR/.*/shm"; }
 state_is() { [ "$(pm inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 
 @test "it is our runtime that podman runs" {
@@ -95,7 +70,7 @@ state_is() { [ "$(pm inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 
 @test "what is not there is 127, what cannot be run 126, what podman refuses 125" {
 	fails_with 127 "executable file not found in" pm_run --rm busybox nosuch
-	fails_with 127 "No such file or directory" pm_run --rm busybox /no/such
+	fails_with 127 "no such file or directory" pm_run --rm busybox /no/such
 	fails_with 126 "ermission denied" pm_run --rm busybox /etc/passwd
 	fails_with 126 "ermission denied" pm_run --rm busybox /etc
 	fails_with 125 "" pm_run --rm --memory nonsense busybox true
@@ -118,11 +93,11 @@ state_is() { [ "$(pm inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 }
 
 @test "a terminal, at run and at exec" {
-	run tty run $(flags) --rm -t busybox sh -c "'tty; stty size >/dev/null && echo sized'"
+	run tty "$DIR/pm" run $(flags) --rm -t busybox sh -c 'tty; stty size >/dev/null && echo sized'
 	prints /dev/pts/0
 	prints sized
 	pm_run -d --name t1 busybox sleep 100
-	run tty exec -t t1 tty
+	run tty "$DIR/pm" exec -t t1 tty
 	prints /dev/pts/
 	# a detached container with a terminal logs what it writes there
 	pm_run -d -t --name t2 busybox sh -c 'test -t 1 && echo terminal'
@@ -183,10 +158,10 @@ state_is() { [ "$(pm inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 	kill -0 "$pid"
 	fails_with 2 "running" pm rm r1
 	pm rm -f -t 0 r1
-	! kill -0 "$pid" 2>/dev/null
+	until_ok gone "$pid"
 	until_ok none_left
 	[ "$(mounts)" = 0 ]
-	[ -z "$(find /sys/fs/cgroup -type d -path "*/${DIR##*/}/libpod-*" ! -name '*conmon*')" ]
+	all_gone
 }
 
 @test "limits are the cgroup's" {
@@ -264,4 +239,113 @@ b" ]
 		[ "$code" = "$i" ]
 	done
 	[ -z "$(pm ps -aq)" ]
+}
+
+@test "stats tells use and limit; inspect the pid" {
+	pm_run -d --name st -m 64m --pids-limit 50 busybox sleep 100
+	run pm stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDS}}' st
+	prints "/ 67.11MB 1"
+	grep -q sleep "/proc/$(pm inspect -f '{{.State.Pid}}' st)/cmdline"
+}
+
+@test "update changes the limits of a running container" {
+	pm update --help 2>&1 | grep -qi "updates\? an existing\|cgroup configuration" || skip "this podman has no update"
+	pm_run -d --name up -m 64m --cpus 0.5 --pids-limit 50 busybox sleep 100
+	local id
+	id=$(pm inspect -f '{{.Id}}' up)
+	[ "$(cg "$id" memory memory.limit_in_bytes memory.max)" = 67108864 ]
+	pm update -m 128m --cpus 0.25 up
+	[ "$(cg "$id" memory memory.limit_in_bytes memory.max)" = 134217728 ]
+	[[ "$(cg "$id" cpu cpu.cfs_quota_us cpu.max)" == 25000* ]]
+	[ "$(cg "$id" pids pids.max)" = 50 ]
+}
+
+@test "user namespaces: mappings, auto, keep-id's refusal, exec in one, volumes with U" {
+	run pm_run --rm --uidmap 0:300000:65536 --gidmap 0:400000:65536 busybox sh -c 'id -u; tr -s " " </proc/self/uid_map; tr -s " " </proc/self/gid_map'
+	prints " 0 300000 65536"
+	prints " 0 400000 65536"
+	pm_run -d --name u1 --uidmap 0:300000:65536 --gidmap 0:300000:65536 -m 64m --tmpfs /t busybox sleep 100
+	[ "$(stat -c %u "/proc/$(pm inspect -f '{{.State.Pid}}' u1)")" = 300000 ]
+	[ "$(pm exec u1 sh -c 'touch /t/x; id -u')" = 0 ]
+	[ "$(pm exec -u 1000 u1 id -u)" = 1000 ]
+	run tty "$DIR/pm" exec -t u1 tty
+	prints /dev/pts/
+	run pm_run --rm --userns=auto:size=2000 busybox cat /proc/self/uid_map
+	[[ "$(tr -s ' ' <<<"$output")" == *" 0 "5*" 2000"* ]]
+	mkdir -p "$DIR/owned"
+	[ "$(pm_run --rm --uidmap 0:300000:65536 -v "$DIR/owned:/o:U" busybox sh -c 'stat -c %u /o; touch /o/f')" = 0 ]
+	[ "$(stat -c %u "$DIR/owned/f")" = 300000 ]
+	# the namespace of another container
+	run pm_run --rm --userns=container:u1 busybox cat /proc/self/uid_map
+	prints 300000
+}
+
+@test "--init, and systemd off" {
+	if command -v catatonit >/dev/null || [ -x /usr/libexec/podman/catatonit ]; then
+		[ "$(pm_run --rm --init --systemd=false busybox cat /proc/1/comm)" = catatonit ]
+	else
+		ln -sf "$(command -v docker-init || command -v tini-static || command -v tini)" "$DIR/init"
+		[ -e "$DIR/init" ] || skip "needs an init: catatonit, docker-init or tini"
+		[[ "$(pm_run --rm --init --init-path "$(realpath "$DIR/init")" --systemd=false busybox cat /proc/1/cmdline | tr '\0' ' ')" == /dev/init* ||
+			"$(pm_run --rm --init --init-path "$(realpath "$DIR/init")" --systemd=false busybox cat /proc/1/cmdline | tr '\0' ' ')" == *podman-init* ]]
+	fi
+}
+
+@test "a container that looks like systemd's: tmpfs on /run, its own cgroup writable" {
+	run pm_run --rm --systemd=always busybox sh -c 'grep -c " /run " /proc/mounts; echo $container'
+	prints podman
+	[ "${lines[0]}" = 1 ]
+}
+
+@test "named volumes, copies of what the image has there, secrets of the environment, a health check off" {
+	pm volume create v1
+	pm_run --rm -v v1:/etc busybox sh -c 'echo kept >/etc/new'
+	[ "$(pm_run --rm -v v1:/v busybox sh -c 'cat /v/new; grep -c root /v/passwd' | tr '\n' ' ')" = "kept 1 " ]
+	pm volume rm v1
+	[ "$(pm_run --rm --no-healthcheck --env-host=false busybox sh -c 'echo $container')" = podman ]
+	run pm_run --rm --shm-size 1m --read-only busybox sh -c 'grep " /dev/shm " /proc/mounts; touch /tmp/x && echo tmp is writable'
+	prints size=1024k
+	prints "tmp is writable"
+}
+
+@test "a pod: shared network, ipc and uts; a common pid namespace" {
+	local infra=()
+	pm pod create --help | grep -q -- --infra || skip "this podman has no pods"
+	infra=(--infra=false)
+	pm pod create --name p1 "${infra[@]}" --cgroup-parent "/$NAME"
+	pm run "${limits[@]}" --log-driver k8s-file -d --pod p1 --name a --network none busybox sleep 100
+	pm run "${limits[@]}" --log-driver k8s-file -d --pod p1 --name b --network container:a --ipc container:a --pid container:a busybox sleep 200
+	run pm exec b ps
+	prints "sleep 100"
+	[ "$(pm exec a readlink /proc/self/ns/net)" = "$(pm exec b readlink /proc/self/ns/net)" ]
+	pm pod stop -t 0 p1
+	pm pod rm -f p1
+	[ -z "$(pm ps -aq)" ]
+}
+
+@test "a checkpoint is refused, and the container runs on" {
+	pm_run -d --name c1 busybox sleep 100
+	fails_with 125 "heckpoint" pm container checkpoint c1
+	state_is c1 running
+	[ "$(pm exec c1 echo alive)" = alive ]
+}
+
+@test "kill -9 of conmon: the container is ended, deleted, and nothing is left" {
+	pm_run -d --name km busybox sleep 100
+	local pid conmon
+	pid=$(pm inspect -f '{{.State.Pid}}' km)
+	conmon=$(pm inspect -f '{{.State.ConmonPid}}' km)
+	kill -KILL "$conmon"
+	kill -0 "$pid"
+	[ "$(pm exec km echo alive)" = alive ] || true # podman's to decide
+	local id
+	id=$(pm inspect -f '{{.Id}}' km)
+	pm rm -f -t 0 km
+	until_ok gone "$pid"
+	# podman kills, but has only conmon ask for the delete: the runtime can still be asked
+	inside "$OCI" delete --force "$id"
+	all_gone
+	[ -z "$(inside ls /run/teu-oci | grep -v @)" ]
+	[ "$(mounts)" = 0 ]
+	[ "$(pm_run --rm --name km busybox echo again)" = again ]
 }

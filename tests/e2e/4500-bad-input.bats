@@ -146,7 +146,7 @@ many() { head -c "$1" /dev/zero | tr '\0' "$2"; }
 
 @test "a root path that climbs out is a root like any other, and its program is looked for there" {
 	config '.root.path = "../b/../i"'
-	one_error 127 '"/bin/true": No such file or directory' oci_run
+	one_error 127 '"/bin/true": no such file or directory' oci_run
 	nothing_changed
 }
 

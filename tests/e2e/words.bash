@@ -27,4 +27,4 @@ until_ok() {
 }
 
 # gone PID: it has ended, also when nobody has waited for it yet.
-gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
+gone() { ! kill -0 "$1" 2>/dev/null || grep -q "^State:.Z" "/proc/$1/status"; }

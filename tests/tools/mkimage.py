@@ -176,6 +176,7 @@ def damaged(base, at, what):
 
 
 CASES = {
+    "busybox": lambda base: docker_archive([base], ["docker.io/library/busybox:latest"]),
     "layers": good_layers, "attributes": good_attributes, "sixty": good_sixty, "oci": good_oci, "index": good_index,
     "bad-dotdot": rootfs(("../../escape", REG, "x")),
     "bad-inner-dotdot": rootfs(("bin/../../../escape", REG, "x")),
