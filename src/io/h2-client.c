@@ -57,6 +57,7 @@ void h2_client_submit(struct h2_stream *hs)
 	nghttp2_nv *nv;
 	char number[24];
 
+	s->rq.major = 2;
 	if (hs->connect && upgrade_wanted(s).n &&
 	    !nghttp2_session_get_remote_settings(hs->h->ng,
 						 NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL)) {

@@ -199,9 +199,7 @@ static void add_masked(char *dst, struct slice v, const unsigned char *key, size
 		memcpy(dst, v.p, v.n);
 }
 
-/* One frame in one write. past_mark: a control frame, see (2). */
-static int put_frame(struct ws *w, unsigned op_and_fin, struct slice a, struct slice b,
-		     bool past_mark)
+int ws_put_frame(struct ws *w, unsigned op_and_fin, struct slice a, struct slice b, bool past_mark)
 {
 	CLEANUP_FREE char *heap = NULL;
 	const unsigned char *key;
@@ -234,7 +232,7 @@ int ws_send2(struct ws *w, enum ws_type type, struct slice a, struct slice b)
 	if (type == WS_TEXT &&
 	    (!ws_utf8_step(&u, a.p, a.n) || !ws_utf8_step(&u, b.p, b.n) || u.need))
 		return -ERR_INVALID;
-	return put_frame(w, WS_FIN | type, a, b, false);
+	return ws_put_frame(w, WS_FIN | type, a, b, false);
 }
 
 int ws_send(struct ws *w, enum ws_type type, const void *p, size_t n)
@@ -249,7 +247,7 @@ int ws_send_part(struct ws *w, enum ws_type type, const void *p, size_t n, bool 
 
 	if (ws_is_closed(w))
 		return -ERR_UNAVAILABLE;
-	r = put_frame(w, op | (last ? WS_FIN : 0), slice_of(p, n), (struct slice){ 0 }, false);
+	r = ws_put_frame(w, op | (last ? WS_FIN : 0), slice_of(p, n), (struct slice){ 0 }, false);
 	if (r >= 0)
 		w->out_message = !last;
 	return r;
@@ -261,7 +259,7 @@ int ws_ping(struct ws *w, const void *p, size_t n)
 		return -ERR_UNAVAILABLE;
 	if (n > WS_CONTROL_MAX)
 		return -ERR_INVALID;
-	return put_frame(w, WS_FIN | WS_OP_PING, slice_of(p, n), (struct slice){ 0 }, false);
+	return ws_put_frame(w, WS_FIN | WS_OP_PING, slice_of(p, n), (struct slice){ 0 }, false);
 }
 
 static void send_pong(struct ws *w)
@@ -271,8 +269,8 @@ static void send_pong(struct ws *w)
 		(void)stream_write(w->s, "", 1); /* refused: asks for writable */
 		return;
 	}
-	(void)put_frame(w, WS_FIN | WS_OP_PONG, slice_of(w->pong, w->pong_n), (struct slice){ 0 },
-			true); /* a broken stream tells by closed */
+	(void)ws_put_frame(w, WS_FIN | WS_OP_PONG, slice_of(w->pong, w->pong_n),
+			   (struct slice){ 0 }, true); /* a broken stream tells by closed */
 }
 
 static void close_frame(struct ws *w, unsigned code, struct slice reason)
@@ -284,7 +282,7 @@ static void close_frame(struct ws *w, unsigned code, struct slice reason)
 	w->close_sent = true;
 	w->closing_since = loop_now(w->s->pool->loop);
 	arm(w, w->closing_since + w->conf.close_time);
-	(void)put_frame(w, WS_FIN | WS_OP_CLOSE, slice_of(two, code ? 2 : 0), reason, true);
+	(void)ws_put_frame(w, WS_FIN | WS_OP_CLOSE, slice_of(two, code ? 2 : 0), reason, true);
 }
 
 /* At most 123 bytes, and no half character. */
@@ -373,8 +371,8 @@ static int on_timer(struct timer *t)
 	} else if (now >= w->last_in + w->conf.ping_time) {
 		w->ping_sent = now;
 		due = now + w->conf.pong_time;
-		(void)put_frame(w, WS_FIN | WS_OP_PING, (struct slice){ 0 }, (struct slice){ 0 },
-				true); /* one at a time */
+		(void)ws_put_frame(w, WS_FIN | WS_OP_PING, (struct slice){ 0 }, (struct slice){ 0 },
+				   true); /* one at a time */
 	} else {
 		due = w->last_in + w->conf.ping_time;
 	}

@@ -14,9 +14,10 @@
 
 /* ---- server ---- */
 
+/* HTTP/2: an extended CONNECT, which reads like a GET with an upgrade. */
 static bool by_connect(const struct http_request *rq)
 {
-	return strcmp(rq->method, "CONNECT") == 0;
+	return rq->major >= 2;
 }
 
 bool ws_is_request(const struct stream *s)
@@ -38,7 +39,7 @@ static struct refusal judge(struct stream *s)
 
 	if (!ws_is_request(s))
 		return (struct refusal){ 426, "this address speaks WebSocket only" };
-	if (!by_connect(rq) && strcmp(rq->method, "GET") != 0)
+	if (strcmp(rq->method, "GET") != 0)
 		return (struct refusal){ 405, "a WebSocket is asked for with GET" };
 	if (rq->has_body && !by_connect(rq))
 		return (struct refusal){ 400, "a WebSocket handshake has no body" };
@@ -121,17 +122,13 @@ int ws_accept(struct stream *s, const struct ws_conf *conf, const struct ws_acce
 		return refuse(s, no, err);
 	if (protocol)
 		(void)stream_set_header(s, "Sec-WebSocket-Protocol", protocol);
-	if (by_connect(stream_request(s))) {
-		r = stream_start(s, 200, -1);
-		if (r < 0)
-			return err_set(err, ERR_UNAVAILABLE, "WebSocket: the stream is closed");
-	} else {
+	if (!by_connect(stream_request(s))) {
 		ws_accept_key(accept, stream_header(s, "Sec-WebSocket-Key"));
 		(void)stream_set_header(s, "Sec-WebSocket-Accept", accept);
-		r = stream_hijack(s, 101, err);
-		if (r < 0)
-			return err_wrap(err, "WebSocket");
 	}
+	r = stream_hijack(s, 101, err); /* 200 over HTTP/2 */
+	if (r < 0)
+		return err_wrap(err, "WebSocket");
 	w = ws_make(conf, ev, arg, false, s->pool->loop);
 	w->protocol = protocol ? protocol : "";
 	w->status = s->status;
@@ -147,9 +144,10 @@ static const char *judge_answer(struct ws *w, struct stream *s)
 {
 	struct slice protocol = stream_header(s, "Sec-WebSocket-Protocol"), list;
 
-	if (!stream_header_has(s, "Upgrade", "websocket"))
+	if (!by_connect(stream_request(s)) && !stream_header_has(s, "Upgrade", "websocket"))
 		return "the answer upgrades to something else";
-	if (!slice_is(stream_header(s, "Sec-WebSocket-Accept"), w->expect))
+	if (!by_connect(stream_request(s)) &&
+	    !slice_is(stream_header(s, "Sec-WebSocket-Accept"), w->expect))
 		return "Sec-WebSocket-Accept does not fit the key";
 	if (stream_header(s, "Sec-WebSocket-Extensions").p)
 		return "the server uses an extension that was not offered";
@@ -173,7 +171,7 @@ static void on_head(struct stream *s)
 	const char *bad;
 
 	w->status = stream_status(s);
-	if (w->status != 101) {
+	if (w->status != (by_connect(stream_request(s)) ? 200 : 101)) {
 		(void)err_set(&w->why, ERR_UNSUPPORTED,
 			      "WebSocket: the server answered with status %d", w->status);
 		stream_reset(s, NULL);

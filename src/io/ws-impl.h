@@ -56,4 +56,7 @@ struct ws *ws_make(const struct ws_conf *conf, const struct ws_events *ev, void 
 void ws_begin(struct ws *w, struct stream *s);
 /* Calls closed and lets go. */
 void ws_finish(struct ws *w, const struct err *why);
+/* One frame of two pieces in one write. past_mark: also when the queue is full (control frames; who
+ * has looked at it already). Results as ws_send. */
+int ws_put_frame(struct ws *w, unsigned op_and_fin, struct slice a, struct slice b, bool past_mark);
 extern const struct stream_events ws_stream_events;

@@ -128,7 +128,9 @@ static int listen_on(struct http_server *srv, const char *address, struct err *e
 
 int main(int argc, char **argv)
 {
-	struct http_server_conf conf = { .request = serve, .connections_max = 20000 };
+	struct http_server_conf conf = { .request = serve,
+					 .http2 = HTTP2_UPGRADE,
+					 .connections_max = 20000 };
 	CLEANUP(loop_free) struct loop *l = NULL;
 	struct source in = SOURCE_INIT;
 	struct http_server *srv = NULL;
