@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entry point of `teu-oci`: the OCI runtime's command line, or a container's shim. Dispatch only.
+/* Entry point of `teu-oci`: the OCI runtime's command line, a container's shim, or the fresh image
+ * that joins a container. Dispatch only.
  */
+#include "runtime/join.h"
 #include "runtime/runtime.h"
 #include "runtime/shim.h"
 #ifdef TEU_START
@@ -17,5 +19,7 @@ int main(int argc, char **argv)
 #endif
 		return shim_main(argc - 1, argv + 1);
 	}
+	if (argc > 1 && strcmp(argv[1], JOIN_WORD) == 0)
+		return join_main(argc - 1, argv + 1);
 	return rt_main(argc, argv);
 }

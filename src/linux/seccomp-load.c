@@ -12,6 +12,7 @@
 #include "linux/sys.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,56 @@ int seccomp_install(const struct seccomp_prog *p, int *ret_listener, struct err 
 	if (ret_listener)
 		*ret_listener = p->notify ? r : -1;
 	return 0;
+}
+
+/* ---- verdict ---- */
+
+static uint32_t native_audit_arch(void)
+{
+#if defined(__x86_64__)
+	return AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+	return AUDIT_ARCH_AARCH64;
+#else
+	return 0; /* no program speaks of it: its verdict on foreign calls */
+#endif
+}
+
+/* As the kernel would run it; only what the compiler emits (insn_ok). */
+uint32_t seccomp_verdict(const struct seccomp_prog *p, int nr, const uint64_t args[6])
+{
+	struct seccomp_data d = { .nr = nr, .arch = native_audit_arch() };
+	uint32_t acc = 0;
+
+	memcpy(d.args, args, sizeof(d.args));
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct sock_filter *f = &p->insns[i];
+		bool yes;
+
+		switch (f->code) {
+		case BPF_RET | BPF_K: return f->k;
+		case BPF_LD | BPF_W | BPF_ABS:
+			if (f->k > sizeof(d) - sizeof(acc))
+				return SECCOMP_RET_KILL_PROCESS;
+			memcpy(&acc, (const char *)&d + f->k, sizeof(acc));
+			continue;
+		case BPF_ALU | BPF_AND | BPF_K: acc &= f->k; continue;
+		case BPF_JMP | BPF_JA: i += f->k; continue;
+		case BPF_JMP | BPF_JEQ | BPF_K: yes = acc == f->k; break;
+		case BPF_JMP | BPF_JGT | BPF_K: yes = acc > f->k; break;
+		case BPF_JMP | BPF_JGE | BPF_K: yes = acc >= f->k; break;
+		default: return SECCOMP_RET_KILL_PROCESS;
+		}
+		i += yes ? f->jt : f->jf;
+	}
+	return SECCOMP_RET_KILL_PROCESS;
+}
+
+bool seccomp_allows(uint32_t verdict)
+{
+	uint32_t action = verdict & SECCOMP_RET_ACTION_FULL;
+
+	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
 }
 
 /* ---- digest ---- */

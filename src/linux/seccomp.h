@@ -144,6 +144,11 @@ DEFINE_CLEANUP_EMBEDDED(struct seccomp_prog, seccomp_prog_fini)
  * for an architecture of another byte order than the native one. */
 int seccomp_compile(const struct seccomp_filter *f, struct seccomp_prog *ret, struct err *err);
 
+/* What the program says of a call of this program's own architecture: SECCOMP_RET_* with its data.
+ * KILL_PROCESS for a program that is not one of the compiler's. */
+uint32_t seccomp_verdict(const struct seccomp_prog *p, int nr, const uint64_t args[6]);
+bool seccomp_allows(uint32_t verdict); /* the call is made, and nobody is asked */
+
 /*
  * Loads the program into the calling thread (all threads with TSYNC). The caller has no_new_privs
  * or CAP_SYS_ADMIN. With p->notify *ret_listener receives the O_CLOEXEC listener fd, else -1; it

@@ -472,6 +472,15 @@ int conf_read_resources(struct slice text, struct arena *a, struct conf_resource
 	return r < 0 ? err_wrap(err, "resources") : 0;
 }
 
+int conf_write_process(const struct conf_process *p, struct arena *a, struct buf *out,
+		       struct err *err)
+{
+	struct doc d;
+	int r = schema_encode(&process_schema, p, a, &d, err);
+
+	return r < 0 ? r : json_write(&d, NULL, out, err);
+}
+
 int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret, struct err *err)
 {
 	struct doc *d;

@@ -263,6 +263,10 @@ int conf_read(struct slice text, struct arena *a, struct conf *ret, struct err *
 /* The object linux.resources alone, as an update gets it. */
 int conf_read_resources(struct slice text, struct arena *a, struct conf_resources *ret,
 			struct err *err);
+/* Appended as JSON: conf_read_process() of it gives an equal one. */
+struct buf;
+int conf_write_process(const struct conf_process *p, struct arena *a, struct buf *out,
+		       struct err *err);
 /* A process object alone (`exec --process`). */
 int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret,
 		      struct err *err);

@@ -184,6 +184,13 @@ int rt_serve(struct serve *s, struct err *err)
 		case SYNC_NOTIFY:
 			r = s->conf ? seccomp_send_listener(s->conf, s->view, m.fd, err) : 0;
 			break;
+		case SYNC_PID:
+			if (!s->born || m.fd < 0) {
+				r = err_set(err, ERR_SYSTEM, "a process of which nothing is known");
+				break;
+			}
+			*s->born = (struct proc){ .pid = (pid_t)m.number, .pidfd = STEAL_FD(m.fd) };
+			return 1;
 		case SYNC_HOOKS: r = s->on_hooks ? s->on_hooks(s->arg, err) : -ERR_SYSTEM; break;
 		default:
 			r = err_set(err, ERR_SYSTEM, "message %u from init is none of ours",

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A further process in a container: born in its pid namespace by one clone, it joins the rest by
- * init's pidfd, and is in the cgroup before the program is there.
+ * A further process in a container, the side of who asks: join.c enters the namespaces; the process
+ * is in the cgroup before the program is there.
  *
  * What the process is comes whole from the caller (engines do so) or is the container's own process
  * with changes. Seccomp always is the container's.
  */
 #include "runtime/group.h"
+#include "runtime/join.h"
 #include "runtime/rt.h"
 
 #include "base/arena.h"
@@ -30,7 +31,7 @@ struct exec {
 	struct seccomp_prog prog;
 	struct group group;
 	struct init in;
-	struct proc proc;
+	struct proc joiner, proc;
 	struct serve serve;
 	struct state_view view;
 	int sock, pidfd, pid_ns;
@@ -327,15 +328,36 @@ static void kill_process(struct exec *e)
 
 static int start(struct exec *e, struct err *err)
 {
+	const struct join j = {
+		.config = e->s.config,
+		.pid_ns = e->pid_ns,
+		/* Before 5.16 the rights of who writes to cgroup.procs count, not of who opened it.
+		 */
+		.late = e->group.cgroup && cgroup_is_v2(e->group.cgroup) && e->process.user.uid,
+	};
 	int pair[2], r;
 
 	if (sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "make a socket pair");
-	e->sock = e->in.other = pair[0];
+	e->sock = pair[0];
 	e->in.sync = pair[1];
-	r = rt_clone(0, e->pid_ns, exec_main, &e->in, &e->proc, err);
+	r = join_start(&j, &e->in, &e->joiner, err);
 	fd_close(e->in.sync);
 	e->in.sync = -1;
+	if (r < 0)
+		return r;
+	e->view = (struct state_view){ .oci_version = e->s.oci_version,
+				       .id = e->s.id,
+				       .bundle = e->s.bundle,
+				       .status = RT_RUNNING,
+				       .annotations = &e->conf.annotations };
+	e->serve = (struct serve){ .host = e->c->host,
+				   .sock = e->sock,
+				   .conf = e->prog.notify ? &e->conf : NULL,
+				   .view = &e->view,
+				   .console = -1 };
+	r = join_await(&e->serve, &e->joiner, &e->proc, err);
+	e->view.pid = e->proc.pid;
 	return r;
 }
 
@@ -374,22 +396,10 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 			*err = gone;
 		return err_ret(&gone);
 	}
-	e->view = (struct state_view){ .oci_version = e->s.oci_version,
-				       .id = e->s.id,
-				       .bundle = e->s.bundle,
-				       .status = RT_RUNNING,
-				       .pid = e->proc.pid,
-				       .annotations = &e->conf.annotations };
-	e->serve = (struct serve){ .host = e->c->host,
-				   .sock = e->sock,
-				   .conf = &e->conf,
-				   .view = &e->view,
-				   .console = -1 };
 	r = rt_serve(&e->serve, err);
-	if (r >= 0)
-		r = rt_give_console(&e->serve, e->o->console_socket, e->o->flags, ret_console, err);
-	fd_close(e->serve.console);
-	return r;
+	return r < 0 ? r
+		     : rt_give_console(&e->serve, e->o->console_socket, e->o->flags, ret_console,
+				       err);
 }
 
 static int run(struct exec *e, struct rt_proc *ret, struct err *err)
@@ -407,9 +417,9 @@ static int run(struct exec *e, struct rt_proc *ret, struct err *err)
 		return r;
 	prepare_init(e);
 	r = start(e, err);
-	if (r < 0)
-		return r;
-	r = settle(e, &console, err);
+	if (r >= 0)
+		r = settle(e, &console, err);
+	fd_close(e->serve.console);
 	if (r < 0) {
 		kill_process(e);
 		if (e->o->pid_file)
@@ -432,7 +442,8 @@ int rt_exec(struct rt_container *c, const struct rt_exec *o, struct rt_proc *ret
 	e->o = o;
 	e->arena = a;
 	e->in = INIT_INIT;
-	e->sock = e->pidfd = e->pid_ns = e->proc.pidfd = -1;
+	e->sock = e->pidfd = e->pid_ns = e->proc.pidfd = e->joiner.pidfd = -1;
+	e->serve.console = -1;
 	r = run(e, ret, err);
 	if (r < 0 && err)
 		err->causes = NULL; /* they were in the arena */

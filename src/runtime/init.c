@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the cloned child does until the program runs: a table of steps for a container's init, a
- * shorter one for a further process, and a common end.
+ * What the cloned child does until the program runs: a table of steps for a container's init, and
+ * an end that it shares with a further process (join.c).
  *
  * (1) A failure before READY goes to the creator over `sync`, one after it to whoever asked for the
  * start. (2) Not dumpable until exec: nothing in a shared pid namespace can read our memory or open
@@ -637,6 +637,18 @@ static int new_keyring(struct init *in, struct err *err)
 	return 0;
 }
 
+int init_session(struct init *in, struct err *err)
+{
+	/* In a process that joins the terminal is on fd 0 already. */
+	int pty = in->exec && in->process->terminal ? 0 : in->pty;
+
+	if (sys_setsid() < 0 && errno != EPERM)
+		return err_sys(err, "make a session");
+	if (pty >= 0 && sys_ioctl(pty, TIOCSCTTY, NULL) < 0)
+		return err_sys(err, "make the terminal the controlling one");
+	return 0;
+}
+
 /* All that needs neither the start nor the rights that the end takes. */
 int init_identity(struct init *in, struct err *err)
 {
@@ -645,11 +657,9 @@ int init_identity(struct init *in, struct err *err)
 
 	if (!in->process)
 		return 0;
-	if (sys_setsid() < 0 && errno != EPERM)
-		return err_sys(err, "make a session");
-	if (in->pty >= 0 && sys_ioctl(in->pty, TIOCSCTTY, NULL) < 0)
-		return err_sys(err, "make the terminal the controlling one");
-	r = set_stdio(in, err);
+	r = in->exec ? 0 : init_session(in, err); /* else in the process that is cloned then */
+	if (r >= 0)
+		r = set_stdio(in, err);
 	if (r >= 0)
 		r = own_stdio(in, err);
 	if (r >= 0)
@@ -715,7 +725,7 @@ static int load_seccomp(struct init *in, struct err *err)
 	return sync_send(in->peer, SYNC_NOTIFY, 0, listener, err);
 }
 
-static int drop_rights(struct init *in, struct err *err)
+int init_drop_rights(struct init *in, struct err *err)
 {
 	const struct conf_process *p = in->process;
 	/* As late as the right to load it is still there. */
@@ -754,10 +764,9 @@ static int drop_rights(struct init *in, struct err *err)
 	return r;
 }
 
-int init_exec(struct init *in, struct err *err)
+int init_prepare_exec(struct init *in, struct err *err)
 {
 	const struct conf_process *p = in->process;
-	const char *name = p->args.v[0];
 	int r;
 
 	/* Not the caller's: a daemon's is often 0. */
@@ -765,14 +774,28 @@ int init_exec(struct init *in, struct err *err)
 	r = close_fds(in, err);
 	if (r >= 0)
 		r = set_rlimits(in, err);
-	if (r >= 0)
-		r = proc_reset_signals(err);
-	if (r >= 0)
-		r = drop_rights(in, err);
-	if (r < 0)
-		return r;
+	return r < 0 ? r : proc_reset_signals(err);
+}
+
+int init_run(struct init *in, struct err *err)
+{
+	size_t n = 0;
+
+	while (in->exec && in->listen_fds && in->envp[n])
+		n++;
+	if (n) /* the last, as make_env() has put it: of the process that it is now */
+		in->envp[n - 1] = arena_printf(in->arena, "LISTEN_PID=%d", (int)getpid());
 	sys_execveat(AT_FDCWD, in->program, (char *const *)in->argv, (char *const *)in->envp, 0);
-	return exec_error(name, errno, err);
+	return exec_error(in->process->args.v[0], errno, err);
+}
+
+static int init_exec(struct init *in, struct err *err)
+{
+	int r = init_prepare_exec(in, err);
+
+	if (r >= 0)
+		r = init_drop_rights(in, err);
+	return r < 0 ? r : init_run(in, err);
 }
 
 /* ---- waiting ---- */
@@ -826,85 +849,6 @@ int init_main(void *arg)
 			    "config.json has no process: there is nothing to start");
 	if (r >= 0)
 		r = run_hooks(in, HOOK_START_CONTAINER, &err);
-	if (r >= 0)
-		r = init_exec(in, &err);
-	return fail(in, &err);
-}
-
-/* ---- a further process ---- */
-
-static int exec_step_enter(void *arg, struct err *err)
-{
-	struct init *in = arg;
-
-	/* All at once by the pidfd of its init (5.8); the mount namespace brings its root and a
-	 * working directory. */
-	if (in->target_ns && sys_setns(in->target, (int)in->target_ns) < 0)
-		return err_sys(err, "join the container's namespaces");
-	if (in->root >= 0) {
-		if (init_chroot(in, err) < 0)
-			return err_ret(err);
-	} else {
-		in->root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	}
-	if (in->root < 0)
-		return err_sys(err, "open the container's root");
-	if (in->user_ns && (sys_setresgid(0, 0, 0) < 0 || sys_setresuid(0, 0, 0) < 0) &&
-	    errno != EINVAL)
-		return err_sys(err, "become root of the user namespace");
-	return 0;
-}
-
-/* In its cgroup before anything of the container runs in it; joining its cpuset sets the CPUs, so
- * the last word about them comes after. */
-static int exec_step_cgroup(void *arg, struct err *err)
-{
-	struct init *in = arg;
-	const struct conf_affinity *a = in->process->affinity;
-	int r;
-
-	r = sync_wait(in->sync, NULL, err);
-	return r < 0 || !a ? r : tune_affinity(a->final, "final", err);
-}
-
-static const struct step exec_steps[] = {
-	{ "enter the container", exec_step_enter, NULL },
-	{ "console", step_console, NULL },
-	{ "process", step_identity, NULL },
-	{ "cgroup", exec_step_cgroup, NULL },
-};
-
-/* It was born in the container's pid namespace, where CAP_SYS_PTRACE is enough to reach what it has
- * inherited: so that goes first. */
-static int exec_close_fds(struct init *in, struct err *err)
-{
-	int keep[70] = { in->sync, in->target };
-	size_t n = 2;
-
-	if (in->root >= 0)
-		keep[n++] = in->root;
-
-	for (int i = 0; i < 3; i++)
-		if (in->stdio[i] >= 3)
-			keep[n++] = in->stdio[i];
-	for (unsigned i = 0; i < in->keep_fds && n < ARRAY_LEN(keep); i++)
-		keep[n++] = 3 + (int)i;
-	return proc_fds_cloexec(3, keep, n, true, err);
-}
-
-int exec_main(void *arg)
-{
-	struct init *in = arg;
-	struct err err = ERR_INIT;
-	int r;
-
-	fd_close(in->other);
-	in->peer = in->sync;
-	r = exec_close_fds(in, &err);
-	if (r >= 0 && in->process->affinity)
-		r = tune_affinity(in->process->affinity->initial, "initial", &err);
-	if (r >= 0)
-		r = step_run(exec_steps, ARRAY_LEN(exec_steps), in, &err);
 	if (r >= 0)
 		r = init_exec(in, &err);
 	return fail(in, &err);

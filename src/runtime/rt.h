@@ -75,7 +75,7 @@ int state_view_json(const struct state_view *v, bool pretty, struct buf *out, st
 
 enum sync_type {
 	SYNC_GO = 1,  /* parent: go on; i64 pid of init as the parent sees it */
-	SYNC_PID,     /* stage: i64 pid of the real init (its sibling) */
+	SYNC_PID,     /* stage, joiner: i64 pid of the real one (its sibling); joiner: its pidfd */
 	SYNC_HOOKS,   /* init: mounts are made; run the runtime's hooks. Answered by GO */
 	SYNC_CONSOLE, /* init: fd = pty master */
 	SYNC_NOTIFY,  /* init: fd = seccomp listener */
@@ -217,7 +217,6 @@ struct init {
 
 /* Runs in the child, never returns but with an exit status. */
 int init_main(void *init);
-int exec_main(void *init);
 /* The steps of both. */
 int init_console(struct init *in, struct err *err);
 /* To in->root, without a mount namespace of its own. */
@@ -225,7 +224,12 @@ int init_chroot(struct init *in, struct err *err);
 int init_identity(struct init *in,
 		  struct err *err); /* what needs no right that the end takes away */
 int init_find_program(struct init *in, struct err *err);
-int init_exec(struct init *in, struct err *err);
+/* A session of its own, and its terminal. Done by init_identity() but for a further process. */
+int init_session(struct init *in, struct err *err);
+/* The end in three parts: what needs rights, the rights, the exec (which does not come back). */
+int init_prepare_exec(struct init *in, struct err *err);
+int init_drop_rights(struct init *in, struct err *err);
+int init_run(struct init *in, struct err *err);
 int init_capabilities(struct init *in, struct err *err);
 int rootfs_make(struct init *in, struct err *err);
 int rootfs_enter(struct init *in, struct err *err);
@@ -256,7 +260,8 @@ struct serve {
 	void *arg;
 	const struct conf *conf; /* with view: for the seccomp agent */
 	const struct state_view *view;
-	int console; /* received, or -1 */
+	int console;	   /* received, or -1 */
+	struct proc *born; /* not NULL: SYNC_PID names a child of ours and ends the service */
 };
 /* 1 = READY, 0 = the other side has closed (exec succeeded, or it is gone). */
 int rt_serve(struct serve *s, struct err *err);

@@ -124,6 +124,14 @@ int sync_recv(int sock, struct sync_msg *msg, struct err *err)
 			fd_close(msg->fds[i]);
 		return err_set(err, ERR_SYSTEM, "a packet of %zd bytes is none of ours", n);
 	}
+	/* The last of a join is sent by a process that the container may have taken over. */
+	if (msg->type == SYNC_ERROR) {
+		if (msg->len != sizeof(msg->err) || (unsigned)msg->err.code >= ERR_CODE_COUNT)
+			return err_set(err, ERR_SYSTEM, "an error of %u bytes is none of ours",
+				       msg->len);
+		msg->err.msg[sizeof(msg->err.msg) - 1] = '\0';
+		msg->err.causes = NULL;
+	}
 	if (msg->type == SYNC_WARN)
 		msg->text[MIN(msg->len, sizeof(msg->text) - 1)] = '\0';
 	return 1;

@@ -15,6 +15,35 @@ keep_running() {
 # jq: the capabilities named, in all sets that count.
 caps() { echo ".process.capabilities |= map_values(. + $1)"; }
 
+# watched EXECS JQ: many execs beside a process of the container that looks at them with CAP_SYS_PTRACE.
+watched() {
+	command -v gcc >/dev/null || skip "needs gcc"
+	gcc -static -O2 -D_GNU_SOURCE -o "$DIR/b/rootfs/bin/watch" "$TOP/tests/tools/proc-watch.c"
+	config ".process.args = [\"/bin/watch\", \"/tmp/stop\", \"20080422\"] | .root.readonly = false | $(caps '["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE"]') | $2"
+	oci run -d -b "$DIR/b" "$ID" >"$DIR/seen" 2>&1 </dev/null 3>&-
+	for i in $(seq "$1"); do
+		S3CRET="S3CRET-of-host" "$OCI" --root "$ROOT" exec "$ID" true </dev/null >/dev/null 2>&1 3>&- || { echo "exec $i"; return 1; }
+	done
+	touch "$DIR/b/rootfs/tmp/stop"
+	until_ok grep -q met "$DIR/seen"
+	output=$(cat "$DIR/seen")
+}
+
+@test "CVE-2016-9962: what joins brings no memory, environment or file of the host, and no right" {
+	watched 150 .
+	[[ "$output" =~ ^met\ [1-9][0-9]*$ ]] || { echo "$output"; false; }
+}
+
+@test "CVE-2016-9962: the same when a filter has to be loaded without no_new_privs" {
+	watched 150 '.process.noNewPrivileges = false | .linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["clone3"],"action":"SCMP_ACT_ERRNO","errnoRet":38},{"names":["umount2"],"action":"SCMP_ACT_ERRNO"}]}'
+	[[ "$output" =~ ^met\ [1-9][0-9]*$ ]] || { echo "$output"; false; }
+}
+
+@test "CVE-2016-9962: a filter that forbids clone: rights go later, all else is as closed" {
+	watched 100 '.process.noNewPrivileges = false | .linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["clone","clone3","fork","vfork"],"action":"SCMP_ACT_ERRNO"}]}'
+	[[ "$(grep -v ^rights <<<"$output")" =~ ^met\ [1-9][0-9]*$ ]] || { echo "$output"; false; }
+}
+
 @test "CVE-2016-9962: a process that joins has no directory of the host open" {
 	keep_running
 	# Not dumpable: without CAP_SYS_PTRACE the container's root sees no fd of a process that joins.
