@@ -237,6 +237,11 @@ static void compare_one(struct pair *p, struct seccomp_data *d)
 	uint32_t b = interpret(p->theirs->f, p->theirs->n, d, NULL);
 
 	p->runs++;
+	/* The library's own interpreter, for calls of this program's architecture. */
+	if (d->arch == AUDIT_ARCH_X86_64 && p->arch == seccomp_arch_host() &&
+	    seccomp_verdict(p->ours, d->nr, (const uint64_t *)d->args) != a)
+		fail_msg("call %d: seccomp_verdict says %#x, the program %#x", d->nr,
+			 seccomp_verdict(p->ours, d->nr, (const uint64_t *)d->args), a);
 	if (a != b) {
 		for (size_t i = 0; i < p->f->n_rules && p->f->n_rules < 20; i++) {
 			const struct seccomp_rule *r = &p->f->rules[i];
