@@ -3,6 +3,7 @@
  * The role `engine`: loop, service, listeners, signals. SIGTERM and SIGINT end it gracefully;
  * containers run on under their shims and are found again by the next one.
  */
+#include "base/role.h"
 #include "docker/private.h"
 
 #include <errno.h>
@@ -249,32 +250,6 @@ static void close_daemon(struct daemon *d)
 	loop_free(d->loop);
 }
 
-static int write_pid(const char *path, struct err *err)
-{
-	char text[24];
-	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-
-	if (!path)
-		return 0;
-	if (fd_replace_file(AT_FDCWD, path, text, (size_t)n, 0644, err) < 0)
-		return err_wrap(err, "--pid-file");
-	return 0;
-}
-
-/* Whoever started us waits for one byte there: see src/cli. */
-static void tell_ready(void)
-{
-	const char *text = getenv("TEU_READY_FD");
-	struct err ignored = ERR_INIT;
-	int64_t fd;
-
-	if (text && str_int64(slice_str(text), &fd, &ignored) == 0 && fd > 2 && fd < 1024) {
-		(void)fd_write_all((int)fd, "\n", 1); /* nobody waits any more */
-		fd_close((int)fd);
-	}
-	(void)unsetenv("TEU_READY_FD"); /* not for containers' hooks */
-}
-
 static int serve(const struct docker_engine_conf *conf, int64_t begun, struct err *err)
 {
 	struct daemon d = { .conf = conf };
@@ -287,14 +262,14 @@ static int serve(const struct docker_engine_conf *conf, int64_t begun, struct er
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 	r = open_daemon(&d, err);
 	if (r == 0)
-		r = write_pid(conf->pid_file, err);
+		r = role_write_pid(conf->pid_file, err);
 	if (r == 0) {
 		(void)snprintf(took, sizeof(took), "%lld us",
 			       (long long)(clock_mono() - begun) / 1000);
 		log_kv(LOG_LEVEL_INFO, "engine ready", "address",
 		       http_server_address(docker_api_server(d.api), 0), "root", conf->root, "took",
 		       took, NULL);
-		tell_ready();
+		role_tell_ready();
 		r = loop_run(d.loop, err);
 	}
 	if (conf->pid_file && r == 0)

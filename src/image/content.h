@@ -142,6 +142,7 @@ int content_upload_new(struct image_store *is, struct work_pool *pool, const cha
 int content_upload_open(struct image_store *is, struct work_pool *pool, const char *repo,
 			const char *id, struct content_upload **ret, struct err *err);
 const char *content_upload_id(const struct content_upload *u);
+const char *content_upload_repo(const struct content_upload *u);
 enum image_digest_alg content_upload_alg(const struct content_upload *u);
 /* Bytes taken so far. */
 uint64_t content_upload_size(const struct content_upload *u);

@@ -224,6 +224,11 @@ const char *content_upload_id(const struct content_upload *u)
 	return u->id;
 }
 
+const char *content_upload_repo(const struct content_upload *u)
+{
+	return u->repo;
+}
+
 enum image_digest_alg content_upload_alg(const struct content_upload *u)
 {
 	return u->alg;

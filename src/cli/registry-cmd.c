@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `teu registry`: an OCI registry over the machine's content store. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/cmds.h"
+#include "registry/registry.h"
+
+struct registry_opts {
+	struct opt_list listen;
+	bool debug, read_only, no_delete, immutable, sparse, untagged;
+	const char *log_format, *pid_file, *gc_every, *gc_grace;
+};
+
+static const char *const formats[] = { "text", "json", NULL };
+
+static const struct opt registry_opts[] = {
+	OPT(struct registry_opts, LIST, listen, "listen", 'l',
+	    "Listen here: ADDR:PORT or unix://PATH (default 127.0.0.1:5000)"),
+	OPT(struct registry_opts, BOOL, read_only, "read-only", 0, "Refuse pushes and deletes"),
+	OPT(struct registry_opts, BOOL, no_delete, "no-delete", 0, "Refuse deletes"),
+	OPT(struct registry_opts, BOOL, immutable, "immutable-tags", 0,
+	    "Never move a tag to another manifest"),
+	OPT(struct registry_opts, BOOL, sparse, "sparse", 0,
+	    "Take indexes whose manifests are not all there"),
+	OPT(struct registry_opts, STR, gc_every, "gc-interval", 0,
+	    "Collect garbage so often (default 1h; 0 = never)"),
+	OPT(struct registry_opts, STR, gc_grace, "gc-grace", 0,
+	    "Leave what is younger than this (default 24h)"),
+	OPT(struct registry_opts, BOOL, untagged, "gc-untagged", 0,
+	    "Also collect manifests that no tag leads to"),
+	OPT(struct registry_opts, BOOL, debug, "debug", 'D', "Log more"),
+	OPT_CHOICE(struct registry_opts, log_format, "log-format", 0, formats, "Form of the log"),
+	OPT(struct registry_opts, STR, pid_file, "pid-file", 0, "Write our process id there"),
+	OPT_END
+};
+
+static int duration(const char *name, const char *text, int64_t *ret, struct err *err)
+{
+	if (!text)
+		return 0;
+	if (clock_parse_duration(slice_str(text), ret, err) < 0 || *ret < 0)
+		return err_set(err, ERR_BAD_REQUEST, "%s %s: must be a duration such as 90m", name,
+			       text);
+	return 0;
+}
+
+static int registry_run(struct cmd_call *call, struct err *err)
+{
+	const struct cli_global *g = cli_of(call);
+	const struct registry_opts *o = call->opts;
+	struct registry_conf conf = {
+		.root = g->root,
+		.listen = (const char *const *)o->listen.v,
+		.nlisten = o->listen.n,
+		.read_only = o->read_only,
+		.no_delete = o->no_delete,
+		.immutable = o->immutable,
+		.sparse = o->sparse,
+		.gc_untagged = o->untagged,
+		.debug = o->debug || g->debug,
+		.log_format = o->log_format && strcmp(o->log_format, "json") == 0 ? LOG_FORMAT_JSON
+										  : LOG_FORMAT_TEXT,
+		.pid_file = o->pid_file,
+	};
+	int r;
+
+	r = duration("--gc-interval", o->gc_every, &conf.gc_every, err);
+	if (r >= 0 && o->gc_every && conf.gc_every == 0)
+		conf.gc_every = -1;
+	if (r >= 0)
+		r = duration("--gc-grace", o->gc_grace, &conf.gc_grace, err);
+	if (r >= 0 && o->gc_grace && conf.gc_grace == 0)
+		conf.gc_grace = 1;
+	return r < 0 ? r : registry_main(&conf, err);
+}
+
+const struct cmd cmd_registry = {
+	.path = "registry",
+	.args = "[OPTIONS]",
+	.help = "Run an OCI registry",
+	.details = "Serves the OCI distribution API over the content store below --root. SIGTERM "
+		   "ends it when what runs is answered; uploads that are open go on with the next "
+		   "one.",
+	.opts = registry_opts,
+	.opts_size = sizeof(struct registry_opts),
+	.group = CLI_SYSTEM,
+	.min = 0,
+	.max = 0,
+	.run = registry_run,
+};

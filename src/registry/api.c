@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests in, answers out: paths (whose repository names have slashes), methods, errors in
+ * distribution's form. */
+#include "registry/private.h"
+
+#include "doc/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CALL_ARENA_MAX (16u << 20)
+#define CACHE_MAX (4u << 20)
+#define CONNECTIONS_MAX 4096
+
+static const struct http_header common_headers[] = {
+	{ SLICE("Docker-Distribution-Api-Version"), SLICE("registry/2.0") },
+	{ SLICE("X-Content-Type-Options"), SLICE("nosniff") },
+};
+
+/* ---- errors ---- */
+
+static const struct {
+	const char *code;
+	int status;
+} reasons[] = {
+	[BLOB_UNKNOWN] = { "BLOB_UNKNOWN", 404 },
+	[BLOB_UPLOAD_INVALID] = { "BLOB_UPLOAD_INVALID", 400 },
+	[BLOB_UPLOAD_UNKNOWN] = { "BLOB_UPLOAD_UNKNOWN", 404 },
+	[DIGEST_INVALID] = { "DIGEST_INVALID", 400 },
+	[MANIFEST_BLOB_UNKNOWN] = { "MANIFEST_BLOB_UNKNOWN", 400 },
+	[MANIFEST_INVALID] = { "MANIFEST_INVALID", 400 },
+	[MANIFEST_UNKNOWN] = { "MANIFEST_UNKNOWN", 404 },
+	[NAME_INVALID] = { "NAME_INVALID", 400 },
+	[NAME_UNKNOWN] = { "NAME_UNKNOWN", 404 },
+	[PAGINATION_NUMBER_INVALID] = { "PAGINATION_NUMBER_INVALID", 400 },
+	[RANGE_INVALID] = { "RANGE_INVALID", 416 },
+	[SIZE_INVALID] = { "SIZE_INVALID", 413 },
+	[TAG_INVALID] = { "TAG_INVALID", 400 },
+	[UNSUPPORTED] = { "UNSUPPORTED", 405 },
+	[DENIED] = { "DENIED", 403 },
+	[TOOMANYREQUESTS] = { "TOOMANYREQUESTS", 429 },
+	[UNAVAILABLE] = { "UNAVAILABLE", 503 },
+	[UNKNOWN] = { "UNKNOWN", 500 },
+};
+
+static void error_text(struct buf *b, const char *code, const char *message)
+{
+	buf_addf(b, "{\"errors\":[{\"code\":\"%s\",\"message\":", code);
+	json_write_string(b, slice_str(message), false);
+	buf_adds(b, "}]}\n");
+}
+
+static void answer_reason(struct call *c, enum reason why, const char *message)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(16384);
+
+	error_text(&b, reasons[why].code, message);
+	if (reasons[why].status == 405 || reasons[why].status == 503)
+		(void)stream_set_header(c->s, reasons[why].status == 405 ? "Allow" : "Retry-After",
+					reasons[why].status == 405 ? "GET, HEAD" : "5");
+	(void)stream_reply(c->s, reasons[why].status, "application/json", b.p, b.n);
+}
+
+void answer_error(struct call *c, enum reason why, const char *fmt, ...)
+{
+	char message[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	answer_reason(c, why, message);
+}
+
+void answer_err(struct call *c, const struct err *err, enum reason unknown, enum reason invalid)
+{
+	enum reason why;
+
+	switch (err->code) {
+	case ERR_NOT_FOUND: why = unknown; break;
+	case ERR_INVALID:
+	case ERR_BAD_REQUEST:
+	case ERR_UNSUPPORTED:
+		why = strncmp(err->msg, "digest", 6) == 0 ? DIGEST_INVALID : invalid;
+		break;
+	case ERR_TOO_LARGE: why = SIZE_INVALID; break;
+	case ERR_CONFLICT: why = UNSUPPORTED; break;
+	case ERR_QUOTA: why = TOOMANYREQUESTS; break;
+	case ERR_UNAVAILABLE: why = UNAVAILABLE; break;
+	default:
+		why = UNKNOWN;
+		log_kv(LOG_LEVEL_ERROR, "request failed", "method", c->method, "path",
+		       stream_request(c->s)->path, "error", err->msg, NULL);
+	}
+	answer_reason(c, why, err->msg);
+}
+
+/* What the codec refuses (too long a head, no HTTP at all) has the same form. */
+static const char *refuse(struct buf *body, int status, const char *message)
+{
+	error_text(body, status == 413 || status == 431 ? "SIZE_INVALID" : "UNSUPPORTED", message);
+	return "application/json";
+}
+
+void answer_status(struct call *c, int status)
+{
+	(void)stream_reply(c->s, status, NULL, NULL, 0); /* a client that left */
+}
+
+/* ---- lists ---- */
+
+int page_of(struct call *c, struct content_page *p, int64_t *ret_n)
+{
+	const char *n = query_get(&c->q, "n");
+	struct err err = ERR_INIT;
+	int64_t v = PAGE_DEFAULT;
+
+	if (n && (str_int64(slice_str(n), &v, &err) < 0 || v < 0)) {
+		answer_error(c, PAGINATION_NUMBER_INVALID, "n=%.40s: must be a number, 0 or more",
+			     n);
+		return -ERR_BAD_REQUEST;
+	}
+	v = MIN(v, (int64_t)PAGE_DEFAULT);
+	*ret_n = v;
+	*p = (struct content_page){ .after = query_get(&c->q, "last"), .max = (size_t)v };
+	return 0;
+}
+
+void set_next_link(struct call *c, const char *path, const char *last, int64_t n)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);
+	char count[24];
+
+	(void)snprintf(count, sizeof(count), "%lld", (long long)n);
+	buf_addf(&b, "<%s", path);
+	(void)query_add(&b, "last", last);
+	(void)query_add(&b, "n", count);
+	buf_adds(&b, ">; rel=\"next\"");
+	(void)stream_set_header(c->s, "Link", buf_str(&b));
+}
+
+const char *path_of(struct call *c, const char *kind, const char *ref)
+{
+	return arena_printf(c->a, "/v2/%s/%s/%s", c->name, kind, ref);
+}
+
+/* ---- paths ---- */
+
+/* The last "/<word>/" of path behind `from`, NULL if there is none. */
+static const char *last_of(const char *from, const char *word)
+{
+	const char *at = from, *found = NULL;
+
+	while ((at = strstr(at, word))) {
+		found = at;
+		at++;
+	}
+	return found;
+}
+
+static bool take(const char *begin, const char *at, const char *word, enum what what,
+		 struct place *ret)
+{
+	if (!at)
+		return false;
+	ret->what = what;
+	ret->name = slice_of(begin, (size_t)(at - begin));
+	ret->ref = slice_str(at + strlen(word));
+	return true;
+}
+
+void place_parse(const char *path, struct place *ret)
+{
+	const char *rest = path + 4, *blobs;
+
+	*ret = (struct place){ .what = WHAT_NONE };
+	if (strcmp(path, "/v2/") == 0 || strcmp(path, "/v2") == 0) {
+		ret->what = WHAT_BASE;
+		return;
+	}
+	if (strncmp(path, "/v2/", 4) != 0)
+		return;
+	if (strcmp(rest, "_catalog") == 0) {
+		ret->what = WHAT_CATALOG;
+		return;
+	}
+	if (slice_ends(slice_str(rest), SLICE("/tags/list"))) {
+		ret->what = WHAT_TAGS;
+		ret->name = slice_of(rest, strlen(rest) - 10);
+		return;
+	}
+	/* Names may have such words too: only what stands behind the last one is a reference, and
+	 * that has no slash. */
+	if (take(rest, last_of(rest, "/manifests/"), "/manifests/", WHAT_MANIFEST, ret) &&
+	    !memchr(ret->ref.p, '/', ret->ref.n))
+		return;
+	if (take(rest, last_of(rest, "/referrers/"), "/referrers/", WHAT_REFERRERS, ret) &&
+	    !memchr(ret->ref.p, '/', ret->ref.n))
+		return;
+	blobs = last_of(rest, "/blobs/uploads");
+	if (blobs && (blobs[14] == '/' || !blobs[14])) {
+		ret->what = blobs[14] && blobs[15] ? WHAT_UPLOAD : WHAT_UPLOADS;
+		ret->name = slice_of(rest, (size_t)(blobs - rest));
+		ret->ref = slice_str(blobs[14] ? blobs + 15 : "");
+		return;
+	}
+	if (take(rest, last_of(rest, "/blobs/"), "/blobs/", WHAT_BLOB, ret))
+		return;
+	*ret = (struct place){ .what = WHAT_NONE };
+}
+
+/* ---- dispatch ---- */
+
+static void base_get(struct call *c)
+{
+	(void)stream_reply(c->s, 200, "application/json", "{}", 2);
+}
+
+enum { WRITES = 1, DELETES = 2, DIGEST = 4 };
+
+static const struct op {
+	enum what what;
+	const char *method;
+	void (*fn)(struct call *c);
+	unsigned flags;
+} ops[] = {
+	{ WHAT_BASE, "GET", base_get, 0 },
+	{ WHAT_CATALOG, "GET", catalog_list, 0 },
+	{ WHAT_TAGS, "GET", tags_list, 0 },
+	{ WHAT_MANIFEST, "GET", manifest_get, 0 },
+	{ WHAT_MANIFEST, "PUT", manifest_put, WRITES },
+	{ WHAT_MANIFEST, "DELETE", manifest_delete, WRITES | DELETES },
+	{ WHAT_BLOB, "GET", blob_get, DIGEST },
+	{ WHAT_BLOB, "DELETE", blob_delete, WRITES | DELETES | DIGEST },
+	{ WHAT_UPLOADS, "POST", upload_begin, WRITES },
+	{ WHAT_UPLOAD, "GET", upload_status, 0 },
+	{ WHAT_UPLOAD, "PATCH", upload_patch, WRITES },
+	{ WHAT_UPLOAD, "PUT", upload_put, WRITES },
+	{ WHAT_UPLOAD, "DELETE", upload_cancel, WRITES },
+	{ WHAT_REFERRERS, "GET", referrers_list, DIGEST },
+};
+
+static const struct op *find_op(enum what what, const char *method)
+{
+	const char *m = strcmp(method, "HEAD") == 0 ? "GET" : method;
+
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
+		if (ops[i].what == what && strcmp(ops[i].method, m) == 0)
+			return &ops[i];
+	return NULL;
+}
+
+/* A wrong name or reference is told before anything is looked for. */
+static bool check_place(struct call *c, const struct op *op, const struct place *p)
+{
+	struct err err = ERR_INIT;
+
+	if (p->name.p && !content_name_ok(p->name)) {
+		answer_error(c, NAME_INVALID, "invalid repository name");
+		return false;
+	}
+	if ((op->flags & DIGEST) && image_digest_check(p->ref, &err) < 0) {
+		answer_error(c, DIGEST_INVALID, "%s", err.msg);
+		return false;
+	}
+	if (op->what != WHAT_MANIFEST)
+		return true;
+	if (memchr(p->ref.p, ':', p->ref.n)) {
+		if (image_digest_check(p->ref, &err) == 0)
+			return true;
+		answer_error(c, DIGEST_INVALID, "%s", err.msg);
+		return false;
+	}
+	if (!content_tag_ok(p->ref)) {
+		answer_error(c, strcmp(c->method, "PUT") == 0 ? TAG_INVALID : MANIFEST_UNKNOWN,
+			     "'%.*s' is no tag", (int)MIN(p->ref.n, 150u), p->ref.p);
+		return false;
+	}
+	return true;
+}
+
+static bool allowed(struct call *c, const struct op *op)
+{
+	const struct registry_conf *conf = &c->g->conf;
+
+	if ((op->flags & WRITES) && conf->read_only) {
+		answer_error(c, UNSUPPORTED, "this registry is read-only");
+		return false;
+	}
+	if ((op->flags & DELETES) && conf->no_delete) {
+		answer_error(c, UNSUPPORTED, "this registry does not delete");
+		return false;
+	}
+	return true;
+}
+
+static void request(struct stream *s, void *arg)
+{
+	const struct http_request *rq = stream_request(s);
+	struct call *c = ARENA_NEW(stream_arena(s), struct call);
+	struct err err = ERR_INIT;
+	const struct op *op;
+	struct place p;
+
+	*c = (struct call){ .g = arg, .s = s, .a = stream_arena(s), .method = rq->method };
+	log_kv(LOG_LEVEL_DEBUG, "request", "method", rq->method, "path", rq->path, NULL);
+	place_parse(rq->path, &p);
+	op = find_op(p.what, rq->method);
+	if (p.what == WHAT_NONE) {
+		answer_error(c, NAME_UNKNOWN, "there is nothing at '%.200s'", rq->path);
+		return;
+	}
+	if (!op) {
+		answer_error(c, UNSUPPORTED, "%s is not for '%.200s'", rq->method, rq->path);
+		return;
+	}
+	if (!check_place(c, op, &p) || !allowed(c, op))
+		return;
+	c->what = p.what;
+	c->name = arena_strndup(c->a, p.name.p ? p.name.p : "", p.name.n);
+	c->ref = arena_strndup(c->a, p.ref.p ? p.ref.p : "", p.ref.n);
+	if (!c->name || !c->ref || query_parse(c->a, rq->query, &c->q, &err) < 0) {
+		answer_error(c, UNSUPPORTED, "%s", err.msg);
+		return;
+	}
+	/* An answer can be the last one to let go of the stream, and `c` lives in it. */
+	stream_ref(s);
+	op->fn(c);
+	stream_unref(s);
+}
+
+/* ---- life ---- */
+
+int registry_new(struct loop *l, const struct registry_conf *conf, struct registry **ret,
+		 struct err *err)
+{
+	CLEANUP(registry_free) struct registry *g = calloc(1, sizeof(*g));
+	struct image_store_options so = { .root = conf->root, .loop = l };
+	struct http_server_conf hc = { .request = request,
+				       .arg = g,
+				       .refuse = refuse,
+				       .common = common_headers,
+				       .common_n = ARRAY_LEN(common_headers),
+				       .connections_max = CONNECTIONS_MAX,
+				       .arena_max = CALL_ARENA_MAX };
+	int r;
+
+	if (!g)
+		abort();
+	g->loop = l;
+	g->conf = *conf;
+	map_init(&g->uploads);
+	list_init(&g->idle);
+	g->cache = cache_new(CACHE_MAX);
+	r = image_store_open(&so, &g->store, err);
+	if (r >= 0)
+		r = work_pool_new(l, 2, 256, &g->pool, err);
+	if (r >= 0)
+		r = http_server_new(l, &hc, &g->server, err);
+	if (r < 0)
+		return r;
+	gc_begin(g);
+	*ret = STEAL(g);
+	return 0;
+}
+
+void registry_free(struct registry *g)
+{
+	if (!g)
+		return;
+	gc_end(g);
+	http_server_free(g->server);
+	work_pool_free(g->pool);
+	uploads_free(g);
+	image_store_close(g->store);
+	cache_free(g->cache);
+	free(g);
+}
+
+struct http_server *registry_server(struct registry *g)
+{
+	return g->server;
+}
+
+struct image_store *registry_store(struct registry *g)
+{
+	return g->store;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blobs out, whole or one range, with the pace of their reader; and their deletion. */
+#include "registry/private.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIECE (128u << 10)
+
+/* ---- ranges (RFC 9110, 14.1.2) ---- */
+
+struct range {
+	uint64_t from, n;
+};
+
+/* 1 = a range; 0 = none that we heed; negative = it lies outside. */
+static int range_parse(struct slice text, uint64_t size, struct range *ret)
+{
+	struct slice rest, first;
+	uint64_t from = 0, to = size ? size - 1 : 0;
+	struct err ignored = ERR_INIT;
+
+	if (!slice_starts(text, SLICE("bytes=")))
+		return 0;
+	rest = slice_trim(slice_of(text.p + 6, text.n - 6));
+	if (memchr(rest.p, ',', rest.n) || !memchr(rest.p, '-', rest.n))
+		return 0; /* several: the whole is an answer too */
+	first = slice_trim(slice_split(&rest, '-'));
+	rest = slice_trim(rest);
+	if (!first.n) { /* the last so many */
+		if (str_uint64(rest, &from, &ignored) < 0)
+			return 0;
+		if (from == 0 || size == 0)
+			return -1;
+		from = size - MIN(from, size);
+	} else {
+		if (str_uint64(first, &from, &ignored) < 0 ||
+		    (rest.n && str_uint64(rest, &to, &ignored) < 0) || (rest.n && to < from))
+			return 0;
+		if (from >= size)
+			return -1;
+		to = MIN(to, size - 1);
+	}
+	*ret = (struct range){ from, to - from + 1 };
+	return 1;
+}
+
+/* ---- sending ---- */
+
+struct sending {
+	struct call *c;
+	int fd;
+	uint64_t at, left;
+};
+
+static void send_more(struct sending *w)
+{
+	struct stream *s = w->c->s;
+	char buf[PIECE];
+
+	while (w->left) {
+		size_t want = (size_t)MIN(w->left, (uint64_t)sizeof(buf));
+		ssize_t n = pread(w->fd, buf, want, (off_t)w->at);
+		int r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			struct err err = ERR_INIT;
+
+			if (n < 0)
+				err_sys(&err, "read blob '%s'", w->c->ref);
+			else
+				err_set(&err, ERR_INVALID, "blob '%s' is cut", w->c->ref);
+			log_kv(LOG_LEVEL_ERROR, "blob is not readable", "error", err.msg, NULL);
+			stream_reset(s, &err); /* the client sees a short body */
+			return;
+		}
+		w->at += (uint64_t)n;
+		w->left -= (uint64_t)n;
+		r = stream_write(s, buf, (size_t)n);
+		if (r < 0)
+			return; /* closed */
+		if (r == 1 && w->left)
+			return; /* `writable` goes on */
+	}
+	(void)stream_end(s);
+}
+
+static void on_writable(struct stream *s)
+{
+	struct sending *w = stream_arg(s);
+
+	if (w->left)
+		send_more(w);
+}
+
+static void on_closed(struct stream *s, const struct err *why)
+{
+	struct sending *w = stream_arg(s);
+
+	(void)why;
+	fd_close(STEAL_FD(w->fd));
+}
+
+static const struct stream_events send_events = { .writable = on_writable, .closed = on_closed };
+
+static void send_begin(struct call *c, int fd_taken, const struct range *r, int status)
+{
+	struct sending *w = ARENA_NEW(c->a, struct sending);
+
+	*w = (struct sending){ .c = c, .fd = fd_taken, .at = r->from, .left = r->n };
+	stream_on(c->s, &send_events, w);
+	if (stream_start(c->s, status, (int64_t)r->n) < 0)
+		return; /* a client that left: `closed` comes */
+	if (strcmp(c->method, "HEAD") == 0)
+		(void)stream_end(c->s);
+	else
+		send_more(w);
+}
+
+static void reply_outside(struct call *c, uint64_t size)
+{
+	(void)stream_set_headerf(c->s, "Content-Range", "bytes */%llu", (unsigned long long)size);
+	answer_error(c, RANGE_INVALID, "the blob has %llu bytes", (unsigned long long)size);
+}
+
+void blob_get(struct call *c)
+{
+	CLEANUP(fd_close) int fd = -1;
+	struct range all = { 0 };
+	struct err err = ERR_INIT;
+	int part;
+
+	if (content_blob(c->g->store, c->name, c->ref, &all.n, &err) < 0 ||
+	    image_blob_open(c->g->store, c->ref, &fd, &all.n, &err) < 0) {
+		answer_err(c, &err, BLOB_UNKNOWN, UNKNOWN);
+		return;
+	}
+	part = range_parse(stream_header(c->s, "Range"), all.n, &all);
+	if (part < 0) {
+		reply_outside(c, all.n);
+		return;
+	}
+	(void)stream_set_header(c->s, "Docker-Content-Digest", c->ref);
+	(void)stream_set_header(c->s, "Accept-Ranges", "bytes");
+	(void)stream_set_headerf(c->s, "ETag", "\"%s\"", c->ref);
+	(void)stream_set_header(c->s, "Cache-Control", "max-age=31536000");
+	(void)stream_set_header(c->s, "Content-Type", "application/octet-stream");
+	if (part) {
+		uint64_t size = 0;
+
+		(void)content_blob(c->g->store, c->name, c->ref, &size, NULL);
+		(void)stream_set_headerf(
+			c->s, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)all.from,
+			(unsigned long long)(all.from + all.n - 1), (unsigned long long)size);
+	}
+	send_begin(c, STEAL_FD(fd), &all, part ? 206 : 200);
+}
+
+/* ---- delete ---- */
+
+static void delete_done(void *ctx, const struct content_change *ch, int result,
+			const struct err *err)
+{
+	struct call *c = ctx;
+
+	(void)ch;
+	if (result < 0)
+		answer_err(c, err, BLOB_UNKNOWN, DIGEST_INVALID);
+	else
+		answer_status(c, 202);
+	stream_unref(c->s);
+}
+
+void blob_delete(struct call *c)
+{
+	stream_ref(c->s);
+	content_delete_blob(c->g->store, c->name, c->ref, delete_done, c);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The role `registry`: loop, listeners, signals. SIGTERM and SIGINT end it when what runs is
+ * answered. */
+#include "base/fd.h"
+#include "base/role.h"
+#include "registry/private.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define END_GRACE (10 * NS_PER_SEC)
+#define DEFAULT_LISTEN "127.0.0.1:5000"
+
+struct daemon {
+	struct loop *loop;
+	struct registry *g;
+	struct sigsource term, intr, hup;
+	bool ending;
+};
+
+/* ---- listeners ---- */
+
+static bool is_loopback(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)ss)->sin_addr.s_addr) >> 24 == 127;
+	return ss->ss_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)ss)->sin6_addr);
+}
+
+static int listen_one(struct registry *g, const char *text, struct err *err)
+{
+	const char *addr = strncmp(text, "tcp://", 6) == 0 ? text + 6 : text;
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int r;
+
+	if (strncmp(text, "unix://", 7) == 0)
+		return http_server_listen_unix(g->server, text + 7, 0660, (gid_t)-1, err);
+	r = url_sockaddr(addr, &ss, &len, err);
+	if (r < 0)
+		return err_wrap(err, "--listen %s", text);
+	if (!is_loopback(&ss))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--listen %s: without users and TLS a registry listens on loopback "
+			       "only",
+			       text);
+	return http_server_listen_tcp(g->server, addr, err);
+}
+
+static int listen_all(struct daemon *d, const struct registry_conf *conf, struct err *err)
+{
+	unsigned given = http_listen_fds();
+	int r = 0;
+
+	for (unsigned i = 0; i < given && r == 0; i++)
+		r = http_server_listen_fd(d->g->server, (int)(3 + i), err);
+	if (given || r < 0)
+		return r;
+	for (size_t i = 0; i < conf->nlisten && r == 0; i++)
+		r = listen_one(d->g, conf->listen[i], err);
+	return conf->nlisten ? r : listen_one(d->g, DEFAULT_LISTEN, err);
+}
+
+/* ---- the end ---- */
+
+static void drained(void *arg)
+{
+	struct daemon *d = arg;
+
+	loop_stop(d->loop, 0);
+}
+
+static void begin_end(struct daemon *d, const char *why)
+{
+	if (d->ending) { /* asked twice: do not wait for anyone */
+		loop_stop(d->loop, 0);
+		return;
+	}
+	d->ending = true;
+	log_kv(LOG_LEVEL_INFO, "registry ends", "signal", why, NULL);
+	http_server_drain(d->g->server, END_GRACE, drained, d);
+}
+
+static int on_term(struct sigsource *s, const void *info)
+{
+	(void)info;
+	begin_end(CONTAINER_OF(s, struct daemon, term), "SIGTERM");
+	return 0;
+}
+
+static int on_intr(struct sigsource *s, const void *info)
+{
+	(void)info;
+	begin_end(CONTAINER_OF(s, struct daemon, intr), "SIGINT");
+	return 0;
+}
+
+/* The terminal's end must not end us. */
+static int on_hup(struct sigsource *s, const void *info)
+{
+	(void)s;
+	(void)info;
+	return 0;
+}
+
+/* ---- the role ---- */
+
+static int open_daemon(struct daemon *d, const struct registry_conf *conf, struct err *err)
+{
+	int r;
+
+	r = loop_new(&d->loop, err);
+	if (r == 0)
+		r = sigsource_init(&d->term, d->loop, SIGTERM, on_term, err);
+	if (r == 0)
+		r = sigsource_init(&d->intr, d->loop, SIGINT, on_intr, err);
+	if (r == 0)
+		r = sigsource_init(&d->hup, d->loop, SIGHUP, on_hup, err);
+	if (r == 0)
+		r = registry_new(d->loop, conf, &d->g, err);
+	return r < 0 ? r : listen_all(d, conf, err);
+}
+
+static void close_daemon(struct daemon *d)
+{
+	registry_free(d->g);
+	sigsource_fini(&d->term);
+	sigsource_fini(&d->intr);
+	sigsource_fini(&d->hup);
+	loop_free(d->loop);
+}
+
+int registry_main(const struct registry_conf *conf, struct err *err)
+{
+	int64_t begun = clock_mono();
+	struct daemon d = { 0 };
+	char took[32];
+	int r;
+
+	log_setup("registry", 2, conf->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, conf->log_format);
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_TRIM_THRESHOLD, 256 << 10);
+	r = open_daemon(&d, conf, err);
+	if (r == 0)
+		r = role_write_pid(conf->pid_file, err);
+	if (r == 0) {
+		(void)snprintf(took, sizeof(took), "%lld us",
+			       (long long)(clock_mono() - begun) / 1000);
+		log_kv(LOG_LEVEL_INFO, "registry ready", "address",
+		       http_server_address(d.g->server, 0), "root", conf->root, "took", took, NULL);
+		role_tell_ready();
+		r = loop_run(d.loop, err);
+	}
+	if (conf->pid_file && r == 0)
+		(void)unlink(conf->pid_file); /* best effort at the end */
+	close_daemon(&d);
+	return r;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Manifests: read from the cache, put and deleted by jobs of the store. */
+#include "registry/private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void manifest_get(struct call *c)
+{
+	struct cached *m = cache_get(c->g->cache, c->name, c->ref);
+	struct content_manifest found;
+	struct err err = ERR_INIT;
+	const char *match;
+
+	if (!m) {
+		if (content_manifest(c->g->store, c->name, c->ref, c->a, &found, &err) < 0) {
+			answer_err(c, &err, MANIFEST_UNKNOWN, UNKNOWN);
+			return;
+		}
+		m = cache_put(c->g->cache, c->name, c->ref, &found);
+	}
+	match = arena_printf(c->a, "\"%s\"", m->digest);
+	(void)stream_set_header(c->s, "Docker-Content-Digest", m->digest);
+	(void)stream_set_header(c->s, "ETag", match);
+	if (stream_header_has(c->s, "If-None-Match", match))
+		answer_status(c, 304);
+	else
+		(void)stream_reply(c->s, 200, m->media, m->bytes.p, m->bytes.n);
+	cached_unref(m);
+}
+
+/* ---- put ---- */
+
+static void put_done(void *ctx, const struct content_change *ch, int result, const struct err *err)
+{
+	struct call *c = ctx;
+
+	cache_clear(c->g->cache);
+	if (result < 0) {
+		answer_err(c, err, MANIFEST_BLOB_UNKNOWN, MANIFEST_INVALID);
+	} else {
+		(void)stream_set_header(c->s, "Location", path_of(c, "manifests", ch->digest));
+		(void)stream_set_header(c->s, "Docker-Content-Digest", ch->digest);
+		if (ch->subject)
+			(void)stream_set_header(c->s, "OCI-Subject", ch->subject);
+		for (size_t i = 0; query_nth(&c->q, "tag", i); i++)
+			(void)stream_add_header(c->s, "OCI-Tag", query_nth(&c->q, "tag", i));
+		answer_status(c, 201);
+		log_kv(LOG_LEVEL_INFO, "manifest pushed", "repository", c->name, "reference",
+		       c->ref, "digest", ch->digest, NULL);
+	}
+	stream_unref(c->s);
+}
+
+static void put_body(struct stream *s, void *arg, int result, struct slice body, struct err *err)
+{
+	struct call *c = arg;
+	struct slice type = stream_header(s, "Content-Type");
+	struct content_put put = { .repo = c->name,
+				   .ref = c->ref,
+				   .media = arena_strndup(c->a, type.p ? type.p : "", type.n),
+				   .bytes = body,
+				   .immutable = c->g->conf.immutable,
+				   .sparse = c->g->conf.sparse };
+	const char *tags[CONTENT_TAGS_MAX];
+
+	if (result < 0) {
+		answer_err(c, err, MANIFEST_UNKNOWN, MANIFEST_INVALID);
+		return;
+	}
+	for (size_t i = 0; query_nth(&c->q, "tag", i); i++) {
+		const char *tag = query_nth(&c->q, "tag", i);
+
+		if (put.ntags == CONTENT_TAGS_MAX - 1 || !content_tag_ok(slice_str(tag))) {
+			answer_error(c, TAG_INVALID, "tag=%.150s: is no tag, or one too many", tag);
+			return;
+		}
+		tags[put.ntags++] = tag;
+	}
+	put.tags = tags;
+	stream_ref(s);
+	content_put_manifest(c->g->store, &put, put_done, c);
+}
+
+void manifest_put(struct call *c)
+{
+	stream_collect(c->s, MANIFEST_BYTES_MAX, put_body, c);
+}
+
+/* ---- delete ---- */
+
+static void delete_done(void *ctx, const struct content_change *ch, int result,
+			const struct err *err)
+{
+	struct call *c = ctx;
+
+	(void)ch;
+	cache_clear(c->g->cache);
+	if (result < 0)
+		answer_err(c, err, MANIFEST_UNKNOWN, MANIFEST_INVALID);
+	else
+		answer_status(c, 202);
+	stream_unref(c->s);
+}
+
+void manifest_delete(struct call *c)
+{
+	stream_ref(c->s);
+	content_delete_manifest(c->g->store, c->name, c->ref, delete_done, c);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the registry share. Private to src/registry. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "base/work.h"
+#include "image/content.h"
+#include "image/manifest.h"
+#include "io/http-server.h"
+#include "io/stream.h"
+#include "io/url.h"
+#include "registry/registry.h"
+
+#define MANIFEST_BYTES_MAX (4u << 20)
+#define PAGE_DEFAULT 1000
+
+struct cache;
+
+struct registry {
+	struct loop *loop;
+	struct registry_conf conf;
+	struct image_store *store;
+	struct work_pool *pool;
+	struct http_server *server;
+	struct cache *cache;
+	struct map uploads; /* id -> struct session */
+	struct list idle;   /* sessions without a request, oldest first */
+	size_t uploads_n;
+	struct timer tick;
+	struct work gc;
+	struct content_gc gc_job;
+	struct err gc_err;
+	bool gc_runs;
+	int64_t gc_next;
+};
+
+enum what {
+	WHAT_BASE,	/* /v2/ */
+	WHAT_CATALOG,	/* /v2/_catalog */
+	WHAT_TAGS,	/* /v2/<name>/tags/list */
+	WHAT_MANIFEST,	/* /v2/<name>/manifests/<reference> */
+	WHAT_BLOB,	/* /v2/<name>/blobs/<digest> */
+	WHAT_UPLOADS,	/* /v2/<name>/blobs/uploads/ */
+	WHAT_UPLOAD,	/* /v2/<name>/blobs/uploads/<id> */
+	WHAT_REFERRERS, /* /v2/<name>/referrers/<digest> */
+	WHAT_NONE,
+};
+
+/* What a path names. Pieces point into it. */
+struct place {
+	enum what what;
+	struct slice name, ref;
+};
+void place_parse(const char *path, struct place *ret);
+
+/* One request; lives in the stream's arena. */
+struct call {
+	struct registry *g;
+	struct stream *s;
+	struct arena *a;
+	struct query q;
+	enum what what;
+	const char *method;
+	const char *name, *ref; /* "" when the path has none */
+};
+
+/* ---- answers: api.c ---- */
+
+/* Distribution's codes with their status. */
+enum reason {
+	BLOB_UNKNOWN,
+	BLOB_UPLOAD_INVALID,
+	BLOB_UPLOAD_UNKNOWN,
+	DIGEST_INVALID,
+	MANIFEST_BLOB_UNKNOWN,
+	MANIFEST_INVALID,
+	MANIFEST_UNKNOWN,
+	NAME_INVALID,
+	NAME_UNKNOWN,
+	PAGINATION_NUMBER_INVALID,
+	RANGE_INVALID,
+	SIZE_INVALID,
+	TAG_INVALID,
+	UNSUPPORTED,
+	DENIED,
+	TOOMANYREQUESTS,
+	UNAVAILABLE,
+	UNKNOWN,
+};
+void answer_error(struct call *c, enum reason why, const char *fmt, ...) PRINTF(3, 4);
+/* err's words by the code that its kind has: NOT_FOUND as `unknown`, INVALID as `invalid`. */
+void answer_err(struct call *c, const struct err *err, enum reason unknown, enum reason invalid);
+void answer_status(struct call *c, int status);
+/* "Link: <path?query>; rel=next" with the last entry and the page's size. */
+void set_next_link(struct call *c, const char *path, const char *last, int64_t n);
+/* n and last of a list. Negative after the answer was given. */
+int page_of(struct call *c, struct content_page *p, int64_t *ret_n);
+/* "/v2/<name>/blobs/<digest>" and the like, in the arena. */
+const char *path_of(struct call *c, const char *kind, const char *ref);
+
+/* ---- handlers ---- */
+
+void blob_get(struct call *c);
+void blob_delete(struct call *c);
+void manifest_get(struct call *c);
+void manifest_put(struct call *c);
+void manifest_delete(struct call *c);
+void tags_list(struct call *c);
+void catalog_list(struct call *c);
+void referrers_list(struct call *c);
+void upload_begin(struct call *c);  /* POST */
+void upload_status(struct call *c); /* GET */
+void upload_patch(struct call *c);
+void upload_put(struct call *c);
+void upload_cancel(struct call *c);
+
+/* Sessions at rest are closed (their files stay). */
+void uploads_close_idle(struct registry *g, int64_t older_than);
+void uploads_free(struct registry *g);
+
+/* ---- cache.c: manifests by repository and reference ---- */
+
+struct cached {
+	unsigned refs;
+	char digest[IMAGE_DIGEST_MAX];
+	const char *media;
+	struct slice bytes;
+};
+struct cache *cache_new(size_t bytes_max);
+void cache_free(struct cache *c);
+/* NULL when it is not there. One reference for the caller. */
+struct cached *cache_get(struct cache *c, const char *repo, const char *ref);
+struct cached *cache_put(struct cache *c, const char *repo, const char *ref,
+			 const struct content_manifest *m);
+void cached_unref(struct cached *m);
+/* Something of a repository changed: nothing of the cache is used again. */
+void cache_clear(struct cache *c);
+
+/* ---- gc.c ---- */
+
+void gc_begin(struct registry *g);
+void gc_end(struct registry *g);

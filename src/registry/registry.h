@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The registry: an OCI distribution 1.1 server over the machine's content store. Specs:
+ * distribution-spec 1.1, Docker registry HTTP API V2 (headers that clients look for).
+ *
+ * struct registry is the server as a library (tests give it streams of their own);
+ * registry_main() is the role. Not thread safe: it lives on its loop's thread, with a worker pool
+ * for hashing and writing.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct http_server;
+struct image_store;
+struct loop;
+struct registry;
+
+struct registry_conf {
+	const char *root;	   /* the store is <root>/store */
+	const char *const *listen; /* "127.0.0.1:5000", "unix:///path"; none: 127.0.0.1:5000 */
+	size_t nlisten;
+	bool read_only;	  /* pushes and deletes are refused: 405 */
+	bool no_delete;	  /* deletes are refused: 405 */
+	bool immutable;	  /* a tag that exists is never moved */
+	bool sparse;	  /* indexes may list manifests that are not there */
+	int64_t gc_every; /* ns; 0 = 1 h, negative = never */
+	int64_t gc_grace; /* ns; 0 = 24 h: age of what may be collected */
+	bool gc_untagged; /* also manifests that no tag leads to */
+	bool debug;
+	enum log_format log_format;
+	const char *pid_file;
+};
+
+int registry_new(struct loop *l, const struct registry_conf *conf, struct registry **ret,
+		 struct err *err);
+void registry_free(struct registry *g); /* uploads that are open stay for the next one */
+DEFINE_CLEANUP(struct registry *, registry_free)
+struct http_server *registry_server(struct registry *g);
+struct image_store *registry_store(struct registry *g);
+
+/* Serves until SIGTERM or SIGINT. */
+int registry_main(const struct registry_conf *conf, struct err *err);
