@@ -56,18 +56,12 @@ static int parse_line(char *line, struct mount_info *mi)
 	return 0;
 }
 
-int mount_each(int root, int (*fn)(const struct mount_info *mi, void *arg), void *arg,
-	       struct err *err)
+static int each_line(char *rest, int (*fn)(const struct mount_info *mi, void *arg), void *arg,
+		     struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(MOUNTINFO_MAX);
-	char *rest, *line;
+	char *line;
 	int r;
 
-	r = root >= 0 ? fd_read_file(root, "proc/self/mountinfo", &b, err)
-		      : fd_read_file(AT_FDCWD, "/proc/self/mountinfo", &b, err);
-	if (r < 0)
-		return r;
-	rest = b.p;
 	while (rest && *rest && (line = strsep(&rest, "\n"))) {
 		struct mount_info mi;
 
@@ -80,4 +74,27 @@ int mount_each(int root, int (*fn)(const struct mount_info *mi, void *arg), void
 			return r;
 	}
 	return 0;
+}
+
+int mount_each(int root, int (*fn)(const struct mount_info *mi, void *arg), void *arg,
+	       struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(MOUNTINFO_MAX);
+	int r;
+
+	r = root >= 0 ? fd_read_file(root, "proc/self/mountinfo", &b, err)
+		      : fd_read_file(AT_FDCWD, "/proc/self/mountinfo", &b, err);
+	return r < 0 ? r : each_line(b.p, fn, arg, err);
+}
+
+int mount_each_of(pid_t pid, int (*fn)(const struct mount_info *mi, void *arg), void *arg,
+		  struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(MOUNTINFO_MAX);
+	char path[40];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)pid);
+	r = fd_read_file(AT_FDCWD, path, &b, err);
+	return r < 0 ? r : each_line(b.p, fn, arg, err);
 }

@@ -140,3 +140,6 @@ struct mount_info {
  * MiB are read. */
 int mount_each(int root, int (*fn)(const struct mount_info *mi, void *arg), void *arg,
 	       struct err *err);
+/* The same of another process, as its root shows them. */
+int mount_each_of(pid_t pid, int (*fn)(const struct mount_info *mi, void *arg), void *arg,
+		  struct err *err);

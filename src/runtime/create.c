@@ -618,8 +618,7 @@ static void undo_cgroup(void *arg)
 		rt_warn(c->host, "left behind: %s", err.msg);
 }
 
-/* "memory /sys/fs/cgroup/memory/<path>": the name is that of the hierarchy's mount here. */
-static int dirs_of(const struct cgroup *cg, struct buf *out, struct err *err)
+int rt_cgroup_dirs(const struct cgroup *cg, struct buf *out, struct err *err)
 {
 	size_t tail = strlen(cgroup_path(cg));
 	char path[8192];
@@ -661,7 +660,7 @@ static int tell_cgroup(struct create *c, struct err *err)
 	unsigned n = c->group.cgroup && !c->in.user_ns
 			     ? cgroup_enter_fds(c->group.cgroup, fds, ARRAY_LEN(fds))
 			     : 0;
-	int r = c->group.cgroup ? dirs_of(c->group.cgroup, &b, &why) : 0;
+	int r = c->group.cgroup ? rt_cgroup_dirs(c->group.cgroup, &b, &why) : 0;
 
 	if (b.p)
 		b.p[b.n] = '\0';

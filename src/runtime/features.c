@@ -84,15 +84,16 @@ int rt_features(struct buf *out, struct err *err)
 					      "run.oci.", NULL };
 	CLEANUP(arena_free) struct arena *a = arena_new("features", 1u << 20);
 	struct json_style style = { .indent = "  " };
-	struct doc *root = doc_new_object(a);
+	struct doc *root = doc_new_object(a), *o;
 
 	doc_set_str(a, root, "ociVersionMin", "1.0.0");
 	doc_set_str(a, root, "ociVersionMax", RT_SPEC_VERSION);
 	list_of(a, root, "hooks", hook_names);
 	list_of(a, root, "mountOptions", mount_opt_names());
 	linux_part(a, root);
-	doc_set_str(a, doc_set_object(a, root, "annotations"), "io.teu.runtime.version",
-		    TEU_VERSION);
+	o = doc_set_object(a, root, "annotations");
+	doc_set_str(a, o, "io.teu.runtime.version", TEU_VERSION);
+	doc_set_str(a, o, "org.opencontainers.runc.checkpoint.enabled", "true"); /* peers' name */
 	list_of(a, root, "potentiallyUnsafeConfigAnnotations", unsafe);
 	if (arena_exceeded(a))
 		return arena_quota(a, err);

@@ -246,6 +246,9 @@ struct proc;
 int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret,
 	     struct err *err);
 void rt_warn(const struct rt_host *h, const char *fmt, ...) PRINTF(2, 3);
+/* "memory /sys/fs/cgroup/memory/<path>\n" for each hierarchy, the name is that of its mount here;
+ * of v2 " <path>\n" alone. */
+int rt_cgroup_dirs(const struct cgroup *cg, struct buf *out, struct err *err);
 /* An fd and a word to whoever listens on the AF_UNIX stream socket: a console, a pidfd. */
 int rt_send_fd(const char *path, int fd, const char *word, struct err *err);
 int rt_write_pid_file(const char *path, pid_t pid, struct err *err);

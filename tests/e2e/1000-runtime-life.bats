@@ -233,7 +233,6 @@ teardown() { runtime_teardown; }
 }
 
 @test "what is not supported is refused by name" {
-	fails_with 1 "checkpoint is not supported yet" oci checkpoint "$ID"
 	fails_with 1 "--regex is not supported" oci kill --regex "$ID"
 	fails_with 1 "nosuch" oci nosuch
 	fails_with 1 "--cgroup-manager" "$OCI" --cgroup-manager nosuch list
