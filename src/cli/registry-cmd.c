@@ -82,7 +82,7 @@ const struct cmd cmd_registry = {
 	.help = "Run an OCI registry",
 	.details = "Serves the OCI distribution API over the content store below --root. SIGTERM "
 		   "ends it when what runs is answered; uploads that are open go on with the next "
-		   "one.",
+		   "one. SIGUSR1 collects garbage at once.",
 	.opts = registry_opts,
 	.opts_size = sizeof(struct registry_opts),
 	.group = CLI_SYSTEM,

@@ -43,6 +43,12 @@ static void begin_gc(struct registry *g)
 		g->gc_runs = false; /* busy: at the next tick */
 }
 
+void gc_now(struct registry *g)
+{
+	if (!g->gc_runs)
+		begin_gc(g);
+}
+
 static int on_tick(struct timer *t)
 {
 	struct registry *g = CONTAINER_OF(t, struct registry, tick);

@@ -19,7 +19,7 @@
 struct daemon {
 	struct loop *loop;
 	struct registry *g;
-	struct sigsource term, intr, hup;
+	struct sigsource term, intr, hup, usr1;
 	bool ending;
 };
 
@@ -109,6 +109,14 @@ static int on_hup(struct sigsource *s, const void *info)
 	return 0;
 }
 
+/* Collects at once. */
+static int on_usr1(struct sigsource *s, const void *info)
+{
+	(void)info;
+	gc_now(CONTAINER_OF(s, struct daemon, usr1)->g);
+	return 0;
+}
+
 /* ---- the role ---- */
 
 static int open_daemon(struct daemon *d, const struct registry_conf *conf, struct err *err)
@@ -124,6 +132,8 @@ static int open_daemon(struct daemon *d, const struct registry_conf *conf, struc
 		r = sigsource_init(&d->hup, d->loop, SIGHUP, on_hup, err);
 	if (r == 0)
 		r = registry_new(d->loop, conf, &d->g, err);
+	if (r == 0)
+		r = sigsource_init(&d->usr1, d->loop, SIGUSR1, on_usr1, err);
 	return r < 0 ? r : listen_all(d, conf, err);
 }
 
@@ -133,6 +143,7 @@ static void close_daemon(struct daemon *d)
 	sigsource_fini(&d->term);
 	sigsource_fini(&d->intr);
 	sigsource_fini(&d->hup);
+	sigsource_fini(&d->usr1);
 	loop_free(d->loop);
 }
 

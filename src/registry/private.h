@@ -147,3 +147,4 @@ void cache_clear(struct cache *c);
 
 void gc_begin(struct registry *g);
 void gc_end(struct registry *g);
+void gc_now(struct registry *g); /* unless one runs */
