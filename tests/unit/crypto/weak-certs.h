@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates that we do not make ourselves: a key of 1024 bits; a signature by SHA-1 and its CA.
+ */
+#pragma once
+
+static const char weak_key_pem[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIICJTCCAY6gAwIBAgIUBFK7UbJQ2EQm2pqpZoWbN4s6FjQwDQYJKoZIhvcNAQEL\n"
+	"BQAwFzEVMBMGA1UEAwwMd2Vhay5leGFtcGxlMCAXDTI2MTEyMjEwMjE0OVoYDzIx\n"
+	"MDkwMTExMTAyMTQ5WjAXMRUwEwYDVQQDDAx3ZWFrLmV4YW1wbGUwgZ8wDQYJKoZI\n"
+	"hvcNAQEBBQADgY0AMIGJAoGBAKRLBOmqL8XZW5jV6Y+aK3cDQdszKT48urV5uxqn\n"
+	"Z95Y/o4BLvZSh9jC/lWxz4uUBpqbJr9UGKkUhBACWOrEZ0O4hs7+iEVUl0M6cQ6B\n"
+	"ROTjoI5ksqCR34GPDOAR/K11vTRaEP42FZQ4Dny6P/mfNL5fnNp3t3NActOMGlbG\n"
+	"Y/e1AgMBAAGjbDBqMB0GA1UdDgQWBBQygzuujhYOkG4kUk9zkgSU4Un+wzAfBgNV\n"
+	"HSMEGDAWgBQygzuujhYOkG4kUk9zkgSU4Un+wzAPBgNVHRMBAf8EBTADAQH/MBcG\n"
+	"A1UdEQQQMA6CDHdlYWsuZXhhbXBsZTANBgkqhkiG9w0BAQsFAAOBgQCPjcDKt5jc\n"
+	"//4xbH3ue3W6Tl5S5gnNEeNq7SSxEfT0/U4b0tIRlU6tDV0pVQP06j60F94fk/+L\n"
+	"6fF6DMAPjBLk2jsQELKmj5yY352kI1/rRrc09XmO6JcrXMmsSFKHitbz7dLU/MlW\n"
+	"JbqLUSDygupX5mHXSebyJDeLj+WGrIi8/w==\n"
+	"-----END CERTIFICATE-----\n";
+
+static const char sha1_pem[] = "-----BEGIN CERTIFICATE-----\n"
+			       "MIIBhTCCASygAwIBAgIUUcni2uopC9fabrR58MueQO6Iy7IwCQYHKoZIzj0EATAR\n"
+			       "MQ8wDQYDVQQDDAZvbGQtQ0EwIBcNMjYxMTIyMTAyMTQ5WhgPMjEwOTAxMTExMDIx\n"
+			       "NDlaMBcxFTATBgNVBAMMDHNoYTEuZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49\n"
+			       "AwEHA0IABNq0gniPIDR9kmpe8sDsRfQgt/OOGbTJtW+CeSt8AlttiPMmHySzErub\n"
+			       "jXpUQW8HM7/BDvSO6TD5isPkH9IYKPijWzBZMBcGA1UdEQQQMA6CDHNoYTEuZXhh\n"
+			       "bXBsZTAdBgNVHQ4EFgQULNCRtJh+mwKjZL1s5YKWK1x+tw0wHwYDVR0jBBgwFoAU\n"
+			       "C6+Mk3/QOa/2SXrBm9/yj1Glw8MwCQYHKoZIzj0EAQNIADBFAiEAtwP3f1jdmGmY\n"
+			       "/OYU/CufhK/Sv1USYvShDutj8qszWoQCIHLOrjcMfbIQAyolyeUiwnrZaGxSTrxc\n"
+			       "pO0mjM/FS2Ze\n"
+			       "-----END CERTIFICATE-----\n";
+
+static const char sha1_ca_pem[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBeDCCAR+gAwIBAgIUXgCEmIVeirzbIJ3CE22EabOQXLwwCgYIKoZIzj0EAwIw\n"
+	"ETEPMA0GA1UEAwwGb2xkLUNBMCAXDTI2MTEyMjEwMjE0OVoYDzIxMDkwMTExMTAy\n"
+	"MTQ5WjARMQ8wDQYDVQQDDAZvbGQtQ0EwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC\n"
+	"AASIcLUBUC/HDqoe0UEeJG+8bGqOHccd65iYcLXe7t25cENpLhjqJ8yE+ySwDtJP\n"
+	"iWhtrTAgZBXmMgJcy/t+Yzjfo1MwUTAdBgNVHQ4EFgQUC6+Mk3/QOa/2SXrBm9/y\n"
+	"j1Glw8MwHwYDVR0jBBgwFoAUC6+Mk3/QOa/2SXrBm9/yj1Glw8MwDwYDVR0TAQH/\n"
+	"BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiAnqz84slbW6dq3wCX7bj74vd2mu0zp\n"
+	"6Zr/lPxOMMIv1AIgT7Qaot9+aKWu4ur0OLAniEPwHcArOgUG6Fuc+Y5iJhg=\n"
+	"-----END CERTIFICATE-----\n";
