@@ -22,7 +22,7 @@
 #endif
 
 /* Part of every digest: another one when the compiler's output for the same input changes. */
-#define COMPILER_VERSION 1
+#define COMPILER_VERSION 2
 
 /* ---- load ---- */
 
@@ -213,19 +213,28 @@ struct saved {
 
 static const char magic[8] = { 't', 'e', 'u', 'b', 'p', 'f', '0' + COMPILER_VERSION, '\n' };
 
+/* Over the head too: a listener or a flag must not come or go by a flipped bit. */
+static uint32_t checksum(const struct saved *s, const void *insns, size_t bytes)
+{
+	struct saved head = *s;
+
+	head.crc = 0;
+	return crc32c(crc32c(0, &head, sizeof(head)), insns, bytes);
+}
+
 int seccomp_save(const struct seccomp_prog *p, const char *hex, struct buf *out)
 {
 	size_t bytes = p->n * sizeof *p->insns;
 	struct saved s = {
 		.flags = p->flags,
 		.unknown = p->unknown,
-		.crc = crc32c(0, p->insns, bytes),
 		.n = p->n,
 		.notify = p->notify,
 	};
 
 	memcpy(s.magic, magic, sizeof magic);
 	memcpy(s.digest, hex, sizeof s.digest);
+	s.crc = checksum(&s, p->insns, bytes);
 	if (buf_add(out, &s, sizeof s) < 0)
 		return -ERR_QUOTA;
 	return buf_add(out, p->insns, bytes);
@@ -268,7 +277,7 @@ int seccomp_restore(struct slice bytes, const char *hex, struct seccomp_prog *re
 		return err_set(err, ERR_INVALID,
 			       "saved seccomp program: %zu bytes do not hold %u instructions",
 			       bytes.n, s.n);
-	if (crc32c(0, bytes.p + sizeof s, size) != s.crc)
+	if (checksum(&s, bytes.p + sizeof s, size) != s.crc)
 		return err_set(err, ERR_INVALID, "saved seccomp program: wrong checksum");
 	p = (struct seccomp_prog){
 		.insns = malloc(size),

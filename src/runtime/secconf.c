@@ -3,9 +3,9 @@
  * linux.seccomp to a loaded program: spellings to numbers, the cache of compiled programs, and the
  * hand-over of a listener to its agent.
  *
- * The cache is <root>/@seccomp/<digest> ('@' is in no container id). The digest covers the rules
- * and the compiler's version; a file that is damaged or of another digest is compiled again, so the
- * cache can be deleted at any time.
+ * The cache is <root>/@seccomp/<digest> ('@' is in no container id), at most CACHE_MAX files. The
+ * digest covers the rules and the compiler's version; a file that is damaged, cut off or of another
+ * digest is compiled again, so the cache can be deleted at any time.
  */
 #include "runtime/rt.h"
 
@@ -14,12 +14,16 @@
 #include "doc/json.h"
 #include "linux/sys.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #define CACHE "@seccomp"
 #define PROG_MAX (64 * 1024)
+#define CACHE_MAX 64 /* files: a machine has a handful of profiles */
 
 static int errno_of(enum seccomp_action act, struct opt_uint e, const char *what, int *ret,
 		    struct err *err)
@@ -142,6 +146,52 @@ static bool cached(int root, const char *hex, struct seccomp_prog *ret)
 	       seccomp_restore(buf_slice(&b), hex, ret, NULL) >= 0;
 }
 
+struct oldest {
+	char name[NAME_MAX + 1];
+	struct timespec when;
+	unsigned n;
+};
+
+static void look_at(int dir, const char *name, struct oldest *o)
+{
+	struct stat st;
+
+	if (!strcmp(name, ".") || !strcmp(name, "..") ||
+	    sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (o->n++ &&
+	    (st.st_mtim.tv_sec > o->when.tv_sec ||
+	     (st.st_mtim.tv_sec == o->when.tv_sec && st.st_mtim.tv_nsec >= o->when.tv_nsec)))
+		return;
+	o->when = st.st_mtim;
+	(void)str_copy(o->name, sizeof(o->name), name);
+}
+
+/* Room for one more: the oldest goes, be it a program or what a killed process has left half
+ * written. Whoever has it open reads on; whoever wants it later compiles it anew. */
+static void make_room(int root)
+{
+	for (unsigned tries = 0; tries < CACHE_MAX; tries++) {
+		int fd =
+			sys_openat(root, CACHE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+		DIR *d = fd < 0 ? NULL : fdopendir(fd);
+		struct oldest o = { .n = 0 };
+		struct dirent *e;
+
+		if (!d) {
+			fd_close(fd);
+			return;
+		}
+		while ((e = readdir(d)))
+			look_at(fd, e->d_name, &o);
+		if (o.n >= CACHE_MAX)
+			(void)unlinkat(fd, o.name, 0); /* another one may have done so */
+		(void)closedir(d);
+		if (o.n <= CACHE_MAX)
+			return;
+	}
+}
+
 /* A cache that cannot be written costs time, nothing else. */
 static void remember(int root, const char *hex, const struct seccomp_prog *p)
 {
@@ -153,6 +203,7 @@ static void remember(int root, const char *hex, const struct seccomp_prog *p)
 		return;
 	if (sys_mkdirat(root, CACHE, 0700) < 0 && errno != EEXIST)
 		return;
+	make_room(root);
 	(void)snprintf(path, sizeof(path), "%s/%s", CACHE, hex);
 	(void)snprintf(name, sizeof(name), "%s/.%s.%d", CACHE, hex, (int)getpid());
 	fd = sys_openat(root, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define HEAD                                                                               \
 	"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"},\"linux\":{\"namespaces\":[{" \
@@ -127,12 +128,10 @@ static int files_in(const char *path)
 
 static void a_profile_is_compiled_once_and_then_found_in_the_cache(void **state)
 {
-	char *root = scratch_root(), dir[128], path[512];
+	char *root = scratch_root(), dir[128];
 	struct rt_host h = { .root = root };
 	struct seccomp_prog one, two;
-	struct dirent *e;
 	struct err err;
-	DIR *d;
 
 	assert_int_equal(mkdir(root, 0700), 0);
 	read_linux(PROFILE, NULL);
@@ -144,22 +143,161 @@ static void a_profile_is_compiled_once_and_then_found_in_the_cache(void **state)
 	assert_int_equal(one.n, two.n);
 	assert_int_equal(files_in(dir), 1);
 	seccomp_prog_fini(&two);
-	/* A damaged file is made anew. */
-	d = opendir(dir);
-	while ((e = readdir(d)))
-		if (e->d_name[0] != '.') {
-			FILE *f;
-
-			(void)snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-			f = fopen(path, "w");
-			fputs("rubbish", f);
-			fclose(f);
-		}
-	closedir(d);
-	assert_ok(seccomp_of_conf(&h, &c, a, &two, &err));
-	assert_int_equal(one.n, two.n);
 	seccomp_prog_fini(&one);
-	seccomp_prog_fini(&two);
+	scratch_remove(root);
+}
+
+/* The only file of the cache. */
+static void cache_file(const char *dir, char path[512])
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.')
+			(void)snprintf(path, 512, "%s/%s", dir, e->d_name);
+	closedir(d);
+}
+
+static void rewrite(const char *path, const char *bytes, size_t n)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, n, f), n);
+	fclose(f);
+}
+
+/* Every byte flipped, every length: the same program each time, and a whole file afterwards. */
+static void a_damaged_or_cut_off_program_is_made_anew(void **state)
+{
+	char *root = scratch_root(), dir[128], path[512] = "", good[8192], bad[8192];
+	struct rt_host h = { .root = root };
+	struct seccomp_prog one, two;
+	struct err err;
+	size_t n;
+	FILE *f;
+
+	assert_int_equal(mkdir(root, 0700), 0);
+	read_linux(PROFILE, NULL);
+	assert_ok(seccomp_of_conf(&h, &c, a, &one, &err));
+	(void)snprintf(dir, sizeof(dir), "%s/@seccomp", root);
+	cache_file(dir, path);
+	f = fopen(path, "r");
+	n = fread(good, 1, sizeof(good), f);
+	fclose(f);
+	for (size_t i = 0; i < 2 * n; i += i < n ? 1 : 7) {
+		memcpy(bad, good, n);
+		if (i < n)
+			bad[i] ^= 1;
+		rewrite(path, bad, i < n ? n : i - n);
+		assert_ok(seccomp_of_conf(&h, &c, a, &two, &err));
+		assert_int_equal(two.n, one.n);
+		assert_int_equal(two.flags, one.flags);
+		assert_int_equal(two.notify, one.notify);
+		assert_memory_equal(two.insns, one.insns, one.n * 8u);
+		seccomp_prog_fini(&two);
+		f = fopen(path, "r");
+		assert_int_equal(fread(bad, 1, sizeof(bad), f), n);
+		fclose(f);
+		assert_memory_equal(bad, good, n);
+	}
+	assert_int_equal(files_in(dir), 1);
+	seccomp_prog_fini(&one);
+	scratch_remove(root);
+}
+
+static void compile_errno(struct rt_host *h, unsigned number, unsigned *ret_n)
+{
+	struct seccomp_prog p;
+	struct err err;
+	char *text =
+		arena_printf(a,
+			     "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{"
+			     "\"names\":[\"swapon\"],\"action\":\"SCMP_ACT_ERRNO\","
+			     "\"errnoRet\":%u}]}",
+			     number);
+
+	read_linux(text, NULL);
+	assert_ok(seccomp_of_conf(h, &c, a, &p, &err));
+	*ret_n = p.n;
+	seccomp_prog_fini(&p);
+}
+
+static void the_cache_stays_small(void **state)
+{
+	char *root = scratch_root(), dir[128], path[512];
+	struct rt_host h = { .root = root };
+	unsigned n;
+
+	assert_int_equal(mkdir(root, 0700), 0);
+	(void)snprintf(dir, sizeof(dir), "%s/@seccomp", root);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	/* What killed processes have left half written counts too. */
+	for (unsigned i = 0; i < 100; i++) {
+		(void)snprintf(path, sizeof(path), "%s/.half.%u", dir, i);
+		rewrite(path, "x", 1);
+	}
+	for (unsigned i = 1; i <= 150; i++) {
+		compile_errno(&h, i, &n);
+		assert_true(n > 0);
+		assert_true(files_in(dir) <= 64);
+	}
+	/* The newest is still there. */
+	compile_errno(&h, 150, &n);
+	assert_int_equal(files_in(dir), 64);
+	scratch_remove(root);
+}
+
+static void a_cache_that_cannot_be_written_or_read_is_done_without(void **state)
+{
+	char *root = scratch_root(), dir[128];
+	struct rt_host h = { .root = root };
+	unsigned n;
+
+	/* A file where the directory would be: neither can be, also for root. */
+	assert_int_equal(mkdir(root, 0700), 0);
+	(void)snprintf(dir, sizeof(dir), "%s/@seccomp", root);
+	rewrite(dir, "x", 1);
+	compile_errno(&h, 1, &n);
+	assert_true(n > 0);
+	assert_int_equal(unlink(dir), 0);
+	/* A link somewhere else is not followed to be emptied. */
+	assert_int_equal(symlink("/nonexistent", dir), 0);
+	compile_errno(&h, 1, &n);
+	assert_true(n > 0);
+	scratch_remove(root);
+}
+
+/* Several at once, with the same profile and others: each has its program, nothing is left half
+ * written. */
+static void many_at_once_share_the_cache(void **state)
+{
+	char *root = scratch_root(), dir[128];
+	struct rt_host h = { .root = root };
+	int status, bad = 0;
+	unsigned n, want;
+
+	assert_int_equal(mkdir(root, 0700), 0);
+	(void)snprintf(dir, sizeof(dir), "%s/@seccomp", root);
+	compile_errno(&h, 1, &want);
+	for (unsigned i = 0; i < 8; i++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid > 0)
+			continue;
+		for (unsigned k = 0; k < 60; k++) {
+			compile_errno(&h, k % 20 + 1, &n);
+			if (n != want)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	while (wait(&status) > 0)
+		bad |= status;
+	assert_int_equal(bad, 0);
+	assert_int_equal(files_in(dir), 20);
 	scratch_remove(root);
 }
 
@@ -212,6 +350,10 @@ int main(void)
 		T(zeros_of_go_are_not_limits),
 		T(device_rules_come_before_the_devices_a_container_needs),
 		T(a_profile_is_compiled_once_and_then_found_in_the_cache),
+		T(a_damaged_or_cut_off_program_is_made_anew),
+		T(the_cache_stays_small),
+		T(a_cache_that_cannot_be_written_or_read_is_done_without),
+		T(many_at_once_share_the_cache),
 		T(bad_profiles_name_the_place),
 	};
 
