@@ -10,7 +10,8 @@
 #include "cli/cli.h"
 #include "cli/cmds.h"
 #include "cli/human.h"
-#include "cli/term.h"
+#include "crypto/tls.h"
+#include "crypto/x509.h"
 #include "io/histogram.h"
 #include "io/load.h"
 #include "io/url.h"
@@ -19,6 +20,7 @@
 #include <stdio.h>
 
 #define BODY_MAX (64u << 20)
+#define CERTS_MAX (8u << 20)
 #define HEADERS_MAX 64
 
 struct bench_opts {
@@ -26,7 +28,8 @@ struct bench_opts {
 	int64_t connections, streams, threads, requests, duration, warmup, timeout, body_size;
 	double rate;
 	struct opt_list headers;
-	bool no_keepalive, quiet, duration_given;
+	const char *cacert;
+	bool no_keepalive, quiet, duration_given, insecure, no_resumption;
 };
 
 static const char *const formats[] = { "text", "json", NULL };
@@ -49,6 +52,9 @@ static const char *const versions[] = { "auto", "1.1", "2", NULL };
 	OPT(struct bench_opts, STR, body_file, "data-file", 0, "File to send (64 MiB at most)"), \
 	OPT(struct bench_opts, SIZE, body_size, "data-size", 0, "Send so many bytes"), \
 	OPT_CHOICE(struct bench_opts, format, "format", 'f', formats, "How the result is printed (text, json)"), \
+	OPT(struct bench_opts, STR, cacert, "cacert", 0, "TLS: file of the certificates to trust (the system's)"), \
+	OPT(struct bench_opts, BOOL, insecure, "insecure", 'k', "TLS: the server's certificate is not verified"), \
+	OPT(struct bench_opts, BOOL, no_resumption, "no-resumption", 0, "TLS: every handshake is a full one"), \
 	OPT(struct bench_opts, BOOL, quiet, "quiet", 'q', "No line of progress")
 /* clang-format on */
 
@@ -75,6 +81,7 @@ static const struct opt ws_opts[] = {
 
 struct target {
 	const char *address, *host, *path;
+	bool tls;
 };
 
 /* SCHEME://AUTHORITY/PATH; the client takes the first two as they are. */
@@ -96,6 +103,7 @@ static int read_url(struct arena *a, const char *text, const char *unix_path, bo
 			       ws ? "ws" : "http");
 	slash = strpbrk(rest, "/?");
 	ret->host = slash ? arena_strndup(a, rest, (size_t)(slash - rest)) : rest;
+	ret->tls = strncmp(scheme, "https", 5) == 0;
 	ret->path = !slash ? "/" : *slash == '?' ? arena_printf(a, "/%s", slash) : slash;
 	ret->address = unix_path ? arena_printf(a, "unix://%s", unix_path)
 				 : arena_printf(a, "%s%s", scheme, ret->host);
@@ -194,6 +202,48 @@ static int read_conf(const struct bench_opts *o, struct load_conf *c, struct err
 		return err_set(err, ERR_INVALID,
 			       "--streams needs HTTP/2: HTTP/1.1 carries one exchange at a time");
 	return 0;
+}
+
+static int read_trust(const char *file, struct cert_pool **ret, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(CERTS_MAX);
+	int r;
+
+	if (!file)
+		return cert_pool_system(ret, err);
+	r = fd_read_file(AT_FDCWD, file, &b, err);
+	if (r < 0)
+		return r;
+	*ret = cert_pool_new();
+	return cert_pool_add_pem(*ret, buf_slice(&b), err);
+}
+
+static int read_tls(const struct bench_opts *o, const struct target *to, struct load_conf *c,
+		    struct err *err)
+{
+	CLEANUP(cert_pool_unref) struct cert_pool *trust = NULL;
+	static const char *const alpn[] = { "h2", "http/1.1" };
+	unsigned first = c->kind == LOAD_WS || c->client.http2 == HTTP2_NEVER;
+	struct tls_options opt = { .insecure = o->insecure,
+				   .no_resumption = o->no_resumption,
+				   .alpn = alpn + first,
+				   .alpn_n = c->client.http2 == HTTP2_PRIOR ? 1 : 2 - first };
+	int r = 0;
+
+	if (!to->tls && (o->cacert || o->insecure || o->no_resumption))
+		return err_set(err, ERR_INVALID,
+			       "--cacert, --insecure and --no-resumption are for TLS: use %s://",
+			       c->kind == LOAD_WS ? "wss" : "https");
+	if (!to->tls)
+		return 0;
+	if (!o->insecure)
+		r = read_trust(o->cacert, &trust, err);
+	if (r < 0)
+		return err_wrap(err, "certificates to trust");
+	opt.trust = trust;
+	if (c->kind == LOAD_WS)
+		c->client.http2 = HTTP2_NEVER;
+	return tls_conf_new(&opt, &c->client.tls, err);
 }
 
 /* ---- what is told ---- */
@@ -343,7 +393,11 @@ static int bench(struct cmd_call *call, enum load_kind kind, struct err *err)
 	c.address = to.address;
 	c.target = to.path;
 	c.client.host = to.host;
+	r = read_tls(o, &to, &c, err);
+	if (r < 0)
+		return r;
 	r = load_run(&c, &result, err);
+	tls_conf_unref(c.client.tls);
 	if (shown.on)
 		(void)dprintf(2, "\r\033[K");
 	if (r < 0)

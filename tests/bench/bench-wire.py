@@ -39,6 +39,7 @@ class Server:
         self.dir = os.path.join(scratch, self.name)
         os.makedirs(self.dir, exist_ok=True)
         self.port, self.proc, self.kinds = port, None, {}
+        self.certs = scratch
 
     def there(self):
         return self.find() is not None
@@ -103,8 +104,9 @@ class Teu(Server):
         return p if os.path.exists(p) else None
 
     def command(self):
-        self.kinds = {"plain": (f"http://127.0.0.1:{self.port}", []), "unix": ("http://localhost", ["--unix", f"{self.dir}/s"])}
-        return [self.find(), f"127.0.0.1:{self.port}", f"unix://{self.dir}/s"]
+        self.kinds = {"plain": (f"http://127.0.0.1:{self.port}", []), "unix": ("http://localhost", ["--unix", f"{self.dir}/s"]),
+                      "tls": (f"https://127.0.0.1:{self.port + 100}", ["-k"]), "h2c": (f"http://127.0.0.1:{self.port}", [])}
+        return [self.find(), f"127.0.0.1:{self.port}", f"unix://{self.dir}/s", f"tls:{self.certs}/cert.pem:{self.certs}/key.pem:127.0.0.1:{self.port + 100}"]
 
 
 def make_files(where):
@@ -117,6 +119,15 @@ def make_files(where):
     os.chmod(where, 0o755)
 
 
+def make_certificate(where):
+    """One of ECDSA P-256 for all servers."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", f"{where}/key.pem", "-out", f"{where}/cert.pem"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    with open(f"{where}/both.pem", "w") as f:
+        f.write(open(f"{where}/cert.pem").read() + open(f"{where}/key.pem").read())
+
+
 class Nginx(Server):
     name, program = "nginx", "nginx"
 
@@ -127,9 +138,12 @@ class Nginx(Server):
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 1000000000; open_file_cache max=100; sendfile on; tcp_nopush on; default_type application/json;
 client_body_temp_path {self.dir}; proxy_temp_path {self.dir}; fastcgi_temp_path {self.dir}; uwsgi_temp_path {self.dir}; scgi_temp_path {self.dir};
-server {{ listen 127.0.0.1:{self.port}; listen unix:{self.dir}/s; root {self.dir}/www; }} }}
+ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on; ssl_certificate {self.certs}/cert.pem; ssl_certificate_key {self.certs}/key.pem;
+server {{ listen 127.0.0.1:{self.port}; listen unix:{self.dir}/s; listen 127.0.0.1:{self.port + 100} ssl http2; root {self.dir}/www; }}
+server {{ listen 127.0.0.1:{self.port + 200} http2; root {self.dir}/www; }} }}
 """)
-        self.kinds = {"plain": (f"http://127.0.0.1:{self.port}", []), "unix": ("http://localhost", ["--unix", f"{self.dir}/s"])}
+        self.kinds = {"plain": (f"http://127.0.0.1:{self.port}", []), "unix": ("http://localhost", ["--unix", f"{self.dir}/s"]),
+                      "tls": (f"https://127.0.0.1:{self.port + 100}", ["-k"]), "h2c": (f"http://127.0.0.1:{self.port + 200}", [])}
         return [self.find(), "-p", self.dir, "-c", f"{self.dir}/conf"]
 
 
@@ -153,8 +167,19 @@ hosts:
     paths:
       /:
         file.dir: {self.dir}/www
+  tls:
+    listen:
+      host: 127.0.0.1
+      port: {self.port + 100}
+      ssl:
+        certificate-file: {self.certs}/cert.pem
+        key-file: {self.certs}/key.pem
+    paths:
+      /:
+        file.dir: {self.dir}/www
 """)
-        self.kinds = {"plain": (f"http://127.0.0.1:{self.port}", [])}
+        self.kinds = {"plain": (f"http://127.0.0.1:{self.port}", []), "h2c": (f"http://127.0.0.1:{self.port}", []),
+                      "tls": (f"https://127.0.0.1:{self.port + 100}", ["-k"])}
         return [self.find(), "-m", "worker", "-c", f"{self.dir}/conf"]
 
 
@@ -175,11 +200,12 @@ defaults
     timeout connect 5s
 frontend f
     bind 127.0.0.1:{self.port}
+    bind 127.0.0.1:{self.port + 100} ssl crt {self.certs}/both.pem alpn h2,http/1.1
     http-request return status 200 content-type application/json file {self.dir}/www/1k if {{ path /1k }}
     http-request return status 200 content-type application/json file {self.dir}/www/219k if {{ path /219k }}
     http-request deny deny_status 404
 """)
-        self.kinds = {"plain": (f"http://127.0.0.1:{self.port}", [])}
+        self.kinds = {"plain": (f"http://127.0.0.1:{self.port}", []), "tls": (f"https://127.0.0.1:{self.port + 100}", ["-k"])}
         return [self.find(), "-db", "-f", f"{self.dir}/conf"]
 
 
@@ -191,18 +217,25 @@ ROWS = [
     ("HTTP/1.1 Unix socket, 1 KB", "unix", ["http", *CLOSED], "/1k", ""),
     ("HTTP/1.1 plain, 219 KB", "plain", ["http", "-c", "8"], "/219k", ""),
     ("HTTP/1.1 plain, connection each", "plain", ["http", "-c", "8", "--no-keepalive"], "/1k", ""),
+    ("HTTP/2 plain, 1 KB, 8 x 8", "h2c", ["http", "-c", "8", "-s", "8", "--http", "2"], "/1k", "h2o's"),
+    ("HTTP/1.1 TLS 1.3, 1 KB", "tls", ["http", *CLOSED, "--http", "1.1"], "/1k", "1.4 x nginx"),
+    ("HTTP/2 TLS 1.3, 1 KB, 8 x 8", "tls", ["http", "-c", "8", "-s", "8", "--http", "2"], "/1k", "h2o's"),
+    ("HTTP/1.1 TLS 1.3, 219 KB", "tls", ["http", "-c", "8", "--http", "1.1"], "/219k", ">= 4,500"),
+    ("TLS 1.3 full handshake, 1 KB", "tls", ["http", "-c", "8", "--http", "1.1", "--no-keepalive", "--no-resumption"], "/1k", "nginx's"),
+    ("TLS 1.3 resumed, 1 KB", "tls", ["http", "-c", "8", "--http", "1.1", "--no-keepalive"], "/1k", "nginx's"),
     ("WebSocket echo 1 KB, 8 x 1", "ws", ["ws", "-c", "8"], "/ws", ""),
     ("WebSocket echo 1 KB, 8 x 32", "ws", ["ws", "-c", "8", "-s", "32"], "/ws", ">= 200,000"),
+    ("WebSocket echo 1 KB over TLS, 8 x 32", "wss", ["ws", "-c", "8", "-s", "32"], "/ws", ""),
 ]
 
 
 def address(server, kind):
     """(URL, extra words) of a server for a kind of row, or None."""
-    if kind == "ws":
+    if kind in ("ws", "wss"):
         if not server.ours:
             return None
-        url, extra = server.kinds["plain"]
-        return url.replace("http://", "ws://"), extra
+        url, extra = server.kinds["plain" if kind == "ws" else "tls"]
+        return url.replace("http", "ws", 1), extra
     return server.kinds.get(kind)
 
 
@@ -234,13 +267,14 @@ def main():
     def value(name, default):
         return args[args.index(name) + 1] if name in args else default
     rounds = int(value("--rounds", "2" if quick else "5"))
-    seconds = 0.6 if quick else 2.0
+    seconds = 0.4 if quick else 2.0
     only = value("--only", "")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     scratch = tempfile.mkdtemp(prefix="teu-wire-")
     os.chmod(scratch, 0o755)
     servers, notes, rows = [], [], []
     try:
+        make_certificate(scratch)
         for i, kind in enumerate(SERVERS):
             s = kind(scratch, 8100 + i)
             if not s.there():

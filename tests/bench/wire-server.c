@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The server that bench-wire.py and the end-to-end tests of the wire drive: usage: wire-server
- * ADDRESS... (unix:///path, 127.0.0.1:0). Prints each address it listens on, then "ready". Ends
- * when its standard input does.
+ * ADDRESS... (unix:///path, 127.0.0.1:0, tls:CERT:KEY:127.0.0.1:0). Prints each address it listens
+ * on, then "ready". Ends when its standard input does.
  *
  *   GET  /1k       1,024 bytes of JSON      GET /219k    219 KB of it
  *   POST /echo     the body comes back      GET /status/N, /slow/MILLISECONDS
@@ -11,10 +11,15 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/loop.h"
+#include "crypto/key.h"
+#include "crypto/tls.h"
+#include "crypto/x509.h"
 #include "io/http-server.h"
 #include "io/websocket.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -119,10 +124,52 @@ static void fill_big(void)
 		big[i] = item[i % (sizeof(item) - 1)];
 }
 
+static int read_pem(struct slice path, struct buf *b, struct err *err)
+{
+	char name[512];
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)path.n, path.p);
+	return fd_read_file(AT_FDCWD, name, b, err);
+}
+
+/* CERT:KEY:ADDRESS */
+static int listen_tls(struct http_server *srv, const char *text, struct err *err)
+{
+	static const char *const alpn[] = { "h2", "http/1.1" };
+	CLEANUP(buf_fini) struct buf cert_pem = BUF_INIT(1 << 20), key_pem = BUF_INIT(1 << 20);
+	struct slice rest = slice_str(text), cert_path = slice_split(&rest, ':');
+	struct slice key_path = slice_split(&rest, ':');
+	struct tls_conf *conf = NULL;
+	struct cert *cert = NULL;
+	struct key *key = NULL;
+	int r;
+
+	r = read_pem(cert_path, &cert_pem, err);
+	r = r < 0 ? r : read_pem(key_path, &key_pem, err);
+	r = r < 0 ? r : cert_read_one(buf_slice(&cert_pem), &cert, err);
+	r = r < 0 ? r : key_read(buf_slice(&key_pem), &key, err);
+	if (r == 0) {
+		const struct tls_identity id = { .chain = &cert, .chain_n = 1, .key = key };
+		const struct tls_options opt = {
+			.server = true, .ids = &id, .ids_n = 1, .alpn = alpn, .alpn_n = 2
+		};
+
+		r = tls_conf_new(&opt, &conf, err);
+	}
+	r = r < 0 ? r : http_server_listen_tcp(srv, rest.p, err);
+	r = r < 0 ? r : http_server_set_tls(srv, http_server_listeners(srv) - 1, conf, err);
+	tls_conf_unref(conf);
+	cert_unref(cert);
+	key_unref(key);
+	return r;
+}
+
 static int listen_on(struct http_server *srv, const char *address, struct err *err)
 {
 	if (strncmp(address, "unix://", 7) == 0)
 		return http_server_listen_unix(srv, address + 7, 0600, (gid_t)-1, err);
+	if (strncmp(address, "tls:", 4) == 0)
+		return listen_tls(srv, address + 4, err);
 	return http_server_listen_tcp(srv, address, err);
 }
 
