@@ -607,6 +607,8 @@ static void on_data(struct stream *s, struct slice bytes)
 	size_t used = 0;
 
 	spdy_enter(p);
+	if (p->ping_sent > p->last_in) /* answered: the next one by ping_time again */
+		timer_set(&p->timer, loop_now(p->pool->loop) + p->conf.ping_time);
 	p->last_in = loop_now(p->pool->loop);
 	while (!p->dead && !p->no_control && (used < bytes.n || (p->in_frame && p->left == 0))) {
 		struct slice rest = slice_of(bytes.p + used, bytes.n - used);

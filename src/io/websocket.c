@@ -687,6 +687,8 @@ static void on_data(struct stream *s, struct slice bytes)
 {
 	struct ws *w = s->arg;
 
+	if (w->ping_sent > w->last_in) /* answered: the next one by ping_time again */
+		arm(w, loop_now(s->pool->loop) + w->conf.ping_time);
 	w->last_in = loop_now(s->pool->loop);
 	if (w->failed || w->close_got) {
 		stream_read(s, bytes.n);
