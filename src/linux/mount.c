@@ -385,18 +385,44 @@ static int dress_tree(int tree, const struct mount_opts *o, int userns_fd)
 	return 0;
 }
 
-/* 0, or -1 with errno; nothing is mounted then. */
-static int bind_new(const struct mount_target *t, int dir, const char *source,
-		    const struct mount_opts *o, int userns_fd)
+static int clone_tree(int dir, const char *source, const struct mount_opts *o)
 {
-	CLEANUP(fd_close) int tree = -1;
 	unsigned flags = SYS_OPEN_TREE_CLONE | SYS_OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
 
 	if (o->flags & MS_REC)
 		flags |= AT_RECURSIVE;
 	if (o->src_nofollow)
 		flags |= AT_SYMLINK_NOFOLLOW;
-	tree = sys_open_tree(dir, source, flags);
+	return sys_open_tree(dir, source, flags);
+}
+
+int mount_bind_detached(int src_dir, const char *source, const struct mount_opts *o, int userns_fd,
+			int *ret_tree, struct err *err)
+{
+	const struct sys_mount_attr slave = { .propagation = MS_SLAVE };
+	CLEANUP(fd_close) int tree = clone_tree(src_dir, source, o);
+
+	if (tree < 0)
+		return err_sysc(err,
+				errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_SYSTEM,
+				errno, "source '%s'", source);
+	if (setattr(tree, &slave, true) < 0 || dress_tree(tree, o, userns_fd) < 0)
+		return err_sysc(err,
+				errno == ENOSYS || errno == EINVAL ? ERR_UNSUPPORTED : ERR_SYSTEM,
+				errno,
+				"bind '%s' with idmap (kernel 5.12 or a file system that can is "
+				"needed)",
+				source);
+	*ret_tree = STEAL_FD(tree);
+	return 0;
+}
+
+/* 0, or -1 with errno; nothing is mounted then. */
+static int bind_new(const struct mount_target *t, int dir, const char *source,
+		    const struct mount_opts *o, int userns_fd)
+{
+	CLEANUP(fd_close) int tree = clone_tree(dir, source, o);
+
 	if (tree < 0 || dress_tree(tree, o, userns_fd) < 0)
 		return -1;
 	return sys_move_mount(tree, "", t->fd, "", SYS_MOVE_FROM_EMPTY | SYS_MOVE_TO_EMPTY);

@@ -79,6 +79,12 @@ int mount_bind(const struct mount_target *t, int src_dir, const char *source,
 int mount_tree_open(int dir, const char *path, bool recursive, int *ret_fd, struct err *err);
 int mount_tree_attach(int tree_fd, const struct mount_target *t, struct err *err);
 
+/* The first half of an id-mapped mount_bind(), for who has the right to it while the one who
+ * attaches it (mount_tree_attach) has not: a slave copy of the tree with all of o. -ERR_NOT_FOUND,
+ * or UNSUPPORTED where kernel or file system cannot. */
+int mount_bind_detached(int src_dir, const char *source, const struct mount_opts *o, int userns_fd,
+			int *ret_tree, struct err *err);
+
 /* Changes the flags of the mount that lies on the target ("remount"): without MS_BIND also those of
  * the file system. */
 int mount_remount(const struct mount_target *t, const struct mount_opts *o, struct err *err);

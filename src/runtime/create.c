@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/step.h"
+#include "linux/mount.h"
 #include "linux/path.h"
 #include "linux/proc.h"
 #include "linux/sys.h"
@@ -341,17 +342,69 @@ static int copy_maps(struct create *c, const struct idmaps *from, struct ns_id_m
 	return 0;
 }
 
-/* User namespaces of id-mapped mounts, which nobody lives in. */
+/* The user namespace by which a mount's ids are mapped: of its own maps, or as the container's. */
+static int idmap_ns(struct create *c, const struct conf_mount *m, int *ret, struct err *err)
+{
+	const struct idmaps *uids = m->uids.n ? &m->uids : &c->conf.lin.uids;
+	const struct idmaps *gids = m->uids.n ? &m->gids : &c->conf.lin.gids;
+	struct ns_id_map *u, *g;
+	int r;
+
+	if (!m->uids.n && c->in.ns_fd[NS_USER] >= 0) {
+		*ret = fd_dup(c->in.ns_fd[NS_USER]);
+		return *ret < 0 ? err_sys(err, "duplicate a fd") : 0;
+	}
+	if (!m->uids.n && !conf_ns_new(&c->conf, NS_USER))
+		return err_set(err, ERR_INVALID,
+			       "idmap without uidMappings needs a user namespace of the container");
+	r = copy_maps(c, uids, &u, err);
+	if (r >= 0)
+		r = copy_maps(c, gids, &g, err);
+	return r < 0 ? r : ns_user_make(u, uids->n, g, gids->n, ret, err);
+}
+
+/* Only we have the right to map the ids of a file system of the host, so the mount is made here,
+ * attached to nothing yet. */
+static int make_idmap(struct create *c, const struct conf_mount *m, struct mount_opts *o, int *ret,
+		      struct err *err)
+{
+	CLEANUP(fd_close) int user = -1;
+	CLEANUP(fd_close) int dir = -1;
+	int r;
+
+	if (!(o->flags & MS_BIND)) /* init refuses it */
+		return 0;
+	if (!o->ridmap)
+		o->idmap = true;
+	if (!m->source || !m->source[0])
+		return err_set(err, ERR_INVALID, "a bind mount needs a source");
+	r = idmap_ns(c, m, &user, err);
+	if (r < 0)
+		return r;
+	dir = sys_openat(AT_FDCWD, c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (dir < 0)
+		return err_sys(err, "open the bundle");
+	return mount_bind_detached(dir, m->source, o, user, ret, err);
+}
+
+static bool wants_idmap(const struct conf_mount *m)
+{
+	for (size_t i = 0; i < m->options.n; i++)
+		if (!strcmp(m->options.v[i], "idmap") || !strcmp(m->options.v[i], "ridmap"))
+			return true;
+	return m->uids.n;
+}
+
 static int make_idmaps(struct create *c, struct err *err)
 {
 	size_t n = c->conf.mounts.n;
-	struct ns_id_map *u, *g;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		const struct conf_mount *m = &c->conf.mounts.v[i];
+		struct mount_opts o = { 0 };
 
-		if (!m->uids.n)
+		if (!wants_idmap(m))
 			continue;
 		if (!c->in.idmaps) {
 			c->in.idmaps = ARENA_ARRAY(c->arena, int, n);
@@ -359,11 +412,10 @@ static int make_idmaps(struct create *c, struct err *err)
 				return arena_quota(c->arena, err);
 			memset(c->in.idmaps, 0xff, n * sizeof(int)); /* -1 */
 		}
-		r = copy_maps(c, &m->uids, &u, err);
+		r = mount_opts_parse(m->options.v, m->options.n, &o, err);
 		if (r >= 0)
-			r = copy_maps(c, &m->gids, &g, err);
-		if (r >= 0)
-			r = ns_user_make(u, m->uids.n, g, m->gids.n, &c->in.idmaps[i], err);
+			r = make_idmap(c, m, &o, &c->in.idmaps[i], err);
+		mount_opts_fini(&o);
 		if (r < 0)
 			return err_wrap(err, "mounts[%zu] (%s)", i, m->destination);
 	}

@@ -107,6 +107,17 @@ static int step_names(void *arg, struct err *err)
 	return 0;
 }
 
+/* Where the kernel gives realtime to groups (v1), one without it takes no realtime process. */
+static int name_realtime(const struct init *in, struct err *err)
+{
+	const struct conf_scheduler *sch = in->process ? in->process->scheduler : NULL;
+
+	if (sch && sch->priority && err && err->sys == EINVAL)
+		(void)err_wrap(err, "process.scheduler: a realtime policy needs "
+				    "linux.resources.cpu.realtimeRuntime here");
+	return err_ret(err);
+}
+
 int init_await_cgroup(struct init *in, struct err *err)
 {
 	struct sync_msg m;
@@ -130,7 +141,9 @@ int init_await_cgroup(struct init *in, struct err *err)
 	/* A new cgroup namespace is rooted at the cgroup of whoever makes it. */
 	in->n_enter = 0;
 	r = sync_enter(m.fds, m.nfds, err);
-	if (r >= 0 && sys_unshare(CLONE_NEWCGROUP) < 0)
+	if (r < 0)
+		return name_realtime(in, err);
+	if (sys_unshare(CLONE_NEWCGROUP) < 0)
 		r = err_sys(err, "make a cgroup namespace");
 	return r;
 }
@@ -148,9 +161,11 @@ static int step_enter_cgroup(void *arg, struct err *err)
 {
 	struct init *in = arg;
 	unsigned n = in->n_enter;
+	int r;
 
 	in->n_enter = 0;
-	return sync_enter(in->enter_fds, n, err);
+	r = sync_enter(in->enter_fds, n, err);
+	return r < 0 ? name_realtime(in, err) : 0;
 }
 
 /* ---- root, hooks ---- */

@@ -191,24 +191,6 @@ static bool is_cgroup(const struct conf_mount *m)
 	return m->type && (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
 }
 
-/* The parent has made those with maps of their own: here /proc shows pids of another namespace. */
-static int idmap_fd(struct init *in, const struct place *p, int *ret, struct err *err)
-{
-	int made = in->idmaps ? in->idmaps[p->m - in->conf->mounts.v] : -1;
-
-	*ret = -1;
-	if (made >= 0)
-		*ret = fd_dup(made);
-	else if (!p->o.idmap)
-		return 0;
-	else if (!in->user_ns)
-		return err_set(err, ERR_INVALID,
-			       "idmap without uidMappings needs a user namespace of the container");
-	else
-		return ns_open_of(0, NS_USER, ret, err);
-	return *ret < 0 ? err_sys(err, "duplicate a fd") : 0;
-}
-
 /* A volume over /proc would be a /proc that somebody else writes (CVE-2019-16884): what is masked,
  * and labels, would go to it. Only another procfs may be there. */
 static int not_over_proc(const struct place *p, struct err *err)
@@ -252,7 +234,7 @@ static int copy_link(struct init *in, const struct place *p, struct err *err)
 
 static int mount_one_bind(struct init *in, struct place *p, struct err *err)
 {
-	CLEANUP(fd_close) int user = -1;
+	int made = in->idmaps ? in->idmaps[p->m - in->conf->mounts.v] : -1;
 	struct stat st;
 	int r;
 
@@ -272,13 +254,12 @@ static int mount_one_bind(struct init *in, struct place *p, struct err *err)
 	if (r < 0)
 		return r;
 	r = not_over_proc(p, err);
-	if (r >= 0)
-		r = idmap_fd(in, p, &user, err);
 	if (r < 0)
 		return r;
-	if (user >= 0)
-		p->o.idmap = true;
-	return mount_bind(&p->t, AT_FDCWD, p->m->source, &p->o, user, err);
+	/* Those with ids mapped are made by the parent, who alone may. */
+	if (made >= 0)
+		return mount_tree_attach(made, &p->t, err);
+	return mount_bind(&p->t, AT_FDCWD, p->m->source, &p->o, -1, err);
 }
 
 /* tmpfs over a directory of the image keeps the directory's mode, so that /tmp stays 1777. */

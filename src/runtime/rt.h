@@ -185,7 +185,8 @@ struct init {
 	int ns_fd[NS_KINDS]; /* to join, -1 = none */
 	int target; /* exec: pidfd of the container's init, and which of its namespaces to join */
 	uint64_t target_ns;
-	int *idmaps; /* one per mount: a user namespace with its maps, or -1. NULL = none has any */
+	int *idmaps; /* one per mount: the detached tree with its ids mapped, or -1. NULL = none has
+			any */
 	uint16_t rows, cols;
 	unsigned keep_fds; /* from 3 on */
 	unsigned listen_fds;
