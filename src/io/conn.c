@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "io/h2.h"
+#include "io/proxy-protocol.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -68,7 +69,7 @@ const struct transport transport_plain = {
 
 /* ---- life ---- */
 
-static void peer_address(struct stream_peer *peer, const struct sockaddr_storage *sa)
+void conn_peer_set(struct stream_peer *peer, const struct sockaddr_storage *sa)
 {
 	const struct sockaddr_in *v4 = (const void *)sa;
 	const struct sockaddr_in6 *v6 = (const void *)sa;
@@ -96,7 +97,7 @@ void conn_peer_init(struct stream_peer *peer, int fd)
 	if (getpeername(fd, (struct sockaddr *)&sa, &len) < 0)
 		return;
 	if (sa.ss_family != AF_UNIX) {
-		peer_address(peer, &sa);
+		conn_peer_set(peer, &sa);
 		/* Both are advice: a socket that refuses them still works. */
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -146,9 +147,9 @@ int conn_start(struct conn *c, bool connecting, struct err *err)
 	if (!connecting)
 		conn_peer_init(&c->peer, c->fd);
 	r = source_init(&c->src, c->pool->loop, c->fd,
-			connecting	 ? EPOLLOUT
-			: c->handshaking ? c->tr_wants
-					 : EPOLLIN,
+			connecting			? EPOLLOUT
+			: c->handshaking && !c->proxied ? c->tr_wants
+							: EPOLLIN,
 			on_event, err);
 	if (r < 0)
 		return r;
@@ -178,8 +179,15 @@ void conn_free(struct conn *c)
 	free(c);
 }
 
+static bool is_opening(const struct conn *c)
+{
+	return c->connecting || c->handshaking || c->proxied;
+}
+
 void conn_fail(struct conn *c, const struct err *why)
 {
+	bool opening = is_opening(c);
+
 	if (c->dead)
 		return;
 	c->dead = true;
@@ -189,6 +197,8 @@ void conn_fail(struct conn *c, const struct err *why)
 	iobuf_fini(c->pool, &c->out);
 	close_transport(c);
 	deferred_call(&c->kick);
+	if (opening && c->role->unopened)
+		c->role->unopened(c, why);
 	c->codec->failed(c, why);
 	c->role->gone(c);
 }
@@ -203,11 +213,6 @@ void conn_fail_text(struct conn *c, enum err_code code, const char *why)
 
 /* ---- what to wait for ---- */
 
-static bool is_opening(const struct conn *c)
-{
-	return c->connecting || c->handshaking;
-}
-
 static bool wants_input(const struct conn *c)
 {
 	return !c->eof && !is_opening(c) && c->codec->wants_input(c);
@@ -217,7 +222,7 @@ static int64_t deadline(const struct conn *c)
 {
 	if (c->client && is_opening(c))
 		return conn_after(c->since, c->conf->connect_time);
-	if (c->handshaking)
+	if (c->handshaking || c->proxied)
 		return conn_after(c->since, c->conf->head_time);
 	return c->codec->deadline(c);
 }
@@ -228,6 +233,8 @@ static uint32_t wanted_events(const struct conn *c)
 
 	if (c->connecting)
 		return EPOLLOUT;
+	if (c->proxied)
+		return EPOLLIN;
 	if (c->handshaking)
 		return c->tr_wants;
 	if (wants_input(c))
@@ -417,13 +424,74 @@ bool conn_receive(struct conn *c)
 	return true;
 }
 
+/*
+ * The PROXY protocol's header, read to its last byte and not a byte further: what follows may be
+ * TLS. 1 = it is there, 0 = more is to come.
+ */
+static int take_proxy_header(struct conn *c, struct err *err)
+{
+	char peek[PROXY_MAX];
+	struct proxy_info info;
+	size_t need = 0, have = iobuf_len(&c->in), take;
+	ssize_t n = recv(c->fd, peek, sizeof(peek), MSG_PEEK | MSG_DONTWAIT), r;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR
+			       ? 0
+			       : err_sysc(err, ERR_UNAVAILABLE, errno, "PROXY protocol");
+	if (n == 0)
+		return err_set(err, ERR_UNAVAILABLE, "PROXY protocol: the peer closed");
+	iobuf_add(c->pool, &c->in, peek, (size_t)n);
+	r = proxy_parse(slice_of(c->in.p + c->in.off, have + (size_t)n), &info, &need, err);
+	if (r < 0)
+		return (int)r;
+	take = MIN(MAX(need, have) - have, (size_t)n);
+	if (recv(c->fd, peek, take, MSG_DONTWAIT) != (ssize_t)take)
+		return err_set(err, ERR_SYSTEM, "PROXY protocol: bytes that were there are gone");
+	c->in.n -= (size_t)n - take;
+	if (r == 0)
+		return 0;
+	if (!info.local && info.src.ss_family != AF_UNSPEC) {
+		c->peer.local = false;
+		conn_peer_set(&c->peer, &info.src);
+	}
+	iobuf_fini(c->pool, &c->in);
+	c->proxied = false;
+	return 1;
+}
+
+/* Sent whole into the empty buffer of a new socket. */
+static int send_preamble(struct conn *c, struct err *err)
+{
+	if (c->preamble.n && send(c->fd, c->preamble.p, c->preamble.n,
+				  MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)c->preamble.n)
+		return err_set(err, ERR_UNAVAILABLE, "the connection took no preamble");
+	c->preamble.n = 0;
+	return 1;
+}
+
+/* What was negotiated decides; a client that speaks HTTP/2 only takes nothing else. */
+static int choose_codec(struct conn *c, struct err *err)
+{
+	bool h2 = c->tr->alpn && slice_is(c->tr->alpn(c), "h2");
+
+	if (c->h2 && c->tr->alpn && !h2)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the server does not speak HTTP/2 (ALPN chose no \"h2\")");
+	if (h2 && !c->h2)
+		h2_attach(c);
+	return 0;
+}
+
 /* The socket is there: the handshake, if there is one, then the role may use it. */
 static void opening(struct conn *c)
 {
 	struct err err = ERR_INIT;
 	int r = 1;
 
-	if (c->handshaking)
+	if (c->proxied)
+		r = take_proxy_header(c, &err);
+	if (r == 1 && c->handshaking)
 		r = c->tr->handshake(c, &err);
 	if (r < 0) {
 		conn_fail(c, &err);
@@ -434,8 +502,10 @@ static void opening(struct conn *c)
 		return;
 	}
 	c->handshaking = false;
-	if (c->tr->alpn && slice_is(c->tr->alpn(c), "h2"))
-		h2_attach(c);
+	if (choose_codec(c, &err) < 0) {
+		conn_fail(c, &err);
+		return;
+	}
 	c->since = conn_now(c);
 	conn_enter(c);
 	if (c->role->connected)
@@ -460,6 +530,10 @@ static void connect_ended(struct conn *c)
 		return;
 	}
 	c->connecting = false;
+	if (send_preamble(c, &err) < 0) {
+		conn_fail(c, &err);
+		return;
+	}
 	conn_peer_init(&c->peer, c->fd);
 	opening(c);
 }
@@ -482,7 +556,7 @@ static int on_event(struct source *src, uint32_t events)
 		connect_ended(c);
 		return 0;
 	}
-	if (c->handshaking) {
+	if (c->proxied || c->handshaking) {
 		opening(c);
 		return 0;
 	}

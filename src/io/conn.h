@@ -18,6 +18,7 @@
 #include "io/http1.h"
 #include "io/stream-impl.h"
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 struct conn;
@@ -105,6 +106,8 @@ struct conn_role {
 	bool (*timeout)(struct conn *c);
 	/* The socket is connected and the handshake is over, the codec chosen. May be NULL. */
 	void (*connected)(struct conn *c);
+	/* client only: it ends before it was usable, followed by gone. May be NULL. */
+	void (*unopened)(struct conn *c, const struct err *why);
 	/* client only: The connection broke under s: true if s was taken over to be sent once more.
 	 */
 	bool (*retry)(struct conn *c, struct stream *s, const struct err *why);
@@ -128,11 +131,13 @@ struct conn {
 	unsigned busy;
 	int fd;
 	uint32_t tr_wants; /* during the handshake */
-	bool client, connecting, handshaking, eof, hup, peer_quiet, dead, broken, out_blocked,
-		out_closed, tr_in, tr_out;
+	bool client, connecting, handshaking, proxied, /* begins with the PROXY protocol */ eof,
+		hup, peer_quiet, dead, broken, out_blocked, out_closed, tr_in, tr_out;
 	bool tr_cut; /* the end came without the transport's own sign of it: bytes may be missing */
 	struct stream_peer peer;
 
+	/* client: sent before anything else, also a handshake; borrowed until it is connected */
+	struct slice preamble;
 	struct h2 *h2; /* of codec_h2 */
 
 	/* of codec_h1 */
@@ -142,7 +147,8 @@ struct conn {
 	enum conn_out out_state;
 	int64_t out_left; /* OUT_BODY with a length: bytes still owed, else -1 */
 	size_t scan, drained;
-	bool chunked_out, keep_alive, expect, streamed, fresh, draining, peek, h2c_asked;
+	bool chunked_out, keep_alive, expect, streamed, fresh, draining, peek, h2c_asked,
+		unassigned;
 };
 
 /* ---- conn.c ---- */
@@ -173,6 +179,7 @@ void conn_settle(struct conn *c);
 /* One receive into c->in. False when there was nothing. */
 bool conn_receive(struct conn *c);
 void conn_peer_init(struct stream_peer *peer, int fd);
+void conn_peer_set(struct stream_peer *peer, const struct sockaddr_storage *sa);
 /* from + time, or never if there is no time limit. */
 static inline int64_t conn_after(int64_t from, int64_t time)
 {

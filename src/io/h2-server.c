@@ -191,6 +191,7 @@ void h2_server_head(struct h2_stream *hs)
 	int status;
 
 	s->queue_mark = c->conf->queue_mark;
+	s->began = conn_now(c);
 	hs->head_in = true;
 	if (hs->too_large) {
 		s->headers_n = 0;

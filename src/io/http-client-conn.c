@@ -63,7 +63,30 @@ static bool on_timeout(struct conn *c)
 
 static void on_connected(struct conn *c)
 {
-	(void)c; /* what waits in the output buffer leaves by conn_leave */
+	struct http_client *cl = c->owner;
+
+	if (!c->unassigned)
+		return; /* what waits in the output buffer leaves by conn_leave */
+	c->unassigned = false;
+	cl->opening--;
+	cl->was_h2 = c->h2 != NULL;
+	list_del(&c->link);
+	list_append(c->h2 ? &cl->multi : &cl->idle, &c->link);
+	http_client_serve_waiting(cl);
+}
+
+static void on_unopened(struct conn *c, const struct err *why)
+{
+	struct http_client *cl = c->owner;
+	struct stream *s = LIST_FIRST(&cl->waiting, struct stream, link);
+
+	if (!c->unassigned)
+		return;
+	cl->opening--;
+	if (!why || !s || cl->closing)
+		return;
+	list_del(&s->link);
+	stream_close(s, why);
 }
 
 /* A kept connection may have been closed by the server in the same moment. Only what is safe to
@@ -97,6 +120,7 @@ static const struct conn_role client_role = {
 	.gone = on_gone,
 	.timeout = on_timeout,
 	.connected = on_connected,
+	.unopened = on_unopened,
 	.retry = on_retry,
 };
 
@@ -161,6 +185,17 @@ static int open_connection(struct http_client *cl, struct conn **ret, struct err
 	return 0;
 }
 
+/* The handshake tells which version the connection speaks; till then exchanges wait. A server that
+ * spoke HTTP/2 before is asked for one connection only. */
+static bool enough_are_opening(const struct http_client *cl)
+{
+	size_t waiting = 0;
+
+	for (const struct list *l = cl->waiting.next; l != &cl->waiting; l = l->next)
+		waiting++;
+	return cl->opening > 0 && (cl->was_h2 || cl->opening > waiting);
+}
+
 int http_client_try_send(struct http_client *cl, struct stream *s, struct err *err)
 {
 	struct conn *c = take_multi(cl);
@@ -173,6 +208,8 @@ int http_client_try_send(struct http_client *cl, struct stream *s, struct err *e
 	c = take_idle(cl);
 	if (!c) {
 		if (cl->conns_n >= cl->conf.connections_max)
+			return 1;
+		if (enough_are_opening(cl))
 			return 1;
 		r = open_connection(cl, &c, err);
 		if (r == 1 && !timer_armed(&cl->retry)) {
@@ -188,6 +225,11 @@ int http_client_try_send(struct http_client *cl, struct stream *s, struct err *e
 		if (r != 0)
 			return r;
 		cl->retry_since = 0;
+		if (c->handshaking && !c->h2 && cl->conf.http2 == HTTP2_BY_TLS) {
+			c->unassigned = true;
+			cl->opening++;
+			return 1;
+		}
 	}
 	if (c->h2)
 		h2_client_send(c, s);

@@ -30,6 +30,8 @@ struct http_client {
 	struct list unsent, waiting; /* streams */
 	struct timer retry;	     /* the listener's backlog is full */
 	int64_t retry_since;
+	unsigned opening; /* connections whose version is not known yet */
+	bool was_h2;	  /* the last one that became known was HTTP/2 */
 	bool closing;
 	bool no_upgrade; /* the server did not take one */
 };

@@ -167,6 +167,10 @@ void http_server_h1_refuse(struct conn *c, int status, const struct err *why)
 	bytes = buf_slice(&body);
 	send_head(c, s, framing_lines(framing, c, s, (int64_t)bytes.n, false));
 	conn_send(c, &bytes, 1);
+	s->bytes_out = bytes.n;
+	s->peer = &c->peer;
+	if (c->pool->done)
+		c->pool->done(c->pool->done_arg, s, why);
 	s->conn = NULL;
 	stream_unref(s);
 	c->out_closed = false;
@@ -260,6 +264,7 @@ int http_server_h1_head(struct conn *c, struct slice head)
 	s->headers = m.headers;
 	s->headers_n = m.headers_n;
 	s->length = m.rq.length;
+	s->began = conn_now(c);
 	s->peer = &c->peer;
 	s->queue_mark = c->conf->queue_mark;
 	c->keep_alive = m.keep_alive && !srv->draining;

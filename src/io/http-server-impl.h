@@ -2,6 +2,7 @@
 /* Private to io: what the parts of the server share (http-server*.c). */
 #pragma once
 
+#include "io/cidr.h"
 #include "io/conn.h"
 #include "io/http-server.h"
 
@@ -40,6 +41,10 @@ struct http_server {
 	void *drained_arg;
 	bool draining, paused;
 	struct http_server_stats stats;
+	struct http_record *record; /* NULL: nothing is told */
+	struct cidr *trusted;	    /* who sends the PROXY protocol */
+	size_t trusted_n;
+	bool trust_unix;
 	char *common; /* header lines ready to send */
 	size_t common_len;
 	time_t date_at;
@@ -51,6 +56,11 @@ struct http_server {
 void http_server_set_accepting(struct http_server *srv);
 int http_server_on_accept(struct source *src, uint32_t events);
 struct slice http_server_date(struct http_server *srv); /* the line with its CR LF */
+
+/* http-server-record.c */
+int http_record_new(struct http_server *srv, struct err *err);
+void http_record_free(struct http_server *srv);
+void http_record_done(void *arg, const struct stream *s, const struct err *why);
 
 /* http-server-listen.c */
 void http_listener_free(struct listener *l);

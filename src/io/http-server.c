@@ -78,11 +78,30 @@ static const struct conn_role server_role = {
 
 /* ---- accepting ---- */
 
+/* Does a connection from there begin with the PROXY protocol? */
+static bool is_trusted(const struct http_server *srv, int fd)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t len = sizeof(sa);
+
+	if ((srv->trusted_n == 0 && !srv->trust_unix) ||
+	    getpeername(fd, (struct sockaddr *)&sa, &len) < 0)
+		return false;
+	if (sa.ss_family == AF_UNIX)
+		return srv->trust_unix;
+	for (size_t i = 0; i < srv->trusted_n; i++) {
+		if (cidr_has(&srv->trusted[i], (struct sockaddr *)&sa))
+			return true;
+	}
+	return false;
+}
+
 static int take_connection(struct http_server *srv, int fd, struct tls_conf *tls, struct err *err)
 {
 	struct conn *c = conn_new(srv->pool, fd, &server_role, srv, &srv->conn_conf);
 	int r = tls ? conn_use_tls(c, tls, NULL, 0, err) : 0;
 
+	c->proxied = is_trusted(srv, fd);
 	if (r == 0)
 		r = conn_start(c, false, err);
 	if (r < 0) {
@@ -230,6 +249,27 @@ static int make_common(struct http_server *srv, struct err *err)
 	return 0;
 }
 
+static int make_trusted(struct http_server *srv, struct err *err)
+{
+	struct http_server_conf *k = &srv->conf;
+	size_t n = 0;
+
+	srv->trusted = io_alloc((k->proxy_trusted_n + 1) * sizeof(*srv->trusted));
+	for (size_t i = 0; i < k->proxy_trusted_n; i++) {
+		const char *text = k->proxy_trusted[i];
+
+		if (strcmp(text, "unix") == 0)
+			srv->trust_unix = true;
+		else if (cidr_parse(slice_str(text), &srv->trusted[n], err) < 0)
+			return err_wrap(err, "senders of the PROXY protocol");
+		else
+			n++;
+	}
+	srv->trusted_n = n;
+	k->proxy_trusted = NULL;
+	return 0;
+}
+
 #define DEFAULT(field, value)              \
 	do {                               \
 		if (!(field))              \
@@ -273,6 +313,10 @@ int http_server_new(struct loop *l, const struct http_server_conf *conf, struct 
 	timer_init(&srv->grace, l, on_grace);
 	deferred_init(&srv->drained_call, l, call_drained);
 	r = make_common(srv, err);
+	if (r == 0)
+		r = http_record_new(srv, err);
+	if (r == 0)
+		r = make_trusted(srv, err);
 	if (r < 0) {
 		http_server_free(srv);
 		return err_wrap(err, "http server");
@@ -297,7 +341,9 @@ void http_server_free(struct http_server *srv)
 	timer_fini(&srv->retry);
 	timer_fini(&srv->grace);
 	deferred_fini(&srv->drained_call);
+	http_record_free(srv);
 	io_pool_unref(srv->pool);
+	free(srv->trusted);
 	tls_conf_unref(srv->tls);
 	free(srv->common);
 	free(srv);

@@ -16,7 +16,9 @@
 
 #include <sys/types.h>
 
+struct access_log;
 struct http_server;
+struct metrics;
 struct tls_conf;
 
 /* Zero means the default in brackets. Times in ns. */
@@ -30,7 +32,13 @@ struct http_server_conf {
 	const struct http_header *common;
 	size_t common_n;
 
-	enum http2_mode http2;	/* [HTTP2_BY_TLS] */
+	enum http2_mode http2;	       /* [HTTP2_BY_TLS] */
+	struct access_log *access_log; /* io/access-log.h; borrowed [none] */
+	struct metrics *metrics;       /* io/metrics.h: request metrics go there; borrowed [none] */
+	/* Networks ("10.0.0.0/8", "unix") whose connections begin with the PROXY protocol; it is
+	 * required from them and not understood from others. Borrowed for the call. [none] */
+	const char *const *proxy_trusted;
+	size_t proxy_trusted_n;
 	bool connect;		/* CONNECT comes to the handler: host has its target, path is "" */
 	size_t streams_max;	/* HTTP/2: at once on one connection [100] */
 	size_t connections_max; /* open at once [1024]; more wait in the backlog */

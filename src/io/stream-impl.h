@@ -23,7 +23,10 @@ struct io_pool {
 	char *bufs[32];
 	unsigned bufs_n;
 	size_t streams_open; /* handed out */
-	char *scratch;	     /* of transport-tls.c, shared by all connections; NULL before the first */
+	/* Told of each stream that ends on a connection; NULL = nobody is. */
+	void (*done)(void *arg, const struct stream *s, const struct err *why);
+	void *done_arg;
+	char *scratch; /* of transport-tls.c, shared by all connections; NULL before the first */
 };
 
 struct io_pool *io_pool_new(struct loop *l, size_t arena_max);
@@ -86,6 +89,8 @@ struct stream {
 	int64_t body_length; /* client: as given to http_client_send; HTTP/2: bytes still owed, or
 				-1 */
 	unsigned tries;	     /* client: sent so often before */
+	int64_t began;	     /* server: when the head was there */
+	uint64_t bytes_in, bytes_out;
 	size_t credit, queue_mark;
 	bool client, hijack_wanted, hijacked, head_sent, no_body, ended_in, ended_out, finished,
 		blocked, cancelled;

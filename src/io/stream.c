@@ -198,6 +198,8 @@ void stream_close(struct stream *s, const struct err *why)
 
 	s->conn = NULL;
 	s->credit = 0;
+	if (s->pool->done)
+		s->pool->done(s->pool->done_arg, s, why);
 	if (s->refs > 1 && s->peer) {
 		/* The peer's struct belongs to the connection, which goes. */
 		struct stream_peer *keep = ARENA_NEW(s->arena, struct stream_peer);
@@ -387,6 +389,7 @@ void stream_give_head(struct stream *s)
 
 void stream_give_data(struct stream *s, struct slice bytes)
 {
+	s->bytes_in += bytes.n;
 	if (s->credit != SIZE_MAX)
 		s->credit -= MIN(s->credit, bytes.n);
 	if (s->collected)
@@ -503,6 +506,8 @@ static int answer(struct stream *s, int status, int64_t length, const struct sli
 	s->no_body =
 		status == 204 || status == 304 || status < 200 || strcmp(s->rq.method, "HEAD") == 0;
 	s->head_sent = true;
+	if (whole && !s->no_body)
+		s->bytes_out = whole->n;
 	return s->ops->answer(s, length, whole);
 }
 
@@ -560,6 +565,7 @@ int stream_write(struct stream *s, const void *p, size_t n)
 		s->blocked = true;
 		return -ERR_QUOTA;
 	}
+	s->bytes_out += n;
 	return s->ops->write(s, p, n);
 }
 

@@ -46,7 +46,7 @@ struct stream_peer {
 	pid_t pid; /* 0 if unknown, as uid and gid -1 */
 	uid_t uid;
 	gid_t gid;
-	char addr[64]; /* "192.0.2.1:4711", "[2001:db8::1]:4711" or "@" */
+	char addr[64];		    /* "192.0.2.1:4711", "[2001:db8::1]:4711" or "@" */
 	const struct tls_info *tls; /* crypto/tls.h: certificate, protocol; NULL without TLS */
 };
 
