@@ -13,12 +13,7 @@
 
 /* ---- ranges (RFC 9110, 14.1.2) ---- */
 
-struct range {
-	uint64_t from, n;
-};
-
-/* 1 = a range; 0 = none that we heed; negative = it lies outside. */
-static int range_parse(struct slice text, uint64_t size, struct range *ret)
+int range_parse(struct slice text, uint64_t size, struct range *ret)
 {
 	struct slice rest, first;
 	uint64_t from = 0, to = size ? size - 1 : 0;
@@ -132,18 +127,20 @@ static void reply_outside(struct call *c, uint64_t size)
 void blob_get(struct call *c)
 {
 	CLEANUP(fd_close) int fd = -1;
-	struct range all = { 0 };
 	struct err err = ERR_INIT;
+	struct range r = { 0 };
+	uint64_t size;
 	int part;
 
-	if (content_blob(c->g->store, c->name, c->ref, &all.n, &err) < 0 ||
-	    image_blob_open(c->g->store, c->ref, &fd, &all.n, &err) < 0) {
+	if (content_blob(c->g->store, c->name, c->ref, &size, &err) < 0 ||
+	    image_blob_open(c->g->store, c->ref, &fd, &size, &err) < 0) {
 		answer_err(c, &err, BLOB_UNKNOWN, UNKNOWN);
 		return;
 	}
-	part = range_parse(stream_header(c->s, "Range"), all.n, &all);
+	r.n = size;
+	part = range_parse(stream_header(c->s, "Range"), size, &r);
 	if (part < 0) {
-		reply_outside(c, all.n);
+		reply_outside(c, size);
 		return;
 	}
 	(void)stream_set_header(c->s, "Docker-Content-Digest", c->ref);
@@ -151,15 +148,11 @@ void blob_get(struct call *c)
 	(void)stream_set_headerf(c->s, "ETag", "\"%s\"", c->ref);
 	(void)stream_set_header(c->s, "Cache-Control", "max-age=31536000");
 	(void)stream_set_header(c->s, "Content-Type", "application/octet-stream");
-	if (part) {
-		uint64_t size = 0;
-
-		(void)content_blob(c->g->store, c->name, c->ref, &size, NULL);
+	if (part)
 		(void)stream_set_headerf(
-			c->s, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)all.from,
-			(unsigned long long)(all.from + all.n - 1), (unsigned long long)size);
-	}
-	send_begin(c, STEAL_FD(fd), &all, part ? 206 : 200);
+			c->s, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)r.from,
+			(unsigned long long)(r.from + r.n - 1), (unsigned long long)size);
+	send_begin(c, STEAL_FD(fd), &r, part ? 206 : 200);
 }
 
 /* ---- delete ---- */

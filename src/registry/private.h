@@ -105,6 +105,13 @@ int page_of(struct call *c, struct content_page *p, int64_t *ret_n);
 /* "/v2/<name>/blobs/<digest>" and the like, in the arena. */
 const char *path_of(struct call *c, const char *kind, const char *ref);
 
+/* One range of a Range header (RFC 9110, 14.1.2). 1 = *ret; 0 = none that is heeded (several, or a
+ * form that is not known): the whole is the answer; negative = it lies outside of the size. */
+struct range {
+	uint64_t from, n;
+};
+int range_parse(struct slice text, uint64_t size, struct range *ret);
+
 /* ---- handlers ---- */
 
 void blob_get(struct call *c);
