@@ -314,6 +314,7 @@ void ws_abort(struct ws *w)
 {
 	CLEANUP(ws_unref) struct ws *keep = ws_ref(w);
 
+	(void)keep;
 	if (w->s && !w->done)
 		stream_reset(w->s, NULL);
 }
@@ -640,6 +641,7 @@ static void feed(struct ws *w, struct slice in)
 	CLEANUP(ws_unref) struct ws *keep = ws_ref(w);
 	size_t n;
 
+	(void)keep;
 	w->feeding = true;
 	n = consume(w, in);
 	w->feeding = false;
@@ -658,6 +660,7 @@ static void on_kick(struct deferred *d)
 	struct io_pool *pool;
 	size_t n;
 
+	(void)keep;
 	if (!w->s || w->failed)
 		return;
 	pool = io_pool_ref(w->s->pool);

@@ -199,7 +199,7 @@ static int drop(int dir, const char *name, struct err *err)
 {
 	int r = sys_unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 
-	if (!r && errno == ENOTEMPTY && TREE_CREAT) /* resctrl removes what it holds itself */
+	if (!r && errno == ENOTEMPTY && TREE_CREAT != 0) /* resctrl removes what it holds itself */
 		r = fd_remove_tree(dir, name, NULL) >= 0;
 	return r ? 0 : err_sys(err, "linux.intelRdt: remove resctrl's '%s'", name);
 }

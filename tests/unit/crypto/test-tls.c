@@ -143,9 +143,12 @@ static bool deliver(struct side *from, struct side *to, size_t chunk)
 
 static void pump(struct env *e)
 {
-	while (deliver(&e->client, &e->server, e->chunk) |
-	       deliver(&e->server, &e->client, e->chunk))
-		;
+	bool there, back;
+
+	do {
+		there = deliver(&e->client, &e->server, e->chunk);
+		back = deliver(&e->server, &e->client, e->chunk);
+	} while (there || back);
 }
 
 static void start(struct env *e, struct tls_conf *server, struct tls_conf *client, const char *name)

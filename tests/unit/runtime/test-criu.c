@@ -53,8 +53,8 @@ static void what_is_no_message_is_refused(void **state)
 		"\xff", /* a varint without its end */
 		"\x08", /* a key without its value */
 		"\x0b", /* a group, which the protocol has not */
-		"\x4a\x05"
-		"abc",		    /* longer than what is there */
+		("\x4a\x05"
+		 "abc"),	    /* longer than what is there */
 		"\x22\x02\x08\xff", /* the same inside */
 		"\x79\x01",	    /* a short fixed64 */
 		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
