@@ -163,16 +163,43 @@ int caps_keep(bool on, struct err *err)
 							   : 0;
 }
 
-int caps_set_ids(uid_t uid, gid_t gid, const gid_t *groups, size_t n, bool skip_groups,
-		 struct err *err)
+/* user_namespaces(7): a user namespace whose gids were mapped without privilege. */
+static bool groups_are_denied(void)
 {
-	if (!skip_groups && sys_setgroups(n, groups) < 0)
-		return err_sys(err, "set %zu supplementary groups", n);
+	CLEANUP(fd_close)
+	int fd = sys_openat(AT_FDCWD, "/proc/self/setgroups", O_RDONLY | O_CLOEXEC, 0);
+	char text[8];
+
+	return fd >= 0 && fd_read_full(fd, text, 4) == 4 && !memcmp(text, "deny", 4);
+}
+
+static int set_uid_gid(uid_t uid, gid_t gid, struct err *err)
+{
 	if (sys_setresgid(gid, gid, gid) < 0)
 		return err_sys(err, "set gid %u", (unsigned)gid);
 	if (sys_setresuid(uid, uid, uid) < 0)
 		return err_sys(err, "set uid %u", (unsigned)uid);
 	return 0;
+}
+
+int caps_set_ids(uid_t uid, gid_t gid, const gid_t *groups, size_t n, bool skip_groups,
+		 struct err *err)
+{
+	if (!skip_groups && sys_setgroups(n, groups) < 0) {
+		int sys = errno;
+
+		if (sys == EPERM && groups_are_denied()) {
+			if (n == 0)
+				return set_uid_gid(uid, gid, err);
+			return err_sysc(err, ERR_FORBIDDEN, sys,
+					"set %zu supplementary groups: this user namespace may "
+					"have none",
+					n);
+		}
+		errno = sys;
+		return err_sys(err, "set %zu supplementary groups", n);
+	}
+	return set_uid_gid(uid, gid, err);
 }
 
 static int caps_failed(const char *what, struct err *err)

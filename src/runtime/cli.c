@@ -18,8 +18,6 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define ROOT_DEFAULT "/run/teu-oci"
-
 static const char *const log_formats[] = { "text", "json", NULL };
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 static const char *const yes_no[] = { "true", "false", "auto", NULL };
@@ -33,7 +31,8 @@ static const struct opt global_opts[] = {
 	OPT_CHOICE(struct global, log_format, "log-format", 0, log_formats, "text or json"),
 	OPT_CHOICE(struct global, log_level, "log-level", 0, log_levels, "what is logged"),
 	OPT(struct global, BOOL, debug, "debug", 0, "log more"),
-	OPT_CHOICE(struct global, rootless, "rootless", 0, yes_no, "true is not supported yet"),
+	OPT_CHOICE(struct global, rootless, "rootless", 0, yes_no,
+		   "that cgroups are refused is no failure"),
 	OPT_CHOICE(struct global, manager, "cgroup-manager", 0, managers, "who makes cgroups"),
 	OPT(struct global, BOOL, systemd, "systemd-cgroup", 's', "as --cgroup-manager systemd"),
 	OPT(struct global, STR, criu, "criu", 0, "program for checkpoint and restore"),
@@ -138,17 +137,13 @@ static int before(struct cmd_call *call, struct err *err)
 	if (r < 0)
 		return r;
 	log_setup("oci", 2, debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
-	g->host = (struct rt_host){ .root = g->root && g->root[0] ? g->root : ROOT_DEFAULT,
-				    .warn = on_warn,
-				    .arg = g,
-				    .cgroups = manager };
-	if (g->rootless && !strcmp(g->rootless, "true"))
-		return err_set(err, ERR_UNSUPPORTED, "--rootless=true is not supported yet");
-	if (geteuid() != 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "running as uid %u is not supported yet: run as root",
-			       (unsigned)geteuid());
-	return 0;
+	g->host =
+		(struct rt_host){ .root = g->root, .warn = on_warn, .arg = g, .cgroups = manager };
+	if (g->rootless && strcmp(g->rootless, "auto") != 0)
+		g->host.rootless = !strcmp(g->rootless, "true") ? RT_ROOTLESS_YES : RT_ROOTLESS_NO;
+	if (!g->root || !g->root[0])
+		g->host.root = rt_default_root(g->root_buf, sizeof(g->root_buf), err);
+	return g->host.root ? 0 : err_ret(err);
 }
 
 int cli_finish(struct cmd_call *call, int r, struct err *err)

@@ -18,6 +18,7 @@ struct global {
 	int log_fd;
 	enum log_to log_to;
 	const char *log_name;
+	char root_buf[200];
 };
 
 /* What a command returns: tells a failure to the log and to stderr, and gives the exit status. */

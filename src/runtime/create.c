@@ -163,6 +163,44 @@ int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct pr
 	return r;
 }
 
+int rt_clone_by_stage(const struct by_stage *b, struct proc *ret, struct err *err)
+{
+	CLEANUP(proc_fini) struct proc stage = { .pidfd = -1 };
+	struct proc_exit e;
+	struct sync_msg m;
+	int r;
+
+	r = proc_clone(&(struct proc_clone){ .fn = b->fn, .arg = b->arg, .cgroup_fd = -1 }, &stage,
+		       err);
+	if (r < 0)
+		return r;
+	/* Its copy of the socket is still open here: an end is seen by the process, not by the
+	 * socket. */
+	fd_close(*b->sync);
+	*b->sync = -1;
+	r = sync_recv(*b->sock, &m, err);
+	if (r > 0 && m.type == SYNC_ERROR) {
+		if (err)
+			*err = m.err;
+		r = -(int)m.err.code;
+	} else if (r >= 0 && (r == 0 || m.type != SYNC_PID)) {
+		r = err_set(err, ERR_SYSTEM, "the process that joins namespaces has failed");
+	}
+	if (r >= 0) {
+		ret->pid = (pid_t)m.number;
+		r = proc_pidfd(ret->pid, &ret->pidfd, err);
+		if (r < 0) { /* it is our child all the same: it ends with its socket */
+			siginfo_t si;
+
+			fd_close(*b->sock);
+			*b->sock = -1;
+			(void)waitid(P_PID, (id_t)ret->pid, &si, WEXITED);
+		}
+	}
+	(void)proc_wait(stage.pidfd, -1, &e, NULL); /* ends by itself at once */
+	return r < 0 ? r : 0;
+}
+
 int rt_serve(struct serve *s, struct err *err)
 {
 	for (;;) {
@@ -505,56 +543,20 @@ static void kill_init(struct create *c)
 	c->proc.pidfd = -1;
 }
 
-static int clone_by_stage(struct create *c, struct err *err)
-{
-	CLEANUP(proc_fini) struct proc stage = { .pidfd = -1 };
-	struct proc_exit e;
-	struct sync_msg m;
-	int r;
-
-	r = proc_clone(&(struct proc_clone){ .fn = stage_main, .arg = c, .cgroup_fd = -1 }, &stage,
-		       err);
-	if (r < 0)
-		return r;
-	/* Its copy of the socket is still open here: an end is seen by the process, not by the
-	 * socket. */
-	fd_close(c->in.sync);
-	c->in.sync = -1;
-	r = sync_recv(c->sock, &m, err);
-	if (r > 0 && m.type == SYNC_ERROR) {
-		if (err)
-			*err = m.err;
-		r = -(int)m.err.code;
-	} else if (r >= 0 && (r == 0 || m.type != SYNC_PID)) {
-		r = err_set(err, ERR_SYSTEM, "the process that joins namespaces has failed");
-	}
-	if (r >= 0) {
-		c->proc.pid = (pid_t)m.number;
-		r = proc_pidfd(c->proc.pid, &c->proc.pidfd, err);
-		if (r < 0) { /* it is our child all the same: it ends with its socket */
-			siginfo_t si;
-
-			fd_close(c->sock);
-			c->sock = -1;
-			(void)waitid(P_PID, (id_t)c->proc.pid, &si, WEXITED);
-		}
-	}
-	(void)proc_wait(stage.pidfd, -1, &e, NULL); /* ends by itself at once */
-	return r < 0 ? r : 0;
-}
-
 static int step_clone(void *arg, struct err *err)
 {
 	struct create *c = arg;
+	struct by_stage stage;
 	int pair[2], r;
 
 	if (sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "make a socket pair");
 	c->sock = c->in.other = pair[0];
 	c->in.sync = pair[1];
+	stage = (struct by_stage){ stage_main, c, &c->in.sync, &c->sock };
 	r = make_time_ns(c, err);
 	if (r >= 0)
-		r = c->stage ? clone_by_stage(c, err)
+		r = c->stage ? rt_clone_by_stage(&stage, &c->proc, err)
 			     : rt_clone(clone_flags(&c->conf), c->in.ns_fd[NS_PID], init_main,
 					&c->in, &c->proc, err);
 	leave_time_ns(c);
@@ -566,23 +568,6 @@ static int step_clone(void *arg, struct err *err)
 static void undo_clone(void *arg)
 {
 	kill_init(arg);
-}
-
-static int step_maps(void *arg, struct err *err)
-{
-	struct create *c = arg;
-	struct ns_id_map *u, *g;
-	int r;
-
-	if (!conf_ns_new(&c->conf, NS_USER))
-		return 0;
-	r = copy_maps(c, &c->conf.lin.uids, &u, err);
-	if (r >= 0)
-		r = copy_maps(c, &c->conf.lin.gids, &g, err);
-	if (r >= 0)
-		r = ns_write_maps(c->proc.pid, u, c->conf.lin.uids.n, g, c->conf.lin.gids.n, false,
-				  err);
-	return r < 0 ? r : sync_send(c->sock, SYNC_GO, 0, -1, err);
 }
 
 static int set_oom_score(const struct rt_host *h, pid_t pid, const struct conf_process *p,
@@ -618,6 +603,24 @@ static void undo_rdt(void *arg)
 		rt_warn(c->host, "left behind: %s", err.msg);
 }
 
+static int step_maps(void *arg, struct err *err)
+{
+	struct create *c = arg;
+	struct ns_id_map *u, *g;
+	int r;
+
+	/* Before init makes itself undumpable: later only root could. */
+	r = set_oom_score(c->host, c->proc.pid, c->conf.process, err);
+	if (r < 0 || !conf_ns_new(&c->conf, NS_USER))
+		return r;
+	r = copy_maps(c, &c->conf.lin.uids, &u, err);
+	if (r >= 0)
+		r = copy_maps(c, &c->conf.lin.gids, &g, err);
+	if (r >= 0)
+		r = rt_write_maps(c->proc.pid, u, c->conf.lin.uids.n, g, c->conf.lin.gids.n, err);
+	return r < 0 ? r : sync_send(c->sock, SYNC_GO, 0, -1, err);
+}
+
 static int step_cgroup(void *arg, struct err *err)
 {
 	struct create *c = arg;
@@ -634,9 +637,6 @@ static int step_cgroup(void *arg, struct err *err)
 	};
 	int r;
 
-	r = set_oom_score(c->host, c->proc.pid, c->conf.process, err);
-	if (r < 0)
-		return r;
 	r = group_create(&w, &c->group, err);
 	if (r >= 0)
 		r = group_save(&c->group, &c->saved, err);
@@ -961,7 +961,10 @@ static int run(struct create *c, struct rt_container **ret, struct err *err)
 	if (r >= 0)
 		r = rt_check_kept_fds(rt_listen_fds() + c->o->preserve_fds, err);
 	if (r >= 0)
-		r = proc_set_dumpable(false, err); /* see init.c (2); inherited by the clone */
+		r = rt_check_rootless(&c->conf, err);
+	/* See init.c (2); inherited by the clone. Another user could not write its maps then. */
+	if (r >= 0 && geteuid() == 0)
+		r = proc_set_dumpable(false, err);
 	if (r < 0)
 		return r;
 	prepare_init(c);

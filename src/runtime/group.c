@@ -10,11 +10,10 @@
  */
 #include "runtime/group.h"
 
-#include "base/fd.h"
 #include "linux/cgroup-systemd.h"
-#include "linux/sys.h"
 #include "runtime/rt.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,21 +24,6 @@ void group_fini(struct group *g)
 	cgroup_free(g->cgroup);
 	cgroup_layout_free(g->layout);
 	*g = GROUP_INIT;
-}
-
-/* Not root of the machine: another user, or root of a user namespace only. */
-static bool rootless(void)
-{
-	CLEANUP(fd_close)
-	int fd = sys_openat(AT_FDCWD, "/proc/self/uid_map", O_RDONLY | O_CLOEXEC, 0);
-	char text[64] = "";
-	unsigned a, b, n;
-
-	if (geteuid() != 0)
-		return true;
-	if (fd < 0 || fd_read_full(fd, text, sizeof(text) - 1) <= 0)
-		return false;
-	return sscanf(text, "%u %u %u", &a, &b, &n) != 3 || b != 0 || n != UINT32_MAX;
 }
 
 static bool no_right(const struct err *e)
@@ -161,7 +145,7 @@ static int make_in_fs(const struct group_want *w, struct group *g, struct err *e
 	if (r < 0)
 		return r;
 	r = cgroup_create(g->layout, path, wanted(w, g->layout), &g->cgroup, &why);
-	if (r < 0 && no_right(&why) && rootless())
+	if (r < 0 && no_right(&why) && rt_is_rootless(w->host))
 		return make_rootless(w, g, path, err);
 	return r < 0 ? name_field(w, g->layout, &why, err) : r;
 }
@@ -222,7 +206,7 @@ static int make_by_systemd(const struct group_want *w, struct group *g, struct e
 			       .limits = w->limits,
 			       .id = w->id,
 			       .layout = g->layout,
-			       .user = rootless() };
+			       .user = rt_is_rootless(w->host) };
 	char path[PATH_MAX];
 	int r;
 
@@ -293,7 +277,7 @@ static int set_limits(const struct group_want *w, struct group *g, struct err *e
 	int r = cgroup_apply(g->cgroup, &l, &why);
 
 	/* (2): the program for devices may be loaded by root of the machine only. */
-	if (r < 0 && l.n_devices && no_right(&why) && rootless()) {
+	if (r < 0 && l.n_devices && no_right(&why) && rt_is_rootless(w->host)) {
 		l.n_devices = 0;
 		why = ERR_INIT;
 		r = cgroup_apply(g->cgroup, &l, &why);

@@ -57,6 +57,8 @@ static int step_user(void *arg, struct err *err)
 
 	if (conf_ns_new(in->conf, NS_USER)) { /* the parent writes our maps */
 		r = sync_wait(in->sync, NULL, err);
+		if (r >= 0)
+			r = proc_set_dumpable(false, err); /* (2), if it was not so before */
 		if (r < 0)
 			return r;
 	}

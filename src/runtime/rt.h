@@ -108,6 +108,19 @@ int sync_enter(const int *fds, unsigned n, struct err *err);
 /* Waits for GO, and enters the cgroup that came with it. */
 int sync_wait(int sock, int64_t *ret_number, struct err *err);
 
+/* ---- callers that are not root of the machine ---- */
+
+struct ns_id_map;
+bool rt_is_rootless(const struct rt_host *h);
+/* Where state lies unless --root says so; in buf, or a literal. NULL with err filled when the user
+ * has no such place. */
+const char *rt_default_root(char *buf, size_t n, struct err *err);
+/* Another user needs a user namespace. */
+int rt_check_rootless(const struct conf *c, struct err *err);
+/* Id maps of a process in a new user namespace, by the set-uid helpers if they are needed. */
+int rt_write_maps(pid_t pid, const struct ns_id_map *u, size_t nu, const struct ns_id_map *g,
+		  size_t ng, struct err *err);
+
 /* ---- hooks ---- */
 
 /* Runs all hooks of a kind; the first failure ends it (but poststop: it is told at the end).
@@ -242,6 +255,14 @@ int lsm_apply(const struct conf_process *p, struct err *err);
 /* ---- shared by create and exec ---- */
 
 struct proc;
+/* A process of fn(arg) that first joins namespaces and then makes the real one as its sibling, of
+ * which it tells (SYNC_PID) over *sync; ours then is *sock. */
+struct by_stage {
+	int (*fn)(void *arg);
+	void *arg;
+	int *sync, *sock;
+};
+int rt_clone_by_stage(const struct by_stage *b, struct proc *ret, struct err *err);
 /* Clones with `fn`; pid_ns >= 0: born in that pid namespace. Our own way of making children is as
  * before afterwards. */
 int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret,

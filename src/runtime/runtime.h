@@ -32,6 +32,9 @@ struct rt_record;
 /* Who makes the cgroups: we in the file system; systemd on our request (a scope, by D-Bus: the
  * system's manager, or the user's own for a rootless caller); nobody. */
 enum rt_cgroups { RT_CGROUPFS, RT_SYSTEMD, RT_NO_CGROUPS };
+/* Whether what only root of the machine may do (cgroups, their device rules) is left out when it is
+ * refused and nothing in the config depends on it. Auto: if we are not that root. */
+enum rt_rootless { RT_ROOTLESS_AUTO, RT_ROOTLESS_YES, RT_ROOTLESS_NO };
 
 /* Where state lives and how this process wants things. Borrowed by handles: outlives them. */
 struct rt_host {
@@ -41,6 +44,7 @@ struct rt_host {
 	void (*warn)(void *arg, const char *msg);
 	void *arg;
 	enum rt_cgroups cgroups;
+	enum rt_rootless rootless;
 };
 
 /* ---- life of a container ---- */
