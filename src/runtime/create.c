@@ -163,44 +163,6 @@ int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct pr
 	return r;
 }
 
-int rt_clone_by_stage(const struct by_stage *b, struct proc *ret, struct err *err)
-{
-	CLEANUP(proc_fini) struct proc stage = { .pidfd = -1 };
-	struct proc_exit e;
-	struct sync_msg m;
-	int r;
-
-	r = proc_clone(&(struct proc_clone){ .fn = b->fn, .arg = b->arg, .cgroup_fd = -1 }, &stage,
-		       err);
-	if (r < 0)
-		return r;
-	/* Its copy of the socket is still open here: an end is seen by the process, not by the
-	 * socket. */
-	fd_close(*b->sync);
-	*b->sync = -1;
-	r = sync_recv(*b->sock, &m, err);
-	if (r > 0 && m.type == SYNC_ERROR) {
-		if (err)
-			*err = m.err;
-		r = -(int)m.err.code;
-	} else if (r >= 0 && (r == 0 || m.type != SYNC_PID)) {
-		r = err_set(err, ERR_SYSTEM, "the process that joins namespaces has failed");
-	}
-	if (r >= 0) {
-		ret->pid = (pid_t)m.number;
-		r = proc_pidfd(ret->pid, &ret->pidfd, err);
-		if (r < 0) { /* it is our child all the same: it ends with its socket */
-			siginfo_t si;
-
-			fd_close(*b->sock);
-			*b->sock = -1;
-			(void)waitid(P_PID, (id_t)ret->pid, &si, WEXITED);
-		}
-	}
-	(void)proc_wait(stage.pidfd, -1, &e, NULL); /* ends by itself at once */
-	return r < 0 ? r : 0;
-}
-
 int rt_serve(struct serve *s, struct err *err)
 {
 	for (;;) {
@@ -543,20 +505,56 @@ static void kill_init(struct create *c)
 	c->proc.pidfd = -1;
 }
 
+static int clone_by_stage(struct create *c, struct err *err)
+{
+	CLEANUP(proc_fini) struct proc stage = { .pidfd = -1 };
+	struct proc_exit e;
+	struct sync_msg m;
+	int r;
+
+	r = proc_clone(&(struct proc_clone){ .fn = stage_main, .arg = c, .cgroup_fd = -1 }, &stage,
+		       err);
+	if (r < 0)
+		return r;
+	/* Its copy of the socket is still open here: an end is seen by the process, not by the
+	 * socket. */
+	fd_close(c->in.sync);
+	c->in.sync = -1;
+	r = sync_recv(c->sock, &m, err);
+	if (r > 0 && m.type == SYNC_ERROR) {
+		if (err)
+			*err = m.err;
+		r = -(int)m.err.code;
+	} else if (r >= 0 && (r == 0 || m.type != SYNC_PID)) {
+		r = err_set(err, ERR_SYSTEM, "the process that joins namespaces has failed");
+	}
+	if (r >= 0) {
+		c->proc.pid = (pid_t)m.number;
+		r = proc_pidfd(c->proc.pid, &c->proc.pidfd, err);
+		if (r < 0) { /* it is our child all the same: it ends with its socket */
+			siginfo_t si;
+
+			fd_close(c->sock);
+			c->sock = -1;
+			(void)waitid(P_PID, (id_t)c->proc.pid, &si, WEXITED);
+		}
+	}
+	(void)proc_wait(stage.pidfd, -1, &e, NULL); /* ends by itself at once */
+	return r < 0 ? r : 0;
+}
+
 static int step_clone(void *arg, struct err *err)
 {
 	struct create *c = arg;
-	struct by_stage stage;
 	int pair[2], r;
 
 	if (sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "make a socket pair");
 	c->sock = c->in.other = pair[0];
 	c->in.sync = pair[1];
-	stage = (struct by_stage){ stage_main, c, &c->in.sync, &c->sock };
 	r = make_time_ns(c, err);
 	if (r >= 0)
-		r = c->stage ? rt_clone_by_stage(&stage, &c->proc, err)
+		r = c->stage ? clone_by_stage(c, err)
 			     : rt_clone(clone_flags(&c->conf), c->in.ns_fd[NS_PID], init_main,
 					&c->in, &c->proc, err);
 	leave_time_ns(c);

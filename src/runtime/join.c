@@ -327,6 +327,13 @@ static int join_namespaces(struct joiner *j, struct err *err)
 
 	if (in->process->affinity)
 		r = tune_affinity(in->process->affinity->initial, "initial", err);
+	/* Without rights out here it is the user namespace that gives the right to the others. With
+	 * them it comes with the rest: the pid namespace may be one from outside. */
+	if (r >= 0 && geteuid() != 0 && (in->target_ns & CLONE_NEWUSER)) {
+		if (sys_setns(in->target, CLONE_NEWUSER) < 0)
+			r = err_sys(err, "join the container's user namespace");
+		in->target_ns &= ~(uint64_t)CLONE_NEWUSER;
+	}
 	/* Of the pid namespace only children become members. */
 	if (r >= 0 && j->job.pid_ns >= 0)
 		r = ns_join(j->job.pid_ns, NS_PID, err);

@@ -255,14 +255,6 @@ int lsm_apply(const struct conf_process *p, struct err *err);
 /* ---- shared by create and exec ---- */
 
 struct proc;
-/* A process of fn(arg) that first joins namespaces and then makes the real one as its sibling, of
- * which it tells (SYNC_PID) over *sync; ours then is *sock. */
-struct by_stage {
-	int (*fn)(void *arg);
-	void *arg;
-	int *sync, *sock;
-};
-int rt_clone_by_stage(const struct by_stage *b, struct proc *ret, struct err *err);
 /* Clones with `fn`; pid_ns >= 0: born in that pid namespace. Our own way of making children is as
  * before afterwards. */
 int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret,
