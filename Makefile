@@ -6,7 +6,7 @@ MESON_RELEASE := --buildtype=release -Doptimization=2 -Db_ndebug=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := all
-.PHONY: all run test lint check-asan check-full fuzz bench install clean deps deps-test deps-bench format
+.PHONY: all run test test-vm lint check-asan check-full fuzz bench install clean deps deps-test deps-bench format
 
 all: $(B)/teu $(B)/teu-oci
 
@@ -49,6 +49,10 @@ run: all
 
 test: all deps-test
 	@tools/run-tests
+
+test-vm: all deps-test
+	@tools/deps vm
+	@tools/run-tests --only vm
 
 lint: deps all
 	@tools/lint
