@@ -291,6 +291,10 @@ static bool must_be_late(const struct joiner *j)
 {
 	if (j->job.late || j->process.scheduler || !filter_permits(j))
 		return true;
+	/* Said by a file of /proc/self, which the container's /proc has for its own processes only.
+	 */
+	if (j->process.apparmor || j->process.selinux)
+		return true;
 	for (size_t i = 0; i < j->process.rlimits.n; i++)
 		if (j->process.rlimits.v[i].type - 1 == RLIMIT_NPROC &&
 		    (j->process.user.uid || j->job.user_ns))

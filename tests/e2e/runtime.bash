@@ -7,6 +7,23 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$TOP/tests/e2e/words.bash"
 OCI=${TEU_OCI:-$TOP/build/teu-oci}
 
+# A busybox. Where processes are dear (tests/vm) the second one is a copy of the first.
+runtime_rootfs() {
+	local a
+	if [ -n "${ROOTFS_TEMPLATE:-}" ] && [ -d "$ROOTFS_TEMPLATE" ]; then
+		cp -a "$ROOTFS_TEMPLATE/." "$1"
+		return
+	fi
+	mkdir -p "$1/bin" "$1/etc" "$1/tmp" "$1/proc" "$1/sys" "$1/dev"
+	chmod 1777 "$1/tmp"
+	cp /bin/busybox "$1/bin/busybox"
+	for a in sh true false sleep cat ls id env mount ps echo touch stat readlink hostname grep head wc tr cut sort kill dd ip mkdir rm chmod ln test printf tty stty seq sysctl uname df chroot mknod ionice; do
+		ln -s busybox "$1/bin/$a"
+	done
+	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' >"$1/etc/passwd"
+	[ -z "${ROOTFS_TEMPLATE:-}" ] || cp -a "$1" "$ROOTFS_TEMPLATE"
+}
+
 runtime_setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	[ -x "$OCI" ] || skip "no teu-oci built (make)"
@@ -14,13 +31,8 @@ runtime_setup() {
 	DIR=$(mktemp -d /tmp/teu-e2e-XXXXXX)
 	ROOT=$DIR/root
 	ID=teu-e2e-$$-$BATS_TEST_NUMBER
-	mkdir -p "$DIR/b/rootfs/bin" "$DIR/b/rootfs/etc" "$DIR/b/rootfs/tmp" "$DIR/b/rootfs/proc" "$DIR/b/rootfs/sys" "$DIR/b/rootfs/dev"
-	chmod 1777 "$DIR/b/rootfs/tmp"
-	cp /bin/busybox "$DIR/b/rootfs/bin/busybox"
-	for a in sh true false sleep cat ls id env mount ps echo touch stat readlink hostname grep head wc tr cut sort kill dd ip mkdir rm chmod ln test printf tty stty seq sysctl uname df chroot mknod ionice; do
-		ln -s busybox "$DIR/b/rootfs/bin/$a"
-	done
-	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' >"$DIR/b/rootfs/etc/passwd"
+	mkdir -p "$DIR/b/rootfs"
+	runtime_rootfs "$DIR/b/rootfs"
 	config '.'
 	before=$(left_over)
 }

@@ -5,6 +5,8 @@
 # shellcheck source=../e2e/runtime.bash
 . "$VM_TOP/tests/e2e/runtime.bash"
 CG=/sys/fs/cgroup
+ROOTFS_TEMPLATE=/tmp/rootfs
+left_over() { :; } # asked for by no case here
 
 skip() {
 	echo "$*" >"$SKIP"
