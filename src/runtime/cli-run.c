@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "linux/proc.h"
+#include "runtime/notify.h"
 #include "runtime/relay.h"
 
 #include <string.h>
@@ -69,7 +70,8 @@ static int create_of(struct cmd_call *call, uint32_t flags, struct rt_container 
 	c.console_socket = o->console;
 	c.pid_file = o->pid_file;
 	c.preserve_fds = (unsigned)o->preserve;
-	c.flags = flags | (o->no_pivot ? RT_NO_PIVOT : 0) | (o->no_keyring ? RT_NO_NEW_KEYRING : 0);
+	c.flags = flags | RT_NOTIFY | (o->no_pivot ? RT_NO_PIVOT : 0) |
+		  (o->no_keyring ? RT_NO_NEW_KEYRING : 0);
 	if (flags & RT_RAW_CONSOLE)
 		relay_size(&c.rows, &c.cols);
 	r = rt_create(&g->host, &c, ret, err);
@@ -90,13 +92,26 @@ static int create_run(struct cmd_call *call, struct err *err)
 	return cli_finish(call, r, err);
 }
 
+/* With $NOTIFY_SOCKET `start` returns when the program is ready, as a service manager expects. */
+static int start(struct rt_container *c, bool wait, struct err *err)
+{
+	CLEANUP(fd_close) int fd = -1;
+	int r = notify_listen(c, &fd, err);
+
+	if (r >= 0)
+		r = rt_start(c, err);
+	if (r < 0 || fd < 0)
+		return r;
+	return wait ? notify_wait(c, fd, err) : notify_watch(c, fd, err);
+}
+
 static int start_run(struct cmd_call *call, struct err *err)
 {
 	CLEANUP(rt_close) struct rt_container *c = NULL;
 	int r = cli_open(call, &c, err);
 
 	if (r >= 0)
-		r = rt_start(c, err);
+		r = start(c, true, err);
 	return cli_finish(call, r, err);
 }
 
@@ -129,7 +144,7 @@ static int run_run(struct cmd_call *call, struct err *err)
 		r = create_of(call, o->detach || o->console ? 0 : RT_RAW_CONSOLE, &c, err);
 	if (r < 0)
 		return cli_finish(call, r, err);
-	r = rt_start(c, err);
+	r = start(c, o->detach, err);
 	if (r < 0) {
 		(void)rt_delete(c, true, NULL); /* the failure of the start is the one to tell */
 		return cli_finish(call, r, err);

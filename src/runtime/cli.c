@@ -126,11 +126,12 @@ static int before(struct cmd_call *call, struct err *err)
 {
 	struct global *g = call->global;
 	bool debug = g->debug || (g->log_level && !strcmp(g->log_level, "debug"));
-	unsigned manager = g->systemd ? RT_SYSTEMD : RT_CGROUPFS;
+	enum rt_cgroups manager = g->systemd ? RT_SYSTEMD : RT_CGROUPFS;
 	int r = 0;
 
-	while (!g->systemd && g->manager && strcmp(managers[manager], g->manager))
-		manager++;
+	for (unsigned i = 0; !g->systemd && g->manager && managers[i]; i++)
+		if (!strcmp(managers[i], g->manager))
+			manager = i;
 	g->log_fd = -1;
 	if (g->log && g->log[0])
 		r = open_log(g, err);

@@ -9,6 +9,7 @@
  * (parent death signal, or the closed socket).
  */
 #include "runtime/group.h"
+#include "runtime/notify.h"
 #include "runtime/rt.h"
 
 #include "base/arena.h"
@@ -239,7 +240,14 @@ static int step_state(void *arg, struct err *err)
 {
 	struct create *c = arg;
 
-	return state_make_dir(c->host, c->o->id, &c->dirfd, err);
+	int r = state_make_dir(c->host, c->o->id, &c->dirfd, err);
+
+	if (r < 0 || !(c->o->flags & RT_NOTIFY) || !notify_host())
+		return r;
+	r = notify_prepare(&c->conf, c->dirfd, c->arena, err);
+	if (r < 0)
+		(void)state_remove(c->host, c->o->id, c->dirfd, NULL); /* the first counts */
+	return r;
 }
 
 static void undo_state(void *arg)

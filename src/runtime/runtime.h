@@ -55,6 +55,8 @@ struct rt_host {
 #define RT_RAW_CONSOLE \
 	8u /* with process.terminal: hand the pty master to the caller (rt_container.console) */
 
+#define RT_NOTIFY 64u /* READY=1 of the program goes to our $NOTIFY_SOCKET, if there is one */
+
 struct rt_create {
 	const char *id;
 	const char *bundle;  /* directory; made absolute */

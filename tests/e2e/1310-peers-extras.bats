@@ -275,3 +275,51 @@ i686"
 	run bash -c "trap '' INT TERM HUP USR1 PIPE CHLD; exec '$OCI' --root '$ROOT' run -b '$DIR/b' '$ID'"
 	prints "SigBlk: 0000000000000000 SigIgn: 0000000000000000"
 }
+
+@test "runc: NOTIFY_SOCKET: READY=1 is told on with the main pid, by start and run" {
+	command -v python3 >/dev/null || skip "needs python3"
+	cat >"$DIR/manager" <<-'PY'
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind(sys.argv[1])
+	s.settimeout(60)
+	print("listening", file=sys.stderr, flush=True)
+	print(s.recv(4096).decode(), end="", flush=True)
+	PY
+	manager() {
+		rm -f "$DIR/sd" "$DIR/told" "$DIR/sd.err"
+		python3 "$DIR/manager" "$DIR/sd" >"$DIR/told" 2>"$DIR/sd.err" &
+		MANAGER=$!
+		until_ok grep -q listening "$DIR/sd.err"
+	}
+	# What busybox cannot: one datagram to a Unix socket, by the host's python through /proc.
+	script 'echo $NOTIFY_SOCKET >/tmp/said; sleep 1000' '.root.readonly = false'
+	manager
+	NOTIFY_SOCKET=$DIR/sd oci create -b "$DIR/b" "$ID" >/dev/null 2>&1 </dev/null
+	p=$(oci state "$ID" | jq .pid)
+	NOTIFY_SOCKET=$DIR/sd oci start "$ID" >/dev/null 2>&1 </dev/null &
+	start=$!
+	until_ok [ -S "/proc/$p/root/run/notify/notify.sock" ]
+	until_ok [ -s "$DIR/b/rootfs/tmp/said" ]
+	[ "$(cat "$DIR/b/rootfs/tmp/said")" = /run/notify/notify.sock ]
+	send() { python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.sendto(sys.argv[2].encode(), sys.argv[1])' "/proc/$p/root/run/notify/notify.sock" "$1"; }
+	send "STATUS=soon"
+	[ ! -s "$DIR/told" ]
+	kill -0 $start # it waits
+	send $'STATUS=now\nREADY=1'
+	wait $start $MANAGER
+	[ "$(cat "$DIR/told")" = "MAINPID=$p
+READY=1" ]
+	oci delete -f "$ID"
+	assert_nothing_left
+
+	# A program that ends without a word ends the wait too; without the variable nothing is mounted.
+	script 'exit 0'
+	NOTIFY_SOCKET=$DIR/sd oci run -d -b "$DIR/b" "$ID" >/dev/null 2>&1 </dev/null
+	oci delete -f "$ID"
+	script 'grep -c notify /proc/self/mountinfo; echo "[$NOTIFY_SOCKET]"'
+	run oci run -b "$DIR/b" "$ID"
+	prints "0
+[]"
+	assert_nothing_left
+}
