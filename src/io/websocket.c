@@ -525,7 +525,7 @@ static size_t take_payload(struct ws *w, struct slice in)
 	} else {
 		if (w->ev->part || w->close_sent)
 			n = MIN(MIN(n, (size_t)PIECE), MAX(w->credit, (size_t)1));
-		dst = iobuf_room(w->s->pool, &w->msg, n);
+		dst = iobuf_room(w->s->pool, &w->msg, MAX(n, (size_t)1));
 		if (!w->ev->part)
 			w->msg.n += n;
 	}

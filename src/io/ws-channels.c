@@ -169,6 +169,8 @@ static void give(struct channel *c)
 		if (s->conn && iobuf_len(&b) > 0) {
 			c->in = b;
 			c->set->held += iobuf_len(&b);
+			if (s->credit > 0) /* granted meanwhile */
+				deferred_call(&c->set->kick);
 		} else {
 			iobuf_fini(c->set->pool, &b);
 		}

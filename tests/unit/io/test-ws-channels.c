@@ -10,6 +10,7 @@ struct chan_env {
 	struct stream *v[5]; /* referenced */
 	char log[1024];
 	bool no_credit;
+	size_t drip; /* granted again with each piece */
 	int closed;
 	enum err_code why;
 	const char *protocol;
@@ -30,6 +31,7 @@ static void note(struct stream *s, const char *what, struct slice bytes)
 static void c_data(struct stream *s, struct slice bytes)
 {
 	note(s, "", bytes);
+	stream_read(s, ((struct chan_env *)stream_arg(s))->drip);
 }
 
 static void c_end(struct stream *s)
@@ -214,6 +216,18 @@ static void without_credit_a_bounded_part_is_held(void **state)
 	stop(&k);
 }
 
+static void little_credit_brings_a_large_message_bit_by_bit(void **state)
+{
+	struct chan_env k = { .conf = { .greet = -1 }, .no_credit = true };
+
+	start(&k, "v5.channel.k8s.io");
+	k.drip = 4;
+	stream_read(k.v[0], 4);
+	ws_script(&k.t, "B<00 61 62 63 64 65 66 67 68 69 6a 6b>");
+	assert_string_equal(k.log, "0:abcd 0:efgh 0:ijk ");
+	stop(&k);
+}
+
 static void a_full_socket_says_stop_and_go(void **state)
 {
 	struct chan_env k = { .conf = { .greet = -1 } };
@@ -253,6 +267,7 @@ int main(void)
 		cmocka_unit_test(base64_forms),
 		cmocka_unit_test(without_a_protocol_bytes_are_spoken_and_a_foreign_one_is_refused),
 		cmocka_unit_test(without_credit_a_bounded_part_is_held),
+		cmocka_unit_test(little_credit_brings_a_large_message_bit_by_bit),
 		cmocka_unit_test(a_full_socket_says_stop_and_go),
 		cmocka_unit_test(a_reset_is_of_one_channel),
 	};
