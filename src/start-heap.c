@@ -67,6 +67,25 @@ void __wrap_free(void *p);
 void *__wrap_mmap(void *addr, size_t n, int prot, int flags, int fd, off_t at);
 int __wrap_munmap(void *p, size_t n);
 
+/* Fault builds make allocations fail in turn, among the system calls of linux/sys.h. */
+#if TEU_FAULT
+bool fault_check(const char *name);
+
+static bool fails(const char *name)
+{
+	if (!fault_check(name))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+#else
+static inline bool fails(const char *name)
+{
+	(void)name;
+	return false;
+}
+#endif
+
 void start_heap_off(void)
 {
 	off = true;
@@ -111,8 +130,11 @@ static void give_back(void *p)
 
 void *__wrap_malloc(size_t n)
 {
-	void *p = take(n);
+	void *p;
 
+	if (fails("malloc"))
+		return NULL;
+	p = take(n);
 	high = MAX(high, used);
 	return p ? p : __real_malloc(n);
 }
@@ -122,6 +144,8 @@ void *__wrap_calloc(size_t n, size_t size)
 	uint32_t dirty = high;
 	char *p;
 
+	if (fails("calloc"))
+		return NULL;
 	if (size && n > SIZE_MAX / size) {
 		errno = ENOMEM;
 		return NULL;
@@ -165,6 +189,8 @@ void *__wrap_realloc(void *p, size_t n)
 
 	if (!p)
 		return __wrap_malloc(n);
+	if (fails("realloc"))
+		return NULL;
 	if (!ours(p))
 		return __real_realloc(p, n);
 	if (resize(p, n))
@@ -206,6 +232,8 @@ void *__wrap_mmap(void *addr, size_t n, int prot, int flags, int fd, off_t where
 {
 	void *p = NULL;
 
+	if (!addr && prot == (PROT_READ | PROT_WRITE) && (flags & MAP_ANONYMOUS) && fails("mmap"))
+		return MAP_FAILED;
 	if (!addr && prot == (PROT_READ | PROT_WRITE) && flags == (MAP_PRIVATE | MAP_ANONYMOUS))
 		p = take_pages(n);
 	return p ? p : __real_mmap(addr, n, prot, flags, fd, where);
