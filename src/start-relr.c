@@ -62,7 +62,7 @@ void start_main(const struct start_stack *s) __attribute__((visibility("hidden")
 /* An even entry is the place of one pointer; an odd one is a bitmap of the 63 that follow it. */
 static void unpack(char *base, const uint64_t *v, size_t n)
 {
-	uint64_t *where = NULL;
+	uint64_t *where = (uint64_t *)base;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!(v[i] & 1)) {

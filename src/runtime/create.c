@@ -823,11 +823,34 @@ static const struct step create_steps[] = {
 
 /* ---- the call ---- */
 
-/* realpath() by two calls instead of one per component. */
+/* Absolute, and no component of it is empty, "." or "..". */
+static bool is_plain(const char *path)
+{
+	struct slice rest = slice_str(path), part;
+
+	if (path[0] != '/' || !path[1] || strlen(path) >= PATH_MAX)
+		return false;
+	(void)slice_split(&rest, '/');
+	while (rest.p) {
+		part = slice_split(&rest, '/');
+		if (!part.n || slice_is(part, ".") || slice_is(part, ".."))
+			return false;
+	}
+	return true;
+}
+
+/* realpath() by one call where the path has no links, else by two, instead of one per component. */
 static int real_dir(const char *path, char out[PATH_MAX])
 {
-	CLEANUP(fd_close) int fd = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				      .resolve = RESOLVE_NO_SYMLINKS };
+	CLEANUP(fd_close) int fd = is_plain(path) ? sys_openat2(AT_FDCWD, path, &how) : -1;
 
+	if (fd >= 0) {
+		(void)str_copy(out, PATH_MAX, path); /* fits */
+		return 0;
+	}
+	fd = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	if (path_name_of_fd(fd, out, PATH_MAX, NULL) < 0 || out[0] != '/')
