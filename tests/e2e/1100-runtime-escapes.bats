@@ -272,11 +272,13 @@ protected() {
 }
 
 @test "fds: exactly those that are to be preserved come in, run and exec" {
-	script 'ls /proc/1/fd | tr "\n" " "' .
-	[ "$("$OCI" --root "$ROOT" run --preserve-fds 2 -b "$DIR/b" "$ID" 3</etc/passwd 4</etc/group 5</etc/hosts 9</)" = "0 1 2 3 4 " ]
+	# The highest is that by which ls reads the directory.
+	config '.process.args = ["/bin/ls", "/proc/self/fd"]'
+	[ "$("$OCI" --root "$ROOT" run --preserve-fds 2 -b "$DIR/b" "$ID" 3</etc/passwd 4</etc/group 5</etc/hosts 9</ | tr '\n' ' ')" = "0 1 2 3 4 5 " ]
 	keep_running
-	[ "$("$OCI" --root "$ROOT" exec --preserve-fds 1 "$ID" sh -c 'ls /proc/$$/fd | tr "\n" " "; cat <&3' 3<<<kept 4</etc/group 7</)" = "0 1 2 3 kept" ]
-	[ "$("$OCI" --root "$ROOT" exec "$ID" sh -c 'ls /proc/$$/fd | tr "\n" " "' 3</etc/passwd 4</)" = "0 1 2 " ]
+	[ "$("$OCI" --root "$ROOT" exec --preserve-fds 1 "$ID" ls /proc/self/fd 3</etc/passwd 4</etc/group 7</ | tr '\n' ' ')" = "0 1 2 3 4 " ]
+	[ "$("$OCI" --root "$ROOT" exec "$ID" ls /proc/self/fd 3</etc/passwd 4</ | tr '\n' ' ')" = "0 1 2 3 " ]
+	[ "$("$OCI" --root "$ROOT" exec --preserve-fds 1 "$ID" cat /proc/self/fd/3 3<<<kept)" = kept ]
 }
 
 @test "keys: a container has a session keyring of its own, unless told otherwise" {
