@@ -136,6 +136,16 @@ struct conn *conn_new(struct io_pool *pool, int fd_taken, const struct conn_role
 	return c;
 }
 
+/* Sent whole into the empty buffer of a new socket. */
+static int send_preamble(struct conn *c, struct err *err)
+{
+	if (c->preamble.n && send(c->fd, c->preamble.p, c->preamble.n,
+				  MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)c->preamble.n)
+		return err_set(err, ERR_UNAVAILABLE, "the connection took no preamble");
+	c->preamble.n = 0;
+	return 1;
+}
+
 int conn_start(struct conn *c, bool connecting, struct err *err)
 {
 	int r;
@@ -144,12 +154,15 @@ int conn_start(struct conn *c, bool connecting, struct err *err)
 	c->handshaking = c->tr->handshake != NULL;
 	c->tr_wants = c->client ? EPOLLOUT : EPOLLIN;
 	c->since = conn_now(c);
-	if (!connecting)
+	if (!connecting) {
 		conn_peer_init(&c->peer, c->fd);
+		if (send_preamble(c, err) < 0)
+			return err_ret(err);
+	}
 	r = source_init(&c->src, c->pool->loop, c->fd,
-			connecting			? EPOLLOUT
-			: c->handshaking && !c->proxied ? c->tr_wants
-							: EPOLLIN,
+			connecting				      ? EPOLLOUT
+			: c->handshaking && !c->proxied && !c->tunnel ? c->tr_wants
+								      : EPOLLIN,
 			on_event, err);
 	if (r < 0)
 		return r;
@@ -181,7 +194,7 @@ void conn_free(struct conn *c)
 
 static bool is_opening(const struct conn *c)
 {
-	return c->connecting || c->handshaking || c->proxied;
+	return c->connecting || c->handshaking || c->proxied || c->tunnel;
 }
 
 void conn_fail(struct conn *c, const struct err *why)
@@ -233,7 +246,7 @@ static uint32_t wanted_events(const struct conn *c)
 
 	if (c->connecting)
 		return EPOLLOUT;
-	if (c->proxied)
+	if (c->proxied || c->tunnel)
 		return EPOLLIN;
 	if (c->handshaking)
 		return c->tr_wants;
@@ -460,13 +473,41 @@ static int take_proxy_header(struct conn *c, struct err *err)
 	return 1;
 }
 
-/* Sent whole into the empty buffer of a new socket. */
-static int send_preamble(struct conn *c, struct err *err)
+/* The proxy's answer to CONNECT, read to its blank line and not a byte further. 1 = the way is
+ * open. */
+static int take_tunnel_answer(struct conn *c, struct err *err)
 {
-	if (c->preamble.n && send(c->fd, c->preamble.p, c->preamble.n,
-				  MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)c->preamble.n)
-		return err_set(err, ERR_UNAVAILABLE, "the connection took no preamble");
-	c->preamble.n = 0;
+	char head[8192];
+	ssize_t n = recv(c->fd, head, sizeof(head) - 1, MSG_PEEK | MSG_DONTWAIT);
+	struct h1_limits lim = { sizeof(head), sizeof(head), 100 };
+	size_t scan = 0, have = iobuf_len(&c->in), take;
+	ssize_t end;
+	int status = 0;
+
+	if (n <= 0 && (n == 0 || (errno != EAGAIN && errno != EINTR)))
+		return err_set(err, ERR_UNAVAILABLE, "the proxy closed the connection");
+	if (n <= 0)
+		return 0;
+	iobuf_add(c->pool, &c->in, head, (size_t)n);
+	end = h1_head_end(slice_of(c->in.p + c->in.off, have + (size_t)n), &scan, &lim, &status,
+			  err);
+	if (end < 0)
+		return err_wrap(err, "answer of the proxy");
+	take = end > 0 ? (size_t)end - have : (size_t)n;
+	if (recv(c->fd, head, take, MSG_DONTWAIT) != (ssize_t)take)
+		return err_set(err, ERR_SYSTEM, "proxy: bytes that were there are gone");
+	c->in.n -= (size_t)n - take;
+	if (end == 0)
+		return 0;
+	memcpy(head, c->in.p + c->in.off, MIN(iobuf_len(&c->in), sizeof(head) - 1));
+	head[MIN(iobuf_len(&c->in), sizeof(head) - 1)] = '\0';
+	iobuf_fini(c->pool, &c->in);
+	c->tunnel = false;
+	head[strcspn(head, "\r\n")] = '\0';
+	if (strncmp(head, "HTTP/1.", 7) != 0 || strlen(head) < 12 ||
+	    strncmp(head + 8, " 2", 2) != 0)
+		return err_set(err, ERR_UNAVAILABLE, "the proxy refused the way: '%.100s'%s", head,
+			       strstr(head, " 407") ? " (it wants a user and password)" : "");
 	return 1;
 }
 
@@ -491,6 +532,8 @@ static void opening(struct conn *c)
 
 	if (c->proxied)
 		r = take_proxy_header(c, &err);
+	else if (c->tunnel)
+		r = take_tunnel_answer(c, &err);
 	if (r == 1 && c->handshaking)
 		r = c->tr->handshake(c, &err);
 	if (r < 0) {
@@ -556,7 +599,7 @@ static int on_event(struct source *src, uint32_t events)
 		connect_ended(c);
 		return 0;
 	}
-	if (c->proxied || c->handshaking) {
+	if (c->proxied || c->tunnel || c->handshaking) {
 		opening(c);
 		return 0;
 	}

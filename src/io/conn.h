@@ -148,7 +148,7 @@ struct conn {
 	int64_t out_left; /* OUT_BODY with a length: bytes still owed, else -1 */
 	size_t scan, drained;
 	bool chunked_out, keep_alive, expect, streamed, fresh, draining, peek, h2c_asked,
-		unassigned;
+		unassigned, tunnel; /* client: the answer to the preamble's CONNECT is to come */
 };
 
 /* ---- conn.c ---- */

@@ -113,7 +113,7 @@ static bool on_retry(struct conn *c, struct stream *s, const struct err *why)
 	return true; /* on_gone follows and serves it */
 }
 
-static const struct conn_role client_role = {
+const struct conn_role http_client_role = {
 	.head = http_client_h1_head,
 	.bad_head = http_client_h1_bad_head,
 	.idle = on_idle,
@@ -151,40 +151,6 @@ static struct conn *take_multi(struct http_client *cl)
 	return NULL;
 }
 
-/* 1 = the listener's backlog is full: try again later. */
-static int open_connection(struct http_client *cl, struct conn **ret, struct err *err)
-{
-	__attribute__((cleanup(fd_close_cleanup_))) int fd = -1;
-	struct conn *c;
-	bool connecting;
-	int r;
-
-	fd = socket(cl->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_sys(err, "connect to %s: socket", cl->address);
-	r = connect(fd, (struct sockaddr *)&cl->sa, cl->sa_len);
-	if (r < 0 && errno == EAGAIN)
-		return 1;
-	if (r < 0 && errno != EINPROGRESS)
-		return err_sysc(err, ERR_UNAVAILABLE, errno, "connect to %s", cl->address);
-	c = conn_new(cl->pool, STEAL_FD(fd), &client_role, cl, &cl->conn_conf);
-	c->client = true;
-	if (cl->conf.http2 == HTTP2_PRIOR)
-		h2_attach(c);
-	connecting = r < 0;
-	r = cl->conf.tls ? conn_use_tls(c, cl->conf.tls, cl->tls_name, cl->tls_port, err) : 0;
-	if (r == 0)
-		r = conn_start(c, connecting, err);
-	if (r < 0) {
-		conn_free(c);
-		return err_wrap(err, "connect to %s", cl->address);
-	}
-	list_append(c->h2 ? &cl->multi : &cl->running, &c->link);
-	cl->conns_n++;
-	*ret = c;
-	return 0;
-}
-
 /* The handshake tells which version the connection speaks; till then exchanges wait. A server that
  * spoke HTTP/2 before is asked for one connection only. */
 static bool enough_are_opening(const struct http_client *cl)
@@ -211,7 +177,9 @@ int http_client_try_send(struct http_client *cl, struct stream *s, struct err *e
 			return 1;
 		if (enough_are_opening(cl))
 			return 1;
-		r = open_connection(cl, &c, err);
+		r = http_client_open(cl, &c, err);
+		if (r == 2)
+			return 1;
 		if (r == 1 && !timer_armed(&cl->retry)) {
 			/* The kernel tells nobody when a Unix listener has room again. */
 			if (!cl->retry_since)
@@ -225,7 +193,7 @@ int http_client_try_send(struct http_client *cl, struct stream *s, struct err *e
 		if (r != 0)
 			return r;
 		cl->retry_since = 0;
-		if (c->handshaking && !c->h2 && cl->conf.http2 == HTTP2_BY_TLS) {
+		if (c->handshaking && !c->h2 && cl->conf.http2 != HTTP2_NEVER) {
 			c->unassigned = true;
 			cl->opening++;
 			return 1;

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "io/h2.h"
 #include "io/http-client-impl.h"
+#include "io/http-proxy.h"
 
 #include <stdio.h>
 
@@ -42,22 +43,34 @@ void http_client_h1_send(struct conn *c, struct stream *s)
 	char framing[320];
 	size_t framing_n = framing_lines(framing, sizeof(framing), s), need;
 	struct slice target = slice_str(s->rq.path);
+	bool absolute = cl->proxy && !cl->conf.tls;
 	char *d, *start;
 
 	need = strlen(s->rq.method) + target.n + strlen(cl->host) + strlen(cl->agent) + framing_n +
 	       64;
+	if (absolute)
+		need += strlen(cl->authority) + strlen(cl->proxy->auth) + 32;
 	for (const struct out_header *h = s->out; h; h = h->next)
 		need += h->name.n + h->value.n + 4;
 	conn_enter(c);
 	start = d = iobuf_room(c->pool, &c->out, need);
 	d = put(d, s->rq.method, strlen(s->rq.method));
 	*d++ = ' ';
+	if (absolute) {
+		d = put(d, "http://", 7);
+		d = put(d, cl->authority, strlen(cl->authority));
+	}
 	d = put(d, target.p, target.n);
 	d = put(d, " HTTP/1.1\r\nHost: ", 17);
 	d = put(d, cl->host, strlen(cl->host));
 	d = put(d, "\r\nUser-Agent: ", 14);
 	d = put(d, cl->agent, strlen(cl->agent));
 	d = put(d, "\r\n", 2);
+	if (absolute && cl->proxy->auth[0]) {
+		d = put(d, "Proxy-Authorization: ", 21);
+		d = put(d, cl->proxy->auth, strlen(cl->proxy->auth));
+		d = put(d, "\r\n", 2);
+	}
 	for (const struct out_header *h = s->out; h; h = h->next) {
 		d = put(d, h->name.p, h->name.n);
 		d = put(d, ": ", 2);

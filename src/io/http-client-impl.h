@@ -30,6 +30,11 @@ struct http_client {
 	struct list unsent, waiting; /* streams */
 	struct timer retry;	     /* the listener's backlog is full */
 	int64_t retry_since;
+	struct http_proxy *proxy; /* NULL: none */
+	char *authority;	  /* "host:port" of the server */
+	char *connect_text;	  /* the request that opens a tunnel */
+	char *dial_address;	  /* a name: asked for by dial.h */
+	struct list dialing;
 	unsigned opening; /* connections whose version is not known yet */
 	bool was_h2;	  /* the last one that became known was HTTP/2 */
 	bool closing;
@@ -38,6 +43,12 @@ struct http_client {
 
 /* http-client.c */
 extern const struct stream_ops http_client_waiting_ops;
+
+/* http-client-open.c */
+/* 0 = *ret is there (maybe opening), 1 = later: retry, or a connection that is dialed. */
+int http_client_open(struct http_client *cl, struct conn **ret, struct err *err);
+void http_client_stop_dialing(struct http_client *cl);
+extern const struct conn_role http_client_role;
 
 /* http-client-h1.c */
 extern const struct stream_ops http_client_h1_ops;

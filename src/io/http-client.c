@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "crypto/tls.h"
 #include "io/http-client-impl.h"
+#include "io/http-proxy.h"
 #include "io/url.h"
 
 #include <stdio.h>
@@ -136,6 +137,35 @@ static char *dup_text(const char *s)
 	return p;
 }
 
+/* Numeric: a socket address. A name, if there is who resolves it: each connection is dialed. */
+static int set_server(struct http_client *c, const char *host_port, struct err *err)
+{
+	int r = url_sockaddr(host_port, &c->sa, &c->sa_len, err);
+
+	if (r != -ERR_UNSUPPORTED || !c->conf.resolver)
+		return r;
+	c->dial_address = dup_text(host_port);
+	return 0;
+}
+
+static int set_proxy(struct http_client *c, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(8192);
+
+	if (c->conf.tls) {
+		(void)buf_addf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", c->authority,
+			       c->authority);
+		if (c->proxy->auth[0])
+			(void)buf_addf(&b, "Proxy-Authorization: %s\r\n", c->proxy->auth);
+		(void)buf_adds(&b, "\r\n"); /* what it is made of is bounded */
+		c->connect_text = buf_steal(&b);
+	} else if (c->conf.http2 == HTTP2_PRIOR || c->conf.http2 == HTTP2_UPGRADE) {
+		return err_set(err, ERR_UNSUPPORTED,
+			       "HTTP/2 without TLS does not go through a proxy");
+	}
+	return set_server(c, c->proxy->address + strlen("http://"), err);
+}
+
 static int set_address(struct http_client *c, const char *address, struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("address", 65536);
@@ -171,7 +201,10 @@ static int set_address(struct http_client *c, const char *address, struct err *e
 	c->host = dup_text(c->conf.host ? c->conf.host : host_port);
 	c->tls_name = dup_text(c->conf.tls_name ? c->conf.tls_name : u.host);
 	c->tls_port = u.port;
-	return url_sockaddr(host_port, &c->sa, &c->sa_len, err);
+	c->authority = dup_text(host_port);
+	if (c->proxy)
+		return set_proxy(c, err);
+	return set_server(c, host_port, err);
 }
 
 static int on_retry_timer(struct timer *t)
@@ -238,6 +271,12 @@ int http_client_new(struct loop *l, const char *address, const struct http_clien
 	list_init(&c->unsent);
 	list_init(&c->waiting);
 	set_conf(c, conf);
+	list_init(&c->dialing);
+	c->was_h2 = c->conf.http2 == HTTP2_PRIOR;
+	if (c->conf.proxy) {
+		c->proxy = io_alloc(sizeof(*c->proxy));
+		*c->proxy = *c->conf.proxy;
+	}
 	r = take_tls(c, address, err);
 	if (r == 0)
 		r = set_address(c, address, err);
@@ -280,6 +319,7 @@ void http_client_free(struct http_client *c)
 	if (!c)
 		return;
 	c->closing = true;
+	http_client_stop_dialing(c);
 	(void)err_set(&err, ERR_UNAVAILABLE, "the client is closed");
 	while ((k = LIST_FIRST(&c->idle, struct conn, link)))
 		conn_fail(k, NULL);
@@ -301,6 +341,14 @@ void http_client_free(struct http_client *c)
 	free(c->host);
 	free(c->agent);
 	free(c->tls_name);
+	free(c->authority);
+	free(c->dial_address);
+	if (c->connect_text)
+		explicit_bzero(c->connect_text, strlen(c->connect_text));
+	free(c->connect_text);
+	if (c->proxy)
+		explicit_bzero(c->proxy, sizeof(*c->proxy));
+	free(c->proxy);
 	tls_conf_unref(c->conf.tls);
 	free(c);
 }

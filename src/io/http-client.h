@@ -17,12 +17,20 @@
 
 struct http_answer;
 struct http_client;
+struct http_proxy;
+struct resolver;
 struct tls_conf;
 
 /* Zero means the default in brackets. Times in ns. */
 struct http_client_conf {
-	const char *host;      /* Host header [host of the address, "localhost" for Unix sockets] */
-	const char *agent;     /* User-Agent ["teu/<version>"] */
+	const char *host;  /* Host header [host of the address, "localhost" for Unix sockets] */
+	const char *agent; /* User-Agent ["teu/<version>"] */
+	/* Names of hosts are resolved by it (io/resolver.h); borrowed [NULL: numeric and localhost
+	 * only]. Each connection asks anew, by dial.h. */
+	struct resolver *resolver;
+	/* Asked instead of the server (io/http-proxy.h); copied. Plain: absolute targets; TLS: a
+	 * tunnel by CONNECT. The server's name need not be known here. [none] */
+	const struct http_proxy *proxy;
 	enum http2_mode http2; /* [HTTP2_BY_TLS] */
 	size_t streams_max; /* HTTP/2: at once on one connection [100; the server may say less] */
 	/* Connections speak TLS by it (referenced) [plain; addresses https:// need one]. */

@@ -24,7 +24,7 @@ static void drop(struct resolver *r, struct cache_entry *e)
 	free(e);
 }
 
-const struct cache_entry *cache_get(struct resolver *r, struct slice key)
+const struct cache_entry *resolver_cache_get(struct resolver *r, struct slice key)
 {
 	struct cache_entry *e = map_get(&r->cache, key);
 
@@ -39,7 +39,7 @@ const struct cache_entry *cache_get(struct resolver *r, struct slice key)
 	return e;
 }
 
-void cache_put(struct resolver *r, struct slice key, struct slice message, int64_t ttl)
+void resolver_cache_put(struct resolver *r, struct slice key, struct slice message, int64_t ttl)
 {
 	struct cache_entry *e = map_get(&r->cache, key);
 
@@ -60,7 +60,7 @@ void cache_put(struct resolver *r, struct slice key, struct slice message, int64
 	list_append(&r->cache_lru, &e->link);
 }
 
-void cache_clear(struct resolver *r)
+void resolver_cache_clear(struct resolver *r)
 {
 	struct cache_entry *e;
 

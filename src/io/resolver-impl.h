@@ -64,10 +64,10 @@ struct cache_entry {
 /* A question's key: name in lower case, type. key has DNS_NAME_MAX + 2 bytes. */
 struct slice cache_key(struct slice name, uint16_t type, char *key);
 /* NULL when there is none or it has expired. */
-const struct cache_entry *cache_get(struct resolver *r, struct slice key);
+const struct cache_entry *resolver_cache_get(struct resolver *r, struct slice key);
 /* ttl in ns; 0: not kept. */
-void cache_put(struct resolver *r, struct slice key, struct slice message, int64_t ttl);
-void cache_clear(struct resolver *r);
+void resolver_cache_put(struct resolver *r, struct slice key, struct slice message, int64_t ttl);
+void resolver_cache_clear(struct resolver *r);
 
 /* ---- questions ---- */
 

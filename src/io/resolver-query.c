@@ -201,7 +201,7 @@ static void take_answer(struct query *q, struct slice bytes)
 	default: break;
 	}
 	r->stats.answers++;
-	cache_put(r, slice_of(q->key, q->key_n), bytes, keep_for(q, &m));
+	resolver_cache_put(r, slice_of(q->key, q->key_n), bytes, keep_for(q, &m));
 	finish(q, &m, NULL);
 }
 
@@ -405,7 +405,7 @@ int query_start(struct resolver *r, struct slice name, uint16_t type, struct que
 {
 	char room[DNS_NAME_MAX + 2];
 	struct slice key = cache_key(name, type, room);
-	const struct cache_entry *e = cache_get(r, key);
+	const struct cache_entry *e = resolver_cache_get(r, key);
 	struct query *q;
 
 	list_init(&w->link);

@@ -101,7 +101,7 @@ static void load_resolv(struct resolver *r)
 	read_file(r->resolv_path, &b);
 	resolv_conf_fini(&r->resolv);
 	resolv_conf_parse(buf_slice(&b), r->conf.port, &r->resolv);
-	cache_clear(r);
+	resolver_cache_clear(r);
 }
 
 static void check_files(struct resolver *r, bool first)
@@ -615,7 +615,7 @@ void resolver_free(struct resolver *r)
 		resolve_free(q);
 	query_free_all(r);
 	map_fini(&r->queries);
-	cache_clear(r);
+	resolver_cache_clear(r);
 	map_fini(&r->cache);
 	hosts_fini(&r->hosts);
 	resolv_conf_fini(&r->resolv);
