@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "doc/json.h"
+#include "linux/rtnl.h"
 #include "linux/sys.h"
 
 #include <poll.h>
@@ -160,6 +161,42 @@ static const struct opt events_opts[] = { OPT(struct events_opts, BOOL, stats, "
 					      "time between two statistics (5s)"),
 					  OPT_END };
 
+static int add_link(void *arg, const struct rtnl_link *l)
+{
+	const struct rtnl_stats *s = &l->stats;
+	struct buf *b = arg;
+
+	buf_adds(b, b->p[b->n - 1] == '[' ? "{\"Name\":" : ",{\"Name\":");
+	(void)json_write_string(b, slice_str(l->name), false); /* a full buffer is seen later */
+	for (int rx = 1; rx >= 0; rx--)
+		buf_addf(
+			b,
+			",\"%sBytes\":%llu,\"%sPackets\":%llu,\"%sErrors\":%llu,\"%sDropped\":%llu",
+			rx ? "Rx" : "Tx", (unsigned long long)(rx ? s->rx_bytes : s->tx_bytes),
+			rx ? "Rx" : "Tx", (unsigned long long)(rx ? s->rx_packets : s->tx_packets),
+			rx ? "Rx" : "Tx", (unsigned long long)(rx ? s->rx_errors : s->tx_errors),
+			rx ? "Rx" : "Tx", (unsigned long long)(rx ? s->rx_dropped : s->tx_dropped));
+	buf_addc(b, '}');
+	return 0;
+}
+
+/* Of the container's own network namespace; with the host's there is nothing that is its own. */
+static void add_links(const struct rt_container *c, struct buf *b)
+{
+	CLEANUP(fd_close) int own = -1;
+	CLEANUP(fd_close) int fd = -1;
+	size_t before = b->n;
+
+	if (ns_open_of(0, NS_NET, &own, NULL) < 0 || ns_open_of(c->pid, NS_NET, &fd, NULL) < 0 ||
+	    ns_same(own, fd, NULL) != 0)
+		return;
+	buf_adds(b, ",\"network_interfaces\":[");
+	if (rtnl_stats_list(fd, add_link, b, NULL) < 0) /* it has ended meanwhile */
+		b->n = before;
+	else
+		buf_addc(b, ']');
+}
+
 /* One line of JSON: what runc prints, so that its readers take ours. */
 static int print_event(struct rt_container *c, const char *type, struct err *err)
 {
@@ -170,6 +207,8 @@ static int print_event(struct rt_container *c, const char *type, struct err *err
 	if (type[0] == 's') {
 		buf_adds(&b, ",\"data\":{");
 		r = rt_stats_json(c, &b, err);
+		if (r >= 0)
+			add_links(c, &b);
 		buf_addc(&b, '}');
 	}
 	buf_adds(&b, "}\n");

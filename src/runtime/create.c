@@ -337,99 +337,6 @@ static void leave_time_ns(struct create *c)
 	c->time_ns = false;
 }
 
-static int copy_maps(struct create *c, const struct idmaps *from, struct ns_id_map **ret,
-		     struct err *err)
-{
-	struct ns_id_map *v = ARENA_ARRAY(c->arena, struct ns_id_map, from->n);
-
-	if (!v)
-		return arena_quota(c->arena, err);
-	for (size_t i = 0; i < from->n; i++)
-		v[i] = (struct ns_id_map){ from->v[i].container, from->v[i].host, from->v[i].size };
-	*ret = v;
-	return 0;
-}
-
-/* The user namespace by which a mount's ids are mapped: of its own maps, or as the container's. */
-static int idmap_ns(struct create *c, const struct conf_mount *m, int *ret, struct err *err)
-{
-	const struct idmaps *uids = m->uids.n ? &m->uids : &c->conf.lin.uids;
-	const struct idmaps *gids = m->uids.n ? &m->gids : &c->conf.lin.gids;
-	struct ns_id_map *u, *g;
-	int r;
-
-	if (!m->uids.n && c->in.ns_fd[NS_USER] >= 0) {
-		*ret = fd_dup(c->in.ns_fd[NS_USER]);
-		return *ret < 0 ? err_sys(err, "duplicate a fd") : 0;
-	}
-	if (!m->uids.n && !conf_ns_new(&c->conf, NS_USER))
-		return err_set(err, ERR_INVALID,
-			       "idmap without uidMappings needs a user namespace of the container");
-	r = copy_maps(c, uids, &u, err);
-	if (r >= 0)
-		r = copy_maps(c, gids, &g, err);
-	return r < 0 ? r : ns_user_make(u, uids->n, g, gids->n, ret, err);
-}
-
-/* Only we have the right to map the ids of a file system of the host, so the mount is made here,
- * attached to nothing yet. */
-static int make_idmap(struct create *c, const struct conf_mount *m, struct mount_opts *o, int *ret,
-		      struct err *err)
-{
-	CLEANUP(fd_close) int user = -1;
-	CLEANUP(fd_close) int dir = -1;
-	int r;
-
-	if (!(o->flags & MS_BIND)) /* init refuses it */
-		return 0;
-	if (!o->ridmap)
-		o->idmap = true;
-	if (!m->source || !m->source[0])
-		return err_set(err, ERR_INVALID, "a bind mount needs a source");
-	r = idmap_ns(c, m, &user, err);
-	if (r < 0)
-		return r;
-	dir = sys_openat(AT_FDCWD, c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	if (dir < 0)
-		return err_sys(err, "open the bundle");
-	return mount_bind_detached(dir, m->source, o, user, ret, err);
-}
-
-static bool wants_idmap(const struct conf_mount *m)
-{
-	for (size_t i = 0; i < m->options.n; i++)
-		if (!strcmp(m->options.v[i], "idmap") || !strcmp(m->options.v[i], "ridmap"))
-			return true;
-	return m->uids.n;
-}
-
-static int make_idmaps(struct create *c, struct err *err)
-{
-	size_t n = c->conf.mounts.n;
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		const struct conf_mount *m = &c->conf.mounts.v[i];
-		struct mount_opts o = { 0 };
-
-		if (!wants_idmap(m))
-			continue;
-		if (!c->in.idmaps) {
-			c->in.idmaps = ARENA_ARRAY(c->arena, int, n);
-			if (!c->in.idmaps)
-				return arena_quota(c->arena, err);
-			memset(c->in.idmaps, 0xff, n * sizeof(int)); /* -1 */
-		}
-		r = mount_opts_parse(m->options.v, m->options.n, &o, err);
-		if (r >= 0)
-			r = make_idmap(c, m, &o, &c->in.idmaps[i], err);
-		mount_opts_fini(&o);
-		if (r < 0)
-			return err_wrap(err, "mounts[%zu] (%s)", i, m->destination);
-	}
-	return r;
-}
-
 static int step_namespaces(void *arg, struct err *err)
 {
 	struct create *c = arg;
@@ -446,7 +353,7 @@ static int step_namespaces(void *arg, struct err *err)
 	/* Who joins a user namespace must do so before its other namespaces are made, and who makes
 	 * one must have joined the others before: in both cases by a process in between. */
 	c->stage = c->in.ns_fd[NS_USER] >= 0 || (conf_ns_new(&c->conf, NS_USER) && joins);
-	return make_idmaps(c, err);
+	return idmap_make(&c->in, err);
 }
 
 static int step_seccomp(void *arg, struct err *err)
@@ -619,9 +526,9 @@ static int step_maps(void *arg, struct err *err)
 	r = set_oom_score(c->host, c->proc.pid, c->conf.process, err);
 	if (r < 0 || !conf_ns_new(&c->conf, NS_USER))
 		return r;
-	r = copy_maps(c, &c->conf.lin.uids, &u, err);
+	r = idmap_copy(c->arena, &c->conf.lin.uids, &u, err);
 	if (r >= 0)
-		r = copy_maps(c, &c->conf.lin.gids, &g, err);
+		r = idmap_copy(c->arena, &c->conf.lin.gids, &g, err);
 	if (r >= 0)
 		r = rt_write_maps(c->proc.pid, u, c->conf.lin.uids.n, g, c->conf.lin.gids.n, err);
 	return r < 0 ? r : sync_send(c->sock, SYNC_GO, 0, -1, err);

@@ -39,6 +39,7 @@ struct job {
 	uint32_t magic;
 	uint32_t id, config, process, insns; /* bytes of each, in this order */
 	int32_t stdio[3], target, pid_ns;
+	int32_t root; /* of a container without a mount namespace, else -1 */
 	uint64_t target_ns;
 	uint32_t keep_fds, listen_fds, flags;
 	uint16_t rows, cols;
@@ -71,6 +72,8 @@ static int spawn_main(void *arg)
 
 	if (s->pid_ns >= 0)
 		keep[n++] = s->pid_ns;
+	if (s->in->root >= 0)
+		keep[n++] = s->in->root;
 	for (int i = 0; i < 3; i++)
 		if (s->in->stdio[i] >= 3)
 			keep[n++] = s->in->stdio[i];
@@ -97,6 +100,7 @@ static int write_job(const struct join *j, const struct init *in, int fd, struct
 		.stdio = { in->stdio[0], in->stdio[1], in->stdio[2] },
 		.target = in->target,
 		.pid_ns = j->pid_ns,
+		.root = in->root,
 		.target_ns = in->target_ns,
 		.keep_fds = in->keep_fds,
 		.listen_fds = in->listen_fds,
@@ -254,6 +258,7 @@ static void prepare(struct joiner *j)
 	for (int i = 0; i < 3; i++)
 		in->stdio[i] = j->job.stdio[i];
 	in->target = j->job.target;
+	in->root = j->job.root;
 	in->target_ns = j->job.target_ns;
 	in->keep_fds = j->job.keep_fds;
 	in->listen_fds = j->job.listen_fds;
@@ -347,9 +352,12 @@ static int join_namespaces(struct joiner *j, struct err *err)
 		r = err_sys(err, "join the container's namespaces");
 	if (r < 0)
 		return r;
-	in->root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	if (in->root < 0)
-		return err_sys(err, "open the container's root");
+	if (in->root >= 0)
+		r = init_chroot(in, err);
+	else
+		in->root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (r < 0 || in->root < 0)
+		return r < 0 ? r : err_sys(err, "open the container's root");
 	if (in->user_ns && (sys_setresgid(0, 0, 0) < 0 || sys_setresuid(0, 0, 0) < 0) &&
 	    errno != EINVAL)
 		return err_sys(err, "become root of the user namespace");

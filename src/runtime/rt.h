@@ -174,6 +174,13 @@ void rdt_fini(struct rdt *d);
 /* what: RDT_CLASS, RDT_GROUP. What is gone already is fine. */
 int rdt_remove(const struct conf_rdt *d, const char *id, uint32_t what, struct err *err);
 
+/* ---- id maps (idmap.c) ---- */
+
+int idmap_copy(struct arena *a, const struct idmaps *from, struct ns_id_map **ret, struct err *err);
+/* Makes the mounts with mapped ids: in->idmaps. Needs conf, arena, bundle and ns_fd of it. */
+struct init;
+int idmap_make(struct init *in, struct err *err);
+
 /* ---- linux.netDevices (netdev.c) ---- */
 
 /* Moves them out of the caller's network namespace into that of the process, with their global

@@ -127,3 +127,47 @@ MB:0=50" ]
 	[ "$(cat "$tree/gold/schemata")" = "MB:0=9" ] # named by the config: it stays
 	assert_nothing_left
 }
+
+@test "seccomp: each action does what it is called, each flag is taken or named" {
+	# sethostname(2) by the tool hostname, a process of its own
+	act() {
+		script 'hostname x 2>&1; echo "rc $?"' ".linux.seccomp = {\"defaultAction\": \"SCMP_ACT_ALLOW\", \"flags\": [$2], \"syscalls\": [{\"names\": [\"sethostname\"], \"action\": \"SCMP_ACT_$1\"${3:-}}]}"
+		run oci run -b "$DIR/b" "$ID"
+	}
+	act ERRNO '"SECCOMP_FILTER_FLAG_LOG"' ', "errnoRet": 95'
+	prints "Operation not supported"
+	act KILL '"SECCOMP_FILTER_FLAG_SPEC_ALLOW"'
+	prints "rc 159" # SIGSYS
+	act KILL_PROCESS ''
+	prints "rc 159"
+	act KILL_THREAD '"SECCOMP_FILTER_FLAG_TSYNC"'
+	prints "rc 159"
+	act TRAP ''
+	prints "rc 159"
+	act TRACE ''
+	prints "not implemented" # nobody traces
+	act LOG ''
+	prints "not permitted" # allowed, and then it lacks the capability
+	act ALLOW ''
+	prints "not permitted"
+	act ERRNO '"SECCOMP_FILTER_FLAG_ODD"'
+	prints "SECCOMP_FILTER_FLAG_ODD"
+	act NOTIFY '"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"'
+	prints "needs listenerPath"
+	assert_nothing_left
+}
+
+@test "seccomp: the agent gets listener, metadata and state" {
+	"$TOP/tests/tools/recv-console" "$DIR/agent" >"$DIR/got" 2>"$DIR/err" &
+	agent=$!
+	until_ok grep -q listening "$DIR/err"
+	script 'sleep 1000' ".annotations = {\"a\": \"b\"} | .linux.seccomp = {\"defaultAction\": \"SCMP_ACT_ALLOW\", \"listenerPath\": \"$DIR/agent\", \"listenerMetadata\": \"meta \\u00e9\", \"syscalls\": [{\"names\": [\"sethostname\"], \"action\": \"SCMP_ACT_NOTIFY\"}]}"
+	oci run -d -b "$DIR/b" "$ID" >/dev/null 2>&1 </dev/null
+	wait $agent || true # what it got is no terminal
+	[ "$(head -1 "$DIR/got" | sed 's/^terminal //' | jq -r '.fds[0] + " " + .metadata + " " + .state.id + " " + .state.annotations.a')" = "seccompFd meta é $ID b" ]
+	[ "$(head -1 "$DIR/got" | sed 's/^terminal //' | jq .pid)" = "$(oci state "$ID" | jq .pid)" ]
+	oci delete -f "$ID"
+	config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/nonexistent", "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_NOTIFY"}]}'
+	fails_with 1 "seccomp agent '/nonexistent'" oci run -b "$DIR/b" "$ID"
+	assert_nothing_left
+}

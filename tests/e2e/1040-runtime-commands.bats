@@ -66,6 +66,7 @@ limit() {
 	[ "$(oci events --stats "$ID" | wc -l)" = 1 ]
 	[ "$(oci events --stats "$ID" | jq -r '.type + .id + (.data.pids.limit | tostring) + (.data.pids.current | tostring)')" = "stats${ID}231" ]
 	[ "$(oci events --stats "$ID" | jq '.data.memory.usage.usage > 0 and .data.cpu.usage.total > 0')" = true ]
+	[ "$(oci events --stats "$ID" | jq -c '.data.network_interfaces | map(.Name, .RxBytes, .TxDropped)')" = '["lo",0,0]' ]
 	oci delete -f "$ID"
 	fails_with 1 "container does not exist" oci events --stats "$ID"
 }
