@@ -87,6 +87,16 @@ static void sent_frame(struct h2_stream *hs, size_t n)
 
 /* ---- frames ---- */
 
+static int submit_trailers(struct h2_stream *hs)
+{
+	nghttp2_nv nv[64];
+	size_t n = 0;
+
+	for (struct out_header *o = hs->s->out_trailers; o && n < ARRAY_LEN(nv); o = o->next)
+		nv[n++] = h2_nv(o->name, o->value);
+	return nghttp2_submit_trailer(hs->h->ng, hs->id, nv, n);
+}
+
 static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t room,
 			 uint32_t *flags, nghttp2_data_source *src, void *arg)
 {
@@ -111,7 +121,11 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t r
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 		if (hs->s->out_trailers && !hs->s->no_body) {
 			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-			hs->trailers_out = true;
+			/* Without bytes nghttp2 sends no DATA frame, and so never calls send_data.
+			 */
+			hs->trailers_out = n > 0;
+			if (n == 0 && submit_trailers(hs) != 0)
+				return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 		}
 	}
 	return (ssize_t)n;
@@ -120,16 +134,6 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t r
 nghttp2_data_provider h2_body(struct h2_stream *hs)
 {
 	return (nghttp2_data_provider){ .source.ptr = hs, .read_callback = read_body };
-}
-
-static int submit_trailers(struct h2_stream *hs)
-{
-	nghttp2_nv nv[64];
-	size_t n = 0;
-
-	for (struct out_header *o = hs->s->out_trailers; o && n < ARRAY_LEN(nv); o = o->next)
-		nv[n++] = h2_nv(o->name, o->value);
-	return nghttp2_submit_trailer(hs->h->ng, hs->id, nv, n);
 }
 
 static int send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t n,
