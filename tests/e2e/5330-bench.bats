@@ -4,10 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 load wire.bash
-setup_file() {
-	wire_setup_file tests/bench/wire-server 127.0.0.1:0 unix://DIR/s
-	[ -n "${DIR:-}" ] || return 0
-}
+setup_file() { wire_setup_file tests/bench/wire-server 127.0.0.1:0 tls:DIR/cert.pem:DIR/key.pem:127.0.0.1:0 unix://DIR/s; }
 teardown_file() { wire_teardown_file; }
 setup() { wire_setup; }
 b() { inside "$TEU" bench "$@"; }
@@ -50,6 +47,21 @@ json() { jq -e "$1" <<<"$output" >/dev/null || { echo "$1: $output"; return 1; }
 	run b ws -n 20 --data hello --protocol "none,echo" "ws://$URL/ws"
 	[ "$status" -eq 0 ]
 	prints "20 answered"
+}
+
+@test "TLS: HTTP/1.1, HTTP/2, WebSocket, full handshakes, a certificate that is not trusted" {
+	run b http -n 100 -c 2 --http 1.1 --cacert "$DIR/cert.pem" --format json "https://$TLS/1k"
+	json '.done == 100'
+	run b http -n 100 -c 2 -s 5 --cacert "$DIR/cert.pem" --format json "https://$TLS/1k"
+	json '.done == 100'
+	run b ws -n 50 -k --format json "wss://$TLS/ws"
+	json '.done == 50'
+	run b http -n 10 -k --http 1.1 --no-keepalive --no-resumption --format json "https://$TLS/1k"
+	json '.done == 10'
+	run b http -n 1 "https://$TLS/1k"
+	[ "$status" -eq 1 ]
+	prints "not trusted"
+	fails_with 1 "certificates to trust" b http -n 1 --cacert "$DIR/nothing" "https://$TLS/1k"
 }
 
 @test "failures are counted by kind, and the first is told" {

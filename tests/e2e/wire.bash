@@ -16,12 +16,16 @@ wire_setup_file() {
 	DIR=$(mktemp -d /tmp/teu-wire-XXXXXX)
 	export DIR HOME=$DIR
 	mkfifo "$DIR/stdin"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
+		-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$DIR/key.pem" -out "$DIR/cert.pem" >/dev/null 2>&1 || true
 	# The namespace is the server's; it ends when nobody holds its standard input any more.
 	unshare -n sh -c 'ip link set lo up; exec "$@"' sh "$BUILD/$program" "${@//DIR/$DIR}" <>"$DIR/stdin" >"$DIR/out" 2>"$DIR/err" 3>&- &
 	export SERVER=$!
 	until_ok grep -q ready "$DIR/out" || { cat "$DIR/err"; return 1; }
 	URL=$(head -1 "$DIR/out")
 	export URL=${URL#tcp://}
+	TLS=$(sed -n 2p "$DIR/out")
+	export TLS=${TLS#tcp://}
 }
 
 wire_setup() { [ -n "${DIR:-}" ] || skip "needs root and a built teu"; }
