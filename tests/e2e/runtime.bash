@@ -106,3 +106,20 @@ assert_nothing_left() {
 }
 
 status_is() { [ "$(oci state "$1" | jq -r .status)" = "$2" ]; }
+
+# For a function compare(), which sets $s to statistics and calls stat_is PATH VALUE with what the files say: even while
+# a container is frozen the kernel goes on counting a little, so they need agree only once.
+stat_is() {
+	local now
+	now=$(jq -cr ".data.$1" <<<"$s")
+	[ "$now" = "$2" ] || wrong+="$1 is $now in the statistics, $2 in the file. "
+}
+stats_agree() {
+	local i
+	for i in $(seq 50); do
+		compare
+		[ -n "$wrong" ] || return 0
+	done
+	echo "$wrong"
+	return 1
+}
