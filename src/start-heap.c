@@ -46,7 +46,8 @@ struct map {
 /* Mutable globals of an entry point. Blocks lie from the front on, maps from the back on. The few
  * words are in .data, in a page that is written anyway. */
 #define DATA __attribute__((section(".data")))
-static char reserve[RESERVE] __attribute__((aligned(PAGE)));
+static char reserve[RESERVE]
+	__attribute__((aligned(ALIGN))); /* not PAGE: .bss would start a page */
 static uint32_t used DATA, last DATA = NONE;
 static uint32_t high DATA; /* from there on it is still zero */
 static struct map maps[MAPS] DATA;
@@ -203,11 +204,20 @@ void *__wrap_realloc(void *p, size_t n)
 	return to;
 }
 
+/* The last whole page's end. */
+static uint32_t top(void)
+{
+	uintptr_t end = (uintptr_t)reserve + RESERVE;
+
+	return RESERVE - (uint32_t)(end & (PAGE - 1));
+}
+
 static void *take_pages(size_t n)
 {
-	uint32_t size = (uint32_t)(n + PAGE - 1) & ~(PAGE - 1), start = low - size;
+	uint32_t size = (uint32_t)(n + PAGE - 1) & ~(PAGE - 1);
+	uint32_t end = n_maps ? low : top(), start = end - size;
 
-	if (off || n > LARGEST || n_maps == MAPS || size + used > low || start < high)
+	if (off || n > LARGEST || n_maps == MAPS || size + used > end || start < high)
 		return NULL; /* above high: nothing of malloc's has been there */
 	if (start + size > lowest)
 		memset(reserve + MAX(start, lowest), 0, start + size - MAX(start, lowest));
