@@ -65,11 +65,15 @@ static void pair_start(struct pair *k, bool windows, const char *target)
 
 static void pair_stop(struct pair *k)
 {
+	char lock[80];
+
 	http_client_free(k->c);
 	stream_unref(k->t.last);
 	env_stop(&k->t.e);
 	assert_int_equal(k->closed, 1);
 	assert_int_equal(k->t.closed, k->opened);
+	(void)snprintf(lock, sizeof(lock), "%s.lock", k->path);
+	(void)unlink(lock);
 }
 
 #define TOTAL 400000u

@@ -105,8 +105,12 @@ static void talk_connect(struct talk *k, const char *protocols)
 
 static void talk_stop(struct talk *k)
 {
+	char lock[80];
+
 	http_client_free(k->c);
 	env_stop(&k->t.e);
+	(void)snprintf(lock, sizeof(lock), "%s.lock", k->path);
+	(void)unlink(lock);
 }
 
 static void both_sides_talk(enum http2_mode http2)
