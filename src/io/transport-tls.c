@@ -290,14 +290,27 @@ static ssize_t tls_recv(struct conn *c, void *p, size_t n)
 	return (ssize_t)n;
 }
 
-/* A kept connection: tickets and key updates may come, data and the end may not. */
+/* A kept connection: tickets and key updates may come and are taken; data and the end may not. */
 static bool tls_is_quiet(struct conn *c)
 {
 	struct tls_transport *t = c->tr_state;
-	char byte;
+	struct tls_input from;
+	ssize_t n;
 
-	return !tls_peer_ended(t->tls) && iobuf_len(&t->plain) == 0 && !c->tr_in &&
-	       recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+	while (!tls_peer_ended(t->tls) && iobuf_len(&t->plain) == 0) {
+		n = fill(c, t, TLS_RECORD_MAX, &from);
+		if (n <= 0)
+			return n < 0 && errno == EAGAIN;
+		n = open_records(t, &from, iobuf_room(c->pool, &t->plain, TLS_RECORD_MAX),
+				 TLS_RECORD_MAX, NULL);
+		keep_rest(c, t, &from);
+		if (n < 0)
+			return false;
+		t->plain.n += (size_t)n;
+		if (n == 0)
+			iobuf_fini(c->pool, &t->plain);
+	}
+	return false;
 }
 
 /* ---- the handshake ---- */

@@ -24,7 +24,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 spec = importlib.util.spec_from_file_location("wire", os.path.join(HERE, "bench-wire.py"))
 wire = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(wire)
-PEER = os.path.join(TOP, "build", "gcc", "tests", "bench", "tls-peer")
+PEER = os.path.join(TOP, "build", "gcc", "tests", "tls-peer")
 
 
 class TlsServer(wire.Server):
