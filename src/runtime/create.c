@@ -715,6 +715,14 @@ static int step_record(void *arg, struct err *err)
 	return r;
 }
 
+/* Init may live on without us. */
+static int step_release(void *arg, struct err *err)
+{
+	struct create *c = arg;
+
+	return c->in.listen < 0 ? 0 : sync_send(c->sock, SYNC_GO, 0, -1, err);
+}
+
 static const struct step create_steps[] = {
 	{ "state", step_state, undo_state },
 	{ "start socket", step_listen, NULL }, /* goes with the state directory */
@@ -726,6 +734,7 @@ static const struct step create_steps[] = {
 	{ "resctrl", step_rdt, undo_rdt },
 	{ "container", step_setup, NULL }, /* mounts and namespaces die with init */
 	{ "record", step_record, NULL },
+	{ "release", step_release, NULL },
 };
 
 /* ---- the call ---- */

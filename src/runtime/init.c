@@ -824,8 +824,11 @@ static int wait_start(struct init *in, struct err *err)
 	r = sync_send(in->sync, SYNC_READY, 0, -1, err);
 	if (r < 0)
 		return r;
-	if (in->listen < 0)
-		return sync_wait(in->sync, NULL, err);
+	/* The start, or with a start.sock the word that we are on record: a creator that ended
+	 * before has left nobody who could find us. */
+	r = sync_wait(in->sync, NULL, err);
+	if (r < 0 || in->listen < 0)
+		return r;
 	fd_close(in->sync);
 	in->sync = in->peer = -1;
 	do
