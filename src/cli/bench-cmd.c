@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `teu bench http|ws`: load on a server, and how it was answered (io/load.h). The exit status is 1
- * when nothing was answered.
+ * `teu bench http|ws|grpc`: load on a server, and how it was answered (io/load.h). The exit status
+ * is 1 when nothing was answered.
  */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "cli/cli.h"
 #include "cli/cmds.h"
 #include "cli/human.h"
@@ -28,7 +29,7 @@ struct bench_opts {
 	int64_t connections, streams, threads, requests, duration, warmup, timeout, body_size;
 	double rate;
 	struct opt_list headers;
-	const char *cacert;
+	const char *cacert, *hex;
 	bool no_keepalive, quiet, duration_given, insecure, no_resumption;
 };
 
@@ -77,6 +78,13 @@ static const struct opt ws_opts[] = {
 	OPT(struct bench_opts, STR, protocol, "protocol", 0, "Sub-protocols to offer"), OPT_END
 };
 
+static const struct opt grpc_opts[] = {
+	COMMON_OPTS, OPT(struct bench_opts, STR, hex, "data-hex", 0, "The message, in hex"),
+	OPT(struct bench_opts, INT, streams, "streams", 's',
+	    "Calls at a time on each connection (1)"),
+	OPT_END
+};
+
 /* ---- what is asked for ---- */
 
 struct target {
@@ -113,7 +121,7 @@ static int read_url(struct arena *a, const char *text, const char *unix_path, bo
 static int read_headers(struct arena *a, const struct opt_list *l, struct load_conf *c,
 			struct err *err)
 {
-	struct http_header *h = ARENA_ARRAY(a, struct http_header, HEADERS_MAX);
+	struct http_header *h = ARENA_ARRAY(a, struct http_header, HEADERS_MAX + 2);
 
 	if (!h)
 		return arena_quota(a, err);
@@ -130,6 +138,12 @@ static int read_headers(struct arena *a, const struct opt_list *l, struct load_c
 	}
 	c->headers = h;
 	c->headers_n = l->n;
+	if (c->kind == LOAD_GRPC) {
+		h[c->headers_n++] =
+			(struct http_header){ SLICE("content-type"), SLICE("application/grpc") };
+		h[c->headers_n++] = (struct http_header){ SLICE("te"), SLICE("trailers") };
+		c->method = "POST";
+	}
 	return 0;
 }
 
@@ -160,6 +174,27 @@ static int read_body(struct arena *a, const struct bench_opts *o, struct buf *fi
 			return err_wrap(err, "--data-file");
 		*ret = buf_slice(file);
 	}
+	return 0;
+}
+
+/* A message as gRPC sends it: not compressed, its length in front. */
+static int frame_message(struct arena *a, const struct bench_opts *o, struct load_conf *c,
+			 struct err *err)
+{
+	size_t n = o->hex ? strlen(o->hex) / 2 : c->body.n;
+	char *p = arena_alloc(a, n + 5);
+
+	if (!p)
+		return arena_quota(a, err);
+	if (o->hex && c->body.n)
+		return err_set(err, ERR_INVALID, "--data-hex and other data exclude each other");
+	if (o->hex && hex_decode(p + 5, slice_str(o->hex)) < 0)
+		return err_set(err, ERR_INVALID, "--data-hex '%s' is not in hex", o->hex);
+	if (!o->hex && n)
+		memcpy(p + 5, c->body.p, n);
+	for (unsigned i = 0; i < 4; i++)
+		p[1 + i] = (char)(n >> (24 - 8 * i));
+	c->body = slice_of(p, n + 5);
 	return 0;
 }
 
@@ -195,9 +230,10 @@ static int read_conf(const struct bench_opts *o, struct load_conf *c, struct err
 	c->method = o->method;
 	c->protocol = o->protocol;
 	c->no_keepalive = o->no_keepalive;
-	c->client.http2 = !o->http || strcmp(o->http, "auto") == 0 ? HTTP2_BY_TLS
-			  : strcmp(o->http, "2") == 0		   ? HTTP2_PRIOR
-								   : HTTP2_NEVER;
+	c->client.http2 = c->kind == LOAD_GRPC			     ? HTTP2_PRIOR
+			  : !o->http || strcmp(o->http, "auto") == 0 ? HTTP2_BY_TLS
+			  : strcmp(o->http, "2") == 0		     ? HTTP2_PRIOR
+								     : HTTP2_NEVER;
 	if (c->streams > 1 && !ws && c->client.http2 == HTTP2_NEVER)
 		return err_set(err, ERR_INVALID,
 			       "--streams needs HTTP/2: HTTP/1.1 carries one exchange at a time");
@@ -396,7 +432,9 @@ static int bench(struct cmd_call *call, enum load_kind kind, struct err *err)
 	r = read_tls(o, &to, &c, err);
 	if (r < 0)
 		return r;
-	r = load_run(&c, &result, err);
+	if (kind == LOAD_GRPC)
+		r = frame_message(call->arena, o, &c, err);
+	r = r < 0 ? r : load_run(&c, &result, err);
 	tls_conf_unref(c.client.tls);
 	if (shown.on)
 		(void)dprintf(2, "\r\033[K");
@@ -419,6 +457,26 @@ static int ws_run(struct cmd_call *call, struct err *err)
 {
 	return bench(call, LOAD_WS, err);
 }
+
+static int grpc_run(struct cmd_call *call, struct err *err)
+{
+	return bench(call, LOAD_GRPC, err);
+}
+
+const struct cmd cmd_bench_grpc = {
+	.path = "bench grpc",
+	.args = "[OPTIONS] URL",
+	.help = "Measure a gRPC server under unary calls",
+	.details =
+		"The URL's path is /PACKAGE.SERVICE/METHOD. The message is sent as it is given\n"
+		"(protobuf bytes; none = an empty message); a call counts when it ended with OK.",
+	.opts = grpc_opts,
+	.opts_size = sizeof(struct bench_opts),
+	.min = 1,
+	.max = 1,
+	.group = CLI_SYSTEM,
+	.run = grpc_run,
+};
 
 const struct cmd cmd_bench_http = {
 	.path = "bench http",

@@ -26,13 +26,17 @@ static void finish(struct slot *sl, const struct err *why)
 		return;
 	}
 	r->statuses[sl->status / 100 < 6 ? sl->status / 100 : 0]++;
-	if (sl->status / 100 == 2) {
+	if (sl->status / 100 == 2 && !sl->grpc_failed) {
 		worker_done(sl, sl->body_in);
 	} else {
 		struct err err = ERR_INIT;
 
-		(void)err_set(&err, ERR_UNSUPPORTED, "the server answered with status %d",
-			      sl->status);
+		if (sl->grpc_failed && sl->status / 100 == 2)
+			(void)err_set(&err, ERR_UNSUPPORTED,
+				      "the call did not end with gRPC status OK");
+		else
+			(void)err_set(&err, ERR_UNSUPPORTED, "the server answered with status %d",
+				      sl->status);
 		worker_failed(sl, LOAD_STATUS, &err);
 	}
 }
@@ -51,11 +55,22 @@ static void on_data(struct stream *s, struct slice bytes)
 	sl->body_in += bytes.n;
 }
 
+/* Behind the body, or in the head when there is none. */
+static struct slice grpc_status(struct stream *s)
+{
+	struct slice v = stream_got_trailer(s, "grpc-status");
+
+	v = v.p ? v : stream_header(s, "grpc-status");
+	return v.p ? v : SLICE("");
+}
+
 static void on_closed(struct stream *s, const struct err *why)
 {
 	struct slot *sl = s->arg;
 
 	sl->s = NULL;
+	if (sl->lane->w->conf->kind == LOAD_GRPC)
+		sl->grpc_failed = !slice_is(grpc_status(s), "0");
 	stream_unref(s);
 	finish(sl, why);
 }

@@ -33,7 +33,7 @@ struct slot {
 	int64_t due, sent, rest_until;
 	size_t body_sent, body_in;
 	int status;
-	bool busy, timed_out;
+	bool busy, timed_out, grpc_failed;
 };
 
 struct worker {

@@ -97,7 +97,7 @@ static void pump(struct worker *w)
 	while ((sl = LIST_FIRST(&w->idle, struct slot, link)) && next_due(w, now, &due)) {
 		list_del(&sl->link);
 		sl->busy = true;
-		sl->timed_out = false;
+		sl->timed_out = sl->grpc_failed = false;
 		sl->status = 0;
 		sl->body_sent = sl->body_in = 0;
 		sl->due = due;

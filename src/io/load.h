@@ -33,7 +33,9 @@ int64_t pace_next(const struct pace *p); /* when the next one is due */
 
 /* ---- a run ---- */
 
-enum load_kind { LOAD_HTTP, LOAD_WS };
+/* LOAD_GRPC: unary calls; `body` is one message with its five bytes in front, `target` the method.
+ */
+enum load_kind { LOAD_HTTP, LOAD_WS, LOAD_GRPC };
 
 /* What went wrong with an exchange. */
 #define LOAD_ERRORS(X)                                            \

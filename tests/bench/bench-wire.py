@@ -223,6 +223,8 @@ ROWS = [
     ("HTTP/1.1 TLS 1.3, 219 KB", "tls", ["http", "-c", "8", "--http", "1.1"], "/219k", ">= 4,500"),
     ("TLS 1.3 full handshake, 1 KB", "tls", ["http", "-c", "8", "--http", "1.1", "--no-keepalive", "--no-resumption"], "/1k", "nginx's"),
     ("TLS 1.3 resumed, 1 KB", "tls", ["http", "-c", "8", "--http", "1.1", "--no-keepalive"], "/1k", "nginx's"),
+    ("gRPC unary Unix socket, 8 x 32", "grpc-unix", ["grpc", "-c", "8", "-s", "32"], "/grpc.health.v1.Health/Check", ">= 100,000"),
+    ("gRPC unary plain, 8 x 32", "grpc", ["grpc", "-c", "8", "-s", "32"], "/grpc.health.v1.Health/Check", ""),
     ("WebSocket echo 1 KB, 8 x 1", "ws", ["ws", "-c", "8"], "/ws", ""),
     ("WebSocket echo 1 KB, 8 x 32", "ws", ["ws", "-c", "8", "-s", "32"], "/ws", ">= 200,000"),
     ("WebSocket echo 1 KB over TLS, 8 x 32", "wss", ["ws", "-c", "8", "-s", "32"], "/ws", ""),
@@ -236,6 +238,8 @@ def address(server, kind):
             return None
         url, extra = server.kinds["plain" if kind == "ws" else "tls"]
         return url.replace("http", "ws", 1), extra
+    if kind.startswith("grpc"):
+        return server.kinds["unix" if kind == "grpc-unix" else "plain"] if server.ours else None
     return server.kinds.get(kind)
 
 

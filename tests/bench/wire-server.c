@@ -6,6 +6,7 @@
  *
  *   GET  /1k       1,024 bytes of JSON      GET /219k    219 KB of it
  *   POST /echo     the body comes back      GET /status/N, /slow/MILLISECONDS
+ *   gRPC           grpc.health.v1.Health
  *   GET  /ws       WebSocket echo (sub-protocols "echo" and "other")
  */
 #include "base/arena.h"
@@ -16,6 +17,7 @@
 #include "crypto/key.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
+#include "io/grpc.h"
 #include "io/http-server.h"
 #include "io/websocket.h"
 
@@ -89,7 +91,9 @@ static void serve(struct stream *s, void *arg)
 	const char *path = stream_request(s)->path;
 	int64_t n = 0;
 
-	if (strcmp(path, "/1k") == 0)
+	if (grpc_is_request(s))
+		grpc_server_request(s, arg);
+	else if (strcmp(path, "/1k") == 0)
 		(void)stream_reply(s, 200, "application/json", big, 1024);
 	else if (strcmp(path, "/219k") == 0)
 		(void)stream_reply(s, 200, "application/json", big, BIG);
@@ -181,11 +185,15 @@ int main(int argc, char **argv)
 	CLEANUP(loop_free) struct loop *l = NULL;
 	struct source in = SOURCE_INIT;
 	struct http_server *srv = NULL;
+	struct grpc_server *grpc = NULL;
 	struct err err = ERR_INIT;
 	int r;
 
 	fill_big();
 	r = loop_new(&l, &err);
+	r = r < 0 ? r : grpc_server_new(l, NULL, &grpc, &err);
+	r = r < 0 ? r : grpc_server_add_health(grpc, &err);
+	conf.arg = grpc;
 	r = r < 0 ? r : http_server_new(l, &conf, &srv, &err);
 	for (int i = 1; i < argc && r == 0; i++)
 		r = listen_on(srv, argv[i], &err);
@@ -202,5 +210,6 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "wire-server: %s\n", err.msg);
 	source_fini(&in);
 	http_server_free(srv);
+	grpc_server_free(grpc);
 	return r < 0 ? 1 : 0;
 }

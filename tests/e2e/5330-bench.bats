@@ -49,6 +49,17 @@ json() { jq -e "$1" <<<"$output" >/dev/null || { echo "$1: $output"; return 1; }
 	prints "20 answered"
 }
 
+@test "gRPC: unary calls that end with OK, and others" {
+	run b grpc -n 200 -c 2 -s 10 --format json "http://$URL/grpc.health.v1.Health/Check"
+	json '.done == 200'
+	run b grpc -n 5 --unix "$DIR/s" --data-hex 0a03666f6f http://any/grpc.health.v1.Health/Check
+	[ "$status" -eq 1 ]
+	prints "did not end with gRPC status OK"
+	run b grpc -n 5 "http://$URL/no.Such/Method"
+	prints "status 5"
+	fails_with 1 "is not in hex" b grpc -n 1 --data-hex xx "http://$URL/a.B/C"
+}
+
 @test "TLS: HTTP/1.1, HTTP/2, WebSocket, full handshakes, a certificate that is not trusted" {
 	run b http -n 100 -c 2 --http 1.1 --cacert "$DIR/cert.pem" --format json "https://$TLS/1k"
 	json '.done == 100'
