@@ -59,8 +59,8 @@ int remote_new(const struct remote_conf *conf, struct remote **ret, struct err *
 void remote_free(struct remote *r);
 DEFINE_CLEANUP(struct remote *, remote_free)
 
-/* GET /v2/ with what auth is there: -ERR_AUTH when the credentials are refused. *ret_identity
- * (arena) is the refresh token to keep in place of the password, or NULL. */
+/* GET /v2/ with what auth is there: -ERR_UNAUTHORIZED when the credentials are refused.
+ * *ret_identity (arena) is the refresh token to keep in place of the password, or NULL. */
 int remote_login(struct remote *r, struct arena *a, const char **ret_identity, struct err *err);
 
 /* ---- pull ---- */
@@ -71,7 +71,8 @@ struct remote_manifest {
 	struct slice bytes; /* arena; empty after remote_head */
 	uint64_t size;
 };
-/* ref: tag or digest. -ERR_NOT_FOUND, -ERR_AUTH, -ERR_FORBIDDEN, -ERR_QUOTA (rate limit). */
+/* ref: tag or digest. -ERR_NOT_FOUND, -ERR_UNAUTHORIZED, -ERR_FORBIDDEN, -ERR_QUOTA (rate limit).
+ */
 int remote_manifest(struct remote *r, const char *repo, const char *ref, struct arena *a,
 		    struct remote_manifest *ret, struct err *err);
 int remote_head(struct remote *r, const char *repo, const char *ref, struct arena *a,

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the registry client: its endpoints, and one request with its retries. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "image/remote.h"
+#include "io/http-client.h"
+
+#include <pthread.h>
+
+#define REMOTE_IDLE 8
+#define REMOTE_BODY_MAX (8u << 20) /* lists, manifests, tokens */
+
+struct tls_conf;
+
+enum remote_scheme { SCHEME_UNKNOWN, SCHEME_HTTPS, SCHEME_HTTP };
+enum remote_auth_kind { AUTH_NONE, AUTH_BASIC, AUTH_BEARER };
+
+struct token {
+	struct token *next;
+	char *scope, *text;
+	int64_t until; /* monotonic */
+};
+
+/* A host that is asked: the registry itself or a mirror of it. What changes is under remote.lock.
+ */
+struct endpoint {
+	char *host;   /* "registry-1.docker.io", "localhost:5000" */
+	char *prefix; /* "" or "/mirror": in front of "/v2/" */
+	struct tls_conf *tls;
+	bool plain_ok, mirror;
+	enum remote_scheme scheme;
+	struct http_client *idle[REMOTE_IDLE];
+	unsigned nidle;
+	enum remote_auth_kind kind; /* as its last challenge said */
+	char *realm, *service;
+	struct token *tokens;
+};
+
+struct remote {
+	struct remote_conf conf; /* strings are copies in the arena */
+	struct arena *arena;
+	pthread_mutex_t lock;
+	struct endpoint own, *mirrors;
+	size_t nmirrors;
+};
+
+/* ---- remote.c ---- */
+
+/* One request. Strings are borrowed for the call. */
+struct ask {
+	struct endpoint *e; /* NULL = the registry itself */
+	const char *method; /* NULL = GET */
+	const char *path;   /* "/v2/...", encoded; or a whole URL as a Location gave it */
+	const char *scope;  /* "repository:a/b:pull", or NULL */
+	const char *what;   /* for messages: "pull of 'a/b'" */
+	const char *headers[8][2];
+	size_t nheaders;
+	struct slice body;
+	remote_produce_fn *produce; /* instead of body */
+	int64_t length;		    /* of what produce gives */
+	uint64_t offset;	    /* of its first byte */
+	/* The body of a 200 or 206; NULL = collected. May be called again from the begin if
+	 * `restart` says so. */
+	remote_consume_fn *consume;
+	void *ctx;
+	bool once;    /* a failure in the middle of the answer is not repeated here */
+	bool no_auth; /* for tokens */
+};
+struct reply {
+	struct http_answer a;
+	struct endpoint *e;
+	struct http_client *client;
+	bool keep; /* the client can be used again */
+};
+#define REPLY_INIT ((struct reply){ .a = HTTP_ANSWER_INIT })
+void reply_fini(struct remote *r, struct reply *p);
+
+/* Any status of a server is success here; statuses that are no good become errors by ask_failed().
+ */
+int remote_ask(struct remote *r, const struct ask *q, struct reply *ret, struct err *err);
+/* -ERR_* with what the server said. */
+int remote_failed(const struct ask *q, const struct reply *p, struct err *err);
+/* "/v2/<repo>/<kind>/<ref>" in the arena. */
+const char *remote_path(struct arena *a, const char *repo, const char *kind, const char *ref);
+const char *remote_scope(struct arena *a, const char *repo, const char *actions);
+/* A copy of an answer's header in the arena; NULL when absent. */
+const char *remote_header(struct arena *a, const struct reply *p, const char *name);
+void remote_notice(struct remote *r, const char *fmt, ...) PRINTF(2, 3);
+bool remote_cancelled(const struct remote *r, struct err *err);
+
+/* ---- remote-pull.c ---- */
+
+const char *remote_next_link(struct arena *a, struct slice text);
+/* "sha256-<hex>": where clients keep referrers in registries that have no list of their own. */
+const char *remote_referrers_tag(struct arena *a, const char *digest);
+
+/* ---- remote-auth.c ---- */
+
+/* One challenge of a WWW-Authenticate header. Strings in the arena. */
+struct challenge {
+	enum remote_auth_kind kind;
+	const char *realm, *service, *scope, *error; /* NULL = not there */
+};
+/* The best challenge (Bearer before Basic) that all the header's values hold: 1, or 0. */
+int challenge_parse(struct arena *a, struct slice text, struct challenge *ret);
+/* The Authorization value for a request, in the arena; NULL = none is known yet. */
+const char *auth_header(struct remote *r, struct endpoint *e, const char *scope, struct arena *a);
+/* A 401 came: makes what its challenge asks for. 1 = ask again; 0 = nothing more can be done. */
+int auth_answer(struct remote *r, struct endpoint *e, const struct ask *q, const struct reply *p,
+		struct err *err);
+void auth_fini(struct endpoint *e);
