@@ -5,7 +5,10 @@
 
 load runtime.bash
 setup() { runtime_setup; }
-teardown() { runtime_teardown; }
+teardown() {
+	rmdir /sys/fs/cgroup/{pids/,}"$ID-other" 2>/dev/null || true
+	runtime_teardown
+}
 
 run_it() {
 	run oci run -b "$DIR/b" "$ID"
