@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "io/h2.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <stdio.h>
@@ -482,12 +483,27 @@ static void h1_received(struct conn *c, bool was_empty)
 		c->since = conn_now(c);
 }
 
+/* Bytes that wait in the socket; of TLS at least as many as they will become. */
+static size_t unreceived(const struct conn *c)
+{
+	int n = 0;
+
+	return ioctl(c->fd, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
 static void h1_hangup(struct conn *c, bool both)
 {
 	if (both && !c->client && c->in_state != IN_RAW)
 		c->eof = true;
-	if (!both && !c->client && c->cur && c->in_state == IN_DONE)
+	if (both || c->client || !c->cur)
+		return;
+	if (c->in_state == IN_DONE)
 		c->eof = true;
+	/* Nobody reads the body now; but it can be known already that it will never be whole. */
+	if (c->in_state == IN_BODY && c->body.kind == H1_LENGTH &&
+	    c->body.left > unread(c).n + unreceived(c))
+		conn_fail_text(c, ERR_UNAVAILABLE,
+			       "the peer closed the connection in the middle of a body");
 }
 
 static void h1_failed(struct conn *c, const struct err *why)

@@ -24,6 +24,7 @@ alone() {
 # serve [OPTION...] ADDRESS...: starts the server, sets SERVER to its pid and waits until it listens.
 serve() {
 	local i
+	: >serve.log
 	"$SERVE" "$@" >serve.log 2>serve.err </dev/null 3>&- &
 	SERVER=$!
 	for ((i = 0; i < 400; i++)); do

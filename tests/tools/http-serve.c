@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct state {
 	struct loop *loop;
@@ -130,6 +131,15 @@ static void trailers(struct stream *s)
 	(void)stream_end(s);
 }
 
+/* ---- /sink: nobody reads, nobody answers, until the peer goes ---- */
+
+static void sink_closed(struct stream *s, const struct err *why)
+{
+	stream_unref(s);
+}
+
+static const struct stream_events sink_events = { .closed = sink_closed };
+
 static void serve(struct stream *s, void *arg)
 {
 	struct state *st = arg;
@@ -147,7 +157,7 @@ static void serve(struct stream *s, void *arg)
 	else if (strcmp(path, "/trailers") == 0)
 		trailers(s);
 	else if (strcmp(path, "/sink") == 0)
-		stream_ref(s); /* meant: nobody reads, nobody answers, until the peer goes */
+		stream_on(stream_ref(s), &sink_events, NULL);
 	else if (strcmp(path, "/stats") == 0) {
 		k = http_server_get_stats(st->srv);
 		(void)stream_replyf(s, 200, "text/plain",
@@ -194,6 +204,12 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 	int r = 0;
 
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files); /* fewer connections otherwise */
+	}
 	memset(json, 'x', sizeof(json));
 	memset(block, 'b', sizeof(block));
 	memcpy(json, "{\"v\":\"", 6);
