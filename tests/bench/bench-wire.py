@@ -270,7 +270,7 @@ def main():
 
     def value(name, default):
         return args[args.index(name) + 1] if name in args else default
-    rounds = int(value("--rounds", "2" if quick else "5"))
+    rounds = int(value("--rounds", "1" if quick else "5"))
     seconds = 0.4 if quick else 2.0
     only = value("--only", "")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
