@@ -466,6 +466,7 @@ static int step_clone(void *arg, struct err *err)
 	if (sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "make a socket pair");
 	c->sock = c->in.other = pair[0];
+	c->in.state_dir = c->dirfd;
 	c->in.sync = pair[1];
 	r = make_time_ns(c, err);
 	if (r >= 0)

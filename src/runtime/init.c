@@ -855,6 +855,7 @@ int init_main(void *arg)
 	int r;
 
 	fd_close(in->other);
+	fd_close(in->state_dir);
 	in->peer = in->sync;
 	r = proc_set_parent_death_signal(SIGKILL, &err);
 	if (r >= 0)

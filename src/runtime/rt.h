@@ -198,8 +198,9 @@ struct init {
 	const char *id, *bundle, *rootfs;
 	struct state_view view; /* for hooks in the container */
 	int stdio[3];
-	int sync;   /* to the parent */
-	int listen; /* start.sock, or -1: the start comes over sync */
+	int sync;      /* to the parent */
+	int listen;    /* start.sock, or -1: the start comes over sync */
+	int state_dir; /* the parent's: its lock must end with the parent */
 	int other; /* the parent's end of sync: closed first, so that each side sees the other's end
 		    */
 	int ns_fd[NS_KINDS]; /* to join, -1 = none */
@@ -229,6 +230,7 @@ struct init {
 	((struct init){ .stdio = { -1, -1, -1 }, \
 			.sync = -1,              \
 			.listen = -1,            \
+			.state_dir = -1,         \
 			.other = -1,             \
 			.target = -1,            \
 			.root = -1,              \
