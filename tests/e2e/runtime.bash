@@ -7,6 +7,7 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$TOP/tests/e2e/words.bash"
 OCI=${TEU_OCI:-$TOP/build/teu-oci}
 unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID # whoever runs the tests may have them
+umask 022
 
 # A busybox. Where processes are dear (tests/vm) the second one is a copy of the first.
 runtime_rootfs() {
