@@ -39,10 +39,10 @@ struct pool_ops {
 	 * pool_opened or pool_failed follows later, or is called inside. Negative: it failed at
 	 * once.
 	 */
-	int (*open)(void *arg, const char *origin, struct pool_conn **ret, struct err *err);
+	int (*connect)(void *arg, const char *origin, struct pool_conn **ret, struct err *err);
 	/* The pool lets go of an idle or opening connection: close and free it. Not followed by
 	 * pool_lost. */
-	void (*close)(void *arg, struct pool_conn *c);
+	void (*hang_up)(void *arg, struct pool_conn *c);
 	/* Is a kept connection still good? Asked before an idle one is used. NULL = yes. */
 	bool (*healthy)(void *arg, struct pool_conn *c);
 };
