@@ -68,13 +68,13 @@ void __wrap_free(void *p);
 void *__wrap_mmap(void *addr, size_t n, int prot, int flags, int fd, off_t at);
 int __wrap_munmap(void *p, size_t n);
 
-/* Fault builds make allocations fail in turn, among the system calls of linux/sys.h. */
+/* Fault builds make allocations fail in turn, where TEU_FAULT names them. */
 #if TEU_FAULT
-bool fault_check(const char *name);
+bool fault_check_named(const char *name);
 
 static bool fails(const char *name)
 {
-	if (!fault_check(name))
+	if (!fault_check_named(name))
 		return false;
 	errno = ENOMEM;
 	return true;

@@ -130,6 +130,15 @@ bool fault_check(const char *name)
 	errno = fault.sys;
 	return true;
 }
+
+/* Out of memory ends a process: only who asks for it by name gets it. */
+bool fault_check_named(const char *name);
+bool fault_check_named(const char *name)
+{
+	if (!fault.ready)
+		fault_init();
+	return fault.call[0] && fault_check(name);
+}
 #endif
 
 /*
