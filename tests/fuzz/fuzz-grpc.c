@@ -120,7 +120,6 @@ static void one_call(struct slice in, unsigned method, size_t piece)
 	while (in.n && s->conn && s->credit) {
 		size_t n = MIN(MIN(in.n, piece), s->credit);
 
-		s->credit -= n;
 		stream_give_data(s, slice_of(in.p, n));
 		in = slice_of(in.p + n, in.n - n);
 	}

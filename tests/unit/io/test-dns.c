@@ -381,7 +381,7 @@ static void names_past_14_bits_are_not_pointed_to(void **state)
 {
 	static unsigned char room[DNS_MESSAGE_MAX];
 	struct arena *a = *state;
-	char filler[255];
+	char filler[255] = { 0 };
 	struct slice text = slice_of(filler, sizeof(filler));
 	struct dns_rr big = {
 		.name = SLICE("\0"), .type = DNS_TXT, .class_ = DNS_IN, .texts = &text, .texts_n = 1
