@@ -54,7 +54,9 @@ static void fail(struct grpc_call *c, const struct doc *d, void *arg)
 {
 	(void)d;
 	(void)arg;
-	grpc_finish(c, GRPC_FAILED_PRECONDITION, "no, \xc3\xa4" "ctually 100%");
+	grpc_finish(c, GRPC_FAILED_PRECONDITION,
+		    "no, \xc3\xa4"
+		    "ctually 100%");
 }
 
 static void hold(struct grpc_call *c, const struct doc *d, void *arg)
@@ -147,7 +149,7 @@ static const struct grpc_method methods[] = {
 enum { ECHO, FAIL, HOLD, COUNT, SUM, CHAT };
 static const struct grpc_service service = { "peer.Service", methods, ARRAY_LEN(methods) };
 
-static void die(const struct err *err)
+_Noreturn static void die(const struct err *err)
 {
 	(void)fprintf(stderr, "grpc-peer: %s\n", err->msg);
 	exit(1);
@@ -169,8 +171,8 @@ static int serve(const char *path)
 {
 	struct http_server_conf hc = { .request = grpc_server_request, .http2 = HTTP2_PRIOR };
 	struct source input = SOURCE_INIT;
-	struct http_server *http;
-	struct grpc_server *srv;
+	struct http_server *http = NULL;
+	struct grpc_server *srv = NULL;
 	struct err err = ERR_INIT;
 	struct rusage ru;
 	struct loop *l;
@@ -255,7 +257,7 @@ static int call(const char *address)
 	CLEANUP(arena_free) struct arena *a = arena_new("call", 1 << 20);
 	struct grpc_call_opts brief = { .time = 200 * NS_PER_MS };
 	struct doc d = number(a, 3), out;
-	struct grpc_client *cl;
+	struct grpc_client *cl = NULL;
 	struct err err = ERR_INIT;
 	struct loop *l;
 	int r;
@@ -283,7 +285,7 @@ static int call(const char *address)
 /* ---- bench ---- */
 
 struct bench {
-	struct grpc_client *cl;
+	struct grpc_client *cl = NULL;
 	struct doc d;
 	long left, running, bad;
 };
