@@ -257,10 +257,16 @@ static void head_done(struct h2_stream *hs, const nghttp2_frame *f)
 		h2_server_head(hs);
 }
 
-static void got_headers(struct h2 *h, struct h2_stream *hs, const nghttp2_frame *f)
+static __attribute__((noinline)) void refuse_trailers(struct h2_stream *hs)
 {
 	struct err err = ERR_INIT;
 
+	(void)err_set(&err, ERR_BAD_REQUEST, "the trailers are too large");
+	h2_op_reset(hs->s, &err);
+}
+
+static void got_headers(struct h2 *h, struct h2_stream *hs, const nghttp2_frame *f)
+{
 	h->head_since = 0;
 	if (!hs || !hs->s || hs->over)
 		return;
@@ -268,8 +274,7 @@ static void got_headers(struct h2 *h, struct h2_stream *hs, const nghttp2_frame 
 	if (f->hd.flags & NGHTTP2_FLAG_END_STREAM)
 		hs->in_end = true;
 	if (hs->head_in && hs->too_large) {
-		(void)err_set(&err, ERR_BAD_REQUEST, "the trailers are too large");
-		h2_op_reset(hs->s, &err);
+		refuse_trailers(hs);
 		return;
 	}
 	if (!hs->head_in)

@@ -40,15 +40,14 @@ static void look_at_field(struct fields *f, const struct http_header *h)
 {
 	static const struct {
 		const char *name;
-		size_t at;
+		size_t n, at;
 	} known[] = {
-		{ ":method", offsetof(struct fields, method) },
-		{ ":path", offsetof(struct fields, path) },
-		{ ":authority", offsetof(struct fields, authority) },
-		{ ":protocol", offsetof(struct fields, protocol) },
-		{ "expect", offsetof(struct fields, expect) },
-		{ "priority", offsetof(struct fields, priority) },
-		{ "content-length", offsetof(struct fields, length) },
+#define FIELD(name, member) { name, sizeof(name) - 1, offsetof(struct fields, member) }
+		FIELD(":method", method),	 FIELD(":path", path),
+		FIELD(":authority", authority),	 FIELD(":protocol", protocol),
+		FIELD("expect", expect),	 FIELD("priority", priority),
+		FIELD("content-length", length),
+#undef FIELD
 	};
 
 	switch (h->name.p[0]) {
@@ -71,7 +70,7 @@ static void look_at_field(struct fields *f, const struct http_header *h)
 	default: return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (slice_is(h->name, known[i].name))
+		if (h->name.n == known[i].n && memcmp(h->name.p, known[i].name, known[i].n) == 0)
 			memcpy((char *)f + known[i].at, &h->value, sizeof(h->value));
 	}
 }
@@ -222,7 +221,10 @@ static size_t answer_headers(nghttp2_nv *nv, const struct stream *s, char number
 	size_t n = 0;
 	int digits;
 
-	digits = snprintf(number, 24, "%d", s->status);
+	number[0] = (char)('0' + s->status / 100);
+	number[1] = (char)('0' + s->status / 10 % 10);
+	number[2] = (char)('0' + s->status % 10);
+	digits = 3;
 	nv[n++] = h2_nv(SLICE(":status"), slice_of(number, (size_t)digits));
 	for (size_t i = 0; i < srv->conf.common_n; i++)
 		nv[n++] = h2_nv(srv->conf.common[i].name, srv->conf.common[i].value);
@@ -245,7 +247,7 @@ static int submit_answer(struct stream *s, int64_t length, bool body)
 	struct http_server *srv = hs->h->c->owner;
 	nghttp2_data_provider provider = h2_body(hs);
 	size_t max = 4 + srv->conf.common_n;
-	nghttp2_nv few[48], *nv = few;
+	nghttp2_nv few[16], *nv = few;
 	char number[32];
 
 	for (struct out_header *h = s->out; h; h = h->next)

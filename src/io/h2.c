@@ -215,7 +215,20 @@ bool h2_is_closing(const struct conn *c)
 
 /* ---- ends ---- */
 
-static void tell_over(struct h2_stream *hs)
+/* Errors are large and zeroed: the usual end does without one. */
+static bool tell_whole(struct h2_stream *hs)
+{
+	struct stream *s = hs->s;
+
+	if (!s || !hs->end_sent || !hs->in_end || hs->error)
+		return false;
+	hs->s = NULL;
+	h2_stream_free(hs);
+	stream_close(s, NULL);
+	return true;
+}
+
+static __attribute__((noinline)) void tell_over(struct h2_stream *hs)
 {
 	struct h2 *h = hs->h;
 	struct stream *s = STEAL(hs->s);
@@ -247,7 +260,10 @@ static void bury(struct h2 *h)
 	bool any = false;
 
 	while (!c->dead && !list_empty(&h->over)) {
-		tell_over(LIST_FIRST(&h->over, struct h2_stream, link));
+		struct h2_stream *hs = LIST_FIRST(&h->over, struct h2_stream, link);
+
+		if (!tell_whole(hs))
+			tell_over(hs);
 		any = true;
 	}
 	if (!any || c->dead)

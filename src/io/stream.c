@@ -191,10 +191,19 @@ static void collect_done(struct stream *s, int result, struct err *err)
 	   err);
 }
 
+/* Its own function: an error is large and zeroed, and most streams need none. */
+static __attribute__((noinline)) void collect_broke(struct stream *s, const struct err *why)
+{
+	struct err copy = why ? *why : ERR_INIT;
+
+	if (!why)
+		(void)err_set(&copy, ERR_UNAVAILABLE, "the stream ended before its body");
+	collect_done(s, -(int)copy.code, &copy);
+}
+
 void stream_close(struct stream *s, const struct err *why)
 {
 	const struct stream_events *ev = s->ev;
-	struct err copy;
 
 	s->conn = NULL;
 	s->credit = 0;
@@ -209,10 +218,7 @@ void stream_close(struct stream *s, const struct err *why)
 		s->peer = keep;
 	}
 	if (s->collected) {
-		copy = why ? *why : ERR_INIT;
-		if (!why)
-			(void)err_set(&copy, ERR_UNAVAILABLE, "the stream ended before its body");
-		collect_done(s, -(int)copy.code, &copy);
+		collect_broke(s, why);
 	}
 	s->ev = NO_EVENTS;
 	if (ev->closed)

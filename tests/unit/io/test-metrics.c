@@ -168,7 +168,7 @@ static void log_masks_secrets_and_escapes(void **state)
 static void log_cuts_long_fields(void **state)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
-	char longer[5000];
+	char longer[5000] = { 0 };
 	struct access_record r = { .peer = "@",
 				   .method = "GET",
 				   .protocol = "HTTP/1.1",
