@@ -285,7 +285,7 @@ static int call(const char *address)
 /* ---- bench ---- */
 
 struct bench {
-	struct grpc_client *cl = NULL;
+	struct grpc_client *cl;
 	struct doc d;
 	long left, running, bad;
 };
