@@ -10,8 +10,8 @@
 
 #define GRPC_PREFIX 5
 #define GRPC_MESSAGE_TEXT_MAX 1024 /* of a status message, before percent coding */
-#define GRPC_WINDOW 32768u /* less than a stream's first window: no WINDOW_UPDATE for small calls \
-			    */
+/* Less than a stream's first window: no WINDOW_UPDATE for small calls. */
+#define GRPC_WINDOW 32768u
 #define GRPC_SCRATCH_KEEP 65536u
 
 struct grpc_call {
