@@ -225,8 +225,9 @@ static int array(struct gv *g, const char *want, struct sig *ret)
 		if (r == 0 && !elem.s[0])
 			elem = one;
 		blanks(g);
-		if (r == 0 && *g->p != ']' && *g->p++ != ',')
+		if (r == 0 && *g->p != ']' && *g->p != ',')
 			return bad(g, "neither , nor ]");
+		g->p += r == 0 && *g->p == ',';
 		blanks(g);
 	}
 	if (r < 0)
@@ -271,8 +272,9 @@ static int tuple(struct gv *g, const char *want, struct sig *ret)
 		if (r == 0)
 			used += (size_t)snprintf(all.s + used, sizeof(all.s) - used, "%s", one.s);
 		blanks(g);
-		if (r == 0 && *g->p != ')' && *g->p++ != ',')
+		if (r == 0 && *g->p != ')' && *g->p != ',')
 			return bad(g, "neither , nor )");
+		g->p += r == 0 && *g->p == ',';
 		blanks(g);
 	}
 	if (r < 0)
