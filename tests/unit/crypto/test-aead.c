@@ -63,7 +63,7 @@ static void gcm_agrees_with_its_vectors(void **state)
 
 static void cbc_agrees_with_its_vectors(void **state)
 {
-	unsigned char key[32], iv[16], text[16];
+	unsigned char key[32] = { 0 }, iv[16], text[16];
 	CLEANUP(buf_fini) struct buf out = BUF_INIT(1000), back = BUF_INIT(1000);
 	struct err err = ERR_INIT;
 	struct slice k = slice_of((char *)key, 16);
