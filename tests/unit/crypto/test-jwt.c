@@ -356,7 +356,7 @@ static void one_bad_key_spoils_no_set(void **state)
 	must_read(e, "{\"keys\":["
 		     "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"good\",\"x\":"
 		     "\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},"
-		     "{\"kty\":\"XXX\",\"kid\":\"strange\"}, 5,"
+		     "{\"kty\":\"other\",\"kid\":\"strange\"}, 5,"
 		     "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\",\"kid\":\"small\"},"
 		     "{\"kty\":\"RSA\",\"n\":\"A!\",\"e\":\"AQAB\"},"
 		     "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AQAB\",\"y\":\"AQAB\"},"
