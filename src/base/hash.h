@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hashes and text codings: seeded map hash, SHA-256 (SHA-NI when the CPU has it), SHA-512, CRC-32C, hex,
- * base64. */
+/* Hashes and text codings: seeded map hash, SHA-256 (SHA-NI when the CPU has it), SHA-512, CRC-32C,
+ * hex, base64. */
 #pragma once
 
 #include "base/str.h"

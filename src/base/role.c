@@ -6,6 +6,7 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,4 +34,48 @@ void role_tell_ready(void)
 		fd_close((int)fd);
 	}
 	(void)unsetenv("TEU_READY_FD");
+}
+
+/* ---- signals ---- */
+
+static const int role_signal_numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+
+/* Which of the four it is says its place. */
+static int on_signal(struct role_signals *s, unsigned i)
+{
+	s->fn(s->arg, role_signal_numbers[i]);
+	return 0;
+}
+
+#define ON(i)                                                                            \
+	static int on_signal_##i(struct sigsource *src, const void *info)                \
+	{                                                                                \
+		(void)info;                                                              \
+		return on_signal(CONTAINER_OF(src, struct role_signals, sources[i]), i); \
+	}
+ON(0)
+ON(1)
+ON(2)
+ON(3)
+#undef ON
+
+int role_signals_init(struct role_signals *s, struct loop *l, void (*fn)(void *arg, int signal),
+		      void *arg, struct err *err)
+{
+	static int (*const handlers[])(struct sigsource * src,
+				       const void *info) = { on_signal_0, on_signal_1, on_signal_2,
+							     on_signal_3 };
+	int r = 0;
+
+	s->fn = fn;
+	s->arg = arg;
+	for (size_t i = 0; i < ARRAY_LEN(s->sources) && r == 0; i++)
+		r = sigsource_init(&s->sources[i], l, role_signal_numbers[i], handlers[i], err);
+	return r;
+}
+
+void role_signals_fini(struct role_signals *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(s->sources); i++)
+		sigsource_fini(&s->sources[i]);
 }

@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@ struct daemon {
 	struct loop *loop;
 	struct engine *engine;
 	struct docker_api *api;
-	struct sigsource term, intr, hup;
+	struct role_signals signals;
 	char self[PATH_MAX], oci[PATH_MAX];
 	bool ending;
 };
@@ -185,27 +186,12 @@ static void begin_end(struct daemon *d, const char *why)
 	http_server_drain(docker_api_server(d->api), END_GRACE, drained, d);
 }
 
-static int on_term(struct sigsource *s, const void *info)
+static void on_signal(void *arg, int signal)
 {
-	(void)info;
-	begin_end(CONTAINER_OF(s, struct daemon, term), "SIGTERM");
-	return 0;
-}
-
-static int on_intr(struct sigsource *s, const void *info)
-{
-	(void)info;
-	begin_end(CONTAINER_OF(s, struct daemon, intr), "SIGINT");
-	return 0;
-}
-
-/* There is no configuration file to read again; the terminal's end must not end us. */
-static int on_hup(struct sigsource *s, const void *info)
-{
-	(void)s;
-	(void)info;
-	log_info("SIGHUP: there is no configuration to reload");
-	return 0;
+	if (signal == SIGTERM || signal == SIGINT)
+		begin_end(arg, signal == SIGTERM ? "SIGTERM" : "SIGINT");
+	else if (signal == SIGHUP) /* the terminal's end must not end us either */
+		log_info("SIGHUP: there is no configuration to reload");
 }
 
 /* ---- the role ---- */
@@ -225,11 +211,7 @@ static int open_daemon(struct daemon *d, struct err *err)
 	if (r == 0)
 		r = loop_new(&d->loop, err);
 	if (r == 0)
-		r = sigsource_init(&d->term, d->loop, SIGTERM, on_term, err);
-	if (r == 0)
-		r = sigsource_init(&d->intr, d->loop, SIGINT, on_intr, err);
-	if (r == 0)
-		r = sigsource_init(&d->hup, d->loop, SIGHUP, on_hup, err);
+		r = role_signals_init(&d->signals, d->loop, on_signal, d, err);
 	if (r == 0)
 		r = engine_open(d->loop, &ec, &d->engine, err);
 	if (r == 0)
@@ -244,9 +226,7 @@ static void close_daemon(struct daemon *d)
 {
 	docker_api_free(d->api);
 	engine_close(d->engine);
-	sigsource_fini(&d->term);
-	sigsource_fini(&d->intr);
-	sigsource_fini(&d->hup);
+	role_signals_fini(&d->signals);
 	loop_free(d->loop);
 }
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@
 struct daemon {
 	struct loop *loop;
 	struct registry *g;
-	struct sigsource term, intr, hup, usr1;
+	struct role_signals signals;
 	bool ending;
 };
 
@@ -87,34 +88,15 @@ static void begin_end(struct daemon *d, const char *why)
 	http_server_drain(d->g->server, END_GRACE, drained, d);
 }
 
-static int on_term(struct sigsource *s, const void *info)
+static void on_signal(void *arg, int signal)
 {
-	(void)info;
-	begin_end(CONTAINER_OF(s, struct daemon, term), "SIGTERM");
-	return 0;
-}
+	struct daemon *d = arg;
 
-static int on_intr(struct sigsource *s, const void *info)
-{
-	(void)info;
-	begin_end(CONTAINER_OF(s, struct daemon, intr), "SIGINT");
-	return 0;
-}
-
-/* The terminal's end must not end us. */
-static int on_hup(struct sigsource *s, const void *info)
-{
-	(void)s;
-	(void)info;
-	return 0;
-}
-
-/* Collects at once. */
-static int on_usr1(struct sigsource *s, const void *info)
-{
-	(void)info;
-	gc_now(CONTAINER_OF(s, struct daemon, usr1)->g);
-	return 0;
+	if (signal == SIGTERM || signal == SIGINT)
+		begin_end(d, signal == SIGTERM ? "SIGTERM" : "SIGINT");
+	else if (signal == SIGUSR1 && d->g)
+		gc_now(d->g);
+	/* SIGHUP: the terminal's end must not end us. */
 }
 
 /* ---- the role ---- */
@@ -125,25 +107,16 @@ static int open_daemon(struct daemon *d, const struct registry_conf *conf, struc
 
 	r = loop_new(&d->loop, err);
 	if (r == 0)
-		r = sigsource_init(&d->term, d->loop, SIGTERM, on_term, err);
-	if (r == 0)
-		r = sigsource_init(&d->intr, d->loop, SIGINT, on_intr, err);
-	if (r == 0)
-		r = sigsource_init(&d->hup, d->loop, SIGHUP, on_hup, err);
+		r = role_signals_init(&d->signals, d->loop, on_signal, d, err);
 	if (r == 0)
 		r = registry_new(d->loop, conf, &d->g, err);
-	if (r == 0)
-		r = sigsource_init(&d->usr1, d->loop, SIGUSR1, on_usr1, err);
 	return r < 0 ? r : listen_all(d, conf, err);
 }
 
 static void close_daemon(struct daemon *d)
 {
 	registry_free(d->g);
-	sigsource_fini(&d->term);
-	sigsource_fini(&d->intr);
-	sigsource_fini(&d->hup);
-	sigsource_fini(&d->usr1);
+	role_signals_fini(&d->signals);
 	loop_free(d->loop);
 }
 

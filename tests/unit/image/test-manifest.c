@@ -234,31 +234,31 @@ static void foreign_layers_and_attestations_are_told_apart(void **state)
 	assert_true(manifest_is_foreign(&b->m.parts[2]));
 }
 
-#define ENTRY(n, platform)                                         \
-	"{\"mediaType\":\"" MEDIA_OCI_MANIFEST                     \
-	"\",\"digest\":\"sha256:000000000000000000000000000000000" \
-	"000000000000000000000000000000" n "\",\"size\":1,\"platform\":{" platform "}}"
-#define P(os, arch) "\"os\":\"" os "\",\"architecture\":\"" arch "\""
-#define PV(os, arch, v) P(os, arch) ",\"variant\":\"" v "\""
+/* Entry n of the index in the next test; its digest ends in n. */
+struct place {
+	const char *os, *arch, *variant;
+};
+
+static void add_place(struct buf *b, size_t n, const struct place *p)
+{
+	buf_addf(b,
+		 "%s{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"sha256:%063d%zu\","
+		 "\"size\":1,\"platform\":{\"os\":\"%s\",\"architecture\":\"%s\"",
+		 n ? "," : "", 0, n, p->os, p->arch);
+	if (p->variant)
+		buf_addf(b, ",\"variant\":\"%s\"", p->variant);
+	buf_adds(b, "}}");
+}
 
 static void the_best_platform_of_an_index_is_picked(void **state)
 {
-	static const char text[] =
-		"{\"schemaVersion\":2,\"manifests\":[" ENTRY("0", P("unknown", "unknown")) "," ENTRY("1", PV("linux", "arm", "v6")) "," ENTRY(
-			"2",
-			PV("linux", "arm",
-			   "v7")) "," ENTRY("3",
-					    P("linux",
-					      "arm64")) "," ENTRY("4",
-								  P("linux",
-								    "amd64")) "," ENTRY("5",
-											PV("linux",
-											   "amd64",
-											   "v3")) "," ENTRY("6",
-													    P("windows",
-													      "amd64")) "," ENTRY("7",
-																  P("linux",
-																    "amd64")) "]}";
+	static const struct place places[] = {
+		{ "unknown", "unknown", NULL }, { "linux", "arm", "v6" },
+		{ "linux", "arm", "v7" },	{ "linux", "arm64", NULL },
+		{ "linux", "amd64", NULL },	{ "linux", "amd64", "v3" },
+		{ "windows", "amd64", NULL },	{ "linux", "amd64", NULL },
+	};
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(65536);
 	static const struct {
 		const char *want;
 		char digit;
@@ -271,7 +271,11 @@ static void the_best_platform_of_an_index_is_picked(void **state)
 	const struct manifest_desc *d;
 	struct box *b = *state;
 
-	assert_int_equal(parse(b, text, NULL), 0);
+	buf_adds(&text, "{\"schemaVersion\":2,\"manifests\":[");
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		add_place(&text, i, &places[i]);
+	buf_adds(&text, "]}");
+	assert_int_equal(parse(b, buf_str(&text), NULL), 0);
 	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
 		assert_int_equal(manifest_pick(&b->m, v[i].want, &d, &b->err), 0);
 		assert_int_equal(d->digest[strlen(d->digest) - 1], v[i].digit);

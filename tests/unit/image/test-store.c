@@ -305,7 +305,8 @@ static struct slice oci_layout(struct tarball *t, struct slice blob, struct slic
 			       const char *wrong, char man_digest[IMAGE_DIGEST_MAX])
 {
 	struct buf config, man = BUF_INIT(65536), index = BUF_INIT(65536), sub = BUF_INIT(65536);
-	char cd[IMAGE_DIGEST_MAX], ld[IMAGE_DIGEST_MAX], sd[IMAGE_DIGEST_MAX], path[IMAGE_DIGEST_MAX + 16];
+	char cd[IMAGE_DIGEST_MAX], ld[IMAGE_DIGEST_MAX], sd[IMAGE_DIGEST_MAX],
+		path[IMAGE_DIGEST_MAX + 16];
 
 	config_of(&config, &plain, 1, "");
 	digest_of(buf_slice(&config), cd);
