@@ -199,9 +199,17 @@ static int unit_properties(const struct conf *c, struct unit_want *u, struct err
 	return 0;
 }
 
+/* A cgroup of our own below the scope, or NULL. */
+static const char *subgroup(const struct conf *c)
+{
+	const char *sub = conf_annotation(c, "run.oci.systemd.subgroup");
+
+	return sub && *sub ? sub : NULL;
+}
+
 static int make_by_systemd(const struct group_want *w, struct group *g, struct err *err)
 {
-	const char *sub = conf_annotation(w->conf, "run.oci.systemd.subgroup");
+	const char *sub = subgroup(w->conf);
 	struct unit_want u = { .pid = w->pid,
 			       .limits = w->limits,
 			       .id = w->id,
@@ -218,7 +226,7 @@ static int make_by_systemd(const struct group_want *w, struct group *g, struct e
 	if (r < 0)
 		return err_wrap(err, "cgroup by systemd");
 	g->user_bus = u.user;
-	if (sub && *sub) {
+	if (sub) {
 		size_t len = strlen(path);
 
 		if ((size_t)snprintf(path + len, sizeof(path) - len, "/%s", sub) >=
@@ -314,7 +322,9 @@ int group_create(const struct group_want *w, struct group *g, struct err *err)
 	r = cgroup_extend(g->cgroup, limited(w->limits), err);
 	if (r >= 0)
 		r = set_limits(w, g, err);
-	if (r >= 0)
+	/* systemd has put it into its scope; what there is beside that (v1, a group below) has not.
+	 */
+	if (r >= 0 && !(g->unit[0] && cgroup_is_v2(g->cgroup) && !subgroup(w->conf)))
 		r = w->enter ? cgroup_open_procs(g->cgroup, err)
 			     : cgroup_add(g->cgroup, w->pid, err);
 	return r < 0 ? r : give_away(w, g, err);

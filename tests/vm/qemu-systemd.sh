@@ -79,21 +79,23 @@ test_the_users_own_manager() {
 	chmod 755 "$DIR"
 	chown -R $U:$U "$DIR/b"
 	user() { env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/$U setpriv --reuid $U --regid $U --clear-groups "$@"; }
+	# As a process of his own tree of cgroups: from elsewhere nobody may move a process into it.
+	runtime() { user systemd-run --user --quiet --wait --pipe --setenv=PATH="$PATH" -- teu-oci "$@"; }
 	until_ok user systemctl --user is-active default.target
 	script 'sleep 1000' '.linux.namespaces += [{"type":"user"},{"type":"cgroup"}] | .linux.cgroupsPath="user.slice:pre:'"$ID"'" |
 		.linux.uidMappings=[{"containerID":0,"hostID":45678,"size":1}] | .linux.gidMappings=[{"containerID":0,"hostID":45678,"size":1}] |
 		(.mounts[] | select(.type == "devpts")).options |= map(select(startswith("gid") | not)) |
 		.linux.resources={"memory":{"limit":67108864},"pids":{"limit":30}}'
-	user teu-oci --systemd-cgroup create -b "$DIR/b" "$ID" >"$DIR/create" 2>&1 </dev/null || { cat "$DIR/create"; return 1; }
-	user teu-oci start "$ID"
+	runtime --systemd-cgroup create -b "$DIR/b" "$ID" >"$DIR/create" 2>&1 </dev/null || { cat "$DIR/create"; return 1; }
+	runtime start "$ID"
 	local at="$CG/user.slice/user-$U.slice/user@$U.service/user.slice/pre-$ID.scope"
 	equals "$(cat "$at/memory.max")" 67108864
 	equals "$(cat "$at/pids.max")" 30
 	equals "$(user systemctl --user show "pre-$ID.scope" -p MemoryMax --value)" 67108864
-	user teu-oci exec "$ID" true
-	user teu-oci update --memory 50331648 "$ID"
+	runtime exec "$ID" true
+	runtime update --memory 50331648 "$ID"
 	equals "$(cat "$at/memory.max")" 50331648
-	user teu-oci delete -f "$ID"
+	runtime delete -f "$ID"
 	[ ! -e "$at" ]
 }
 
