@@ -52,7 +52,8 @@ struct pump {
 	const struct image_limits *limits;
 	const atomic_bool *cancel; /* may be NULL */
 	int src;
-	uint64_t offset, size;	   /* range of src */
+	bool stream;	       /* src is a pipe or socket, non-blocking, that gives `size` bytes */
+	uint64_t offset, size; /* range of src */
 	enum image_digest_alg alg; /* of `digest` */
 	int copy;		   /* file that gets the bytes as they are, or -1 */
 	int plain;		   /* file that gets the uncompressed bytes, or -1 */

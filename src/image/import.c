@@ -14,6 +14,7 @@
 #include "base/work.h"
 #include "doc/json.h"
 #include "image/helper.h"
+#include "image/import-priv.h"
 #include "image/private.h"
 #include "image/report.h"
 #include "linux/path.h"
@@ -55,33 +56,6 @@ struct told {
 	char id[IMAGE_DIGEST_MAX], text[IMAGE_NAME_TEXT_MAX];
 };
 
-struct image_import {
-	struct image_store *is;
-	struct image_import_options o; /* strings in the arena */
-	struct arena *arena;
-	struct image_lease *lease;
-	int dir;   /* the lease's; borrowed */
-	int spool; /* what came in, then what is read */
-	uint64_t size, plain_total;
-	bool running, finished;
-	atomic_bool cancel;
-	/* Work. */
-	struct image_new_blob *blobs;
-	struct image_new_layer *layers;
-	struct image_new_image *images;
-	size_t nblobs, nlayers, nimages, blobs_cap, layers_cap, nfiles;
-	/* What the current layer's progress is told of. */
-	const char *layer_id;
-	uint64_t layer_total, told_at;
-	/* Asynchronous run. */
-	struct work work;
-	image_done_fn *done;
-	void *done_ctx;
-	int result;
-	struct err err;
-	bool on_loop;
-};
-
 /* ---- life ---- */
 
 static char *keep(struct image_import *im, const char *s)
@@ -89,7 +63,7 @@ static char *keep(struct image_import *im, const char *s)
 	return s ? arena_strdup(im->arena, s) : NULL;
 }
 
-static int check_platform(const char *platform, struct err *err)
+int import_check_platform(const char *platform, struct err *err)
 {
 	struct slice rest = slice_str(platform), os = slice_split(&rest, '/'), part;
 	int parts = 1;
@@ -125,7 +99,7 @@ static int check_options(struct image_import *im, struct err *err)
 			r = err_set(err, ERR_BAD_REQUEST, "cannot import digest reference");
 	}
 	if (r >= 0 && im->o.platform)
-		r = check_platform(im->o.platform, err);
+		r = import_check_platform(im->o.platform, err);
 	if (r >= 0)
 		r = image_changes_apply(im->arena, &config, im->o.changes, im->o.nchanges, err);
 	return r;
@@ -291,7 +265,7 @@ static void *grow(struct image_import *im, void *p, size_t n, size_t *cap, size_
 	return p;
 }
 
-static struct image_new_blob *new_blob(struct image_import *im, const char *digest, uint64_t size,
+struct image_new_blob *import_new_blob(struct image_import *im, const char *digest, uint64_t size,
 				       const char *media, const char *file)
 {
 	struct image_new_blob *b;
@@ -312,14 +286,14 @@ static struct image_new_blob *new_blob(struct image_import *im, const char *dige
 	return b;
 }
 
-static int create_file(struct image_import *im, char name[32], int *ret, struct err *err)
+int import_create_file(struct image_import *im, char name[32], int *ret, struct err *err)
 {
 	snprintf(name, 32, "b%zu", im->nfiles++);
 	*ret = sys_openat(im->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	return *ret < 0 ? err_sys(err, "create a blob in '%s/ingest'", im->is->path) : 0;
 }
 
-static int blob_from_bytes(struct image_import *im, struct slice s, const char *media,
+int import_blob_from_bytes(struct image_import *im, struct slice s, const char *media,
 			   char ret_digest[IMAGE_DIGEST_MAX], struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
@@ -327,15 +301,15 @@ static int blob_from_bytes(struct image_import *im, struct slice s, const char *
 	int r;
 
 	image_digest_of(s.p, s.n, ret_digest);
-	r = create_file(im, name, &fd, err);
+	r = import_create_file(im, name, &fd, err);
 	if (r < 0)
 		return r;
 	if (fd_write_all(fd, s.p, s.n) < 0 || sys_fsync(fd) < 0)
 		return err_sys(err, "write a blob in '%s/ingest'", im->is->path);
-	return new_blob(im, ret_digest, s.n, media, name) ? 0 : arena_quota(im->arena, err);
+	return import_new_blob(im, ret_digest, s.n, media, name) ? 0 : arena_quota(im->arena, err);
 }
 
-static const char *layer_media(const char *compression)
+const char *import_layer_media(const char *compression)
 {
 	if (strcmp(compression, "gzip") == 0)
 		return "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -344,7 +318,7 @@ static const char *layer_media(const char *compression)
 	return "application/vnd.oci.image.layer.v1.tar";
 }
 
-static void chain_of(const char *parent, const char *diff, char dst[IMAGE_DIGEST_MAX])
+void import_chain_of(const char *parent, const char *diff, char dst[IMAGE_DIGEST_MAX])
 {
 	char text[2 * IMAGE_DIGEST_MAX];
 
@@ -420,7 +394,7 @@ static int apply_mark(struct image_import *im, struct image_new_layer *l, int ta
 	return 0;
 }
 
-static int apply_marks(struct image_import *im, struct image_new_layer *l, int target,
+int import_apply_marks(struct image_import *im, struct image_new_layer *l, int target,
 		       struct slice marks, struct err *err)
 {
 	int r = 0;
@@ -458,7 +432,7 @@ static int check_digests(const struct pump *p, const struct layer_in *in, struct
 	return 0;
 }
 
-static int make_snapshot_dir(struct image_import *im, char name[32], int *ret, struct err *err)
+int import_snapshot_dir(struct image_import *im, char name[32], int *ret, struct err *err)
 {
 	snprintf(name, 32, "s%zu", im->nfiles++);
 	if (sys_mkdirat(im->dir, name, 0755) < 0)
@@ -494,7 +468,7 @@ static int pump_layer(struct image_import *im, const struct layer_in *in, struct
 	return check_digests(p, in, err);
 }
 
-static struct image_new_layer *new_layer(struct image_import *im)
+struct image_new_layer *import_new_layer(struct image_import *im)
 {
 	im->layers = grow(im, im->layers, im->nlayers, &im->layers_cap, sizeof(*im->layers));
 	if (!im->layers)
@@ -511,7 +485,7 @@ static int add_layer(struct image_import *im, const struct layer_in *in,
 	CLEANUP(fd_close) int target = -1, copy = -1;
 	CLEANUP(helper_result_fini) struct helper_result res = { 0 };
 	struct pump p = { 0 };
-	struct image_new_layer *l = new_layer(im);
+	struct image_new_layer *l = import_new_layer(im);
 	char file[32] = "spool";
 	int r;
 
@@ -519,9 +493,9 @@ static int add_layer(struct image_import *im, const struct layer_in *in,
 		return arena_quota(im->arena, err);
 	r = image_store_step(im->is, "unpack", err);
 	if (r >= 0)
-		r = make_snapshot_dir(im, l->dir, &target, err);
+		r = import_snapshot_dir(im, l->dir, &target, err);
 	if (r >= 0 && !in->whole_spool)
-		r = create_file(im, file, &copy, err);
+		r = import_create_file(im, file, &copy, err);
 	if (r < 0)
 		return r;
 	p.target = target;
@@ -535,12 +509,12 @@ static int add_layer(struct image_import *im, const struct layer_in *in,
 	(void)str_copy(l->diff, sizeof(l->diff), p.diff_id);
 	(void)str_copy(l->parent, sizeof(l->parent), in->parent);
 	(void)str_copy(l->blob, sizeof(l->blob), p.digest);
-	chain_of(l->parent, l->diff, l->chain);
+	import_chain_of(l->parent, l->diff, l->chain);
 	l->size = res.bytes;
-	r = apply_marks(im, l, target, buf_slice(&res.extra), err);
+	r = import_apply_marks(im, l, target, buf_slice(&res.extra), err);
 	if (r < 0)
 		return r;
-	if (!new_blob(im, p.digest, in->size, layer_media(p.compression), file))
+	if (!import_new_blob(im, p.digest, in->size, import_layer_media(p.compression), file))
 		return arena_quota(im->arena, err);
 	im->nlayers++;
 	*ret = l;
@@ -586,7 +560,7 @@ static int make_manifest(struct image_import *im, struct image_new_image *n, str
 	doc_set(a, &root, "config", config);
 	doc_set(a, &root, "layers", layers);
 	r = json_print(a, &root, NULL, &text, err);
-	return r < 0 ? r : blob_from_bytes(im, text, MEDIA_MANIFEST, n->manifest, err);
+	return r < 0 ? r : import_blob_from_bytes(im, text, MEDIA_MANIFEST, n->manifest, err);
 }
 
 /* Blobs that the image refers to: config, manifest, and the layers'. */
@@ -694,7 +668,7 @@ static int run_rootfs(struct image_import *im, struct err *err)
 	if (r < 0 || !n->chains)
 		return r < 0 ? r : arena_quota(im->arena, err);
 	(void)str_copy(n->chains[n->nchains++], IMAGE_DIGEST_MAX, l->chain);
-	r = blob_from_bytes(im, config, MEDIA_CONFIG, n->id, err);
+	r = import_blob_from_bytes(im, config, MEDIA_CONFIG, n->id, err);
 	if (r >= 0)
 		r = make_manifest(im, n, err);
 	if (r >= 0)
@@ -803,7 +777,7 @@ static int add_blob_alone(struct image_import *im, const struct layer_in *in, st
 	char file[32];
 	int r;
 
-	r = create_file(im, file, &copy, err);
+	r = import_create_file(im, file, &copy, err);
 	if (r < 0)
 		return r;
 	p.copy = copy;
@@ -812,7 +786,7 @@ static int add_blob_alone(struct image_import *im, const struct layer_in *in, st
 		return r;
 	if (sys_fsync(copy) < 0)
 		return err_sys(err, "write a blob to disk");
-	return new_blob(im, p.digest, in->size, layer_media(p.compression), file)
+	return import_new_blob(im, p.digest, in->size, import_layer_media(p.compression), file)
 		       ? 0
 		       : arena_quota(im->arena, err);
 }
@@ -828,7 +802,7 @@ static int reuse_layer(struct image_import *im, const struct layer_in *in, const
 	r = db_write_wait(im->is->db, run_reserve, &rv, err);
 	if (r <= 0)
 		return r;
-	l = new_layer(im);
+	l = import_new_layer(im);
 	if (!l)
 		return arena_quota(im->arena, err);
 	(void)str_copy(l->chain, sizeof(l->chain), chain);
@@ -836,7 +810,7 @@ static int reuse_layer(struct image_import *im, const struct layer_in *in, const
 	(void)str_copy(l->parent, sizeof(l->parent), in->parent);
 	(void)str_copy(l->blob, sizeof(l->blob), rv.blob);
 	im->nlayers++;
-	if (!new_blob(im, rv.blob, (uint64_t)rv.blob_size, keep(im, rv.media), ""))
+	if (!import_new_blob(im, rv.blob, (uint64_t)rv.blob_size, keep(im, rv.media), ""))
 		return arena_quota(im->arena, err);
 	if (in->promised[0] && !rv.promised_there && !find_blob(im, in->promised)) {
 		r = add_blob_alone(im, in, err);
@@ -859,7 +833,7 @@ static int load_layer(struct image_import *im, const struct archive_image *ai, s
 	struct image_new_layer *l;
 	int r;
 
-	chain_of(parent, in.diff, chain);
+	import_chain_of(parent, in.diff, chain);
 	snprintf(short_id, sizeof(short_id), "%.12s", IMAGE_HEX(in.diff));
 	im->layer_id = short_id;
 	l = find_layer(im, chain);
@@ -895,11 +869,11 @@ static int load_image(struct image_import *im, const struct archive_image *ai,
 	n->arch = ai->doc.architecture;
 	n->names = ai->names;
 	n->nnames = ai->nnames;
-	r = blob_from_bytes(im, ai->config, MEDIA_CONFIG, n->id, err);
+	r = import_blob_from_bytes(im, ai->config, MEDIA_CONFIG, n->id, err);
 	if (r < 0)
 		return r;
 	if (ai->manifest.n)
-		r = blob_from_bytes(im, ai->manifest, ai->manifest_media, n->manifest, err);
+		r = import_blob_from_bytes(im, ai->manifest, ai->manifest_media, n->manifest, err);
 	else
 		r = make_manifest(im, n, err);
 	return r < 0 ? r : list_blobs(im, n, ai->layers, err);

@@ -98,6 +98,9 @@ struct image_new_image {
 	size_t nblobs;
 	char (*names)[IMAGE_NAME_TEXT_MAX]; /* full names with tag */
 	size_t nnames;
+	/* As pulled: repository and digest of the manifest or index that was asked for; "" = not.
+	 * `manifest` takes the place of what we made ourselves for the same image. */
+	char repo[IMAGE_REPO_MAX], digest[IMAGE_DIGEST_MAX];
 };
 struct image_publish {
 	struct image_store *is;

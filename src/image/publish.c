@@ -139,6 +139,22 @@ static int put_names(struct db_conn *c, const struct image_new_image *n, struct 
 	return r;
 }
 
+/* A name by digest, and the manifest that it leads to. */
+static int put_digest(struct db_conn *c, const struct image_new_image *n, struct err *err)
+{
+	int r;
+
+	if (!n->digest[0])
+		return 0;
+	r = db_exec(c, err,
+		    "INSERT INTO digests VALUES (?, ?, ?) ON CONFLICT(repo, digest) DO UPDATE SET"
+		    " image = excluded.image",
+		    "ttt", n->repo, n->digest, n->id);
+	return r < 0 ? r
+		     : db_exec(c, err, "UPDATE images SET manifest = ? WHERE id = ?", "tt",
+			       n->manifest, n->id);
+}
+
 static int put_image(struct db_conn *c, const struct image_new_image *n, struct err *err)
 {
 	int64_t size = 0;
@@ -160,6 +176,8 @@ static int put_image(struct db_conn *c, const struct image_new_image *n, struct 
 			"t", n->id);
 	if (r >= 0)
 		r = db_exec(c, err, "UPDATE images SET size = ? WHERE id = ?", "it", size, n->id);
+	if (r >= 0)
+		r = put_digest(c, n, err);
 	return r < 0 ? r : put_names(c, n, err);
 }
 

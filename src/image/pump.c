@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pump: range of a file -> hash -> [copy] -> [decompressor process] -> hash -> [unpacking
- * process | file].
+ * The pump: range of a file, or a stream -> hash -> [copy] -> [decompressor process] -> hash ->
+ * [unpacking process | file].
  *
  * One thread moves and hashes; decompression and file making run beside it in processes of their
  * own. Both digests are taken here, outside of the processes that a hostile archive could take
@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define CHUNK (256 * 1024)
+#define HEAD 8 /* bytes that tell a compression */
 
 struct chunk {
 	char *p;
@@ -77,32 +78,54 @@ static int took_plain(struct state *s, size_t n, struct err *err)
 	return 0;
 }
 
-static int read_source(struct state *s, struct err *err)
+/* Bytes that came; 0 = nothing has arrived yet (streams alone); negative with err, also at the end.
+ */
+static ssize_t read_some(struct state *s, size_t at, size_t n, struct err *err)
 {
 	struct pump *p = s->p;
-	size_t want = (size_t)MIN((uint64_t)CHUNK, p->size - s->done);
+	ssize_t got;
+
+	do
+		got = p->stream ? read(p->src, s->a.p + at, n)
+				: pread(p->src, s->a.p + at, n, (off_t)(p->offset + s->done + at));
+	while (got < 0 && errno == EINTR);
+	if (got < 0 && p->stream && errno == EAGAIN)
+		return 0;
+	if (got < 0)
+		return err_sys(err, "read the archive");
+	return got ? got : err_set(err, ERR_INVALID, "the archive ends too early");
+}
+
+/* n bytes of the source are in a. */
+static int took_source(struct state *s, size_t n, struct err *err)
+{
+	struct pump *p = s->p;
+
+	image_hash_update(&s->raw, s->a.p, n);
+	if (p->copy >= 0 && fd_write_all(p->copy, s->a.p, n) < 0)
+		return err_sys(err, "write a blob");
+	s->done += n;
+	if (p->progress)
+		p->progress(p->ctx, s->done);
+	s->a.at = 0;
+	s->a.end = n;
+	return 0;
+}
+
+/* 1 = nothing has arrived yet. */
+static int read_source(struct state *s, struct err *err)
+{
+	size_t want = (size_t)MIN((uint64_t)CHUNK, s->p->size - s->done);
 	ssize_t n;
 
 	if (want == 0) {
 		s->a_end = true;
 		return 0;
 	}
-	do
-		n = pread(p->src, s->a.p, want, (off_t)(p->offset + s->done));
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(err, "read the spooled archive");
-	if (n == 0)
-		return err_set(err, ERR_INVALID, "the archive ends too early");
-	image_hash_update(&s->raw, s->a.p, (size_t)n);
-	if (p->copy >= 0 && fd_write_all(p->copy, s->a.p, (size_t)n) < 0)
-		return err_sys(err, "write a blob");
-	s->done += (uint64_t)n;
-	if (p->progress)
-		p->progress(p->ctx, s->done);
-	s->a.at = 0;
-	s->a.end = (size_t)n;
-	return 0;
+	n = read_some(s, 0, want, err);
+	if (n <= 0)
+		return n < 0 ? err_ret(err) : 1;
+	return took_source(s, (size_t)n, err);
 }
 
 /* Returns bytes written, 0 = not now, -1 = the reader is gone (its report says why). */
@@ -149,17 +172,26 @@ static int serve(struct state *s, struct pollfd *pf, struct err *err)
 
 static int wait_for_pipes(struct state *s, struct err *err)
 {
-	struct pollfd pf[3] = {
+	bool starved = s->p->stream && empty(&s->a) && !s->a_end && (s->inflate || empty(&s->b));
+	struct pollfd pf[4] = {
 		{ .fd = s->inflate && !empty(&s->a) ? s->inflater.in : -1, .events = POLLOUT },
 		{ .fd = s->inflate && !s->b_end && empty(&s->b) ? s->inflater.out : -1,
 		  .events = POLLIN },
 		{ .fd = !empty(&s->b) ? s->unpacker.in : -1, .events = POLLOUT },
+		{ .fd = starved ? s->p->src : -1, .events = POLLIN },
 	};
 
 	/* The time-out only serves to see a cancellation while a helper does nothing. */
-	if (poll(pf, 3, 1000) < 0 && errno != EINTR)
+	if (poll(pf, 4, 1000) < 0 && errno != EINTR)
 		return err_sys(err, "wait for the helpers");
 	return serve(s, pf, err);
+}
+
+static int check_cancel(const struct state *s, struct err *err)
+{
+	return s->p->cancel && atomic_load(s->p->cancel)
+		       ? err_set(err, ERR_UNAVAILABLE, "it was cancelled")
+		       : 0;
 }
 
 static int move_all(struct state *s, struct err *err)
@@ -167,14 +199,17 @@ static int move_all(struct state *s, struct err *err)
 	int r;
 
 	while (!s->b_end || !empty(&s->b)) {
-		if (s->p->cancel && atomic_load(s->p->cancel))
-			return err_set(err, ERR_UNAVAILABLE, "it was cancelled");
+		r = check_cancel(s, err);
+		if (r < 0)
+			return r;
 		if (empty(&s->a) && !s->a_end) {
 			if (!s->inflate && !empty(&s->b))
 				goto pipes;
 			r = read_source(s, err);
 			if (r < 0)
 				return r;
+			if (r > 0)
+				goto pipes;
 			if (s->a_end && s->inflate)
 				fd_close(STEAL_FD(s->inflater.in));
 		}
@@ -195,24 +230,45 @@ static int move_all(struct state *s, struct err *err)
 	return 0;
 }
 
+/* Enough to tell the compression by; a stream may give it in pieces. */
+static int read_head(struct state *s, struct err *err)
+{
+	struct pollfd pf = { .fd = s->p->src, .events = POLLIN };
+	size_t want = (size_t)MIN((uint64_t)CHUNK, s->p->size), have = 0;
+	int r;
+
+	while (have < MIN(want, (size_t)HEAD)) {
+		ssize_t n;
+
+		r = check_cancel(s, err);
+		if (r < 0)
+			return r;
+		if (s->p->stream && poll(&pf, 1, 1000) <= 0)
+			continue;
+		n = read_some(s, have, want - have, err);
+		if (n < 0)
+			return err_ret(err);
+		have += (size_t)n;
+	}
+	return have ? took_source(s, have, err) : 0;
+}
+
 static int start(struct state *s, struct err *err)
 {
 	struct pump *p = s->p;
-	char head[8];
-	ssize_t n = pread(p->src, head, MIN(sizeof(head), p->size), (off_t)p->offset);
+	const char *head = s->a.p;
+	size_t n = s->a.end;
 	struct helper_start hs = { .program = p->program,
 				   .input = -1,
 				   .size_max = p->size_max,
 				   .entries_max = p->limits->entries_max };
 	int r;
 
-	if (n < 0)
-		return err_sys(err, "read the spooled archive");
-	p->compression = inflate_name(head, (size_t)n);
-	if (inflate_sniff(head, (size_t)n) == INFLATE_OTHER)
+	p->compression = inflate_name(head, n);
+	if (inflate_sniff(head, n) == INFLATE_OTHER)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "it is compressed with %s; use gzip, zstd or none", p->compression);
-	s->inflate = inflate_sniff(head, (size_t)n) != INFLATE_PLAIN;
+	s->inflate = inflate_sniff(head, n) != INFLATE_PLAIN;
 	s->plain_apart = s->inflate || p->alg != IMAGE_SHA256;
 	if (s->inflate) {
 		hs.mode = "inflate";
@@ -283,9 +339,11 @@ static int run(struct pump *p, struct err *err)
 		abort();
 	image_hash_init(&s.raw, p->alg);
 	image_hash_init(&s.plain, IMAGE_SHA256);
-	r = start(&s, err);
+	s.a.p = s.b.p = a;
+	r = read_head(&s, err);
+	if (r >= 0)
+		r = start(&s, err);
 	if (r >= 0) {
-		s.a.p = s.b.p = a;
 		if (s.inflate) {
 			s.b.p = b = malloc(CHUNK);
 			if (!b)

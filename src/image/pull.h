@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pulling images from a registry, and pushing them to one.
+ *
+ * A pull: the name is resolved to a manifest for one platform; layers that are not here are
+ * downloaded several at a time, and each is hashed, kept, decompressed and unpacked while it
+ * arrives (pump.c and its fenced helpers); one commit makes all of it visible. What fails or is
+ * killed before leaves nothing. Nothing is acted on before its digest was checked, but for
+ * unpacking into a directory that then is thrown away.
+ *
+ * Specs: distribution-spec 1.1, image-spec 1.1, docker's schema 2.
+ */
+#pragma once
+
+#include "image/image.h"
+#include "image/remotes.h"
+
+struct work_pool;
+
+/* One line of progress in docker's words: "Downloading" with current of total bytes. */
+struct image_transfer {
+	const char *id;	    /* of a layer: 12 digits; "" = of the whole */
+	const char *status; /* "Pulling fs layer", "Digest: sha256:..." */
+	uint64_t current, total;
+	bool detail; /* current and total mean something */
+};
+typedef void image_transfer_fn(void *ctx, const struct image_transfer *t);
+
+struct image_pull_options {
+	const char *ref;      /* name[:tag][@digest]; "latest" when it has neither */
+	bool all_tags;	      /* every tag of the repository; ref has none then */
+	const char *platform; /* "os[/arch[/variant]]"; NULL = this machine's */
+	struct remote_auth auth;
+	const struct image_remotes *remotes; /* outlives the pull; NULL = nothing configured */
+	unsigned parallel;		     /* downloads at once; 0 = 3 */
+	image_transfer_fn *progress; /* may be NULL; on the loop after image_pull_start, else on any
+					thread, one at a time */
+	void *ctx;
+};
+
+struct image_pull;
+/* Checks and copies the options. */
+int image_pull_new(struct image_store *is, const struct image_pull_options *o,
+		   struct image_pull **ret, struct err *err);
+/* Blocking. -ERR_NOT_FOUND, -ERR_UNAUTHORIZED, -ERR_FORBIDDEN, -ERR_QUOTA as the registry says;
+ * -ERR_UNSUPPORTED names what is no image of this machine; -ERR_INVALID what is not what it says.
+ */
+int image_pull_run(struct image_pull *p, struct err *err);
+/* The same on a worker of the pool; done on the loop. */
+int image_pull_start(struct image_pull *p, struct work_pool *pool, image_done_fn *done, void *ctx,
+		     struct err *err);
+/* Makes a running pull fail soon (-ERR_UNAVAILABLE); done() still comes. Any thread. */
+void image_pull_cancel(struct image_pull *p);
+/* Of the last image, after success: "sha256:...", and the digest of what the name meant there. */
+const char *image_pull_id(const struct image_pull *p);
+const char *image_pull_digest(const struct image_pull *p);
+void image_pull_free(struct image_pull *p); /* not while running */
+DEFINE_CLEANUP(struct image_pull *, image_pull_free)
