@@ -202,6 +202,8 @@ ssize_t record_open(struct record_dir *d, const char *record, size_t n, char *ds
 		return -1;
 	}
 	d->seq++;
+	if (n > RECORD_PLAIN_MAX + 1)
+		return -3;
 	while (n > 0 && dst[n - 1] == 0)
 		n--;
 	if (n == 0)

@@ -47,6 +47,7 @@ void record_key(const struct record_dir *d, unsigned char key[32]);
  * for n + RECORD_OVERHEAD. Returns the bytes written. */
 size_t record_seal(struct record_dir *d, uint8_t type, struct slice *v, size_t n, char *out);
 /* A whole record with its head; dst has room for n. Returns the bytes of plaintext and its type, or
- * -1: not sealed with this key and number (bad_record_mac); -2: no type (unexpected_message). */
+ * -1: not sealed with this key and number (bad_record_mac); -2: no type (unexpected_message);
+ * -3: more than 2^14 bytes with its padding (record_overflow, RFC 8446 5.4). */
 ssize_t record_open(struct record_dir *d, const char *record, size_t n, char *dst,
 		    uint8_t *ret_type);

@@ -12,6 +12,11 @@
 #include <netinet/tcp.h>
 #include <openssl/crypto.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+
+/* The kernel's key cannot be replaced (before Linux 6.14): the connection ends before AES-GCM's
+ * limit, 2^24.5 records. */
+#define KERNEL_KEY_LIMIT (UINT64_C(1) << 24)
 
 /* Once a kernel said that it has none, it is not asked again. */
 static atomic_bool absent;
@@ -66,7 +71,7 @@ int tls_offload(struct tls *t, int fd)
 	unsigned char key[32];
 	int r;
 
-	if (t->state != TLS_RECORDS || t->closed || t->kernel || absent)
+	if (t->state != TLS_RECORDS || t->closed || t->kernel || t->update_due || absent)
 		return t->kernel;
 	if (setsockopt(fd, SOL_TCP, TCP_ULP, "tls", sizeof("tls")) < 0) {
 		if (errno == ENOENT || errno == ENOPROTOOPT)
@@ -80,6 +85,7 @@ int tls_offload(struct tls *t, int fd)
 		return 0; /* the socket stays as it was but for a layer that does nothing */
 	t->kernel = true;
 	t->kernel_fd = fd;
+	t->kernel_records = t->tx.seq;
 	EVP_CIPHER_CTX_free(t->tx.ctx);
 	t->tx.ctx = NULL;
 	return 1;
@@ -90,7 +96,7 @@ bool tls_is_offloaded(const struct tls *t)
 	return t->kernel;
 }
 
-static void kernel_alert(int fd, int level, int alert)
+int tls_kernel_alert(const struct tls *t, int level, int alert)
 {
 	unsigned char text[2] = { (unsigned char)level, (unsigned char)alert };
 	union {
@@ -107,8 +113,29 @@ static void kernel_alert(int fd, int level, int alert)
 	c.head.cmsg_type = TLS_SET_RECORD_TYPE;
 	c.head.cmsg_len = CMSG_LEN(1);
 	*CMSG_DATA(&c.head) = RECORD_ALERT;
-	(void)sendmsg(fd, &m,
-		      MSG_NOSIGNAL | MSG_DONTWAIT); /* a courtesy: the socket closes anyway */
+	return sendmsg(t->kernel_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+bool tls_close_held(struct tls *t)
+{
+	if (t->notify_due)
+		t->notify_due = tls_kernel_alert(t, 1, SSL_AD_CLOSE_NOTIFY) < 0 && errno == EAGAIN;
+	return t->notify_due;
+}
+
+ssize_t tls_kernel_send(struct tls *t, struct iovec *v, unsigned n)
+{
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = n };
+	ssize_t sent;
+
+	if (t->kernel_records >= KERNEL_KEY_LIMIT) {
+		errno = EPIPE;
+		return -1;
+	}
+	sent = sendmsg(t->kernel_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent > 0)
+		t->kernel_records += (size_t)sent / RECORD_PLAIN_MAX + 1;
+	return sent;
 }
 
 void tls_close(struct tls *t)
@@ -120,7 +147,8 @@ void tls_close(struct tls *t)
 		return;
 	t->closed = true;
 	if (t->kernel) {
-		kernel_alert(t->kernel_fd, notify[0], notify[1]);
+		t->notify_due = true;
+		(void)tls_close_held(t);
 	} else if (t->state == TLS_RECORDS) {
 		char *out = t->sink.room(t->sink.arg, v.n + RECORD_OVERHEAD);
 

@@ -71,6 +71,8 @@ struct tls {
 	struct tls_input *in; /* only during a call */
 	enum tls_state state;
 	bool closed, peer_ended, kernel;
+	bool update_due;	  /* the peer wants new keys before our next data */
+	bool notify_due;	  /* offloaded: close_notify found no room in the socket */
 	uint8_t hs_n, hs[5];	  /* begin of a handshake message of the peer */
 	uint8_t updates, empties; /* in a row: bounded */
 	size_t flight_left;	  /* of the record that is being written, and its head */
@@ -78,8 +80,10 @@ struct tls {
 	unsigned flight_records; /* written in this call */
 	int kernel_fd;
 	struct record_dir rx, tx;
+	uint64_t key_limit, kernel_records; /* records of one key at most; of the kernel's so far */
 	unsigned char *secrets; /* client's, server's: only between the key log and the end of the
 				   handshake */
+	uint8_t secrets_known;	/* bits: which */
 	char *name, *peer;	/* client: host; key of sessions */
 	struct err *why;	/* what verification found */
 	struct tls_info info;
@@ -98,3 +102,6 @@ int tls_on_session(SSL *ssl, SSL_SESSION *session);
 /* What went wrong, for people (tls-err.c). Clears OpenSSL's queue. */
 int tls_explain(struct tls *t, struct err *err);
 const char *tls_alert_text(int alert);
+
+/* Of an offloaded connection: 0, or -1 with errno (tls-kernel.c). */
+int tls_kernel_alert(const struct tls *t, int level, int alert);

@@ -120,8 +120,9 @@ void tls_on_keylog(const SSL *ssl, const char *line)
 		hex = strrchr(line, ' ') + 1;
 		if (!t->secrets)
 			t->secrets = OPENSSL_zalloc(SECRETS_SIZE);
-		if (strlen(hex) <= 2 * (size_t)RECORD_SECRET_MAX)
-			(void)hex_decode(t->secrets + i * RECORD_SECRET_MAX, slice_str(hex));
+		if (strlen(hex) <= 2 * (size_t)RECORD_SECRET_MAX &&
+		    hex_decode(t->secrets + i * RECORD_SECRET_MAX, slice_str(hex)) == 0)
+			t->secrets_known |= (uint8_t)(1u << i);
 	}
 }
 
@@ -218,6 +219,7 @@ int tls_new(struct tls_conf *conf, const char *name, uint16_t port, const struct
 	t->conf = tls_conf_ref(conf);
 	t->sink = *sink;
 	t->kernel_fd = -1;
+	t->key_limit = RECORD_KEY_LIMIT;
 	if (!conf->server && !name && !conf->insecure)
 		return err_set(err, ERR_INVALID, "TLS: a name is needed to verify the server with");
 	if (name && strlen(name) > TLS_NAME_MAX)
@@ -292,7 +294,9 @@ static int broken(struct tls *t, int alert, struct err *err, const char *why)
 {
 	unsigned char a[2] = { 2, (unsigned char)alert }; /* fatal */
 
-	if (!t->kernel)
+	if (t->kernel)
+		(void)tls_kernel_alert(t, a[0], a[1]); /* a courtesy: the socket closes anyway */
+	else if (!t->closed)			       /* nothing follows close_notify */
 		write_record(t, RECORD_ALERT, a, sizeof(a));
 	(void)err_set(err, ERR_BAD_REQUEST, "TLS: %s", why);
 	return failed(t, err);
@@ -363,7 +367,7 @@ static int take_over_records(struct tls *t, struct err *err)
 	const struct record_suite *suite = c ? record_suite(SSL_CIPHER_get_protocol_id(c)) : NULL;
 	int r;
 
-	if (!t->conf->server || t->info.version != TLS_1_3 || !suite || !t->secrets)
+	if (!t->conf->server || t->info.version != TLS_1_3 || !suite || t->secrets_known != 3)
 		return 0;
 	assert(t->flight_left == 0 && t->flight_head_n == 0);
 	r = record_init(&t->rx, suite, t->secrets, false, err);
@@ -405,10 +409,10 @@ int tls_start(struct tls *t, struct err *err)
 
 /* ---- our records in ---- */
 
-/* RFC 8446 4.6.3: the only message that a client has to say. */
+/* RFC 8446 4.6.3: the only message that a client has to say. Our answer goes before our next data:
+ * so a peer that asks again and again, and reads nothing, makes nothing grow here. */
 static int key_update(struct tls *t, struct err *err)
 {
-	static const unsigned char answer[5] = { SSL3_MT_KEY_UPDATE, 0, 0, 1, 0 };
 	bool wanted = t->hs[4] == 1;
 
 	if (t->hs[0] != SSL3_MT_KEY_UPDATE || t->hs[1] || t->hs[2] || t->hs[3] != 1)
@@ -428,8 +432,8 @@ static int key_update(struct tls *t, struct err *err)
 	if (t->kernel)
 		return broken(t, SSL_AD_INTERNAL_ERROR, err,
 			      "the peer wants new keys, which the kernel's TLS cannot take");
-	write_record(t, RECORD_HANDSHAKE, answer, sizeof(answer));
-	return record_update(&t->tx, err) < 0 ? failed(t, err) : 0;
+	t->update_due = true;
+	return 0;
 }
 
 static int on_handshake(struct tls *t, const char *p, size_t n, struct err *err)
@@ -444,14 +448,26 @@ static int on_handshake(struct tls *t, const char *p, size_t n, struct err *err)
 	return t->hs_n < sizeof(t->hs) ? 0 : key_update(t, err);
 }
 
+/* A record that brought nothing: not too many of them in a row. */
+static int no_data(struct tls *t, struct err *err)
+{
+	if (++t->empties > IN_A_ROW_MAX)
+		return broken(t, SSL_AD_UNEXPECTED_MESSAGE, err,
+			      "the peer floods with empty records");
+	return 0;
+}
+
 static int on_alert(struct tls *t, const char *p, size_t n, struct err *err)
 {
 	if (n != 2)
-		return broken(t, SSL_AD_DECODE_ERROR, err, "the peer sent a broken alert");
-	if (p[1] == SSL_AD_CLOSE_NOTIFY || p[1] == SSL_AD_USER_CANCELLED) {
-		t->peer_ended |= p[1] == SSL_AD_CLOSE_NOTIFY;
+		return broken(t, n ? SSL_AD_DECODE_ERROR : SSL_AD_UNEXPECTED_MESSAGE, err,
+			      "the peer sent a broken alert");
+	if (p[1] == SSL_AD_CLOSE_NOTIFY) {
+		t->peer_ended = true;
 		return 0;
 	}
+	if (p[1] == SSL_AD_USER_CANCELLED) /* close_notify is to follow: it means nothing itself */
+		return no_data(t, err);
 	(void)err_set(err, ERR_UNAVAILABLE, "TLS: the peer refused: %s",
 		      tls_alert_text((unsigned char)p[1]));
 	return failed(t, err);
@@ -460,9 +476,6 @@ static int on_alert(struct tls *t, const char *p, size_t n, struct err *err)
 /* A record was opened at p. Bytes of data, 0 for others. */
 static ssize_t on_record(struct tls *t, uint8_t type, const char *p, size_t n, struct err *err)
 {
-	if (n > RECORD_PLAIN_MAX)
-		return broken(t, SSL_AD_RECORD_OVERFLOW, err,
-			      "the peer sent a record that is too long");
 	if (t->hs_n > 0 && type != RECORD_HANDSHAKE)
 		return broken(t, SSL_AD_UNEXPECTED_MESSAGE, err,
 			      "the peer sent something within a handshake message");
@@ -472,10 +485,7 @@ static ssize_t on_record(struct tls *t, uint8_t type, const char *p, size_t n, s
 			t->updates = t->empties = 0;
 			return (ssize_t)n;
 		}
-		if (++t->empties > IN_A_ROW_MAX)
-			return broken(t, SSL_AD_UNEXPECTED_MESSAGE, err,
-				      "the peer floods with empty records");
-		return 0;
+		return no_data(t, err);
 	case RECORD_ALERT: return on_alert(t, p, n, err);
 	case RECORD_HANDSHAKE: return on_handshake(t, p, n, err);
 	default:
@@ -522,6 +532,9 @@ static ssize_t records_read(struct tls *t, struct tls_input *in, char *dst, size
 		else if (n == -2)
 			n = broken(t, SSL_AD_UNEXPECTED_MESSAGE, err,
 				   "the peer sent a record of no type");
+		else if (n == -3)
+			n = broken(t, SSL_AD_RECORD_OVERFLOW, err,
+				   "the peer sent a record that is too long");
 		else
 			n = on_record(t, type, dst + got, (size_t)n, err);
 		if (n < 0)
@@ -595,19 +608,25 @@ static struct slice *skip_empty(struct slice *v, unsigned *n)
 	return v;
 }
 
-static int records_write(struct tls *t, struct slice *v, unsigned n, size_t total, struct err *err)
+/* Tells the peer that what follows is under new keys. */
+static int new_keys(struct tls *t, struct err *err)
 {
 	static const unsigned char update[5] = { SSL3_MT_KEY_UPDATE, 0, 0, 1, 0 };
 
+	write_record(t, RECORD_HANDSHAKE, update, sizeof(update));
+	t->update_due = false;
+	return record_update(&t->tx, err) < 0 ? failed(t, err) : 0;
+}
+
+static int records_write(struct tls *t, struct slice *v, unsigned n, size_t total, struct err *err)
+{
 	while (total > 0) {
 		size_t k = MIN(total, (size_t)RECORD_PLAIN_MAX);
 		char *out;
+		int r = t->update_due || t->tx.seq >= t->key_limit ? new_keys(t, err) : 0;
 
-		if (t->tx.seq >= RECORD_KEY_LIMIT) {
-			write_record(t, RECORD_HANDSHAKE, update, sizeof(update));
-			if (record_update(&t->tx, err) < 0)
-				return failed(t, err);
-		}
+		if (r < 0)
+			return r;
 		v = skip_empty(v, &n);
 		out = t->sink.room(t->sink.arg, k + RECORD_OVERHEAD);
 		t->sink.wrote(t->sink.arg, record_seal(&t->tx, RECORD_DATA, v, k, out));

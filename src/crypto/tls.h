@@ -23,6 +23,7 @@
 struct cert;
 struct cert_pool;
 struct err;
+struct iovec;
 struct key;
 struct tls;
 struct tls_conf;
@@ -159,9 +160,15 @@ const struct tls_info *tls_get_info(const struct tls *t);
 
 /*
  * Gives what is sent to the kernel (TCP_ULP "tls"): 1 = from now on plaintext is written to fd with
- * send or sendfile and the sink gets nothing any more (tls_close sends its alert by itself); 0 =
+ * tls_kernel_send and the sink gets nothing any more (tls_close sends its alert by itself); 0 =
  * not possible here (kernel, cipher, version, Unix socket): go on as before. Call when all
  * ciphertext written so far was sent. Receiving stays here.
  */
 int tls_offload(struct tls *t, int fd);
 bool tls_is_offloaded(const struct tls *t);
+/* Offloaded: sends what the socket takes, as sendmsg without waiting. EPIPE: the key has sealed as
+ * much as it may and the kernel takes no other one; close the connection. */
+ssize_t tls_kernel_send(struct tls *t, struct iovec *v, unsigned n);
+/* Offloaded, after tls_close: true while the socket has no room for close_notify; each call tries
+ * again. Not offloaded: false. */
+bool tls_close_held(struct tls *t);

@@ -78,7 +78,7 @@ static bool push_held(struct conn *c, struct tls_transport *t)
 			return false;
 		iobuf_consume(c->pool, &t->out, (size_t)r);
 	}
-	c->tr_out = iobuf_len(&t->out) > 0;
+	c->tr_out = iobuf_len(&t->out) > 0 || (t->shut && tls_close_held(t->tls));
 	if (t->shut && !c->tr_out)
 		(void)shutdown(c->fd, SHUT_WR); /* reading tells if it was closed already */
 	return true;
@@ -129,13 +129,6 @@ static int send_batch(struct conn *c, struct tls_transport *t, const struct slic
 	return 0;
 }
 
-static ssize_t kernel_send(struct conn *c, struct iovec *v, unsigned n)
-{
-	struct msghdr m = { .msg_iov = v, .msg_iovlen = n };
-
-	return n ? sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
-}
-
 static ssize_t tls_send(struct conn *c, struct iovec *v, unsigned n)
 {
 	struct tls_transport *t = c->tr_state;
@@ -155,7 +148,7 @@ static ssize_t tls_send(struct conn *c, struct iovec *v, unsigned n)
 		(void)tls_offload(t->tls, c->fd);
 	}
 	if (tls_is_offloaded(t->tls))
-		return kernel_send(c, v, n);
+		return n ? tls_kernel_send(t->tls, v, n) : 0;
 	while (r == 1 && (k = take_batch(&v, &n, pieces, &pieces_n)) > 0) {
 		r = send_batch(c, t, pieces, pieces_n);
 		if (r < 0)
@@ -251,8 +244,8 @@ static ssize_t recv_records(struct conn *c, struct tls_transport *t, char *p, si
 	got = open_records(t, &from, p, room, &err);
 	if (got < 0)
 		return broken(c, &err);
-	/* More may be there: whole records, or the end. Else the socket tells. */
-	c->tr_in = got > 0 && (tls_peer_ended(t->tls) || from.n > 5);
+	/* More may be there: whole records, the end, or what broke it. Else the socket tells. */
+	c->tr_in = got > 0 && (tls_peer_ended(t->tls) || !tls_ready(t->tls) || from.n > 5);
 	keep_rest(c, t, &from);
 	if (iobuf_len(&t->out) > 0)
 		(void)push_held(c, t); /* an answer to a key update */
