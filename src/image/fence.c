@@ -26,6 +26,8 @@
 static const uint64_t writer_caps = BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) |
 				    BIT(CAP_FSETID) | BIT(CAP_MKNOD) | BIT(CAP_SETFCAP);
 
+static const uint64_t reader_caps = BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_SYS_ADMIN);
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -45,6 +47,10 @@ static const char *const filter_calls[] = {
 	"exit",		  "exit_group",	     "futex",	  "rt_sigreturn",
 	"rt_sigprocmask", "restart_syscall", "getrandom", "clock_gettime",
 	"gettid",	  "getpid",
+};
+static const char *const reader_calls[] = {
+	"openat",    "openat2",	   "getdents64",	  "fcntl", "readlinkat", "readlink",
+	"fgetxattr", "flistxattr", "sysinfo" /* qsort */,
 };
 /* The sanitizers' run time asks for these before it lets the process exit. */
 static const char *const sanitizer_calls[] = { "sigaltstack", "sched_yield" };
@@ -123,7 +129,7 @@ static int set_limits(enum fence_kind kind, uint64_t file_max, struct err *err)
 
 	r = set_limit(RLIMIT_CORE, 0, err);
 	if (r >= 0)
-		r = set_limit(RLIMIT_NOFILE, 64, err);
+		r = set_limit(RLIMIT_NOFILE, kind == FENCE_READER ? 1024 : 64, err);
 	if (r >= 0)
 		r = set_limit(RLIMIT_FSIZE, kind == FENCE_WRITER ? file_max : RLIM_INFINITY, err);
 	if (r >= 0 &&
@@ -140,7 +146,9 @@ static int drop_caps(enum fence_kind kind, struct err *err)
 	r = caps_drop_bounding(&c, err);
 	if (r < 0)
 		return r;
-	c.permitted = c.effective = kind == FENCE_WRITER ? writer_caps : 0;
+	c.permitted = c.effective = kind == FENCE_WRITER   ? writer_caps
+				    : kind == FENCE_READER ? reader_caps
+							   : 0;
 	return caps_apply(&c, err);
 }
 
@@ -154,7 +162,20 @@ struct __attribute__((packed)) beneath_attr {
 	int32_t fd;
 };
 
-static int landlock(enum fence_kind kind, struct err *err)
+/* What readers may do below each of the directories that they were given. */
+static int allow_reading(int rules, uint64_t rights, int first, unsigned n, struct err *err)
+{
+	struct beneath_attr beneath = { .allowed = rights };
+
+	for (unsigned i = 0; i < n; i++) {
+		beneath.fd = first + (int)i;
+		if (syscall(445, rules, 1, &beneath, 0) < 0)
+			return err_sys(err, "add a Landlock rule");
+	}
+	return 0;
+}
+
+static int landlock(enum fence_kind kind, int first, unsigned n, struct err *err)
 {
 	enum { CREATE = 444, ADD = 445, RESTRICT = 446 };
 	static const uint64_t by_abi[] = { 0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff };
@@ -181,6 +202,8 @@ static int landlock(enum fence_kind kind, struct err *err)
 	beneath.allowed = wanted & attr.fs;
 	if (beneath.allowed && syscall(ADD, rules, 1, &beneath, 0) < 0)
 		return err_sys(err, "add a Landlock rule");
+	if (allow_reading(rules, 0xc, first, n, err) < 0) /* read file, read dir */
+		return err_ret(err);
 	return syscall(RESTRICT, rules, 0) < 0 ? err_sys(err, "enter the Landlock rule set") : 0;
 }
 
@@ -203,6 +226,9 @@ static int filter_calls_in(enum fence_kind kind, struct err *err)
 	if (kind == FENCE_WRITER)
 		rules[n++] = (struct seccomp_rule){ .names = writer_calls,
 						    .n_names = ARRAY_LEN(writer_calls) };
+	if (kind == FENCE_READER)
+		rules[n++] = (struct seccomp_rule){ .names = reader_calls,
+						    .n_names = ARRAY_LEN(reader_calls) };
 	if (SANITIZED)
 		rules[n++] = (struct seccomp_rule){ .names = sanitizer_calls,
 						    .n_names = ARRAY_LEN(sanitizer_calls) };
@@ -216,6 +242,24 @@ static int filter_calls_in(enum fence_kind kind, struct err *err)
 	return seccomp_install(&prog, NULL, err);
 }
 
+static int lock_in(enum fence_kind kind, uint64_t file_max, int first, unsigned n, struct err *err)
+{
+	int r;
+
+	r = set_limits(kind, file_max, err);
+	if (r >= 0)
+		r = drop_caps(kind, err);
+	if (r >= 0)
+		r = proc_set_dumpable(false, err);
+	if (r >= 0)
+		r = proc_set_no_new_privs(err);
+	if (r >= 0)
+		r = landlock(kind, first, n, err);
+	if (r >= 0)
+		r = filter_calls_in(kind, err);
+	return r;
+}
+
 int fence_enter(enum fence_kind kind, int target, uint64_t file_max, struct err *err)
 {
 	int r;
@@ -224,16 +268,18 @@ int fence_enter(enum fence_kind kind, int target, uint64_t file_max, struct err 
 	if (r >= 0)
 		r = enter_root(target, err);
 	if (r >= 0)
-		r = set_limits(kind, file_max, err);
-	if (r >= 0)
-		r = drop_caps(kind, err);
-	if (r >= 0)
-		r = proc_set_dumpable(false, err);
-	if (r >= 0)
-		r = proc_set_no_new_privs(err);
-	if (r >= 0)
-		r = landlock(kind, err);
-	if (r >= 0)
-		r = filter_calls_in(kind, err);
+		r = lock_in(kind, file_max, 0, 0, err);
 	return r < 0 ? err_wrap(err, "fence of the unpack helper") : 0;
+}
+
+int fence_enter_reader(int root, int first, unsigned n, struct err *err)
+{
+	int r;
+
+	r = proc_set_parent_death_signal(SIGKILL, err);
+	if (r >= 0 && (sys_fchdir(root) < 0 || sys_chroot(".") < 0))
+		r = err_sys(err, "change root to the layer");
+	if (r >= 0)
+		r = lock_in(FENCE_READER, 0, first, n, err);
+	return r < 0 ? err_wrap(err, "fence of the reading helper") : 0;
 }

@@ -15,12 +15,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define FD_HIGH 10 /* above every number that the child uses */
+#define FD_EXTRA 5
+#define EXTRA_MAX 130
+#define FD_HIGH (FD_EXTRA + EXTRA_MAX + 1) /* above every number that the child uses */
 
 struct spawned {
 	const char *program;
 	char *argv[7];
-	int fds[5]; /* becomes fd 0, 1, (2), 3, 4; -1 = /dev/null for 0 and 1 */
+	int fds[FD_EXTRA + EXTRA_MAX]; /* becomes fd 0, 1, (2), 3, 4, ...; -1 = /dev/null */
+	int n;
 };
 
 /* Runs on the parent's memory (CLONE_VFORK) until exec. */
@@ -33,13 +36,14 @@ static int child_main(void *arg)
 	if (proc_reset_signals(NULL) < 0)
 		return 126;
 	null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < c->n; i++) {
 		int from = c->fds[i] >= 0 ? c->fds[i] : null;
 
 		if (i != STDERR_FILENO && (from < 0 || sys_dup3(from, i, 0) < 0))
 			return 126;
 	}
-	if (sys_close_range(5, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL)
+	if (sys_close_range((unsigned)c->n, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS &&
+	    errno != EINVAL)
 		return 126;
 	sys_execveat(AT_FDCWD, c->program, c->argv, env, 0);
 	return 127;
@@ -91,11 +95,33 @@ static int spawn(const struct helper_start *s, struct spawned *c, struct helper 
 	return proc_clone(&pc, &h->proc, err);
 }
 
+static void close_extra(struct spawned *c)
+{
+	for (; c->n > FD_EXTRA; c->n--)
+		fd_close(c->fds[c->n - 1]);
+}
+DEFINE_CLEANUP_EMBEDDED(struct spawned, close_extra)
+
+static int take_extra(const struct helper_start *s, struct spawned *c, struct err *err)
+{
+	if (s->nextra > EXTRA_MAX)
+		return err_set(err, ERR_TOO_LARGE, "%zu layers; at most %d can be read at once",
+			       s->nextra, EXTRA_MAX);
+	for (size_t i = 0; i < s->nextra; i++) {
+		c->fds[c->n] = high(s->extra[i]);
+		if (c->fds[c->n] < 0)
+			return err_sys(err, "unpack helper: duplicate a descriptor");
+		c->n++;
+	}
+	return 0;
+}
+
 int helper_start(const struct helper_start *s, struct helper *ret, struct err *err)
 {
 	CLEANUP(fd_close) int in_r = -1, in_w = -1, out_r = -1, out_w = -1, rep_r = -1, rep_w = -1;
 	CLEANUP(fd_close) int input = high(s->input), root = high(s->root);
-	struct spawned c;
+	CLEANUP(fd_close) int given = s->output_to ? high(*s->output_to) : -1;
+	CLEANUP(close_extra) struct spawned c = { .n = FD_EXTRA };
 	int p[2], r;
 
 	*ret = (struct helper){
@@ -116,13 +142,16 @@ int helper_start(const struct helper_start *s, struct helper *ret, struct err *e
 	}
 	if (r < 0)
 		return r;
-	if (root < 0 || (s->input >= 0 && input < 0))
+	if (root < 0 || (s->input >= 0 && input < 0) || (s->output_to && given < 0))
 		return err_sys(err, "unpack helper: duplicate a descriptor");
 	c.fds[0] = s->input < 0 ? in_r : input;
-	c.fds[1] = out_w;
+	c.fds[1] = s->output_to ? given : out_w;
 	c.fds[2] = -1;
 	c.fds[UNPACK_FD_REPORT] = rep_w;
 	c.fds[UNPACK_FD_ROOT] = root;
+	r = take_extra(s, &c, err);
+	if (r < 0)
+		return r;
 	r = spawn(s, &c, ret, err);
 	if (r < 0)
 		return err_wrap(err, "start the unpack helper '%s'", s->program);

@@ -23,10 +23,13 @@ struct helper {
 
 struct helper_start {
 	const char *program;
-	const char *mode; /* "unpack", "list", "inflate" */
-	int input;	  /* becomes its fd 0; -1 = a pipe, see helper.in */
-	bool output;	  /* its fd 1 is a pipe */
-	int root;	  /* directory fd */
+	const char *mode;     /* "unpack", "list", "inflate", "diff" */
+	int input;	      /* becomes its fd 0; -1 = a pipe, see helper.in */
+	bool output;	      /* its fd 1 is a pipe */
+	const int *output_to; /* or this; NULL = neither */
+	const int *extra;     /* become its fds from 5 on */
+	size_t nextra;
+	int root; /* directory fd */
 	uint64_t size_max, entries_max;
 	unsigned flags;
 };

@@ -12,12 +12,14 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "image/diff.h"
 #include "image/fence.h"
 #include "image/inflate.h"
 #include "image/report.h"
 #include "image/tar.h"
 #include "linux/sys.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -659,6 +661,24 @@ static int job_inflate(struct job *j, struct err *err)
 	return r < 0 ? r : inflate_fd(0, 1, &j->report.bytes, err);
 }
 
+static int job_diff(struct job *j, struct err *err)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct image_diff_result res = { 0 };
+	unsigned n = j->flags >> 16;
+	int r;
+
+	if (n < 1 || n > DIFF_LAYERS_MAX)
+		return err_set(err, ERR_INVALID, "diff helper: %u layers", n);
+	(void)sigaction(SIGPIPE, &ignore, NULL); /* a reader that left is an error of the write */
+	r = fence_enter_reader(UNPACK_FD_ROOT, DIFF_FD_FIRST, n, err);
+	if (r >= 0)
+		r = diff_run(j->flags, &res, err);
+	j->report.entries = res.entries;
+	j->report.bytes = res.bytes;
+	return r;
+}
+
 static void send_report(struct job *j, int result, const struct err *err)
 {
 	struct unpack_report *rp = &j->report;
@@ -678,7 +698,10 @@ int image_unpack_main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(struct job *j, struct err *err);
-	} modes[] = { { "unpack", job_unpack }, { "list", job_list }, { "inflate", job_inflate } };
+	} modes[] = { { "unpack", job_unpack },
+		      { "list", job_list },
+		      { "inflate", job_inflate },
+		      { "diff", job_diff } };
 	CLEANUP_FREE struct job *j = calloc(1, sizeof(*j));
 	struct err err = ERR_INIT;
 	uint64_t flags;

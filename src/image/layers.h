@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Layers out of directories: what a container changed, as a list or as a layer's tar; a whole root
+ * as one tar; images as archives. Foreign directories are read by a fenced helper (unpack.h).
+ * Specs: OCI image-spec 1.1 layer.md (change sets), image-layout.md; docker-image-spec 1.3.
+ *
+ * A layer's tar is a function of the files alone: sorted by name, owners as numbers, times of the
+ * whole second, no access times, hard links to the first of their names, whiteouts as
+ * ".wh.<name>", opaque directories with ".wh..wh..opq"; security.capability, user.* and POSIX ACLs
+ * as pax SCHILY.xattr records. Sockets are left out. Blocking, any thread.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "image/image.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct image_store;
+
+/* How the directories given (topmost first) belong together. */
+enum image_diff_kind {
+	IMAGE_DIFF_LAYER,   /* [0] is the upper directory of an overlay on the others */
+	IMAGE_DIFF_COMPARE, /* [0] is a whole tree: what makes it differ from the others together */
+	IMAGE_DIFF_MERGED,  /* what an overlay of all shows, without regard to any base */
+};
+
+/* Of the kind that overlay makes on directories: IMAGE_DIFF_LAYER and _MERGED refuse, by name,
+ * what "redirect_dir" and "metacopy" leave behind (-ERR_UNSUPPORTED). A file that goes away
+ * meanwhile is left out; one that changes its size is cut or filled with zeros. `out` is written to
+ * (a pipe or a file) and stays the caller's; a reader that left is -ERR_UNAVAILABLE. */
+struct image_diff_result {
+	uint64_t entries, bytes; /* of regular files */
+};
+int image_diff_tar(struct image_store *is, enum image_diff_kind kind, const struct strv *dirs,
+		   int out, struct image_diff_result *ret, struct err *err);
+
+struct image_diff_item {
+	char change; /* 'A' added, 'C' changed, 'D' deleted */
+	char type; /* 'f', 'd', 'l' link, 'h' hard link to another item, 's' special; of 'D': '-' */
+	uint64_t size;	  /* of a regular file; of 'C' and 'D': the new one's, 0 when deleted */
+	uint64_t hidden;  /* bytes of the lower file (or tree) that cannot be seen any more */
+	const char *path; /* "/etc/hosts"; borrowed during the call */
+};
+typedef int image_diff_fn(void *ctx, const struct image_diff_item *it, struct err *err);
+/* In the order of `docker diff`: by name, a directory before what is in it. A directory counts as
+ * changed when its attributes or its list of names did. */
+int image_diff_list(struct image_store *is, enum image_diff_kind kind, const struct strv *dirs,
+		    image_diff_fn *fn, void *ctx, struct err *err);
