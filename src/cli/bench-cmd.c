@@ -188,6 +188,10 @@ static int frame_message(struct arena *a, const struct bench_opts *o, struct loa
 		return arena_quota(a, err);
 	if (o->hex && c->body.n)
 		return err_set(err, ERR_INVALID, "--data-hex and other data exclude each other");
+	if (!o->hex && c->body.n && *c->body.p == '{')
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the message is JSON; bench grpc sends protobuf bytes as they are: "
+			       "encode it first (protoc --encode), or give --data-hex");
 	if (o->hex && hex_decode(p + 5, slice_str(o->hex)) < 0)
 		return err_set(err, ERR_INVALID, "--data-hex '%s' is not in hex", o->hex);
 	if (!o->hex && n)
@@ -467,9 +471,9 @@ const struct cmd cmd_bench_grpc = {
 	.path = "bench grpc",
 	.args = "[OPTIONS] URL",
 	.help = "Measure a gRPC server under unary calls",
-	.details =
-		"The URL's path is /PACKAGE.SERVICE/METHOD. The message is sent as it is given\n"
-		"(protobuf bytes; none = an empty message); a call counts when it ended with OK.",
+	.details = "The URL's path is /PACKAGE.SERVICE/METHOD. The message is sent as it is given\n"
+		   "(protobuf bytes, not JSON; none = an empty message); a call counts when it "
+		   "ended with OK.",
 	.opts = grpc_opts,
 	.opts_size = sizeof(struct bench_opts),
 	.min = 1,

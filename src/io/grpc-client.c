@@ -244,6 +244,7 @@ int grpc_client_new(struct loop *l, const char *address, const struct grpc_clien
 		cl->conf.retry.max = NS_PER_SEC;
 	hc.tls = cl->conf.tls;
 	hc.host = cl->conf.authority;
+	hc.resolver = cl->conf.resolver;
 	hc.agent = "grpc-c-teu/" TEU_VERSION;
 	hc.connections_max = cl->conf.connections_max ? cl->conf.connections_max : 1;
 	r = http_client_new(l, address, &hc, &cl->http, err);

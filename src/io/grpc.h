@@ -30,6 +30,7 @@ struct grpc_server;
 struct loop;
 struct schema;
 struct stream;
+struct resolver;
 struct tls_conf;
 
 #define GRPC_CODES(X)             \
@@ -179,8 +180,10 @@ struct grpc_server_stats grpc_server_get_stats(const struct grpc_server *srv);
 /* ---- client ---- */
 
 struct grpc_client_conf {
-	struct tls_conf *tls;	/* [plain] */
-	const char *authority;	/* [of the address, "localhost" for Unix sockets] */
+	struct tls_conf *tls;  /* [plain] */
+	const char *authority; /* [of the address, "localhost" for Unix sockets] */
+	struct resolver
+		*resolver;	/* of names in the address; borrowed [NULL: numeric, localhost] */
 	size_t message_max;	/* of a message that comes in [4 MiB] */
 	size_t connections_max; /* [1: all calls share it, up to the server's limit of streams] */
 	int64_t time;		/* of a call that names none [none] */

@@ -9,6 +9,7 @@ static int open_client(struct lane *l, struct err *err)
 	struct http_client_conf conf = l->w->conf->client;
 
 	conf.connections_max = 1;
+	conf.resolver = l->w->resolver;
 	return http_client_new(l->w->loop, l->w->conf->address, &conf, &l->client, err);
 }
 

@@ -11,6 +11,7 @@
 #include "base/work.h"
 #include "io/histogram.h"
 #include "io/load.h"
+#include "io/resolver.h"
 #include "io/websocket.h"
 
 #include <stdatomic.h>
@@ -40,6 +41,7 @@ struct worker {
 	struct work work;
 	const struct load_conf *conf;
 	struct loop *loop;
+	struct resolver *resolver; /* NULL for Unix sockets */
 	struct timer pacer, tick;
 	struct deferred pump;
 	struct pace pace;

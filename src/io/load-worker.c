@@ -193,6 +193,11 @@ static int prepare(struct worker *w)
 		w->slots[i].lane = &w->lanes[i % w->lanes_n];
 		list_append(&w->idle, &w->slots[i].link);
 	}
+	if (strncmp(c->address, "unix:", 5) != 0) {
+		r = resolver_new(w->loop, NULL, &w->resolver, &w->err);
+		if (r < 0)
+			return r;
+	}
 	for (unsigned i = 0; i < w->lanes_n; i++) {
 		w->lanes[i].w = w;
 		list_init(&w->lanes[i].flying);
@@ -243,6 +248,7 @@ static void work(struct worker *w)
 	w->over = true;
 	for (unsigned i = 0; i < w->lanes_n; i++)
 		carrier_of(c)->end(&w->lanes[i]);
+	resolver_free(STEAL(w->resolver));
 	deferred_fini(&w->pump);
 	timer_fini(&w->tick);
 	timer_fini(&w->pacer);

@@ -9,6 +9,7 @@ static int open_lane(struct lane *l, struct err *err)
 	struct http_client_conf conf = l->w->conf->client;
 
 	conf.connections_max = 1;
+	conf.resolver = l->w->resolver;
 	if (!l->w->conf->body.n) {
 		l->text = malloc(DEFAULT_TEXT);
 		if (!l->text)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Load on a server, measured: HTTP exchanges or WebSocket echoes over any address an http_client
- * takes, closed loop (each stream asks again when it was answered) or open loop (a rate, whatever
- * the server does).
+ * takes (names by /etc/hosts and DNS), closed loop (each stream asks again when it was answered) or
+ * open loop (a rate, whatever the server does).
  *
  * In an open loop the n-th exchange is due at begin + n / rate. One that could not leave then, for
  * all streams were busy, leaves as soon as one is free, and its latency still counts from when it
@@ -60,9 +60,9 @@ extern const char *const load_error_names[LOAD_ERRORS_N];
 /* Everything is borrowed for the run. Zero is the default in brackets. */
 struct load_conf {
 	enum load_kind kind;
-	const char *address, *target; /* as http_client_new and http_client_stream */
-	const char *method;	      /* [GET, POST with a body] */
-	struct http_client_conf client;
+	const char *address, *target;	/* as http_client_new and http_client_stream */
+	const char *method;		/* [GET, POST with a body] */
+	struct http_client_conf client; /* resolver is not looked at: each thread has its own */
 	const struct http_header *headers;
 	size_t headers_n;
 	struct slice body;    /* of each request; the message of a WebSocket [no body; 1 KiB] */

@@ -57,6 +57,7 @@ json() { jq -e "$1" <<<"$output" >/dev/null || { echo "$1: $output"; return 1; }
 	prints "did not end with gRPC status OK"
 	run b grpc -n 5 "http://$URL/no.Such/Method"
 	prints "status 5"
+	fails_with 1 "the message is JSON" b grpc -n 1 --data '{"a": 1}' "http://$URL/a.B/C"
 	fails_with 1 "is not in hex" b grpc -n 1 --data-hex xx "http://$URL/a.B/C"
 }
 
