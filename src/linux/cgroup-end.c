@@ -105,6 +105,12 @@ static int destroy_part(struct cgroup *cg, struct cgroup_part *p, int64_t end, s
 	return 0;
 }
 
+void cgroup_adopt(struct cgroup *cg)
+{
+	for (unsigned i = 0; i < cg->n; i++)
+		cg->parts[i].made = MAX(cg->parts[i].made, 1u);
+}
+
 int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct err *err)
 {
 	int64_t end = now_ms() + timeout_ms;

@@ -5,6 +5,7 @@
  */
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "linux/cgroup-priv.h"
 #include "linux/path.h"
 #include "linux/sys.h"
@@ -49,7 +50,8 @@ static bool in_list(const pid_t *list, size_t n, pid_t pid)
 	return bsearch(&pid, list, n, sizeof(pid), cgroup_by_pid);
 }
 
-/* One that forks meanwhile has a child in the old place: again until a round finds nobody new. */
+/* One that forks meanwhile has a child in the old place: again until a round finds nobody new. Who
+ * is there already is left alone, so that it costs little to make sure. */
 static int follow(const struct cgroup *cg, const struct cgroup_part *p, struct err *err)
 {
 	CLEANUP_FREE pid_t *v = calloc(2 * (size_t)PIDS_MAX, sizeof(*v));
@@ -59,6 +61,11 @@ static int follow(const struct cgroup *cg, const struct cgroup_part *p, struct e
 
 	if (!v)
 		abort();
+	if (cgroup_pids_of(p->dir, v, PIDS_MAX, &known) < 0)
+		return err_sys(err, "list the processes of cgroup '%s%s'", p->hier->mount,
+			       cg->full);
+	known = MIN(known, (size_t)PIDS_MAX);
+	qsort(v, known, sizeof(*v), cgroup_by_pid);
 	for (int round = 0; round < ROUNDS; round++) {
 		pid_t *now = v + PIDS_MAX;
 		bool moved = false;
@@ -104,12 +111,28 @@ static int add_part(struct cgroup *cg, const struct cgroup_hier *h, uint32_t wan
 	return r;
 }
 
-static bool in_handle(const struct cgroup *cg, const struct cgroup_hier *h)
+static struct cgroup_part *part_in(const struct cgroup *cg, const struct cgroup_hier *h)
 {
 	for (unsigned i = 0; i < cg->n; i++)
 		if (cg->parts[i].hier == h)
-			return true;
-	return false;
+			return (struct cgroup_part *)&cg->parts[i];
+	return NULL;
+}
+
+/* A v1 directory that is recorded and not there: whoever was to make it was killed. */
+static bool is_gone(const struct cgroup_part *p, uint32_t missing)
+{
+	return p->dir < 0 && !p->hier->v2 && p->hier->controllers & missing;
+}
+
+static void forget_gone(struct cgroup *cg, uint32_t missing)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < cg->n; i++)
+		if (!is_gone(&cg->parts[i], missing))
+			cg->parts[n++] = cg->parts[i];
+	cg->n = n;
 }
 
 /* Parts from `first` on, which this call has made. Who was moved into them goes back to the root
@@ -131,35 +154,105 @@ static void drop_parts(struct cgroup *cg, unsigned first)
 	}
 }
 
-int cgroup_extend(struct cgroup *cg, uint32_t want, struct err *err)
+static int check_have(const struct cgroup *cg, uint32_t missing, struct err *err)
 {
-	struct cgroup_layout *l = cg->layout;
-	const unsigned first = cg->n;
-	uint32_t missing = want & ~cgroup_controllers(cg);
+	uint32_t lacks = missing & ~cgroup_layout_have(cg->layout, missing);
 	char names[200];
+
+	return !lacks ? 0
+		      : err_set(err, ERR_UNSUPPORTED,
+				"cgroup '%s': this machine has no controller %s", cg->full,
+				cgroup_mask_names(lacks, names, sizeof(names)));
+}
+
+/* One that was killed on its way has left processes behind. */
+static int follow_all(const struct cgroup *cg, uint32_t want, struct err *err)
+{
+	const struct cgroup_part *from = cgroup_main_part(cg);
 	int r = 0;
 
-	if (!missing)
-		return 0;
-	if (missing & ~cgroup_layout_have(l, missing))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cgroup '%s': this machine has no controller %s", cg->full,
-			       cgroup_mask_names(missing & ~cgroup_layout_have(l, missing), names,
-						 sizeof(names)));
-	for (unsigned i = 0; r == 0 && i < l->n; i++) {
-		struct cgroup_hier *h = &l->hiers[i];
+	for (unsigned i = 0; r == 0 && i < cg->n; i++) {
+		const struct cgroup_part *p = &cg->parts[i];
 
-		if (!(h->controllers & missing) || cgroup_hier_open(l, h, NULL) <= 0)
-			continue;
-		if (!in_handle(cg, h)) {
-			r = add_part(cg, h, missing & h->controllers, err);
-			continue;
-		}
-		for (unsigned k = 0; r == 0 && h->v2 && k < cg->n; k++)
-			if (cg->parts[k].hier == h)
-				r = enable_v2(cg, &cg->parts[k], missing & h->controllers, err);
+		if (p != from && p->dir >= 0 && !p->hier->v2 && p->controllers & want)
+			r = follow(cg, p, err);
 	}
+	return r;
+}
+
+static int extend_by(struct cgroup *cg, struct cgroup_hier *h, uint32_t missing, struct err *err)
+{
+	struct cgroup_part *p;
+
+	if (!(h->controllers & missing) || cgroup_hier_open(cg->layout, h, NULL) <= 0)
+		return 0;
+	p = part_in(cg, h);
+	if (!p)
+		return add_part(cg, h, missing & h->controllers, err);
+	return h->v2 ? enable_v2(cg, p, missing & h->controllers, err) : 0;
+}
+
+int cgroup_extend(struct cgroup *cg, uint32_t want, struct err *err)
+{
+	uint32_t missing = want & ~cgroup_controllers(cg);
+	unsigned first;
+	int r;
+
+	r = follow_all(cg, want, err);
+	if (r < 0 || !missing)
+		return r;
+	r = check_have(cg, missing, err);
+	if (r < 0)
+		return r;
+	forget_gone(cg, missing);
+	first = cg->n;
+	for (unsigned i = 0; r == 0 && i < cg->layout->n; i++)
+		r = extend_by(cg, &cg->layout->hiers[i], missing, err);
 	if (r < 0)
 		drop_parts(cg, first);
 	return r;
+}
+
+/* How many of the path's last components a hierarchy does not have yet. */
+static unsigned count_absent(const struct cgroup *cg, const struct cgroup_hier *h)
+{
+	char path[PATH_MAX];
+	unsigned n = 0;
+	struct stat st;
+	char *slash;
+
+	(void)str_copy(path, sizeof(path), cg->path);
+	while (sys_fstatat(h->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		n++;
+		slash = strrchr(path, '/');
+		if (!slash)
+			break;
+		*slash = 0;
+	}
+	return n;
+}
+
+int cgroup_save_extended(const struct cgroup *cg, uint32_t want, struct buf *out, struct err *err)
+{
+	uint32_t missing = want & ~cgroup_controllers(cg);
+	int r = check_have(cg, missing, err);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < cg->n; i++)
+		if (!is_gone(&cg->parts[i], missing))
+			(void)buf_addf(out, "%s:%u ", cg->parts[i].hier->name, cg->parts[i].made);
+	for (unsigned i = 0; i < cg->layout->n; i++) {
+		struct cgroup_hier *h = &cg->layout->hiers[i];
+		const struct cgroup_part *p = part_in(cg, h);
+
+		if (h->controllers & missing && (!p || is_gone(p, missing)) &&
+		    cgroup_hier_open(cg->layout, h, NULL) > 0)
+			(void)buf_addf(out, "%s:%u ", h->name, count_absent(cg, h));
+	}
+	return buf_addf(out, "/%s", cg->path) < 0 ? err_set(err, ERR_QUOTA,
+							    "cgroup '/%s': no room for its "
+							    "description",
+							    cg->path)
+						  : 0;
 }

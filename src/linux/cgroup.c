@@ -410,8 +410,7 @@ const struct cgroup_part *cgroup_main_part(const struct cgroup *cg)
 {
 	const struct cgroup_part *p = cgroup_v2_part(cg);
 
-	if (!p)
-		p = cgroup_part_of(cg, CGROUP_FREEZER);
+	/* Every process is in the first: it is older than what cgroup_extend() may be filling. */
 	for (unsigned i = 0; !p && i < cg->n; i++)
 		if (cg->parts[i].dir >= 0)
 			p = &cg->parts[i];

@@ -235,8 +235,16 @@ bool cgroup_controller_is_v2(const struct cgroup *cg, enum cgroup_controller c);
 
 /* Adds hierarchies to a handle, for an update that limits what was not limited before: as
  * cgroup_create does for new ones, then every process that is in the cgroup is moved into these
- * too. What is there already counts as done. On failure the handle is as before. */
+ * too, also where an earlier call was killed on its way. What is there already counts as done. On
+ * failure the handle is as before. */
 int cgroup_extend(struct cgroup *cg, uint32_t want, struct err *err);
+/* What cgroup_save() is going to say after a cgroup_extend(): to be recorded before that makes
+ * anything, so that it is removed also if the caller is killed meanwhile. */
+int cgroup_save_extended(const struct cgroup *cg, uint32_t want, struct buf *out, struct err *err);
+
+/* The handle's own directories (not its parents) count as made by it: cgroup_destroy() removes
+ * them. For who was killed before it could record what it had made. */
+void cgroup_adopt(struct cgroup *cg);
 
 /* Removes what the handle made, children first, waiting up to timeout_ms for processes that are
  * just ending. Parents that it made go if they are empty. CONFLICT if processes are left. */

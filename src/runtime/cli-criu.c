@@ -62,7 +62,7 @@ static const struct opt restore_opts[] = {
 	OPT(struct criu_cli, BOOL, detach, "detach", 'd', "return when it runs"),
 	OPT(struct criu_cli, BOOL, no_subreaper, "no-subreaper", 0,
 	    "orphans of the container are not ours"),
-	OPT(struct criu_cli, BOOL, no_pivot, "no-pivot", 0, "criu decides: no effect"),
+	OPT(struct criu_cli, BOOL, no_pivot, "no-pivot", 0, "refused: criu always pivots"),
 	OPT(struct criu_cli, BOOL, c.tcp_close, "tcp-close", 0, "close TCP connections"),
 	OPT(struct criu_cli, STR, c.lsm_profile, "lsm-profile", 0, "type:label for its processes"),
 	OPT(struct criu_cli, STR, c.lsm_mount_context, "lsm-mount-context", 0,
@@ -129,6 +129,10 @@ static int restore_run(struct cmd_call *call, struct err *err)
 	create.pid_file = o->pid_file;
 	create.flags = o->detach || o->console ? 0 : RT_RAW_CONSOLE;
 	r = finish_opts(call, &opts, err);
+	if (r >= 0 && o->no_pivot)
+		r = err_set(err, ERR_UNSUPPORTED,
+			    "restore --no-pivot: criu enters a restored root by pivot_root(2) "
+			    "alone; leave the option out");
 	if (r >= 0 && !o->detach)
 		r = relay_signals(&signals, err);
 	if (r >= 0 && !o->detach && !o->no_subreaper)

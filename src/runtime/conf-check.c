@@ -26,6 +26,8 @@ static const char *const refused_notes[][2] = {
 	{ "run.oci.seccomp.plugins",
 	  "a listener goes to the socket of linux.seccomp.listenerPath" },
 	{ "run.oci.seccomp_bpf_data", "write the rules as linux.seccomp" },
+	{ "run.oci.delegate-cgroup", "the container's own cgroup is handed to its user when "
+				     "/sys/fs/cgroup is mounted writable in a cgroup namespace" },
 	{ "run.oci.systemd.force_cgroup_v1", "mount the hierarchy as a bind" },
 };
 

@@ -505,7 +505,8 @@ static int set_oom_score(const struct rt_host *h, pid_t pid, const struct conf_p
 
 static uint32_t rdt_made(const struct create *c)
 {
-	return (c->rdt.made_class ? RDT_CLASS : 0) | (c->rdt.made_group ? RDT_GROUP : 0);
+	return (c->conf.lin.rdt ? RDT_USED : 0) | (c->rdt.made_class ? RDT_CLASS : 0) |
+	       (c->rdt.made_group ? RDT_GROUP : 0);
 }
 
 static void undo_rdt(void *arg)
@@ -513,7 +514,8 @@ static void undo_rdt(void *arg)
 	struct create *c = arg;
 	struct err err = ERR_INIT;
 
-	if (rdt_made(c) && rdt_remove(c->conf.lin.rdt, c->o->id, rdt_made(c), &err) < 0)
+	if (rdt_made(c) & (RDT_CLASS | RDT_GROUP) &&
+	    rdt_remove(c->conf.lin.rdt, c->o->id, rdt_made(c), &err) < 0)
 		rt_warn(c->host, "left behind: %s", err.msg);
 }
 
@@ -687,7 +689,6 @@ static int step_setup(void *arg, struct err *err)
 static int step_record(void *arg, struct err *err)
 {
 	struct create *c = arg;
-	const char *receiver = conf_annotation(&c->conf, "run.oci.pidfd_receiver");
 	char created[CLOCK_TEXT_MAX];
 	struct state s = {
 		.oci_version = c->conf.oci_version,
@@ -707,21 +708,32 @@ static int step_record(void *arg, struct err *err)
 
 	r = proc_start_time(c->proc.pid, &c->start, NULL, err);
 	s.start = c->start;
-	if (r >= 0)
-		r = state_write(c->dirfd, &s, err);
-	if (r >= 0 && c->o->pid_file)
-		r = rt_write_pid_file(c->o->pid_file, c->proc.pid, err);
-	if (r >= 0 && receiver)
-		r = rt_send_fd(receiver, c->proc.pidfd, "pidfd", err);
-	return r;
+	return r < 0 ? r : state_write(c->dirfd, &s, err);
+}
+
+static int step_pid_file(void *arg, struct err *err)
+{
+	struct create *c = arg;
+
+	return c->o->pid_file ? rt_write_pid_file(c->o->pid_file, c->proc.pid, err) : 0;
+}
+
+static void undo_pid_file(void *arg)
+{
+	struct create *c = arg;
+
+	if (c->o->pid_file)
+		(void)sys_unlinkat(AT_FDCWD, c->o->pid_file, 0); /* its reader may have been it */
 }
 
 /* Init may live on without us. */
 static int step_release(void *arg, struct err *err)
 {
 	struct create *c = arg;
+	const char *receiver = conf_annotation(&c->conf, "run.oci.pidfd_receiver");
+	int r = receiver ? rt_send_fd(receiver, c->proc.pidfd, "pidfd", err) : 0;
 
-	return c->in.listen < 0 ? 0 : sync_send(c->sock, SYNC_GO, 0, -1, err);
+	return r < 0 || c->in.listen < 0 ? r : sync_send(c->sock, SYNC_GO, 0, -1, err);
 }
 
 static const struct step create_steps[] = {
@@ -735,6 +747,7 @@ static const struct step create_steps[] = {
 	{ "resctrl", step_rdt, undo_rdt },
 	{ "container", step_setup, NULL }, /* mounts and namespaces die with init */
 	{ "record", step_record, NULL },
+	{ "pid file", step_pid_file, undo_pid_file },
 	{ "release", step_release, NULL },
 };
 

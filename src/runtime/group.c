@@ -330,13 +330,24 @@ int group_create(const struct group_want *w, struct group *g, struct err *err)
 	return r < 0 ? r : give_away(w, g, err);
 }
 
+static void save_unit(const struct group *g, struct buf *out)
+{
+	if (g->unit[0])
+		(void)buf_addf(out, "unit:%c:%s ", g->user_bus ? 'u' : 's', g->unit);
+}
+
 int group_save(const struct group *g, struct buf *out, struct err *err)
 {
 	if (!g->cgroup)
 		return 0;
-	if (g->unit[0])
-		(void)buf_addf(out, "unit:%c:%s ", g->user_bus ? 'u' : 's', g->unit);
+	save_unit(g, out);
 	return cgroup_save(g->cgroup, out, err);
+}
+
+int group_save_extended(const struct group *g, uint32_t want, struct buf *out, struct err *err)
+{
+	save_unit(g, out);
+	return cgroup_save_extended(g->cgroup, want, out, err);
 }
 
 int group_open(const char *saved, struct group *g, struct err *err)
@@ -360,20 +371,6 @@ int group_open(const char *saved, struct group *g, struct err *err)
 	}
 	r = cgroup_layout_new(-1, &g->layout, err);
 	return r < 0 ? r : cgroup_open(g->layout, rest, &g->cgroup, err);
-}
-
-int group_extend(struct group *g, const struct cgroup_limits *limits, struct err *err)
-{
-	uint32_t need = cgroup_limits_need(limits), had;
-	int r;
-
-	if (!g->cgroup)
-		return need ? err_set(err, ERR_CONFLICT,
-				      "linux.resources: the container was made without a cgroup")
-			    : 0;
-	had = cgroup_controllers(g->cgroup);
-	r = cgroup_extend(g->cgroup, need, err);
-	return r < 0 ? r : had != cgroup_controllers(g->cgroup);
 }
 
 int group_update(struct group *g, const struct cgroup_limits *limits, struct err *err)

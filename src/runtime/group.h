@@ -42,9 +42,8 @@ struct group_want {
 int group_create(const struct group_want *w, struct group *g, struct err *err);
 int group_open(const char *saved, struct group *g, struct err *err);
 int group_save(const struct group *g, struct buf *out, struct err *err);
-/* Adds the controllers that these limits need and the container was made without: 1 = some were
- * added, the recorded text is another now. */
-int group_extend(struct group *g, const struct cgroup_limits *limits, struct err *err);
+/* group_save()'s text as it will be once the cgroup also has the controllers `want` (bits). */
+int group_save_extended(const struct group *g, uint32_t want, struct buf *out, struct err *err);
 /* New limits for what runs; all controllers must be there. */
 int group_update(struct group *g, const struct cgroup_limits *limits, struct err *err);
 /* Kills who is left in it and removes it, within timeout_ms. */

@@ -642,16 +642,20 @@ static int enter_cwd(struct init *in, struct err *err)
 static int new_keyring(struct init *in, struct err *err)
 {
 	char *name;
+	int r;
 
 	if (in->flags & RT_NO_NEW_KEYRING)
 		return 0;
 	name = arena_printf(in->arena, "_ses.%s", in->id);
 	if (!name)
 		return arena_quota(in->arena, err);
+	r = lsm_label_keys(in->process, true, err);
+	if (r < 0)
+		return r;
 	if (sys_keyctl(KEYCTL_JOIN_SESSION, (unsigned long)name, 0, 0) < 0 && errno != ENOSYS &&
 	    errno != EPERM && errno != EDQUOT)
 		return err_sys(err, "make a session keyring");
-	return 0;
+	return lsm_label_keys(in->process, false, err);
 }
 
 int init_session(struct init *in, struct err *err)

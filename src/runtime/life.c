@@ -430,6 +430,11 @@ int rt_pause(struct rt_container *c, bool frozen, struct err *err)
 			       rt_status_name(l.status));
 	if (!l.group.cgroup)
 		return err_set(err, ERR_UNSUPPORTED, "the container has no cgroup to freeze");
+	/* Made without a freezer, at an engine's wish: it is time for one. */
+	if (frozen && cgroup_v2_fd(l.group.cgroup) < 0)
+		r = look_extend(c, &l, CGROUP_BIT(FREEZER), err);
+	if (r < 0)
+		return r;
 	return frozen ? cgroup_freeze(l.group.cgroup, FREEZE_MS, err)
 		      : cgroup_thaw(l.group.cgroup, err);
 }
@@ -464,7 +469,7 @@ static int delete_noted_cgroup(struct rt_container *c, struct err *err)
 {
 	CLEANUP(cgroup_layout_free) struct cgroup_layout *layout = NULL;
 	CLEANUP(cgroup_free) struct cgroup *cg = NULL;
-	char path[STATE_NOTE_MAX + 8], dir[8192];
+	char path[STATE_NOTE_MAX + 8];
 	int r = state_read_note(c->dirfd, path, err);
 
 	if (r <= 0)
@@ -473,15 +478,12 @@ static int delete_noted_cgroup(struct rt_container *c, struct err *err)
 	if (r >= 0)
 		r = cgroup_create(layout, path, CGROUP_ALL, &cg,
 				  err); /* takes over what is there */
-	if (r >= 0)
-		r = cgroup_kill(cg, KILL_MS, err);
-	for (unsigned k = 0; r >= 0 && k < CGROUP_CONTROLLER_COUNT; k++) {
-		if (cgroup_dir_fd(cg, k) < 0 || cgroup_dir_path(cg, k, dir, sizeof(dir), NULL) < 0)
-			continue;
-		if (sys_unlinkat(AT_FDCWD, dir, AT_REMOVEDIR) < 0 && errno != ENOENT)
-			r = err_sys(err, "remove the cgroup '%s'", dir);
-	}
-	return r;
+	if (r < 0)
+		return r;
+	/* Its init may be on its way out still: both wait for that. */
+	r = cgroup_kill(cg, KILL_MS, err);
+	cgroup_adopt(cg);
+	return r < 0 ? r : cgroup_destroy(cg, KILL_MS, err);
 }
 
 /* A create that was killed leaves a directory without a record: its processes have died with it. */

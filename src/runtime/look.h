@@ -27,5 +27,7 @@ enum {
 int look(struct rt_container *c, unsigned flags, struct look *l, struct err *err);
 /* Opens the cgroup; 0 also when the container has none. */
 int look_cgroup(struct look *l, struct err *err);
+/* The cgroup also gets the controllers `want` (bits): recorded first. For who holds the lock. */
+int look_extend(struct rt_container *c, struct look *l, uint32_t want, struct err *err);
 void look_fini(struct look *l);
 DEFINE_CLEANUP_EMBEDDED(struct look, look_fini)

@@ -19,9 +19,11 @@ static bool has_apparmor(void)
 
 static bool has_selinux(void)
 {
+	char tree[256];
 	struct stat st;
 
-	return sys_fstatat(AT_FDCWD, "/sys/fs/selinux/enforce", &st, 0) == 0;
+	return sys_fstatat(AT_FDCWD, sys_tree_path("/sys/fs/selinux/enforce", tree, sizeof(tree)),
+			   &st, 0) == 0;
 }
 
 static bool given(const char *s)
@@ -63,4 +65,11 @@ int lsm_apply(const struct conf_process *p, struct err *err)
 	if (r >= 0 && given(p->selinux))
 		r = proc_write_attr(0, "attr/exec", p->selinux, err);
 	return r;
+}
+
+int lsm_label_keys(const struct conf_process *p, bool on, struct err *err)
+{
+	/* Else the container's program may not even read its own session keyring. */
+	return given(p->selinux) ? proc_write_attr(0, "attr/keycreate", on ? p->selinux : "", err)
+				 : 0;
 }

@@ -222,6 +222,22 @@ int rdt_remove(const struct conf_rdt *d, const char *id, uint32_t what, struct e
 	return r;
 }
 
+int rdt_open(const struct conf_rdt *d, const char *id, int *ret_root, int *ret_class,
+	     struct err *err)
+{
+	CLEANUP(fd_close) int root = -1;
+	int r = open_root(&root, err), dir;
+
+	if (r < 0)
+		return r;
+	dir = open_named(root, d, id);
+	if (dir < 0)
+		return err_sys(err, "linux.intelRdt: open the container's class");
+	*ret_root = STEAL_FD(root);
+	*ret_class = dir;
+	return 0;
+}
+
 int rt_update_rdt(struct rt_container *c, const char *l3, const char *mem_bw, struct err *err)
 {
 	CLEANUP(look_fini) struct look l = { 0 };
@@ -242,10 +258,6 @@ int rt_update_rdt(struct rt_container *c, const char *l3, const char *mem_bw, st
 		return err_set(
 			err, ERR_UNSUPPORTED,
 			"linux.intelRdt cannot be updated: the container was made without it");
-	r = open_root(&root, err);
-	if (r < 0)
-		return r;
-	dir = open_named(root, conf.lin.rdt, c->id);
-	return dir < 0 ? err_sys(err, "linux.intelRdt: open the container's class")
-		       : each_schema(&d, dir, NULL, err);
+	r = rdt_open(conf.lin.rdt, c->id, &root, &dir, err);
+	return r < 0 ? r : each_schema(&d, dir, NULL, err);
 }

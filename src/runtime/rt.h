@@ -50,6 +50,8 @@ int state_lock(int dirfd, struct err *err);
 void state_unlock(int dirfd);
 int state_read(int dirfd, struct arena *a, struct state *ret, struct err *err);
 int state_write(int dirfd, const struct state *s, struct err *err);
+/* Over a record that is there. */
+int state_rewrite(int dirfd, const struct state *s, struct err *err);
 /* `socket`: a start.sock is there and goes. */
 int state_mark_started(int dirfd, bool socket, struct err *err);
 /* The name of the cgroup that is about to be made, kept until the record is complete. */
@@ -165,7 +167,8 @@ struct rdt {
 	bool made_class, made_group;
 	bool check; /* private */
 };
-enum { RDT_CLASS = 1u << 16, RDT_GROUP = 1u << 17 }; /* beside the bits of struct state.hooks */
+/* Beside the bits of struct state.hooks: what was made, and that there is linux.intelRdt at all. */
+enum { RDT_CLASS = 1u << 16, RDT_GROUP = 1u << 17, RDT_USED = 1u << 18 };
 /* Class, schemata, membership, monitoring group. On failure *ret says what was made: for
  * rdt_remove. UNSUPPORTED without a mounted resctrl. */
 int rdt_apply(const struct conf_rdt *d, const char *id, pid_t pid, struct rdt *ret,
@@ -173,6 +176,12 @@ int rdt_apply(const struct conf_rdt *d, const char *id, pid_t pid, struct rdt *r
 void rdt_fini(struct rdt *d);
 /* what: RDT_CLASS, RDT_GROUP. What is gone already is fine. */
 int rdt_remove(const struct conf_rdt *d, const char *id, uint32_t what, struct err *err);
+/* Directories of resctrl and of the container's class, to close. */
+int rdt_open(const struct conf_rdt *d, const char *id, int *ret_root, int *ret_class,
+	     struct err *err);
+/* Sets out's member intel_rdt (rdt-stats.c); what: as above. */
+int rdt_stats(const struct conf_rdt *d, const char *id, uint32_t what, struct arena *a,
+	      struct doc *out, struct err *err);
 
 /* ---- id maps (idmap.c) ---- */
 
@@ -260,6 +269,8 @@ int rootfs_enter(struct init *in, struct err *err);
 int init_await_cgroup(struct init *in, struct err *err);
 int lsm_check(const struct conf_process *p, const char *mount_label, struct err *err);
 int lsm_apply(const struct conf_process *p, struct err *err);
+/* Keys made from now on get the process's SELinux label; off: the usual one again. */
+int lsm_label_keys(const struct conf_process *p, bool on, struct err *err);
 
 /* ---- shared by create and exec ---- */
 

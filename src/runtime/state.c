@@ -283,6 +283,14 @@ int state_write(int dirfd, const struct state *s, struct err *err)
 	return 0;
 }
 
+int state_rewrite(int dirfd, const struct state *s, struct err *err)
+{
+	/* Of an earlier one that was killed: ours would be appended to it. */
+	if (sys_unlinkat(dirfd, FILE_NEW, 0) < 0 && errno != ENOENT)
+		return err_sys(err, "remove the rest of an earlier state file");
+	return state_write(dirfd, s, err);
+}
+
 int state_mark_started(int dirfd, bool socket, struct err *err)
 {
 	if (sys_renameat(dirfd, FILE_CREATED, dirfd, FILE_STARTED) < 0)

@@ -29,8 +29,11 @@ struct stats {
 	const struct cgroup *cg;
 	struct arena *a;
 	struct doc *data;
-	char *text; /* FILE_MAX: the file read last */
-	int failed; /* errno of a file that is there and could not be read whole */
+	char *text;		    /* FILE_MAX: the file read last */
+	int failed;		    /* errno of a file that is there and could not be read whole */
+	const struct conf_rdt *rdt; /* NULL = no linux.intelRdt */
+	const char *id;
+	uint32_t hooks; /* RDT_* */
 };
 
 /* The file's text, or "" if there is none. */
@@ -495,7 +498,7 @@ static void hugepages(struct stats *s)
 static int print(struct stats *s, struct buf *out, struct err *err)
 {
 	struct slice text;
-	int r;
+	int r = 0;
 
 	cpu(s);
 	cpuset(s);
@@ -506,6 +509,10 @@ static int print(struct stats *s, struct buf *out, struct err *err)
 	pids(s);
 	io(s);
 	hugepages(s);
+	if (s->rdt)
+		r = rdt_stats(s->rdt, s->id, s->hooks, s->a, s->data, err);
+	if (r < 0)
+		return r;
 	if (s->failed)
 		return err_sysc(err, ERR_SYSTEM, s->failed, "read the statistics of cgroup '%s'",
 				cgroup_path(s->cg));
@@ -524,10 +531,11 @@ int rt_stats_json(struct rt_container *c, struct buf *out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("statistics", STATS_ARENA);
 	CLEANUP(look_fini) struct look l = { 0 };
-	struct stats s = { .a = a };
+	struct stats s = { .a = a, .id = c->id, .hooks = c->hooks };
+	struct conf conf;
 	int r;
 
-	r = look(c, 0, &l, err);
+	r = look(c, c->hooks & RDT_USED ? LOOK_ALL : 0, &l, err);
 	if (r >= 0 && l.status == RT_STOPPED)
 		return err_set(err, ERR_CONFLICT, "container not running: it is stopped");
 	if (r >= 0)
@@ -538,6 +546,12 @@ int rt_stats_json(struct rt_container *c, struct buf *out, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "the container has no cgroup: there are no "
 			       "statistics of it");
+	if (c->hooks & RDT_USED) {
+		r = conf_read(l.s.config, l.arena, &conf, err);
+		if (r < 0)
+			return r;
+		s.rdt = conf.lin.rdt;
+	}
 	s.cg = l.group.cgroup;
 	s.text = arena_alloc_raw(a, FILE_MAX, 1);
 	s.data = doc_new_object(a);

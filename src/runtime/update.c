@@ -2,9 +2,10 @@
 /*
  * Limits of a running container, and being told when it has run out of memory.
  *
- * An update can make a controller necessary that the container was created without. Its cgroup then
- * gets that too, and the record (on disk, and in the memory of who keeps the container) is written
- * anew before any limit: whoever deletes the container must know of it.
+ * An update (or a pause) can make a controller necessary that the container was created without.
+ * Its cgroup then gets that too. The record (on disk, and in the memory of who keeps the container)
+ * says so before anything is made: whoever deletes the container must know of it, also if we are
+ * killed at any point. A directory that is recorded and not there does no harm.
  */
 #include "runtime/look.h"
 
@@ -15,30 +16,68 @@
 
 enum { UPDATE_ARENA = 4 << 20, SAVED_MAX = 65536 };
 
-static int record(struct rt_container *c, struct look *l, struct err *err)
+static int record(struct rt_container *c, struct look *l, const char *cgroup, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(SAVED_MAX);
 	CLEANUP(arena_free) struct arena *a = arena_new("state", RT_CONFIG_MAX * 4);
 	struct state s;
 	int r;
 
-	r = group_save(&l->group, &b, err);
-	if (r >= 0)
-		r = state_read(c->dirfd, a, &s, err);
+	r = state_read(c->dirfd, a, &s, err);
 	if (r < 0) {
 		if (err)
 			err->causes = NULL;
 		return r;
 	}
-	s.cgroup = buf_str(&b);
-	r = state_write(c->dirfd, &s, err);
+	s.cgroup = cgroup;
+	r = state_rewrite(c->dirfd, &s, err);
 	if (r >= 0 && c->record) {
 		free(c->record->cgroup);
-		c->record->cgroup = strdup(s.cgroup);
+		c->record->cgroup = strdup(cgroup);
 		if (!c->record->cgroup)
 			abort();
 		l->s.cgroup = c->record->cgroup;
 	}
+	return r;
+}
+
+static int record_extended(struct rt_container *c, struct look *l, uint32_t want, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(SAVED_MAX);
+	int r = group_save_extended(&l->group, want, &b, err);
+
+	return r < 0 ? r : record(c, l, buf_str(&b), err);
+}
+
+static int record_now(struct rt_container *c, struct look *l, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(SAVED_MAX);
+	int r = group_save(&l->group, &b, err);
+
+	return r < 0 ? r : record(c, l, buf_str(&b), err);
+}
+
+int look_extend(struct rt_container *c, struct look *l, uint32_t want, struct err *err)
+{
+	uint32_t had;
+	int r = 0;
+
+	if (!l->group.cgroup)
+		return want ? err_set(err, ERR_CONFLICT,
+				      "linux.resources: the container was made without a cgroup")
+			    : 0;
+	had = cgroup_controllers(l->group.cgroup);
+	if (want & ~had)
+		r = record_extended(c, l, want, err);
+	if (r < 0)
+		return r;
+	r = cgroup_extend(l->group.cgroup, want, err);
+	/* Others make and remove parents too: what was made is not always what was expected. After
+	 * a failure the record goes back to what there is; where that fails, it names what is gone.
+	 */
+	if (r < 0)
+		(void)record_now(c, l, NULL);
+	else if (want & ~had)
+		r = record_now(c, l, err);
 	return r;
 }
 
@@ -60,9 +99,7 @@ static int update(struct rt_container *c, struct slice text, struct arena *a, st
 		return err_set(err, ERR_CONFLICT, "container not running: it is stopped");
 	r = look_cgroup(&l, err);
 	if (r >= 0)
-		r = group_extend(&l.group, &limits, err);
-	if (r > 0)
-		r = record(c, &l, err);
+		r = look_extend(c, &l, cgroup_limits_need(&limits), err);
 	return r < 0 ? r : group_update(&l.group, &limits, err);
 }
 

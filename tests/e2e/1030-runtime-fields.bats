@@ -120,11 +120,45 @@ in_net() {
 MB:0=50" ]
 	[ "$(cat "$tree/$ID/tasks")" = "$(cat "$DIR/pid")" ]
 	[ "$(cat "$tree/$ID/mon_groups/$ID/tasks")" = "$(cat "$DIR/pid")" ]
+	for d in 01 00; do
+		mkdir -p "$tree/$ID/mon_groups/$ID/mon_data/mon_L3_$d"
+		echo "1$d" >"$tree/$ID/mon_groups/$ID/mon_data/mon_L3_$d/mbm_total_bytes"
+		echo Unavailable >"$tree/$ID/mon_groups/$ID/mon_data/mon_L3_$d/mbm_local_bytes"
+		echo "2$d" >"$tree/$ID/mon_groups/$ID/mon_data/mon_L3_$d/llc_occupancy"
+	done
+	mkdir -p "$tree/info/L3" "$tree/info/MB"
+	echo 7ff >"$tree/info/L3/cbm_mask"
+	echo 16 >"$tree/info/L3/num_closids"
+	echo 10 >"$tree/info/MB/bandwidth_gran"
+	printf '    L3:0=7ff\n    MB:0=100\n' >"$tree/schemata"
+	oci start "$ID"
+	want=$(jq -cS . <<-'EOF'
+		{"l3_cache_info":{"cbm_mask":"7ff","num_closids":16},"l3_cache_schema_root":"L3:0=7ff","l3_cache_schema":"L3:0=f",
+		 "mem_bw_info":{"bandwidth_gran":10},"mem_bw_schema_root":"MB:0=100","mem_bw_schema":"MB:0=50",
+		 "mbm_stats":[{"mbm_total_bytes":100},{"mbm_total_bytes":101}],"cmt_stats":[{"llc_occupancy":200},{"llc_occupancy":201}]}
+	EOF
+	)
+	[ "$(oci events --stats "$ID" | jq -cS .data.intel_rdt)" = "$want" ]
+	rm -r "$tree/info" "$tree/schemata"
 	oci delete -f "$ID"
 	[ -z "$(ls -A "$tree")" ]
 	config '.linux.intelRdt = {"closID": "gold", "memBwSchema": "MB:0=9"} | .process.args = ["/nosuch"]'
 	fails_with 127 "nosuch" oci run -b "$DIR/b" "$ID"
 	[ "$(cat "$tree/gold/schemata")" = "MB:0=9" ] # named by the config: it stays
+	assert_nothing_left
+}
+
+@test "SELinux on a recorded tree: the session keyring's label is set before the keyring is made" {
+	[ -e /sys/fs/selinux/enforce ] && skip "this machine has SELinux"
+	OCI=${TEU_OCI_FAULT:-$TOP/build/fault/src/teu-oci}
+	[ -x "$OCI" ] || skip "needs a build for tests (ninja -C build/fault src/teu-oci)"
+	config '.process.selinuxLabel = "system_u:system_r:container_t:s0"'
+	fails_with 1 "SELinux is not enabled in this kernel" oci run -b "$DIR/b" "$ID"
+	export TEU_TREE=$DIR/recorded
+	mkdir -p "$TEU_TREE/sys/fs/selinux"
+	echo 1 >"$TEU_TREE/sys/fs/selinux/enforce"
+	fails_with 1 "attr/keycreate" oci run -b "$DIR/b" "$ID" # the kernel under the tree has none
+	fails_with 1 "attr/exec" oci run --no-new-keyring -b "$DIR/b" "$ID"
 	assert_nothing_left
 }
 

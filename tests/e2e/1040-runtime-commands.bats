@@ -151,6 +151,11 @@ null" ]
 	oci run -b "$DIR/b" "$ID"
 }
 
+@test "restore: --no-pivot, which criu cannot do, is refused" {
+	fails_with 1 "restore --no-pivot: criu enters a restored root by pivot_root" oci restore --no-pivot --image-path "$DIR" "$ID"
+	assert_nothing_left
+}
+
 @test "create: --config, --pidfd-socket, --no-pivot, --no-new-keyring" {
 	script 'exit 4'
 	mv "$DIR/b/config.json" "$DIR/other.json"

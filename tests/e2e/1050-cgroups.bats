@@ -72,6 +72,40 @@ equals() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }; }
 	assert_nothing_left
 }
 
+@test "the freezer comes with a pause" {
+	script 'sleep 1000 & sleep 1000' '.annotations["io.teu.cgroup.controllers"]="limited" | .linux.namespaces |= map(select(.type != "pid"))'
+	start
+	[ ! -e "$CG/freezer/$ID" ]
+	until_ok test "$(oci ps -f json "$ID" | jq length)" = 2
+	oci pause "$ID"
+	equals "$(value freezer freezer.state)" FROZEN
+	equals "$(sort <"$CG/freezer/$ID/cgroup.procs")" "$(sort <"$CG/pids/$ID/cgroup.procs")"
+	equals "$(oci state "$ID" | jq -r .status)" paused
+	oci resume "$ID"
+	equals "$(oci state "$ID" | jq -r .status)" running
+	oci delete -f "$ID"
+	assert_nothing_left
+}
+
+@test "what a killed update has recorded and not made, and what it began, are done by the next" {
+	script 'sleep 1000 & sleep 1000' '.annotations["io.teu.cgroup.controllers"]="limited" | .linux.namespaces |= map(select(.type != "pid"))'
+	start
+	until_ok test "$(oci ps -f json "$ID" | jq length)" = 2
+	record=$DIR/root/$ID/state.json
+	[ -e "$record" ] || record=$(find "$DIR" -path "*/$ID/state.json")
+	sed -i '0,/pids:/s//memory:1 pids:/' "$record"
+	echo '{"half a re' >"${record%/*}/new.json"
+	oci update --memory 67108864 "$ID"
+	equals "$(value memory memory.limit_in_bytes)" 67108864
+	equals "$(sort <"$CG/memory/$ID/cgroup.procs")" "$(sort <"$CG/pids/$ID/cgroup.procs")"
+	echo "$(head -n 1 "$CG/pids/$ID/cgroup.procs")" >"$CG/memory/cgroup.procs"
+	oci update --memory 33554432 "$ID"
+	equals "$(sort <"$CG/memory/$ID/cgroup.procs")" "$(sort <"$CG/pids/$ID/cgroup.procs")"
+	[ ! -e "${record%/*}/new.json" ]
+	oci delete -f "$ID"
+	assert_nothing_left
+}
+
 @test "hugetlb of a hybrid machine lies in its v2 tree" {
 	[ -e $CG/unified/cgroup.controllers ] && grep -qw hugetlb $CG/unified/cgroup.controllers || skip "needs hugetlb in a hybrid's v2 tree"
 	script 'sleep 1000' '.linux.resources.hugepageLimits=[{"pageSize":"2MB","limit":4194304}]'

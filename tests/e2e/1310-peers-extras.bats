@@ -86,6 +86,7 @@ note() { printf '.annotations = {"%s": "%s"}' "$1" "$2"; }
 	refused "annotation run.oci.handler is not supported" "$(note run.oci.handler wasm)"
 	refused "annotation run.oci.seccomp.plugins is not supported" "$(note run.oci.seccomp.plugins x.so)"
 	refused "annotation run.oci.seccomp_bpf_data is not supported" "$(note run.oci.seccomp_bpf_data AAAA)"
+	refused "annotation run.oci.delegate-cgroup is not supported" "$(note run.oci.delegate-cgroup sub)"
 	refused "annotation run.oci.systemd.force_cgroup_v1 is not supported" "$(note run.oci.systemd.force_cgroup_v1 /sys/fs/cgroup)"
 	assert_nothing_left
 }

@@ -546,6 +546,57 @@ static void v1_freezes_and_is_found_again_by_its_text(void **state)
 	cgroup_free(cg);
 }
 
+static void v1_what_is_added_is_known_before_and_adopted_after(void **state)
+{
+	struct real *m = *state;
+	CLEANUP(buf_fini) struct buf before = BUF_INIT(4096);
+	CLEANUP(buf_fini) struct buf after = BUF_INIT(4096);
+	const struct proc_clone c = { .fn = sleeper, .cgroup_fd = -1, .flags = CLONE_NEWPID };
+	const uint32_t both = CGROUP_BIT(PIDS) | CGROUP_BIT(FREEZER);
+	struct proc p = { .pidfd = -1 };
+	struct err err = ERR_INIT;
+	struct cgroup *cg = NULL;
+	struct proc_exit x;
+	size_t n = 0, k = 0;
+	pid_t pids[8];
+
+	need(m, both);
+	if (cgroup_layout_mode(m->l) == CGROUP_V2)
+		skip();
+	assert_ok(cgroup_create(m->l, m->path, CGROUP_BIT(PIDS), &cg, &err), &err);
+	assert_ok(proc_clone(&c, &p, &err), &err);
+	assert_ok(cgroup_add(cg, p.pid, &err), &err);
+	/* What is said before is what is there after: also for a handle made of it that finds
+	 * nothing yet. */
+	assert_ok(cgroup_save_extended(cg, both, &before, &err), &err);
+	cgroup_free(cg);
+	assert_ok(cgroup_open(m->l, buf_str(&before), &cg, &err), &err);
+	assert_int_equal(cgroup_dir_fd(cg, CGROUP_FREEZER), -1);
+	assert_ok(cgroup_extend(cg, both, &err), &err);
+	assert_ok(cgroup_save(cg, &after, &err), &err);
+	assert_string_equal(buf_str(&before), buf_str(&after));
+	assert_int_equal(cgroup_pids_of(cgroup_dir_fd(cg, CGROUP_FREEZER), pids, 8, &n), 0);
+	assert_true(n >= 1);
+	cgroup_free(cg);
+	/* Who knows the path alone takes it over, and removes it all. */
+	assert_ok(cgroup_create(m->l, m->path, both, &cg, &err), &err);
+	assert_ok(cgroup_kill(cg, 5000, &err), &err);
+	assert_ok(proc_wait(p.pidfd, 5000, &x, &err), &err);
+	assert_ok(cgroup_destroy(cg, 2000, &err), &err); /* has made nothing */
+	assert_ok(cgroup_pids(cg, pids, 8, &k, &err), &err);
+	assert_int_equal(k, 0);
+	assert_true(cgroup_dir_fd(cg, CGROUP_PIDS) >= 0);
+	cgroup_adopt(cg);
+	assert_ok(cgroup_destroy(cg, 2000, &err), &err);
+	assert_int_equal(cgroup_dir_fd(cg, CGROUP_PIDS), -1);
+	cgroup_free(cg);
+	/* The record knows the parents too; the fixture sees that nothing is left. */
+	assert_ok(cgroup_open(m->l, buf_str(&before), &cg, &err), &err);
+	assert_ok(cgroup_destroy(cg, 2000, &err), &err);
+	proc_fini(&p);
+	cgroup_free(cg);
+}
+
 static int opener(void *arg)
 {
 	const struct cgroup *cg = arg;
@@ -614,6 +665,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(v1_limits_members_and_kill_for_real, make_real,
 						drop_real),
 		cmocka_unit_test_setup_teardown(v1_freezes_and_is_found_again_by_its_text,
+						make_real, drop_real),
+		cmocka_unit_test_setup_teardown(v1_what_is_added_is_known_before_and_adopted_after,
 						make_real, drop_real),
 		cmocka_unit_test_setup_teardown(v2_devices_birth_freeze_and_kill_for_real,
 						make_real, drop_real),
