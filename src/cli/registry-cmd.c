@@ -8,8 +8,10 @@
 #include "registry/registry.h"
 
 struct registry_opts {
-	struct opt_list listen;
+	struct opt_list listen, tls_certs, tls_keys;
 	bool debug, read_only, no_delete, immutable, sparse, untagged;
+	const char *tls_client_ca, *htpasswd, *config, *token_realm, *token_service, *token_issuer,
+		*token_jwks;
 	const char *log_format, *pid_file, *gc_every, *gc_grace;
 };
 
@@ -18,6 +20,23 @@ static const char *const formats[] = { "text", "json", NULL };
 static const struct opt registry_opts[] = {
 	OPT(struct registry_opts, LIST, listen, "listen", 'l',
 	    "Listen here: ADDR:PORT or unix://PATH (default 127.0.0.1:5000)"),
+	OPT(struct registry_opts, LIST, tls_certs, "tls-cert", 0,
+	    "Certificate chain, PEM; with others, the client's name chooses"),
+	OPT(struct registry_opts, LIST, tls_keys, "tls-key", 0, "Key of the certificate before it"),
+	OPT(struct registry_opts, STR, tls_client_ca, "tls-client-ca", 0,
+	    "Take clients by certificates of this CA (their CN is the user)"),
+	OPT(struct registry_opts, STR, htpasswd, "htpasswd", 0,
+	    "Users with bcrypt passwords (htpasswd -B)"),
+	OPT(struct registry_opts, STR, config, "config", 0,
+	    "Users, groups, robots, rules: YAML or JSON"),
+	OPT(struct registry_opts, STR, token_realm, "token-realm", 0,
+	    "URL of the token server (default: our own /token)"),
+	OPT(struct registry_opts, STR, token_service, "token-service", 0,
+	    "Our name in tokens (default teu-registry)"),
+	OPT(struct registry_opts, STR, token_issuer, "token-issuer", 0,
+	    "Issuer in the tokens of a foreign token server"),
+	OPT(struct registry_opts, STR, token_jwks, "token-jwks", 0,
+	    "Its public keys: a JSON Web Key Set"),
 	OPT(struct registry_opts, BOOL, read_only, "read-only", 0, "Refuse pushes and deletes"),
 	OPT(struct registry_opts, BOOL, no_delete, "no-delete", 0, "Refuse deletes"),
 	OPT(struct registry_opts, BOOL, immutable, "immutable-tags", 0,
@@ -54,6 +73,16 @@ static int registry_run(struct cmd_call *call, struct err *err)
 		.root = g->root,
 		.listen = (const char *const *)o->listen.v,
 		.nlisten = o->listen.n,
+		.tls_certs = (const char *const *)o->tls_certs.v,
+		.tls_keys = (const char *const *)o->tls_keys.v,
+		.ntls = o->tls_certs.n,
+		.tls_client_ca = o->tls_client_ca,
+		.htpasswd = o->htpasswd,
+		.config = o->config,
+		.token_realm = o->token_realm,
+		.token_service = o->token_service,
+		.token_issuer = o->token_issuer,
+		.token_jwks = o->token_jwks,
 		.read_only = o->read_only,
 		.no_delete = o->no_delete,
 		.immutable = o->immutable,
@@ -66,6 +95,13 @@ static int registry_run(struct cmd_call *call, struct err *err)
 	};
 	int r;
 
+	if (o->tls_certs.n != o->tls_keys.n)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--tls-cert, --tls-key: %zu certificates, but %zu keys",
+			       o->tls_certs.n, o->tls_keys.n);
+	if (o->tls_client_ca && !o->tls_certs.n)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--tls-client-ca: needs --tls-cert and --tls-key");
 	r = duration("--gc-interval", o->gc_every, &conf.gc_every, err);
 	if (r >= 0 && o->gc_every && conf.gc_every == 0)
 		conf.gc_every = -1;
@@ -82,7 +118,8 @@ const struct cmd cmd_registry = {
 	.help = "Run an OCI registry",
 	.details = "Serves the OCI distribution API over the content store below --root. SIGTERM "
 		   "ends it when what runs is answered; uploads that are open go on with the next "
-		   "one. SIGUSR1 collects garbage at once.",
+		   "one. SIGUSR1 collects garbage at once; SIGHUP reads "
+		   "certificates, users and configuration anew.",
 	.opts = registry_opts,
 	.opts_size = sizeof(struct registry_opts),
 	.group = CLI_SYSTEM,

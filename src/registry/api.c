@@ -3,6 +3,7 @@
  * distribution's form. */
 #include "registry/private.h"
 
+#include "crypto/tls.h"
 #include "doc/json.h"
 
 #include <stdarg.h>
@@ -39,6 +40,7 @@ static const struct {
 	[TAG_INVALID] = { "TAG_INVALID", 400 },
 	[UNSUPPORTED] = { "UNSUPPORTED", 405 },
 	[DENIED] = { "DENIED", 403 },
+	[UNAUTHORIZED] = { "UNAUTHORIZED", 401 },
 	[TOOMANYREQUESTS] = { "TOOMANYREQUESTS", 429 },
 	[UNAVAILABLE] = { "UNAVAILABLE", 503 },
 	[UNKNOWN] = { "UNKNOWN", 500 },
@@ -217,7 +219,7 @@ static void base_get(struct call *c)
 	(void)stream_reply(c->s, 200, "application/json", "{}", 2);
 }
 
-enum { WRITES = 1, DELETES = 2, DIGEST = 4 };
+enum { WRITES = 1, DELETES = 2, DIGEST = 4, PUSHES = 8 /* reading too */ };
 
 static const struct op {
 	enum what what;
@@ -234,7 +236,7 @@ static const struct op {
 	{ WHAT_BLOB, "GET", blob_get, DIGEST },
 	{ WHAT_BLOB, "DELETE", blob_delete, WRITES | DELETES | DIGEST },
 	{ WHAT_UPLOADS, "POST", upload_begin, WRITES },
-	{ WHAT_UPLOAD, "GET", upload_status, 0 },
+	{ WHAT_UPLOAD, "GET", upload_status, PUSHES },
 	{ WHAT_UPLOAD, "PATCH", upload_patch, WRITES },
 	{ WHAT_UPLOAD, "PUT", upload_put, WRITES },
 	{ WHAT_UPLOAD, "DELETE", upload_cancel, WRITES },
@@ -295,28 +297,37 @@ static bool allowed(struct call *c, const struct op *op)
 	return true;
 }
 
-static void request(struct stream *s, void *arg)
+static unsigned need_of(const struct op *op)
 {
-	const struct http_request *rq = stream_request(s);
-	struct call *c = ARENA_NEW(stream_arena(s), struct call);
+	return op->flags & DELETES	       ? MAY_DELETE
+	       : op->flags & (WRITES | PUSHES) ? MAY_PUSH
+					       : MAY_PULL;
+}
+
+static void run_op(struct call *c)
+{
+	c->op->fn(c);
+}
+
+/* Paths that are not distribution's. False: it is none. */
+static bool run_other(struct call *c, const char *path)
+{
+	if (strcmp(path, "/token") == 0)
+		auth_token(c);
+	else if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0)
+		(void)stream_reply(c->s, 200, "text/plain", "ok\n", 3);
+	else
+		return false;
+	return true;
+}
+
+static void begin(struct call *c, const struct http_request *rq)
+{
 	struct err err = ERR_INIT;
-	const struct op *op;
 	struct place p;
 
-	*c = (struct call){ .g = arg, .s = s, .a = stream_arena(s), .method = rq->method };
-	log_kv(LOG_LEVEL_DEBUG, "request", "method", rq->method, "path", rq->path, NULL);
 	place_parse(rq->path, &p);
-	op = find_op(p.what, rq->method);
-	if (p.what == WHAT_NONE) {
-		answer_error(c, NAME_UNKNOWN, "there is nothing at '%.200s'", rq->path);
-		return;
-	}
-	if (!op) {
-		answer_error(c, UNSUPPORTED, "%s is not for '%.200s'", rq->method, rq->path);
-		return;
-	}
-	if (!check_place(c, op, &p) || !allowed(c, op))
-		return;
+	c->op = find_op(p.what, rq->method);
 	c->what = p.what;
 	c->name = arena_strndup(c->a, p.name.p ? p.name.p : "", p.name.n);
 	c->ref = arena_strndup(c->a, p.ref.p ? p.ref.p : "", p.ref.n);
@@ -324,9 +335,29 @@ static void request(struct stream *s, void *arg)
 		answer_error(c, UNSUPPORTED, "%s", err.msg);
 		return;
 	}
+	if (p.what == WHAT_NONE) {
+		if (!run_other(c, rq->path))
+			answer_error(c, NAME_UNKNOWN, "there is nothing at '%.200s'", rq->path);
+		return;
+	}
+	if (!c->op) {
+		answer_error(c, UNSUPPORTED, "%s is not for '%.200s'", rq->method, rq->path);
+		return;
+	}
+	if (check_place(c, c->op, &p) && allowed(c, c->op))
+		auth_check(c, need_of(c->op), run_op);
+}
+
+static void request(struct stream *s, void *arg)
+{
+	const struct http_request *rq = stream_request(s);
+	struct call *c = ARENA_NEW(stream_arena(s), struct call);
+
+	*c = (struct call){ .g = arg, .s = s, .a = stream_arena(s), .method = rq->method };
+	log_kv(LOG_LEVEL_DEBUG, "request", "method", rq->method, "path", rq->path, NULL);
 	/* An answer can be the last one to let go of the stream, and `c` lives in it. */
 	stream_ref(s);
-	op->fn(c);
+	begin(c, rq);
 	stream_unref(s);
 }
 
@@ -358,6 +389,10 @@ int registry_new(struct loop *l, const struct registry_conf *conf, struct regist
 		r = work_pool_new(l, 2, 256, &g->pool, err);
 	if (r >= 0)
 		r = http_server_new(l, &hc, &g->server, err);
+	if (r >= 0)
+		r = auth_new(g, &g->auth, err);
+	if (r >= 0)
+		r = tls_load(g, err);
 	if (r < 0)
 		return r;
 	gc_begin(g);
@@ -371,6 +406,8 @@ void registry_free(struct registry *g)
 		return;
 	gc_end(g);
 	http_server_free(g->server);
+	auth_free(g->auth);
+	tls_conf_unref(g->tls);
 	work_pool_free(g->pool);
 	uploads_free(g);
 	image_store_close(g->store);
@@ -386,4 +423,21 @@ struct http_server *registry_server(struct registry *g)
 struct image_store *registry_store(struct registry *g)
 {
 	return g->store;
+}
+
+bool registry_is_closed(const struct registry *g)
+{
+	return auth_policy(g->auth)->closed;
+}
+
+int registry_reload(struct registry *g, struct err *err)
+{
+	CLEANUP(policy_unref) struct policy *old = policy_ref(auth_policy(g->auth));
+	int r = auth_reload(g->auth, err);
+
+	if (r >= 0)
+		r = tls_load(g, err);
+	if (r < 0)
+		auth_restore(g->auth, old);
+	return r;
 }

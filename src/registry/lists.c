@@ -44,6 +44,18 @@ void tags_list(struct call *c)
 	reply_doc(c, "application/json", d);
 }
 
+/* Those that one may pull: a page may have fewer than were asked for. */
+static void put_visible(struct call *c, struct doc *list, const struct content_page *p)
+{
+	const struct who *w = &c->who;
+
+	for (size_t i = 0; i < p->names.n; i++)
+		if (w->foreign ||
+		    (policy_may(auth_policy(c->g->auth), w->name, &w->groups, p->names.v[i]) &
+		     MAY_PULL))
+			doc_append_str(c->a, list, p->names.v[i]);
+}
+
 void catalog_list(struct call *c)
 {
 	struct doc *d = doc_new_object(c->a);
@@ -57,7 +69,7 @@ void catalog_list(struct call *c)
 		answer_err(c, &err, NAME_UNKNOWN, UNKNOWN);
 		return;
 	}
-	put_names(c, doc_set_array(c->a, d, "repositories"), &p);
+	put_visible(c, doc_set_array(c->a, d, "repositories"), &p);
 	if (p.more && p.names.n)
 		set_next_link(c, "/v2/_catalog", p.names.v[p.names.n - 1], n);
 	reply_doc(c, "application/json", d);

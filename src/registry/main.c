@@ -34,24 +34,58 @@ static bool is_loopback(const struct sockaddr_storage *ss)
 	       IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)ss)->sin6_addr);
 }
 
-static int listen_one(struct registry *g, const char *text, struct err *err)
+/* Other machines come only by TLS, and only if there is something to know them by. */
+static int check_open(const struct registry *g, struct err *err)
+{
+	if (!g->tls)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "without TLS a registry listens on loopback only; give --tls-cert "
+			       "and --tls-key");
+	if (!registry_is_closed(g) && !g->conf.tls_client_ca)
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"without users a registry listens on loopback only; give --htpasswd, "
+			"--config or --tls-client-ca");
+	return 0;
+}
+
+/* addr is "host:port", also with "tcp://" before it. */
+static int check_address(struct daemon *d, const char *text, struct err *err)
 {
 	const char *addr = strncmp(text, "tcp://", 6) == 0 ? text + 6 : text;
 	struct sockaddr_storage ss;
 	socklen_t len;
-	int r;
+	int r = url_sockaddr(addr, &ss, &len, err);
+
+	if (r < 0 || is_loopback(&ss))
+		return r;
+	d->g->outside = true;
+	return check_open(d->g, err);
+}
+
+static int listen_one(struct daemon *d, const char *text, struct err *err)
+{
+	const char *addr = strncmp(text, "tcp://", 6) == 0 ? text + 6 : text;
+	struct http_server *srv = d->g->server;
 
 	if (strncmp(text, "unix://", 7) == 0)
-		return http_server_listen_unix(g->server, text + 7, 0660, (gid_t)-1, err);
-	r = url_sockaddr(addr, &ss, &len, err);
-	if (r < 0)
+		return http_server_listen_unix(srv, text + 7, 0660, (gid_t)-1, err);
+	if (check_address(d, text, err) < 0)
 		return err_wrap(err, "--listen %s", text);
-	if (!is_loopback(&ss))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--listen %s: without users and TLS a registry listens on loopback "
-			       "only",
-			       text);
-	return http_server_listen_tcp(g->server, addr, err);
+	return http_server_listen_tcp(srv, addr, err);
+}
+
+static int listen_given(struct daemon *d, int fd, struct err *err)
+{
+	struct http_server *srv = d->g->server;
+	const char *name;
+
+	if (http_server_listen_fd(srv, fd, err) < 0)
+		return err_ret(err);
+	name = http_server_address(srv, http_server_listeners(srv) - 1);
+	if (strncmp(name, "tcp://", 6) == 0 && check_address(d, name, err) < 0)
+		return err_wrap(err, "socket that was handed over, %s", name);
+	return 0;
 }
 
 static int listen_all(struct daemon *d, const struct registry_conf *conf, struct err *err)
@@ -60,12 +94,12 @@ static int listen_all(struct daemon *d, const struct registry_conf *conf, struct
 	int r = 0;
 
 	for (unsigned i = 0; i < given && r == 0; i++)
-		r = http_server_listen_fd(d->g->server, (int)(3 + i), err);
+		r = listen_given(d, (int)(3 + i), err);
 	if (given || r < 0)
 		return r;
 	for (size_t i = 0; i < conf->nlisten && r == 0; i++)
-		r = listen_one(d->g, conf->listen[i], err);
-	return conf->nlisten ? r : listen_one(d->g, DEFAULT_LISTEN, err);
+		r = listen_one(d, conf->listen[i], err);
+	return conf->nlisten ? r : listen_one(d, DEFAULT_LISTEN, err);
 }
 
 /* ---- the end ---- */
@@ -88,6 +122,18 @@ static void begin_end(struct daemon *d, const char *why)
 	http_server_drain(d->g->server, END_GRACE, drained, d);
 }
 
+/* Certificates, users and configuration anew. What is there goes on with what it began with. */
+static void reload(struct registry *g)
+{
+	struct err err = ERR_INIT;
+
+	if (registry_reload(g, &err) < 0)
+		log_kv(LOG_LEVEL_ERROR, "reload failed, all stays as it was", "error", err.msg,
+		       NULL);
+	else
+		log_kv(LOG_LEVEL_INFO, "reload done", NULL);
+}
+
 static void on_signal(void *arg, int signal)
 {
 	struct daemon *d = arg;
@@ -96,7 +142,8 @@ static void on_signal(void *arg, int signal)
 		begin_end(d, signal == SIGTERM ? "SIGTERM" : "SIGINT");
 	else if (signal == SIGUSR1 && d->g)
 		gc_now(d->g);
-	/* SIGHUP: the terminal's end must not end us. */
+	else if (signal == SIGHUP && d->g)
+		reload(d->g);
 }
 
 /* ---- the role ---- */

@@ -52,6 +52,11 @@ static void put_done(void *ctx, const struct content_change *ch, int result, con
 	stream_unref(c->s);
 }
 
+static bool is_immutable(const struct call *c, const char *tag)
+{
+	return c->g->conf.immutable || policy_immutable(auth_policy(c->g->auth), c->name, tag);
+}
+
 static void put_body(struct stream *s, void *arg, int result, struct slice body, struct err *err)
 {
 	struct call *c = arg;
@@ -60,7 +65,7 @@ static void put_body(struct stream *s, void *arg, int result, struct slice body,
 				   .ref = c->ref,
 				   .media = arena_strndup(c->a, type.p ? type.p : "", type.n),
 				   .bytes = body,
-				   .immutable = c->g->conf.immutable,
+				   .immutable = is_immutable(c, c->ref),
 				   .sparse = c->g->conf.sparse };
 	const char *tags[CONTENT_TAGS_MAX];
 
@@ -76,6 +81,7 @@ static void put_body(struct stream *s, void *arg, int result, struct slice body,
 			return;
 		}
 		tags[put.ntags++] = tag;
+		put.immutable = put.immutable || is_immutable(c, tag);
 	}
 	put.tags = tags;
 	stream_ref(s);
@@ -84,7 +90,12 @@ static void put_body(struct stream *s, void *arg, int result, struct slice body,
 
 void manifest_put(struct call *c)
 {
-	stream_collect(c->s, MANIFEST_BYTES_MAX, put_body, c);
+	struct err err = ERR_INIT;
+
+	if (c->ended)
+		put_body(c->s, c, 0, slice_of("", 0), &err);
+	else
+		stream_collect(c->s, MANIFEST_BYTES_MAX, put_body, c);
 }
 
 /* ---- delete ---- */
@@ -105,6 +116,11 @@ static void delete_done(void *ctx, const struct content_change *ch, int result,
 
 void manifest_delete(struct call *c)
 {
+	if (!memchr(c->ref, ':', strlen(c->ref)) &&
+	    policy_immutable(auth_policy(c->g->auth), c->name, c->ref)) {
+		answer_error(c, DENIED, "tag '%s' is immutable", c->ref);
+		return;
+	}
 	stream_ref(c->s);
 	content_delete_manifest(c->g->store, c->name, c->ref, delete_done, c);
 }

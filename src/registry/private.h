@@ -16,12 +16,14 @@
 #include "io/http-server.h"
 #include "io/stream.h"
 #include "io/url.h"
+#include "registry/auth.h"
 #include "registry/registry.h"
 
 #define MANIFEST_BYTES_MAX (4u << 20)
 #define PAGE_DEFAULT 1000
 
 struct cache;
+struct op;
 
 struct registry {
 	struct loop *loop;
@@ -30,8 +32,11 @@ struct registry {
 	struct work_pool *pool;
 	struct http_server *server;
 	struct cache *cache;
-	struct map uploads; /* id -> struct session */
-	struct list idle;   /* sessions without a request, oldest first */
+	struct auth *auth;
+	struct tls_conf *tls; /* NULL = plain */
+	bool outside;	      /* a listener is not on loopback: users must stay */
+	struct map uploads;   /* id -> struct session */
+	struct list idle;     /* sessions without a request, oldest first */
 	size_t uploads_n;
 	struct timer tick;
 	struct work gc;
@@ -69,6 +74,12 @@ struct call {
 	enum what what;
 	const char *method;
 	const char *name, *ref; /* "" when the path has none */
+	const struct op *op;
+	struct who who;
+	const char *user; /* that a password is compared for */
+	unsigned need;	  /* MAY_* */
+	void (*then)(struct call *c);
+	bool ended; /* the body's end came before there was a handler for it */
 };
 
 /* ---- answers: api.c ---- */
@@ -90,6 +101,7 @@ enum reason {
 	TAG_INVALID,
 	UNSUPPORTED,
 	DENIED,
+	UNAUTHORIZED,
 	TOOMANYREQUESTS,
 	UNAVAILABLE,
 	UNKNOWN,
@@ -149,6 +161,11 @@ struct cached *cache_put(struct cache *c, const char *repo, const char *ref,
 void cached_unref(struct cached *m);
 /* Something of a repository changed: nothing of the cache is used again. */
 void cache_clear(struct cache *c);
+
+/* ---- tls.c ---- */
+
+/* Reads the certificates that are configured, if any, and uses them for connections to come. */
+int tls_load(struct registry *g, struct err *err);
 
 /* ---- gc.c ---- */
 

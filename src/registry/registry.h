@@ -33,6 +33,15 @@ struct registry_conf {
 	int64_t gc_every; /* ns; 0 = 1 h, negative = never */
 	int64_t gc_grace; /* ns; 0 = 24 h: age of what may be collected */
 	bool gc_untagged; /* also manifests that no tag leads to */
+	/* TLS: pairs of files with a chain and its key; none: plain, and then loopback only. */
+	const char *const *tls_certs, *const *tls_keys;
+	size_t ntls;
+	const char *tls_client_ca; /* clients show a certificate of this CA, or (with users) may */
+	/* Users: NULL = not given; with none of them everybody may do all, on loopback only. */
+	const char *htpasswd, *config;
+	/* A token server of others: all four; or, without jwks, where ours is reached and its
+	 * name. */
+	const char *token_realm, *token_service, *token_issuer, *token_jwks;
 	bool debug;
 	enum log_format log_format;
 	const char *pid_file;
@@ -44,6 +53,11 @@ void registry_free(struct registry *g); /* uploads that are open stay for the ne
 DEFINE_CLEANUP(struct registry *, registry_free)
 struct http_server *registry_server(struct registry *g);
 struct image_store *registry_store(struct registry *g);
+/* Is there somebody to be known (users, rules, token issuers)? */
+bool registry_is_closed(const struct registry *g);
+/* Certificates, users, configuration anew, for the requests and connections to come; on failure all
+ * stays as it was. */
+int registry_reload(struct registry *g, struct err *err);
 
 /* Serves until SIGTERM or SIGINT. */
 int registry_main(const struct registry_conf *conf, struct err *err);

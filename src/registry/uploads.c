@@ -198,7 +198,10 @@ static void feed_begin(struct call *c, struct session *ss, void (*done)(struct f
 	*f = (struct feed){ .c = c, .ss = ss, .done = done, .digest = query_get(&c->q, "digest") };
 	content_upload_on_room(ss->u, on_room, f);
 	stream_on(c->s, &feed_events, f);
-	stream_read(c->s, WINDOW);
+	if (c->ended)
+		on_end(c->s);
+	else
+		stream_read(c->s, WINDOW);
 }
 
 /* ---- the ends of a body ---- */
@@ -322,6 +325,11 @@ void upload_begin(struct call *c)
 		return;
 	if (from && !content_name_ok(slice_str(from)))
 		from = NULL;
+	/* What one may not pull is not to be had by a mount either. */
+	if (from ? !(auth_may(c, from) & MAY_PULL) : registry_is_closed(c->g)) {
+		begin_session(c);
+		return;
+	}
 	stream_ref(c->s);
 	content_mount(c->g->store, c->name, digest, from, mounted, c);
 }

@@ -37,6 +37,15 @@ static void check_path(const char *path)
 	(void)image_digest_form_ok(p.ref);
 }
 
+static void check_scope(struct slice text)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("fuzz", 1 << 20);
+	struct scope s;
+
+	if (scope_parse(a, text, &s))
+		must(s.name[0] && strlen(s.type) + strlen(s.name) < text.n);
+}
+
 static void check_reference(const char *text)
 {
 	char full[IMAGE_NAME_TEXT_MAX], again[IMAGE_NAME_TEXT_MAX];
@@ -61,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		check_range(line);
 		check_path(text);
+		check_scope(slice_str(text));
 		check_reference(text);
 		free(text);
 	}
