@@ -5,6 +5,8 @@
  */
 #include "docker/private.h"
 
+#include "base/work.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -325,6 +327,7 @@ void docker_api_free(struct docker_api *api)
 	if (!api)
 		return;
 	http_server_free(api->server);
+	work_pool_free(api->flows); /* after the streams: their workers end by broken pipes */
 	router_free(api->router);
 	free(api->rows);
 	free(api);

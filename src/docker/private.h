@@ -26,6 +26,7 @@
 #define BODY_MAX (4u << 20) /* JSON bodies */
 
 struct route_match;
+struct work_pool;
 struct call;
 typedef void call_fn(struct call *c);
 
@@ -45,6 +46,7 @@ struct docker_api {
 	struct router *router;
 	struct http_server *server;
 	bool debug;
+	struct work_pool *flows; /* flow.c; made when it is first needed */
 	struct list watches; /* long-lived answers: waits, events, logs; ended when we end */
 };
 
@@ -120,6 +122,7 @@ call_fn ping_handle, version_handle, info_handle, events_handle, df_handle;
 call_fn containers_list, container_create, container_inspect, container_start, container_stop,
 	container_restart, container_kill, container_remove, container_rename, container_resize,
 	container_wait, container_attach, container_logs;
+call_fn container_changes, container_export;
 call_fn exec_create, exec_start, exec_resize, exec_inspect;
 call_fn images_list, image_inspect, images_create, images_load, image_tag_handle, image_delete,
 	image_history;

@@ -33,6 +33,7 @@ struct doc;
 struct engine;
 struct err;
 struct image_store;
+struct strv;
 struct network_set;
 struct work_pool;
 struct exec;
@@ -111,6 +112,10 @@ const char *container_log_path(const struct container *c);
 const char *container_dir(const struct container *c);
 /* Of the present run: bundle, socket, hosts, hostname, resolv.conf; gone after a reboot. */
 const char *container_run_dir(const struct container *c);
+/* What its root is made of, topmost first: its own upper directory (made if it never ran), the
+ * engine's mount points if asked for, the image's layers. Absolute paths in the arena. */
+int engine_container_dirs(struct engine *e, struct container *c, bool with_init, struct arena *a,
+			  struct strv *ret, struct err *err);
 /* Path and args as they run: entrypoint + command after the image's defaults. */
 const char *const *container_argv(const struct container *c, size_t *ret_n);
 

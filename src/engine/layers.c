@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The directories that a container's root is made of, for those who read them: diff, export,
+ * commit. The root itself is mounted only in the container's own namespace. */
+#include "engine/private.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* A container that never ran has no directory of its own yet; one that did keeps its own. */
+static int need_upper(struct engine *e, struct container *c, const struct image *img,
+		      struct arena *a, struct err *err)
+{
+	const char *path = arena_printf(a, "%s/upper", c->dir);
+	struct image_rootfs rootfs;
+
+	if (!path)
+		return arena_quota(a, err);
+	if (faccessat(AT_FDCWD, path, F_OK, 0) == 0)
+		return 0;
+	return image_rootfs_prepare(e->images, img, c->dir, a, &rootfs, err);
+}
+
+int engine_container_dirs(struct engine *e, struct container *c, bool with_init, struct arena *a,
+			  struct strv *ret, struct err *err)
+{
+	CLEANUP(image_unref) struct image *img = NULL;
+	struct strv lower;
+	const char **v;
+	size_t n = 0;
+	int r;
+
+	r = image_resolve(e->images, c->image_id, &img, err);
+	if (r == 0)
+		r = need_upper(e, c, img, a, err);
+	if (r == 0)
+		r = image_lower_dirs(e->images, img, a, &lower, err);
+	if (r < 0)
+		return err_wrap(err, "container %s", c->id);
+	v = ARENA_ARRAY(a, const char *, lower.n + 3);
+	if (!v)
+		return arena_quota(a, err);
+	v[n++] = arena_printf(a, "%s/upper", c->dir);
+	if (with_init)
+		v[n++] = e->init_layer;
+	for (size_t i = 0; i < lower.n; i++)
+		v[n++] = lower.v[i];
+	*ret = (struct strv){ v, n };
+	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+}
