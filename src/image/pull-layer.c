@@ -107,16 +107,16 @@ static void on_pumped(void *ctx, uint64_t done)
 	if (done < total && done - j->told_at < MAX(total / 50, 1u << 19))
 		return;
 	j->told_at = done;
-	pull_tell(j->p,
-		  &(struct image_transfer){ j->short_id, j->has_blob ? "Extracting" : "Downloading",
-					    done, total, true });
+	teller_tell(&j->p->teller, &(struct image_transfer){
+					   j->short_id, j->has_blob ? "Extracting" : "Downloading",
+					   done, total, true });
 	if (done < total || j->has_blob)
 		return;
-	pull_say(j->p, j->short_id, "Verifying Checksum");
-	pull_say(j->p, j->short_id, "Download complete");
+	teller_say(&j->p->teller, j->short_id, "Verifying Checksum");
+	teller_say(&j->p->teller, j->short_id, "Download complete");
 	if (!j->has_layer)
-		pull_tell(j->p,
-			  &(struct image_transfer){ j->short_id, "Extracting", done, total, true });
+		teller_tell(&j->p->teller, &(struct image_transfer){ j->short_id, "Extracting",
+								     done, total, true });
 }
 
 static int check_digests(const struct layer_job *j, struct err *err)
@@ -253,7 +253,7 @@ static int list_layer(struct layer_job *j, struct err *err)
 	if (!import_new_blob(im, j->d->digest, (uint64_t)j->d->size, j->d->media, j->file))
 		return arena_quota(im->arena, err);
 	if (!j->has_layer || !j->has_blob)
-		pull_say(j->p, j->short_id, "Pull complete");
+		teller_say(&j->p->teller, j->short_id, "Pull complete");
 	fd_close(STEAL_FD(j->target));
 	return 0;
 }
@@ -320,9 +320,9 @@ static void announce(struct image_pull *p, unsigned parallel)
 		const struct layer_job *j = &p->jobs[i];
 		bool there = j->has_layer && j->has_blob;
 
-		pull_say(p, j->short_id, there ? "Already exists" : "Pulling fs layer");
+		teller_say(&p->teller, j->short_id, there ? "Already exists" : "Pulling fs layer");
 		if (!there && ++begun > parallel)
-			pull_say(p, j->short_id, "Waiting");
+			teller_say(&p->teller, j->short_id, "Waiting");
 	}
 }
 

@@ -7,6 +7,16 @@
 #include "image/manifest.h"
 #include "image/pull.h"
 
+/* Where the progress of a transfer goes. Any thread. */
+struct teller {
+	image_transfer_fn *fn; /* NULL = nowhere */
+	void *ctx;
+	struct loop *loop; /* NULL = called at once, one at a time */
+	pthread_mutex_t lock;
+};
+void teller_tell(struct teller *te, const struct image_transfer *t);
+void teller_say(struct teller *te, const char *id, const char *status);
+
 struct layer_job {
 	struct image_pull *p;
 	const struct manifest_desc *d;
@@ -42,8 +52,8 @@ struct image_pull {
 	/* The image at work. */
 	struct layer_job *jobs;
 	size_t njobs;
-	pthread_mutex_t lock;	 /* of what follows, and of im's lists */
-	pthread_mutex_t telling; /* one progress call at a time, where they are not posted */
+	pthread_mutex_t lock; /* of what follows, and of im's lists */
+	struct teller teller;
 	size_t next, finished;
 	struct err failure; /* the first */
 	char id[IMAGE_DIGEST_MAX], digest[IMAGE_DIGEST_MAX];
@@ -53,11 +63,8 @@ struct image_pull {
 	void *done_ctx;
 	int result;
 	struct err err;
-	bool on_loop, running;
+	bool running;
 };
-
-void pull_tell(struct image_pull *p, const struct image_transfer *t);
-void pull_say(struct image_pull *p, const char *id, const char *status);
 
 /* pull-layer.c: all layers into the ingest directory and im's lists; p->jobs is filled in. */
 int pull_layers(struct image_pull *p, struct err *err);

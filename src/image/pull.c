@@ -21,14 +21,6 @@
 #define TAGS_MAX 10000
 #define NESTED_MAX 4 /* indexes inside an index */
 
-/* Progress on its way to the loop. */
-struct told {
-	struct post post;
-	struct image_pull *p;
-	struct image_transfer t;
-	char id[160], status[IMAGE_NAME_TEXT_MAX + 64];
-};
-
 /* ---- life ---- */
 
 static int check_ref(struct image_pull *p, struct err *err)
@@ -64,8 +56,10 @@ int image_pull_new(struct image_store *is, const struct image_pull_options *o,
 	p->im.dir = p->im.spool = -1;
 	p->arena = arena_new("pull", 4u << 20);
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_mutex_init(&p->telling, NULL);
+	pthread_mutex_init(&p->teller.lock, NULL);
 	p->o = *o;
+	p->teller.fn = o->progress;
+	p->teller.ctx = o->ctx;
 	p->o.ref = keep(p->arena, o->ref);
 	p->o.platform = keep(p->arena, o->platform);
 	r = check_ref(p, err);
@@ -89,7 +83,7 @@ void image_pull_free(struct image_pull *p)
 	assert(!p->running);
 	remote_free(p->remote);
 	pthread_mutex_destroy(&p->lock);
-	pthread_mutex_destroy(&p->telling);
+	pthread_mutex_destroy(&p->teller.lock);
 	arena_free(p->arena);
 	free(p);
 }
@@ -107,46 +101,6 @@ const char *image_pull_id(const struct image_pull *p)
 const char *image_pull_digest(const struct image_pull *p)
 {
 	return p->digest;
-}
-
-/* ---- progress ---- */
-
-static void on_told(struct post *post)
-{
-	struct told *t = CONTAINER_OF(post, struct told, post);
-
-	t->p->o.progress(t->p->o.ctx, &t->t);
-	free(t);
-}
-
-void pull_tell(struct image_pull *p, const struct image_transfer *t)
-{
-	struct told *copy;
-
-	if (!p->o.progress)
-		return;
-	copy = calloc(1, sizeof(*copy));
-	if (!copy)
-		abort();
-	copy->p = p;
-	copy->t = *t;
-	(void)str_copy(copy->id, sizeof(copy->id), t->id);
-	(void)str_copy(copy->status, sizeof(copy->status), t->status);
-	copy->t.id = copy->id;
-	copy->t.status = copy->status;
-	copy->post.fn = on_told;
-	if (p->on_loop) {
-		loop_post(p->is->o.loop, &copy->post);
-		return;
-	}
-	pthread_mutex_lock(&p->telling);
-	on_told(&copy->post);
-	pthread_mutex_unlock(&p->telling);
-}
-
-void pull_say(struct image_pull *p, const char *id, const char *status)
-{
-	pull_tell(p, &(struct image_transfer){ .id = id, .status = status });
 }
 
 /* ---- manifest ---- */
@@ -439,11 +393,11 @@ static void say_end(struct image_pull *p, bool same)
 	char name[IMAGE_NAME_TEXT_MAX], text[IMAGE_NAME_TEXT_MAX + 64];
 
 	snprintf(text, sizeof(text), "Digest: %s", p->digest);
-	pull_say(p, "", text);
+	teller_say(&p->teller, "", text);
 	image_name_familiar(&p->name, name);
 	snprintf(text, sizeof(text), "Status: %s %s",
 		 same ? "Image is up to date for" : "Downloaded newer image for", name);
-	pull_say(p, "", text);
+	teller_say(&p->teller, "", text);
 }
 
 static int pull_image(struct image_pull *p, struct err *err)
@@ -500,7 +454,7 @@ static int pull_one(struct image_pull *p, struct err *err)
 	}
 	if (r >= 0) {
 		snprintf(text, sizeof(text), "Pulling from %s", p->repo);
-		pull_say(p, p->name.digest[0] ? p->name.digest : p->name.tag, text);
+		teller_say(&p->teller, p->name.digest[0] ? p->name.digest : p->name.tag, text);
 		r = pull_image(p, err);
 	}
 	pull_jobs_fini(p);
@@ -562,9 +516,10 @@ int image_pull_start(struct image_pull *p, struct work_pool *pool, image_done_fn
 
 	p->done = done;
 	p->done_ctx = ctx;
-	p->on_loop = p->running = true;
+	p->teller.loop = p->is->o.loop;
+	p->running = true;
 	r = work_submit(pool, &p->work, work_run, work_done, err);
 	if (r < 0)
-		p->on_loop = p->running = false;
+		p->running = false;
 	return r;
 }

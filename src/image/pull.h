@@ -23,6 +23,9 @@ struct image_transfer {
 	const char *status; /* "Pulling fs layer", "Digest: sha256:..." */
 	uint64_t current, total;
 	bool detail; /* current and total mean something */
+	/* What was pushed at last: NULL but for that. */
+	const char *tag, *digest;
+	uint64_t size;
 };
 typedef void image_transfer_fn(void *ctx, const struct image_transfer *t);
 
@@ -56,3 +59,26 @@ const char *image_pull_id(const struct image_pull *p);
 const char *image_pull_digest(const struct image_pull *p);
 void image_pull_free(struct image_pull *p); /* not while running */
 DEFINE_CLEANUP(struct image_pull *, image_pull_free)
+
+/* ---- push ---- */
+
+struct image_push_options {
+	const char *ref; /* name[:tag] of an image that is here */
+	bool all_tags;	 /* every tag of the name; ref has none then. Else "latest" is meant */
+	struct remote_auth auth;
+	const struct image_remotes *remotes;
+	unsigned parallel;	     /* uploads at once; 0 = 3 */
+	image_transfer_fn *progress; /* as of a pull */
+	void *ctx;
+};
+struct image_push;
+/* Manifest and blobs go as they are kept, so the digest there is the one here. What is there, or in
+ * another repository of that registry, is not sent. Calls as those of a pull. */
+int image_push_new(struct image_store *is, const struct image_push_options *o,
+		   struct image_push **ret, struct err *err);
+int image_push_run(struct image_push *p, struct err *err);
+int image_push_start(struct image_push *p, struct work_pool *pool, image_done_fn *done, void *ctx,
+		     struct err *err);
+void image_push_cancel(struct image_push *p);
+void image_push_free(struct image_push *p);
+DEFINE_CLEANUP(struct image_push *, image_push_free)
