@@ -381,6 +381,12 @@ static bool take_raw(struct conn *c)
 	}
 	if (iobuf_len(&c->in) > 0 || !c->eof)
 		return false;
+	if (c->tr_cut) { /* whoever cut it may be no party of it: no orderly end (RFC 8446 6.1) */
+		conn_fail_text(c, ERR_UNAVAILABLE,
+			       "the peer closed the connection without saying so by TLS: "
+			       "bytes may be missing");
+		return false;
+	}
 	stream_give_end(s);
 	return !c->dead && c->cur != NULL;
 }
