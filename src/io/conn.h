@@ -31,8 +31,9 @@ struct conn_conf {
 	struct h1_limits limits;
 	size_t queue_mark, drain_max, streams_max;
 	int64_t head_time, body_time, idle_time, write_time, connect_time; /* 0 = none */
-	bool write_time_always; /* also for streamed output */
-	bool preface;		/* server: a plain connection may begin with that of HTTP/2 */
+	int64_t ping_time, ping_timeout; /* HTTP/2 clients; 0 = no pings */
+	bool write_time_always;		 /* also for streamed output */
+	bool preface; /* server: a plain connection may begin with that of HTTP/2 */
 };
 
 /*

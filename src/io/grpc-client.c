@@ -125,6 +125,7 @@ static void on_closed(struct stream *s, const struct err *why)
 			      : why && why->code == ERR_BAD_REQUEST ? GRPC_INTERNAL
 								    : GRPC_UNAVAILABLE;
 
+	c->unseen = s->unseen;
 	/* What waits for grpc_more is still told; so is the end that came behind it. */
 	if (!c->over && !c->eof)
 		tell_end(c, code, why ? why->msg : "the stream was closed",
@@ -245,6 +246,8 @@ int grpc_client_new(struct loop *l, const char *address, const struct grpc_clien
 	hc.tls = cl->conf.tls;
 	hc.host = cl->conf.authority;
 	hc.resolver = cl->conf.resolver;
+	hc.ping_time = cl->conf.keepalive_time;
+	hc.ping_timeout = cl->conf.keepalive_timeout;
 	hc.agent = "grpc-c-teu/" TEU_VERSION;
 	hc.connections_max = cl->conf.connections_max ? cl->conf.connections_max : 1;
 	r = http_client_new(l, address, &hc, &cl->http, err);

@@ -18,6 +18,7 @@ struct grpc_call {
 	unsigned refs;
 	bool server, head_sent, ended_out, eof, over, told_cancel, want, pumping, failed_in;
 	bool one_in; /* exactly one message is to come */
+	bool unseen; /* client: the server did not look at it */
 	struct list link;
 	struct stream *s;
 	const struct grpc_method *m;

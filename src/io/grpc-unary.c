@@ -5,7 +5,8 @@
  * A retry is for calls that ended UNAVAILABLE before any message came (gRFC A6), within the
  * deadline of the whole, the policy's attempts, and a budget of a tenth of all calls. The server
  * may say when (grpc-retry-pushback-ms), or that it should not be (a negative or bad number). What
- * the server has certainly not seen (a refused stream, GOAWAY) the HTTP/2 layer sends again itself.
+ * the server has certainly not looked at (a refused stream, one behind the last of a GOAWAY) is
+ * sent again at once, one time, and is no retry in that sense ("transparent").
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -24,7 +25,7 @@ struct grpc_unary {
 	struct grpc_pair *pairs;
 	struct arena *arena; /* of the options */
 	struct buf request, answer;
-	bool answered;
+	bool answered, sent_again;
 	int64_t due; /* INT64_MAX = none */
 	struct backoff backoff;
 	struct timer timer;
@@ -114,8 +115,15 @@ static int64_t may_retry(struct grpc_unary *u, struct grpc_call *c, enum grpc_co
 
 static void attempt_failed(struct grpc_unary *u, struct grpc_call *c, const struct grpc_status *st)
 {
-	int64_t delay = may_retry(u, c, st->code);
+	int64_t delay;
 
+	if (c && c->unseen && !u->sent_again && clock_mono() < u->due) {
+		u->sent_again = true;
+		u->cl->stats.transparent++;
+		timer_set_after(&u->timer, 0);
+		return;
+	}
+	delay = may_retry(u, c, st->code);
 	if (delay < 0) {
 		finish(u, st);
 		return;

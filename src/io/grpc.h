@@ -191,6 +191,10 @@ struct grpc_client_conf {
 	 * % of the calls. attempts_max 1 = none [4 attempts, 100 ms to 1 s]. */
 	struct retry_policy retry;
 	uint64_t seed; /* of the jitter, for tests [random] */
+	/* While calls run: a ping when the server said nothing for so long [none; many servers end
+	 * connections that ping more often than every five minutes], and how long it has to answer
+	 * before all calls on the connection end UNAVAILABLE [20 s]. */
+	int64_t keepalive_time, keepalive_timeout;
 };
 /* Addresses as in io/http-client.h. l NULL = a private loop, for the blocking calls only. */
 int grpc_client_new(struct loop *l, const char *address, const struct grpc_client_conf *conf,
@@ -236,5 +240,6 @@ int grpc_client_stream(struct grpc_client *cl, const char *service, const struct
 
 struct grpc_client_stats {
 	uint64_t calls, retries, refused_by_budget;
+	uint64_t transparent; /* sent again since the server had not looked at them */
 };
 struct grpc_client_stats grpc_client_get_stats(const struct grpc_client *cl);

@@ -25,7 +25,8 @@ struct h2_stream *h2_stream_new(struct h2 *h, struct stream *s, int32_t id)
 	s->conn = hs;
 	s->peer = &h->c->peer;
 	list_append(&h->streams, &hs->link);
-	h->streams_n++;
+	if (h->streams_n++ == 0)
+		h->heard = conn_now(h->c);
 	return hs;
 }
 

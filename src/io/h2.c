@@ -248,6 +248,8 @@ static __attribute__((noinline)) void tell_over(struct h2_stream *hs)
 		h2_stream_free(hs);
 		return;
 	}
+	if (s)
+		s->unseen = hs->error == NGHTTP2_REFUSED_STREAM;
 	h2_stream_free(hs);
 	if (s)
 		stream_close(s, err.code ? &err : NULL);
@@ -438,6 +440,8 @@ static bool h2_wants_input(const struct conn *c)
 
 static void h2_received(struct conn *c, bool was_empty)
 {
+	c->h2->heard = conn_now(c);
+	c->h2->pinged = 0;
 }
 
 static void h2_hangup(struct conn *c, bool both)
@@ -453,6 +457,16 @@ static bool h2_out_broken(struct conn *c)
 
 /* ---- time ---- */
 
+/* When a PING, or the lack of its answer, is due. */
+static int64_t ping_due(const struct h2 *h)
+{
+	const struct conn_conf *k = h->c->conf;
+
+	if (!h->c->client || !k->ping_time)
+		return INT64_MAX;
+	return h->pinged ? h->pinged + k->ping_timeout : h->heard + k->ping_time;
+}
+
 static int64_t h2_deadline(const struct conn *c)
 {
 	const struct h2 *h = c->h2;
@@ -462,7 +476,7 @@ static int64_t h2_deadline(const struct conn *c)
 	if (h->closing && c->out_closed)
 		return c->since + LINGER_TIME;
 	if (h->streams_n > 0)
-		return every ? h->check_at + every : INT64_MAX;
+		return MIN(every ? h->check_at + every : INT64_MAX, ping_due(h));
 	return conn_after(c->since, h->settled || c->client ? k->idle_time : k->head_time);
 }
 
@@ -487,6 +501,22 @@ static const char *overdue(const struct h2_stream *hs, const struct conn_conf *k
 	return NULL;
 }
 
+/* True: the peer has said nothing for too long, and the connection is over. */
+static bool check_ping(struct h2 *h)
+{
+	struct conn *c = h->c;
+
+	if (ping_due(h) > conn_now(c))
+		return false;
+	if (h->pinged) {
+		conn_fail_text(c, ERR_UNAVAILABLE, "the peer does not answer pings");
+		return true;
+	}
+	h->pinged = conn_now(c);
+	(void)nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, NULL); /* only out of memory */
+	return false;
+}
+
 static void h2_timeout(struct conn *c)
 {
 	struct h2 *h = c->h2;
@@ -507,6 +537,8 @@ static void h2_timeout(struct conn *c)
 			conn_fail(c, NULL);
 		return;
 	}
+	if (check_ping(h))
+		return;
 	if (h->head_since && conn_after(h->head_since, c->conf->head_time) <= conn_now(c)) {
 		conn_fail_text(c, ERR_TIMEOUT, "a header block did not arrive in time");
 		return;

@@ -67,6 +67,7 @@ struct h2 {
 	uint32_t window;
 	uint64_t frames; /* of data, sent */
 	int64_t check_at, head_since;
+	int64_t heard, pinged; /* client: last byte in; PING that waits for one, 0 = none */
 	/* The next frame's header as far as it came, and bytes of the frame that are to come. */
 	uint8_t next[9];
 	uint32_t next_n, skip, last_id;

@@ -243,6 +243,9 @@ static void set_conf(struct http_client *c, const struct http_client_conf *conf)
 	c->conn_conf.idle_time = k->idle_time;
 	c->conn_conf.write_time = k->write_time;
 	c->conn_conf.connect_time = k->connect_time;
+	DEFAULT(k->ping_timeout, 20 * NS_PER_SEC);
+	c->conn_conf.ping_time = k->ping_time;
+	c->conn_conf.ping_timeout = k->ping_timeout;
 	c->agent = dup_text(k->agent ? k->agent : "teu/" TEU_VERSION);
 }
 

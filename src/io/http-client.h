@@ -47,6 +47,9 @@ struct http_client_conf {
 	int64_t body_time;  /* no body byte although credit is there [none] */
 	int64_t write_time; /* no progress of a blocked write [120 s] */
 	int64_t idle_time;  /* a kept connection is closed after [60 s] */
+	/* HTTP/2, while exchanges run: a PING when no byte came for so long [none], and how long
+	 * its answer, or any byte, may take before the connection is given up [20 s]. */
+	int64_t ping_time, ping_timeout;
 };
 
 /* conf NULL = all defaults. No connection is made yet. l NULL = a private loop: only for the

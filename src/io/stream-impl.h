@@ -89,6 +89,7 @@ struct stream {
 	int64_t body_length; /* client: as given to http_client_send; HTTP/2: bytes still owed, or
 				-1 */
 	unsigned tries;	     /* client: sent so often before */
+	bool unseen;	     /* client: the server said that it did not look at it (RFC 9113 8.7) */
 	int64_t began;	     /* server: when the head was there */
 	uint64_t bytes_in, bytes_out;
 	size_t credit, queue_mark;
