@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 struct engine_opts {
-	struct opt_list hosts;
+	struct opt_list hosts, insecure, mirrors;
 	bool detach, debug, no_bridge;
 	const char *log_format, *bip, *pid_file;
 };
@@ -27,6 +27,10 @@ static const struct opt engine_opts[] = {
 	OPT(struct engine_opts, STR, bip, "bip", 0,
 	    "Address and prefix of the default bridge (default: a free one)"),
 	OPT(struct engine_opts, BOOL, no_bridge, "no-bridge", 0, "Refuse the network bridge"),
+	OPT(struct engine_opts, LIST, insecure, "insecure-registry", 0,
+	    "This HOST[:PORT] or network (CIDR) may speak HTTP or show any certificate"),
+	OPT(struct engine_opts, LIST, mirrors, "registry-mirror", 0,
+	    "Ask this URL before Docker Hub"),
 	OPT(struct engine_opts, STR, pid_file, "pid-file", 0, "Write our process id there"),
 	OPT_END
 };
@@ -36,7 +40,8 @@ static int detach(struct cmd_call *call, struct err *err)
 {
 	const struct engine_opts *o = call->opts;
 	struct cli_global g = *cli_of(call);
-	const char **v = ARENA_ARRAY(call->arena, const char *, 2 * o->hosts.n + 16);
+	const char **v = ARENA_ARRAY(call->arena, const char *,
+				     2 * (o->hosts.n + o->insecure.n + o->mirrors.n) + 16);
 	size_t n = 0;
 
 	if (!v)
@@ -44,6 +49,14 @@ static int detach(struct cmd_call *call, struct err *err)
 	for (size_t i = 0; i < o->hosts.n; i++) {
 		v[n++] = "--host";
 		v[n++] = o->hosts.v[i];
+	}
+	for (size_t i = 0; i < o->insecure.n; i++) {
+		v[n++] = "--insecure-registry";
+		v[n++] = o->insecure.v[i];
+	}
+	for (size_t i = 0; i < o->mirrors.n; i++) {
+		v[n++] = "--registry-mirror";
+		v[n++] = o->mirrors.v[i];
 	}
 	if (o->hosts.n)
 		g.host = o->hosts.v[0];
@@ -82,6 +95,10 @@ static int engine_run(struct cmd_call *call, struct err *err)
 		.run = g->run,
 		.hosts = o->hosts.n ? (const char *const *)o->hosts.v : &g->host,
 		.nhosts = o->hosts.n ? o->hosts.n : 1,
+		.insecure = (const char *const *)o->insecure.v,
+		.ninsecure = o->insecure.n,
+		.mirrors = (const char *const *)o->mirrors.v,
+		.nmirrors = o->mirrors.n,
 		.bip = o->bip,
 		.no_bridge = o->no_bridge,
 		.debug = o->debug || g->debug,

@@ -12,6 +12,9 @@
 
 /* A list of some thousand containers, or a create body, as documents. */
 #define CALL_ARENA_MAX (64u << 20)
+/* Pulls and pushes at once; threads start when they are needed. */
+#define TRANSFERS 8
+#define TRANSFERS_WAITING 1024
 
 static const struct http_header common_headers[] = {
 	{ SLICE("Api-Version"), SLICE(DOCKER_API_VERSION) },
@@ -314,6 +317,8 @@ int docker_api_new(struct loop *l, struct engine *e, struct docker_api **ret, st
 	r = router_new(api->rows, docker_ops_n, &api->router, err);
 	if (r == 0)
 		r = http_server_new(l, &conf, &api->server, err);
+	if (r == 0)
+		r = work_pool_new(l, TRANSFERS, TRANSFERS_WAITING, &api->transfers, err);
 	if (r < 0) {
 		docker_api_free(api);
 		return r;
@@ -326,7 +331,8 @@ void docker_api_free(struct docker_api *api)
 {
 	if (!api)
 		return;
-	http_server_free(api->server);
+	http_server_free(api->server); /* cancels transfers */
+	work_pool_free(api->transfers);
 	work_pool_free(api->flows); /* after the streams: their workers end by broken pipes */
 	router_free(api->router);
 	free(api->rows);
@@ -336,6 +342,11 @@ void docker_api_free(struct docker_api *api)
 struct http_server *docker_api_server(struct docker_api *api)
 {
 	return api->server;
+}
+
+void docker_api_set_remotes(struct docker_api *api, const struct image_remotes *remotes)
+{
+	api->remotes = remotes;
 }
 
 void docker_api_set_debug(struct docker_api *api, bool on)

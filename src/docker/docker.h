@@ -16,6 +16,7 @@ struct docker_api;
 struct engine;
 struct err;
 struct http_server;
+struct image_remotes;
 struct loop;
 
 /* The API on a loop: answers the streams of its server. Calls still pending when it is freed are
@@ -24,13 +25,18 @@ int docker_api_new(struct loop *l, struct engine *e, struct docker_api **ret, st
 void docker_api_free(struct docker_api *api);
 DEFINE_CLEANUP(struct docker_api *, docker_api_free)
 struct http_server *docker_api_server(struct docker_api *api);
+/* How registries are reached; outlives the API. NULL (as at first) = nothing configured. */
+void docker_api_set_remotes(struct docker_api *api, const struct image_remotes *remotes);
 void docker_api_set_debug(struct docker_api *api, bool on); /* what info shows */
 
 struct docker_engine_conf {
 	const char *root, *run;	  /* as engine_conf */
 	const char *const *hosts; /* "unix:///path" */
 	size_t nhosts;		  /* 0 = unix://<run>/docker.sock */
-	const char *bip;	  /* NULL = picked */
+	/* As in image/remotes.h. */
+	const char *const *insecure, *const *mirrors;
+	size_t ninsecure, nmirrors;
+	const char *bip; /* NULL = picked */
 	bool no_bridge, debug;
 	enum log_format log_format;
 	const char *pid_file; /* NULL = none */

@@ -128,12 +128,15 @@ static bool pattern_matches(const char *p, const char *s)
 	return !*s;
 }
 
+/* "repo:tag" or "repo@digest", or the repository alone. */
 static bool reference_matches(const struct filters *f, const char *tag)
 {
 	struct slice repo = slice_str(tag);
 	char name[IMAGE_NAME_TEXT_MAX];
-	const char *v, *colon = strrchr(tag, ':');
+	const char *v, *colon = strchr(tag, '@');
 
+	if (!colon)
+		colon = strrchr(tag, ':');
 	if (colon && !strchr(colon, '/'))
 		repo.n = (size_t)(colon - tag);
 	(void)snprintf(name, sizeof(name), "%.*s", (int)repo.n, repo.p);
@@ -143,14 +146,23 @@ static bool reference_matches(const struct filters *f, const char *tag)
 	return !filters_has(f, "reference");
 }
 
+static void keep_matching(struct call *c, const struct image_filter *f, struct strv *names)
+{
+	const char **kept = ARENA_ARRAY(c->a, const char *, names->n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; kept && i < names->n; i++)
+		if (reference_matches(&f->f, names->v[i]))
+			kept[n++] = names->v[i];
+	*names = (struct strv){ kept, n };
+}
+
 static bool image_wanted(struct call *c, const struct image_filter *f, const struct image *img,
-			 struct strv *tags)
+			 struct strv *tags, struct strv *digests)
 {
 	const struct image_config *ic = image_config(img);
 	struct str_pair *pairs = ARENA_ARRAY(c->a, struct str_pair, ic->nlabels + 1);
 	struct str_map labels = { pairs, pairs ? ic->nlabels : 0 };
-	const char **kept = ARENA_ARRAY(c->a, const char *, tags->n + 1);
-	size_t n = 0;
 
 	for (size_t i = 0; i < labels.n; i++)
 		pairs[i] = (struct str_pair){ ic->labels[i].key, ic->labels[i].value };
@@ -162,11 +174,9 @@ static bool image_wanted(struct call *c, const struct image_filter *f, const str
 		return false;
 	if (!filters_has(&f->f, "reference"))
 		return true;
-	for (size_t i = 0; kept && i < tags->n; i++)
-		if (reference_matches(&f->f, tags->v[i]))
-			kept[n++] = tags->v[i];
-	*tags = (struct strv){ kept, n };
-	return n > 0;
+	keep_matching(c, f, tags);
+	keep_matching(c, f, digests);
+	return tags->n || digests->n;
 }
 
 static void image_row(struct call *c, const struct image *img, const struct strv *tags,
@@ -209,7 +219,7 @@ static int list_into(struct call *c, const struct image_filter *f, struct doc *a
 
 		if (r == 0)
 			r = image_names(engine_images(c->e), v[i], c->a, &tags, &digests, err);
-		if (r == 0 && image_wanted(c, f, v[i], &tags))
+		if (r == 0 && image_wanted(c, f, v[i], &tags, &digests))
 			image_row(c, v[i], &tags, &digests, doc_append_object(c->a, arr));
 		image_unref(v[i]);
 	}

@@ -247,10 +247,10 @@ void images_create(struct call *c)
 		import_begin(c);
 		return;
 	}
-	reply_fail(c, ERR_UNSUPPORTED,
-		   "pulling images from a registry is not supported yet: bring '%s' in with docker "
-		   "import or docker load",
-		   from ? from : "");
+	if (!from || !*from)
+		reply_fail(c, ERR_BAD_REQUEST, "neither fromImage nor fromSrc was given");
+	else
+		image_pull_begin(c);
 }
 
 void images_load(struct call *c)

@@ -5,6 +5,7 @@
  */
 #include "base/role.h"
 #include "docker/private.h"
+#include "image/remotes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@ struct daemon {
 	struct docker_api *api;
 	struct role_signals signals;
 	char self[PATH_MAX], oci[PATH_MAX];
+	struct image_remotes remotes;
 	bool ending;
 };
 
@@ -207,7 +209,13 @@ static int open_daemon(struct daemon *d, struct err *err)
 				  .no_bridge = conf->no_bridge };
 	int r;
 
-	r = find_programs(d, err);
+	d->remotes = (struct image_remotes){ .insecure = conf->insecure,
+					     .ninsecure = conf->ninsecure,
+					     .mirrors = conf->mirrors,
+					     .nmirrors = conf->nmirrors };
+	r = image_remotes_check(&d->remotes, err);
+	if (r == 0)
+		r = find_programs(d, err);
 	if (r == 0)
 		r = loop_new(&d->loop, err);
 	if (r == 0)
@@ -219,6 +227,7 @@ static int open_daemon(struct daemon *d, struct err *err)
 	if (r < 0)
 		return r;
 	docker_api_set_debug(d->api, conf->debug);
+	docker_api_set_remotes(d->api, &d->remotes);
 	return listen_all(d, err);
 }
 

@@ -46,7 +46,9 @@ struct docker_api {
 	struct router *router;
 	struct http_server *server;
 	bool debug;
-	struct work_pool *flows; /* flow.c; made when it is first needed */
+	struct work_pool *flows;     /* flow.c; made when it is first needed */
+	struct work_pool *transfers; /* pulls, pushes, questions to registries */
+	const struct image_remotes *remotes;
 	struct list watches; /* long-lived answers: waits, events, logs; ended when we end */
 };
 
@@ -124,6 +126,12 @@ call_fn containers_list, container_create, container_inspect, container_start, c
 	container_wait, container_attach, container_logs;
 call_fn container_changes, container_export;
 call_fn exec_create, exec_start, exec_resize, exec_inspect;
+/* transfer.c: X-Registry-Auth, decoded; strings in the call's arena. */
+struct remote_auth;
+int call_registry_auth(struct call *c, struct remote_auth *ret, struct err *err);
+void image_pull_begin(struct call *c);
+
+call_fn auth_handle, distribution_handle, images_search, images_prune, image_push_handle;
 call_fn images_list, image_inspect, images_create, images_load, image_tag_handle, image_delete,
 	image_history;
 call_fn networks_list, network_inspect, volumes_list, volume_inspect;

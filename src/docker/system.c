@@ -318,7 +318,7 @@ static void df_strings(struct arena *a, struct doc *arr, const struct strv *v)
 static int df_images(struct call *c, struct doc *o, struct err *err)
 {
 	struct doc *arr = doc_set_array(c->a, o, "Images"), *row;
-	uint64_t total = 0;
+	uint64_t total = 0, unique = 0;
 	struct image **v;
 	size_t n = 0;
 	int r;
@@ -342,12 +342,15 @@ static int df_images(struct call *c, struct doc *o, struct err *err)
 		df_strings(c->a, doc_set_array(c->a, row, "RepoDigests"), &digests);
 		doc_set_int(c->a, row, "Created", MAX(image_created(v[i]), 0) / NS_PER_SEC);
 		doc_set_uint(c->a, row, "Size", image_size(v[i]));
-		doc_set_int(c->a, row, "SharedSize", -1); /* not computed */
+		if (r == 0)
+			r = image_unique_size(engine_images(c->e), v[i], &unique, err);
+		doc_set_uint(c->a, row, "SharedSize", image_size(v[i]) - unique);
 		doc_set_null(c->a, row, "Labels");
 		doc_set_int(c->a, row, "Containers", users);
-		total += image_size(v[i]);
 		image_unref(v[i]);
 	}
+	if (r == 0)
+		r = image_layers_size(engine_images(c->e), &total, err);
 	doc_set_uint(c->a, o, "LayersSize", total);
 	return r;
 }

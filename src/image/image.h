@@ -106,6 +106,10 @@ int image_resolve(struct image_store *is, const char *text, struct image **ret, 
 int image_list(struct image_store *is, struct arena *a, struct image ***ret, size_t *ret_n,
 	       struct err *err);
 int64_t image_count(struct image_store *is);
+/* Bytes of its layers that no other image has; of all layers. */
+int image_unique_size(struct image_store *is, const struct image *img, uint64_t *ret,
+		      struct err *err);
+int image_layers_size(struct image_store *is, uint64_t *ret, struct err *err);
 
 /* ---- Changes ---- */
 

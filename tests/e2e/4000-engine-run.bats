@@ -32,7 +32,7 @@ setup() { engine_setup; }
 	fails_with 126 "permission denied" docker run --rm busybox /etc/passwd
 	fails_with 126 "is a directory" docker run --rm busybox /etc
 	fails_with 125 "Invalid container name" docker run --rm --name -x busybox true
-	fails_with 125 "pulling images from a registry is not supported yet" docker run --rm nosuch true
+	fails_with 125 "No such image: nosuch:latest" docker run --rm --pull never nosuch true
 	[ -z "$(docker ps -aq)" ]
 }
 

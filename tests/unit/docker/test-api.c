@@ -155,9 +155,32 @@ static void what_is_not_done_yet_is_refused_by_name(void **state)
 	expect(get(*state, "GET", "/images/a/b/c/get"), 501, "saving images is not supported");
 	expect(post(*state, "/volumes/create", "application/json", "{}"), 501, "creating volumes");
 	expect(get(*state, "GET", "/containers/json?size=1"), 501, "size of containers");
-	expect(get(*state, "POST", "/images/create?fromImage=docker.io/library/nginx&tag=latest"),
-	       501, "pulling images from a registry is not supported yet");
+	expect(get(*state, "POST", "/images/create?fromSrc=http://x/y.tar"), 501,
+	       "importing from a URL is not supported yet");
+	expect(get(*state, "GET", "/images/search?term=busybox"), 501,
+	       "searching Docker Hub is not supported");
+	expect(get(*state, "POST", "/images/x/push?platform=x"), 501, "one platform");
 	expect(get(*state, "GET", "/nodes"), 503, "This node is not a swarm manager.");
+}
+
+static void registry_requests_are_checked_before_anything_is_asked(void **state)
+{
+	expect(get(*state, "POST", "/images/create"), 400, "neither fromImage nor fromSrc");
+	expect(get(*state, "POST", "/images/create?fromImage=UPPER&tag=1"), 400,
+	       "must be lowercase");
+	expect(get(*state, "POST", "/images/create?fromImage=x&tag=1&platform=plan9"), 400,
+	       "only linux images");
+	expect(get(*state, "POST", "/images/x@y/push"), 400, "invalid reference format");
+	expect(get(*state, "GET", "/images/search"), 400, "needs a term");
+	expect(get(*state, "GET", "/images/search?term=a.b/c&limit=101"), 400, "[1, 100]");
+	expect(get(*state, "GET", "/images/search?term=a.b/c&filters={\"x\":[\"1\"]}"), 400,
+	       "invalid filter 'x'");
+	expect(get(*state, "GET", "/distribution/UPPER/json"), 400, "must be lowercase");
+	expect(post(*state, "/auth", "application/json", "[]"), 400, "no JSON object");
+	expect(get(*state, "POST", "/images/prune?filters={\"x\":[\"1\"]}"), 400,
+	       "invalid filter 'x'");
+	expect(get(*state, "POST", "/images/prune"), 200,
+	       "{\"ImagesDeleted\":null,\"SpaceReclaimed\":0}");
 }
 
 /* No row of the table may be unreachable behind another one. */
@@ -313,6 +336,7 @@ int main(void)
 		CASE(the_headers_are_on_refusals_too),
 		CASE(unknown_routes_are_not_found),
 		CASE(what_is_not_done_yet_is_refused_by_name),
+		CASE(registry_requests_are_checked_before_anything_is_asked),
 		CASE(every_row_of_the_table_is_found_by_its_own_pattern),
 		CASE(a_container_that_is_not_there_is_told_by_every_operation),
 		CASE(bodies_need_their_content_type),

@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Images to and from a registry with the real docker command line and our own: pull, push, login, search, prune.
+
+. "$BATS_TEST_DIRNAME/engine.bash"
+
+R=127.0.0.1:5000
+
+# The registry lives in the engine's network namespace, with state below $DIR/reg.
+setup_file() {
+	engine_setup_file
+	[ -n "${DIR:-}" ] || return 0
+	mkdir -p "$DIR/reg"
+	nsenter "--net=/proc/$(engine_pid)/ns/net" "$TEU" --root "$DIR/reg" --run "$DIR/reg" registry --listen "$R" \
+		--pid-file "$DIR/reg/pid" >"$DIR/reg/log" 2>&1 </dev/null 3>&- &
+	until_ok test -s "$DIR/reg/pid"
+	until_ok nsenter "--net=/proc/$(engine_pid)/ns/net" curl -sf "http://$R/v2/"
+}
+setup() { engine_setup; }
+teardown_file() { engine_teardown_file; }
+
+@test "what docker push sends comes back by docker pull, to the digest" {
+	docker tag busybox "$R/a/busy:1"
+	run docker push "$R/a/busy:1"
+	[ "$status" -eq 0 ]
+	prints "The push refers to repository [$R/a/busy]"
+	prints "Pushed"
+	[[ "$output" =~ 1:\ digest:\ (sha256:[0-9a-f]{64})\ size:\ [0-9]+ ]]
+	local digest=${BASH_REMATCH[1]} id
+	id=$(docker image inspect -f '{{.Id}}' busybox)
+	[ "$(docker images --digests --format '{{.Digest}}' "$R/a/busy")" = "$digest" ]
+	run docker push "$R/a/busy:1"
+	prints "Layer already exists"
+	docker rmi "$R/a/busy:1" >/dev/null
+	docker rmi busybox >/dev/null
+	[ -z "$(docker images -q)" ]
+	run docker pull "$R/a/busy:1"
+	[ "$status" -eq 0 ]
+	prints "1: Pulling from a/busy"
+	prints "Pull complete"
+	prints "Digest: $digest"
+	prints "Status: Downloaded newer image for $R/a/busy:1"
+	[ "$(docker image inspect -f '{{.Id}}' "$R/a/busy:1")" = "$id" ]
+	run docker pull "$R/a/busy:1"
+	prints "Status: Image is up to date for $R/a/busy:1"
+	docker tag "$R/a/busy:1" busybox
+	run docker pull "$R/a/busy@$digest"
+	[ "$status" -eq 0 ]
+	[ "$(docker run --rm "$R/a/busy@$digest" echo from the registry)" = "from the registry" ]
+}
+
+@test "docker run pulls what is not there" {
+	docker tag busybox "$R/b:latest"
+	docker push -q "$R/b:latest"
+	docker rmi "$R/b:latest" >/dev/null
+	run docker run --rm "$R/b" echo it runs
+	[ "$status" -eq 0 ]
+	prints "Unable to find image '$R/b:latest' locally"
+	prints "it runs"
+	fails_with 125 "No such image" docker run --rm --pull never "$R/nothere" true
+	fails_with 125 "manifest for $R/nothere:latest not found" docker run --rm "$R/nothere" true
+}
+
+@test "all tags go and come" {
+	docker tag busybox "$R/c:1"
+	docker tag busybox "$R/c:2"
+	docker push -a "$R/c"
+	docker rmi "$R/c:1" "$R/c:2" >/dev/null
+	docker pull -a "$R/c"
+	[ "$(docker images --format '{{.Tag}}' "$R/c" | sort | xargs)" = "1 2" ]
+}
+
+@test "what is not there is an error, and nothing stays" {
+	fails_with 1 "manifest for $R/a/busy:none not found" docker pull "$R/a/busy:none"
+	fails_with 1 "does not exist locally with the tag" docker push "$R/nosuch:1"
+	fails_with 1 "127.0.0.1:1" docker pull 127.0.0.1:1/x
+	fails_with 1 "only linux images run here" docker pull --platform windows/amd64 "$R/a/busy:1"
+	[ -z "$(ls "$DIR/e/root/store/ingest")" ]
+}
+
+@test "login is checked by the registry, search reads its catalog" {
+	run docker login -u me -p secret "$R"
+	[ "$status" -eq 0 ]
+	prints "Login Succeeded"
+	docker logout "$R"
+	run docker search --format '{{.Name}}' "$R/bus"
+	[ "$output" = "$R/a/busy" ]
+	fails_with 1 "searching Docker Hub is not supported" docker search busybox
+	run api GET "/distribution/$R/a/busy:1/json"
+	prints '"mediaType":"application/vnd.oci.image.manifest.v1+json"'
+	prints '"os":"linux"'
+	prints 200
+}
+
+@test "prune takes dangling images, with -a all that no container uses" {
+	printf 'x' >"$DIR/x"
+	tar -C "$DIR" -cf - x | docker import - "$R/d:1" >/dev/null
+	printf 'yy' >"$DIR/x"
+	tar -C "$DIR" -cf - x | docker import - "$R/d:1" >/dev/null
+	run docker image prune -f
+	prints "deleted: sha256:"
+	prints "Total reclaimed space: 1B"
+	docker image inspect "$R/d:1" >/dev/null
+	docker create --name holds busybox true >/dev/null
+	docker image prune -af --filter label=none >/dev/null
+	docker image inspect "$R/d:1" >/dev/null
+	run docker image prune -af
+	prints "untagged: $R/d:1"
+	docker image inspect busybox >/dev/null
+	docker rm holds >/dev/null
+	run docker system df
+	prints "Images          1         0"
+	fails_with 1 "invalid filter 'color'" docker image prune -f --filter color=red
+}
+
+@test "a pull whose client leaves is given up, also at the engine's end" {
+	run api POST "/images/create?fromImage=$R/a/busy&tag=1" -H 'X-Registry-Auth: !!!'
+	prints "invalid X-Registry-Auth header"
+	prints 400
+	run api POST "/images/create"
+	prints "neither fromImage nor fromSrc"
+	run api POST "/images/create?fromImage=UPPER&tag=1"
+	prints "must be lowercase"
+	prints 400
+}
