@@ -11,7 +11,8 @@ struct registry_opts {
 	struct opt_list listen, tls_certs, tls_keys;
 	bool debug, read_only, no_delete, immutable, sparse, untagged;
 	const char *tls_client_ca, *htpasswd, *config, *token_realm, *token_service, *token_issuer,
-		*token_jwks;
+		*token_jwks, *access_log, *audit_log, *metrics;
+	int64_t audit_bytes;
 	const char *log_format, *pid_file, *gc_every, *gc_grace;
 };
 
@@ -37,6 +38,14 @@ static const struct opt registry_opts[] = {
 	    "Issuer in the tokens of a foreign token server"),
 	OPT(struct registry_opts, STR, token_jwks, "token-jwks", 0,
 	    "Its public keys: a JSON Web Key Set"),
+	OPT(struct registry_opts, STR, access_log, "access-log", 0,
+	    "Append a JSON line for each request"),
+	OPT(struct registry_opts, STR, audit_log, "audit-log", 0,
+	    "Append a JSON line for each pull, push, delete and refusal"),
+	OPT(struct registry_opts, SIZE, audit_bytes, "audit-log-size", 0,
+	    "Rotate the audit log when it is larger (default 64m)"),
+	OPT(struct registry_opts, STR, metrics, "metrics", 0,
+	    "Serve /metrics and /healthz here: ADDR:PORT of loopback, or unix://PATH"),
 	OPT(struct registry_opts, BOOL, read_only, "read-only", 0, "Refuse pushes and deletes"),
 	OPT(struct registry_opts, BOOL, no_delete, "no-delete", 0, "Refuse deletes"),
 	OPT(struct registry_opts, BOOL, immutable, "immutable-tags", 0,
@@ -83,6 +92,10 @@ static int registry_run(struct cmd_call *call, struct err *err)
 		.token_service = o->token_service,
 		.token_issuer = o->token_issuer,
 		.token_jwks = o->token_jwks,
+		.access_log = o->access_log,
+		.audit_log = o->audit_log,
+		.audit_bytes = o->audit_bytes,
+		.metrics = o->metrics,
 		.read_only = o->read_only,
 		.no_delete = o->no_delete,
 		.immutable = o->immutable,

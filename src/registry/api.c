@@ -5,6 +5,7 @@
 
 #include "crypto/tls.h"
 #include "doc/json.h"
+#include "io/access-log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,15 @@
 static const struct http_header common_headers[] = {
 	{ SLICE("Docker-Distribution-Api-Version"), SLICE("registry/2.0") },
 	{ SLICE("X-Content-Type-Options"), SLICE("nosniff") },
+};
+
+enum { WRITES = 1, DELETES = 2, DIGEST = 4, PUSHES = 8 /* reading too */ };
+
+struct op {
+	enum what what;
+	const char *method;
+	void (*fn)(struct call *c);
+	unsigned flags;
 };
 
 /* ---- errors ---- */
@@ -53,10 +63,43 @@ static void error_text(struct buf *b, const char *code, const char *message)
 	buf_adds(b, "}]}\n");
 }
 
+const char *call_object(const struct call *c)
+{
+	static const char *const names[] = {
+		[WHAT_BASE] = "registry", [WHAT_CATALOG] = "catalog",
+		[WHAT_TAGS] = "tags",	  [WHAT_MANIFEST] = "manifest",
+		[WHAT_BLOB] = "blob",	  [WHAT_UPLOADS] = "blob",
+		[WHAT_UPLOAD] = "blob",	  [WHAT_REFERRERS] = "referrers",
+		[WHAT_NONE] = "other",
+	};
+
+	return names[c->what];
+}
+
+void call_done(struct call *c, enum counter which, int status, const char *digest)
+{
+	count(c->g, which, call_object(c), 1);
+	audit_add(c->g->audit, c, status, digest);
+}
+
+/* Refusals of somebody, and changes that failed, are for the audit log; a first question without
+ * credentials is not. */
+static void note_refusal(struct call *c, enum reason why)
+{
+	bool writes = c->op && (c->op->flags & WRITES);
+	bool refused = why == UNAUTHORIZED || why == DENIED || why == TOOMANYREQUESTS;
+
+	if (refused)
+		count(c->g, COUNT_REFUSED, reasons[why].code, 1);
+	if (refused ? c->user || c->who.name || stream_header(c->s, "Authorization").n : writes)
+		audit_add(c->g->audit, c, reasons[why].status, NULL);
+}
+
 static void answer_reason(struct call *c, enum reason why, const char *message)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(16384);
 
+	note_refusal(c, why);
 	error_text(&b, reasons[why].code, message);
 	if (reasons[why].status == 405 || reasons[why].status == 503)
 		(void)stream_set_header(c->s, reasons[why].status == 405 ? "Allow" : "Retry-After",
@@ -219,14 +262,7 @@ static void base_get(struct call *c)
 	(void)stream_reply(c->s, 200, "application/json", "{}", 2);
 }
 
-enum { WRITES = 1, DELETES = 2, DIGEST = 4, PUSHES = 8 /* reading too */ };
-
-static const struct op {
-	enum what what;
-	const char *method;
-	void (*fn)(struct call *c);
-	unsigned flags;
-} ops[] = {
+static const struct op ops[] = {
 	{ WHAT_BASE, "GET", base_get, 0 },
 	{ WHAT_CATALOG, "GET", catalog_list, 0 },
 	{ WHAT_TAGS, "GET", tags_list, 0 },
@@ -363,6 +399,22 @@ static void request(struct stream *s, void *arg)
 
 /* ---- life ---- */
 
+/* Access log, audit log, metrics: what is asked for. */
+static int open_records(struct registry *g, struct err *err)
+{
+	const struct registry_conf *c = &g->conf;
+	const struct access_log_conf ac = { .format = ACCESS_JSON, .path = c->access_log };
+	int r = 0;
+
+	if (c->access_log)
+		r = access_log_new(&ac, &g->access_log, err);
+	if (r >= 0 && c->audit_log)
+		r = audit_new(c->audit_log, c->audit_bytes, g->pool, &g->audit, err);
+	if (r >= 0 && c->metrics)
+		r = counters_new(g, &g->counters, err);
+	return r;
+}
+
 int registry_new(struct loop *l, const struct registry_conf *conf, struct registry **ret,
 		 struct err *err)
 {
@@ -388,6 +440,10 @@ int registry_new(struct loop *l, const struct registry_conf *conf, struct regist
 	if (r >= 0)
 		r = work_pool_new(l, 2, 256, &g->pool, err);
 	if (r >= 0)
+		r = open_records(g, err);
+	hc.metrics = counters_metrics(g->counters);
+	hc.access_log = g->access_log;
+	if (r >= 0)
 		r = http_server_new(l, &hc, &g->server, err);
 	if (r >= 0)
 		r = auth_new(g, &g->auth, err);
@@ -408,7 +464,11 @@ void registry_free(struct registry *g)
 	http_server_free(g->server);
 	auth_free(g->auth);
 	tls_conf_unref(g->tls);
+	audit_end(g->audit);
 	work_pool_free(g->pool);
+	audit_free(g->audit);
+	counters_free(g->counters);
+	access_log_free(g->access_log);
 	uploads_free(g);
 	image_store_close(g->store);
 	cache_free(g->cache);
@@ -439,5 +499,9 @@ int registry_reload(struct registry *g, struct err *err)
 		r = tls_load(g, err);
 	if (r < 0)
 		auth_restore(g->auth, old);
+	else
+		r = audit_reopen(g->audit, err);
+	if (r >= 0 && g->access_log)
+		r = access_log_reopen(g->access_log, err);
 	return r;
 }

@@ -152,6 +152,8 @@ void blob_get(struct call *c)
 		(void)stream_set_headerf(
 			c->s, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)r.from,
 			(unsigned long long)(r.from + r.n - 1), (unsigned long long)size);
+	if (strcmp(c->method, "GET") == 0)
+		call_done(c, COUNT_PULLED, part ? 206 : 200, c->ref);
 	send_begin(c, STEAL_FD(fd), &r, part ? 206 : 200);
 }
 
@@ -163,10 +165,12 @@ static void delete_done(void *ctx, const struct content_change *ch, int result,
 	struct call *c = ctx;
 
 	(void)ch;
-	if (result < 0)
+	if (result < 0) {
 		answer_err(c, err, BLOB_UNKNOWN, DIGEST_INVALID);
-	else
+	} else {
+		call_done(c, COUNT_DELETED, 202, c->ref);
 		answer_status(c, 202);
+	}
 	stream_unref(c->s);
 }
 

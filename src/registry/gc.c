@@ -28,6 +28,10 @@ static void gc_done(struct work *w)
 	else if (g->gc_job.blobs || g->gc_job.manifests)
 		log_kv(LOG_LEVEL_INFO, "collected", "freed",
 		       str_human_size(freed, sizeof(freed), g->gc_job.store.bytes), NULL);
+	count(g, COUNT_COLLECTED, "runs", 1);
+	count(g, COUNT_COLLECTED, "manifests", (double)g->gc_job.manifests);
+	count(g, COUNT_COLLECTED, "blobs", (double)g->gc_job.blobs);
+	count(g, COUNT_COLLECTED, "bytes", (double)g->gc_job.store.bytes);
 	cache_clear(g->cache);
 }
 

@@ -99,7 +99,27 @@ static int listen_all(struct daemon *d, const struct registry_conf *conf, struct
 		return r;
 	for (size_t i = 0; i < conf->nlisten && r == 0; i++)
 		r = listen_one(d, conf->listen[i], err);
-	return conf->nlisten ? r : listen_one(d, DEFAULT_LISTEN, err);
+	return conf->nlisten || r < 0 ? r : listen_one(d, DEFAULT_LISTEN, err);
+}
+
+/* What is counted is told without asking who wants to know: on this machine only. */
+static int listen_metrics(struct daemon *d, const char *addr, struct err *err)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int r = 0;
+
+	if (!addr)
+		return 0;
+	if (strncmp(addr, "unix://", 7) != 0) {
+		r = url_sockaddr(addr, &ss, &len, err);
+		if (r >= 0 && !is_loopback(&ss))
+			r = err_set(err, ERR_UNSUPPORTED,
+				    "metrics are told on loopback or a Unix socket only");
+	}
+	if (r >= 0)
+		r = counters_listen(d->g->counters, addr, err);
+	return r < 0 ? err_wrap(err, "--metrics %s", addr) : 0;
 }
 
 /* ---- the end ---- */
@@ -157,7 +177,9 @@ static int open_daemon(struct daemon *d, const struct registry_conf *conf, struc
 		r = role_signals_init(&d->signals, d->loop, on_signal, d, err);
 	if (r == 0)
 		r = registry_new(d->loop, conf, &d->g, err);
-	return r < 0 ? r : listen_all(d, conf, err);
+	if (r == 0)
+		r = listen_all(d, conf, err);
+	return r < 0 ? r : listen_metrics(d, conf->metrics, err);
 }
 
 static void close_daemon(struct daemon *d)

@@ -26,6 +26,8 @@ void manifest_get(struct call *c)
 		answer_status(c, 304);
 	else
 		(void)stream_reply(c->s, 200, m->media, m->bytes.p, m->bytes.n);
+	if (strcmp(c->method, "GET") == 0)
+		call_done(c, COUNT_PULLED, stream_status(c->s), m->digest);
 	cached_unref(m);
 }
 
@@ -45,6 +47,7 @@ static void put_done(void *ctx, const struct content_change *ch, int result, con
 			(void)stream_set_header(c->s, "OCI-Subject", ch->subject);
 		for (size_t i = 0; query_nth(&c->q, "tag", i); i++)
 			(void)stream_add_header(c->s, "OCI-Tag", query_nth(&c->q, "tag", i));
+		call_done(c, COUNT_PUSHED, 201, ch->digest);
 		answer_status(c, 201);
 		log_kv(LOG_LEVEL_INFO, "manifest pushed", "repository", c->name, "reference",
 		       c->ref, "digest", ch->digest, NULL);
@@ -107,10 +110,12 @@ static void delete_done(void *ctx, const struct content_change *ch, int result,
 
 	(void)ch;
 	cache_clear(c->g->cache);
-	if (result < 0)
+	if (result < 0) {
 		answer_err(c, err, MANIFEST_UNKNOWN, MANIFEST_INVALID);
-	else
+	} else {
+		call_done(c, COUNT_DELETED, 202, NULL);
 		answer_status(c, 202);
+	}
 	stream_unref(c->s);
 }
 

@@ -16,13 +16,17 @@
 #include "io/http-server.h"
 #include "io/stream.h"
 #include "io/url.h"
+#include "registry/audit.h"
 #include "registry/auth.h"
 #include "registry/registry.h"
 
 #define MANIFEST_BYTES_MAX (4u << 20)
 #define PAGE_DEFAULT 1000
 
+struct access_log;
 struct cache;
+struct counters;
+struct metrics;
 struct op;
 
 struct registry {
@@ -33,6 +37,9 @@ struct registry {
 	struct http_server *server;
 	struct cache *cache;
 	struct auth *auth;
+	struct audit *audit;	   /* NULL = none */
+	struct counters *counters; /* NULL = none */
+	struct access_log *access_log;
 	struct tls_conf *tls; /* NULL = plain */
 	bool outside;	      /* a listener is not on loopback: users must stay */
 	struct map uploads;   /* id -> struct session */
@@ -123,6 +130,28 @@ struct range {
 	uint64_t from, n;
 };
 int range_parse(struct slice text, uint64_t size, struct range *ret);
+
+/* What c is about: "manifest", "blob" and so on; static. */
+const char *call_object(const struct call *c);
+
+/* ---- metrics.c ---- */
+
+enum counter {
+	COUNT_PUSHED,
+	COUNT_PULLED,
+	COUNT_DELETED,
+	COUNT_REFUSED,
+	COUNT_COLLECTED,
+	COUNTERS
+};
+int counters_new(struct registry *g, struct counters **ret, struct err *err);
+void counters_free(struct counters *k);		      /* NULL is fine */
+struct metrics *counters_metrics(struct counters *k); /* NULL gives NULL */
+int counters_listen(struct counters *k, const char *addr, struct err *err);
+/* kind is static. */
+void count(struct registry *g, enum counter which, const char *kind, double n);
+/* c did what it asked for: counts, and tells the audit log. Right before or after the answer. */
+void call_done(struct call *c, enum counter which, int status, const char *digest);
 
 /* ---- handlers ---- */
 

@@ -42,6 +42,10 @@ struct registry_conf {
 	/* A token server of others: all four; or, without jwks, where ours is reached and its
 	 * name. */
 	const char *token_realm, *token_service, *token_issuer, *token_jwks;
+	const char *access_log; /* a JSON line for each request; NULL = none */
+	const char *audit_log;	/* a JSON line for each thing done or refused; NULL = none */
+	int64_t audit_bytes;	/* it is rotated when larger; 0 = 64 MiB */
+	const char *metrics; /* listener for /metrics and health, loopback or unix; NULL = none */
 	bool debug;
 	enum log_format log_format;
 	const char *pid_file;
@@ -56,7 +60,7 @@ struct image_store *registry_store(struct registry *g);
 /* Is there somebody to be known (users, rules, token issuers)? */
 bool registry_is_closed(const struct registry *g);
 /* Certificates, users, configuration anew, for the requests and connections to come; on failure all
- * stays as it was. */
+ * stays as it was. Then the logs are opened anew. */
 int registry_reload(struct registry *g, struct err *err);
 
 /* Serves until SIGTERM or SIGINT. */

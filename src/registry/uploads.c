@@ -234,6 +234,7 @@ static void on_committed(void *ctx, const struct content_change *ch, int result,
 	} else {
 		(void)stream_set_header(c->s, "Location", path_of(c, "blobs", ch->digest));
 		(void)stream_set_header(c->s, "Docker-Content-Digest", ch->digest);
+		call_done(c, COUNT_PUSHED, 201, ch->digest);
 		answer_status(c, 201);
 	}
 	free(f->ss);
@@ -308,6 +309,7 @@ static void mounted(void *ctx, const struct content_change *ch, int result, cons
 	} else {
 		(void)stream_set_header(c->s, "Location", path_of(c, "blobs", ch->digest));
 		(void)stream_set_header(c->s, "Docker-Content-Digest", ch->digest);
+		call_done(c, COUNT_PUSHED, 201, ch->digest);
 		answer_status(c, 201);
 	}
 	stream_unref(c->s);

@@ -525,6 +525,87 @@ def mistakes_in_the_configuration_are_named():
         assert r.returncode != 0 and says in r.stderr and "hunter2" not in r.stderr, (text, r.stderr)
 
 
+# ---- what is told ----
+
+
+def lines(name):
+    return [json.loads(x) for x in open(path(name)).read().splitlines()]
+
+
+@case
+def the_audit_log_says_who_did_what():
+    with Registry("--htpasswd", path("users"), "--config", path("config"), "--audit-log", path("audit"), "--access-log", path("access")) as g:
+        want(g.ask("GET", "/v2/"), 401)  # a first question is no event
+        d = g.push("team/a", user="alice")
+        want(g.ask("GET", "/v2/team/a/manifests/latest", user="bob"), 200)
+        want(g.ask("GET", "/v2/team/a/blobs/" + digest(b"layer"), user="bob"), 200)
+        want(g.ask("DELETE", "/v2/team/a/manifests/latest", user="bob"), 403)
+        want(g.ask("GET", "/v2/", user="alice", password="hunter2"), 401)
+        want(g.ask("PUT", "/v2/team/a/manifests/x", b"{", {"Content-Type": MANIFEST}, user="alice"), 400)
+        want(g.ask("DELETE", "/v2/team/a/manifests/latest", user="alice"), 202)
+        got = [(x.get("user"), x["method"], x["object"], x.get("repository"), x.get("reference"), x.get("digest"), x["status"]) for x in lines("audit")]
+        layer = digest(b"layer")
+        assert got == [
+            ("alice", "POST", "blob", "team/a", None, digest(EMPTY), 201),
+            ("alice", "POST", "blob", "team/a", None, layer, 201),
+            ("alice", "PUT", "manifest", "team/a", "latest", d, 201),
+            ("bob", "GET", "manifest", "team/a", "latest", d, 200),
+            ("bob", "GET", "blob", "team/a", layer, layer, 200),
+            ("bob", "DELETE", "manifest", "team/a", "latest", None, 403),
+            ("alice", "GET", "registry", None, None, None, 401),
+            ("alice", "PUT", "manifest", "team/a", "x", None, 400),
+            ("alice", "DELETE", "manifest", "team/a", "latest", None, 202),
+        ], got
+        assert all(x["peer"].startswith("127.0.0.1:") and x["time"] for x in lines("audit"))
+        os.rename(path("audit"), path("audit.moved"))
+        g.reload()
+        g.push("team/b", user="alice")
+        assert len(lines("audit")) == 3 and len(lines("audit.moved")) == 9
+    text = open(path("access")).read() + open(path("audit.moved")).read()
+    assert len(lines("access")) == 13, text
+    for secret in ("hunter2", "wonder", "Basic", "$2"):
+        assert secret not in text, text
+
+
+@case
+def the_audit_log_rotates_by_size():
+    with Registry("--audit-log", path("rot"), "--audit-log-size", "1k") as g:
+        for n in range(20):
+            g.push("a", tag=f"t{n}")
+    names = sorted(n for n in os.listdir(DIR) if n.startswith("rot"))
+    assert names == ["rot", "rot.1", "rot.2", "rot.3", "rot.4"], names
+    assert all(os.path.getsize(path(n)) < 2048 and lines(n) is not None for n in names)
+    fails("--audit-log", "/", says="audit log")
+
+
+@case
+def metrics_count():
+    fails("--metrics", "0.0.0.0:9000", says=["--metrics", "loopback"])
+    with Registry("--htpasswd", path("users"), "--metrics", "127.0.0.1:9000") as g:
+        g.push("a", user="alice")
+        want(g.ask("GET", "/v2/a/manifests/latest", user="alice"), 200)
+        want(g.ask("GET", "/v2/a/manifests/latest", user="alice", password="no"), 401)
+        want(g.ask("POST", "/v2/a/blobs/uploads/", user="alice"), 202)
+        want(g.ask("DELETE", "/v2/a/manifests/latest", user="alice"), 202)
+        for where in ("/healthz", "/readyz"):
+            want(g.ask("GET", where), 200)
+
+        def scrape(accept):
+            c = http.client.HTTPConnection("127.0.0.1", 9000, timeout=60)
+            c.request("GET", "/metrics", headers={"Accept": accept})
+            a = want(Answer(c.getresponse()), 200)
+            c.close()
+            return a
+
+        text = scrape("text/plain").body.decode()
+        for line in ('teu_registry_pushed_total{kind="blob"} 2', 'teu_registry_pushed_total{kind="manifest"} 1', 'teu_registry_pulled_total{kind="manifest"} 1',
+                     'teu_registry_deleted_total{kind="manifest"} 1', 'teu_registry_refused_total{kind="UNAUTHORIZED"} 1', "teu_registry_uploads_open 1",
+                     'http_requests_total{method="DELETE",code="202"} 1'):
+            assert line + "\n" in text, (line, text)
+        a = scrape("application/openmetrics-text;version=1.0.0")
+        assert a.headers["content-type"].startswith("application/openmetrics-text") and a.body.endswith(b"# EOF\n")
+
+
 # ---- other people's clients ----
 
 
