@@ -18,6 +18,7 @@ peer() {
 	local i
 	mkfifo in
 	"$PEER" serve "$@" 127.0.0.1:4443 <in >peer.log 2>peer.err 3>&- &
+	PEER_PID=$!
 	exec 9>in
 	await ready
 }
@@ -289,4 +290,100 @@ with_nginx() {
 	echo "$output"
 	[ "${lines[0]}" = "cn=alice o=users verified=1 reason=-" ]
 	[ "${lines[1]}" = "cn=alice o=users verified=1 reason=-" ]
+}
+
+# Our server asked for new keys by openssl ("K"), told of some ("k"), between requests.
+# Each word to openssl alone, when the one before has had its effect: it takes a command only at the begin of what it reads.
+key_updates() {
+	local asked=1 told=0 w
+	peer $(own)
+	mkfifo words
+	timeout 120 openssl s_client -connect 127.0.0.1:4443 -tls1_3 -CAfile "$C/ca.pem" -msg <words >out 2>&1 &
+	exec 8>words
+	printf 'GET /who HTTP/1.1\r\nHost: a\r\n\r\n' >&8
+	seen '^version=1.3' 1
+	for w in K k K; do
+		echo $w >&8
+		told=$((told + 1)) asked=$((asked + 1))
+		seen '>>>.*KeyUpdate' $told
+		printf 'GET /who HTTP/1.1\r\nHost: a\r\n\r\n' >&8
+		seen '^version=1.3' $asked
+	done
+	exec 8>&-
+	grep -ac '^version=1.3' out
+	grep -ac '>>>.*KeyUpdate' out
+	grep -ac '<<<.*KeyUpdate' out
+}
+
+# seen WORDS TIMES: waits until openssl has printed them so often.
+seen() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		[ "$(grep -ac "$1" out)" -lt "$2" ] || return 0
+		sleep 0.05
+	done
+	tail -5 out
+	return 1
+}
+
+@test "tls: keys are updated when openssl asks" {
+	run alone key_updates
+	echo "$output"
+	[ "${lines[0]}" = 4 ]
+	[ "${lines[1]}" = 3 ]
+	[ "${lines[2]}" = 2 ]
+}
+
+handed_over() {
+	[ -x "$SERVE" ] || ninja -C "$TOP/build/gcc" tests/http-serve >/dev/null
+	python3 "$TOP/tests/tools/handover.py" "$SERVE" 3 "$C/server"
+}
+
+@test "tls: listeners are handed over under load, and one is killed: nothing fails" {
+	have python3
+	run alone handed_over
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == *" served, 0 failed" ]]
+}
+
+idle_memory() {
+	local hard
+	hard=$(ulimit -Hn)
+	ulimit -n "$hard"
+	[ "$hard" = unlimited ] || [ "$hard" -gt 6000 ] || { echo "few files: $hard"; return 0; }
+	peer $(own)
+	python3 - "$PEER_PID" <<'PY'
+import socket, ssl, sys
+ctx = ssl._create_unverified_context()
+ctx.minimum_version = ssl.TLSVersion.TLSv1_3
+def one():
+    c = ctx.wrap_socket(socket.create_connection(("127.0.0.1", 4443), 60))
+    c.sendall(b"GET /1k HTTP/1.1\r\nHost: a\r\n\r\n")
+    got = b""
+    while len(got) < 1024:
+        b = c.recv(4096)
+        assert b, "closed"
+        got += b
+    # The client keeps the socket, not its TLS: this is about the server.
+    return socket.socket(fileno=c.detach())
+def used():
+    for line in open("/proc/%s/smaps_rollup" % sys.argv[1]):
+        if line.startswith("Pss_Anon:"):
+            return int(line.split()[1])
+held = [one() for _ in range(200)]
+before = used()
+held += [one() for _ in range(5000)]
+each = (used() - before) / 5000
+print("KB each: %.1f" % each)
+print("small" if each <= 14 else "large")
+PY
+}
+
+@test "tls: 5,000 idle connections take at most 14 KB each" {
+	have python3
+	run alone idle_memory
+	echo "$output"
+	[[ ${lines[0]} != "few files"* ]] || skip "${lines[0]}"
+	[ "${lines[1]}" = small ]
 }

@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hands a listening socket from one server to the next under load, and kills one: nothing that could be served fails.
 
-usage: handover.py SERVER [ROUNDS]
+usage: handover.py SERVER [ROUNDS [NAME]]
 
 A socket is bound here and given to each server as fd 3. While clients ask on new connections (HTTP/1.1 by hand, and
 raw HTTP/2), the running server is replaced ROUNDS times: the next one starts, the old one drains on SIGTERM. Then
-one is killed by SIGKILL beside another that runs: what was queued on the socket is served by that one.
+one is killed by SIGKILL beside another that runs: what was queued on the socket is served by that one. With NAME
+all of it is over TLS, by the certificate NAME.pem and its key NAME.key.
 """
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,11 +22,21 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import h2spec as h2  # noqa: E402
 
 
+def over_tls():
+    ctx = ssl.create_default_context()
+    ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
+    return ctx
+
+
+TLS = sys.argv[3] if len(sys.argv) > 3 else None
+CONTEXT = over_tls()
+
+
 def start(program, listener):
     def give():
         os.dup2(listener.fileno(), 3)
         os.set_inheritable(3, True)
-    p = subprocess.Popen([program, '--grace', '60', 'fd:3'], preexec_fn=give, pass_fds=(3,), stdout=subprocess.PIPE,
+    p = subprocess.Popen([program, '--grace', '60'] + (['--tls', TLS] if TLS else []) + ['fd:3'], preexec_fn=give, pass_fds=(3,), stdout=subprocess.PIPE,
                          stdin=subprocess.DEVNULL)
     if not p.stdout.readline().startswith(b'listening'):
         raise SystemExit('the server does not start')
@@ -33,6 +45,8 @@ def start(program, listener):
 
 def ask_h1(where):
     s = socket.create_connection(where, timeout=60)
+    if TLS:
+        s = CONTEXT.wrap_socket(s)
     s.sendall(b'GET /slow HTTP/1.1\r\nHost: h\r\n\r\n')
     got = b''
     while b'late\n' not in got:
@@ -44,8 +58,8 @@ def ask_h1(where):
 
 
 def ask_h2(where):
-    h2.Peer.scheme = 'http'
-    p = h2.Peer(where, False)
+    h2.Peer.scheme = 'https' if TLS else 'http'
+    p = h2.Peer(where, bool(TLS))
     p.get(1, path='/slow')
     p.until(lambda f: f[0] == h2.DATA and f[2] == 1 and f[3] == b'late\n')
     p.s.close()

@@ -6,6 +6,7 @@
  *	  --grace SECONDS   of the graceful end on SIGTERM [5]
  *	  --connections N   open at once [1024]
  *	  --h1              HTTP/1.1 only
+ *	  --tls NAME        NAME.pem and NAME.key: TLS on TCP listeners
  *
  * Prints "listening ADDRESS" for each listener. Routes: /json (1 KB), /big?n=BYTES, /echo, /slow
  *(answers after 200 ms), /trailers, /stats, /sink (reads nothing), anything else 404.
@@ -13,10 +14,15 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/loop.h"
+#include "crypto/key.h"
+#include "crypto/tls.h"
+#include "crypto/x509.h"
 #include "io/http-server.h"
 #include "io/url.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -194,8 +200,39 @@ static int listen_on(struct http_server *srv, const char *address, struct err *e
 	return http_server_listen_tcp(srv, address, err);
 }
 
+static int read_text(const char *name, const char *end, struct buf *text, struct err *err)
+{
+	char path[512];
+
+	(void)snprintf(path, sizeof(path), "%s.%s", name, end);
+	return fd_read_file(AT_FDCWD, path, text, err);
+}
+
+static int use_tls(struct http_server *srv, const char *name, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf pem = BUF_INIT(1u << 20);
+	CLEANUP(buf_fini) struct buf secret = BUF_INIT(1u << 20);
+	CLEANUP(key_unref) struct key *key = NULL;
+	CLEANUP(cert_unref) struct cert *cert = NULL;
+	CLEANUP(tls_conf_unref) struct tls_conf *conf = NULL;
+	static const char *const alpn[] = { "h2", "http/1.1" };
+	struct tls_identity id = { .chain = &cert, .chain_n = 1 };
+	struct tls_options opt = {
+		.server = true, .ids = &id, .ids_n = 1, .alpn = alpn, .alpn_n = 2
+	};
+	int r = read_text(name, "pem", &pem, err);
+
+	r = r < 0 ? r : read_text(name, "key", &secret, err);
+	r = r < 0 ? r : cert_read_one(buf_slice(&pem), &cert, err);
+	r = r < 0 ? r : key_read(buf_slice(&secret), &key, err);
+	id.key = key;
+	r = r < 0 ? r : tls_conf_new(&opt, &conf, err);
+	return r < 0 ? r : http_server_set_tls(srv, HTTP_ALL_LISTENERS, conf, err);
+}
+
 int main(int argc, char **argv)
 {
+	const char *tls = NULL;
 	struct {
 		struct sigsource term;
 		struct state st;
@@ -219,7 +256,11 @@ int main(int argc, char **argv)
 
 		if (strcmp(argv[1], "--h1") == 0)
 			conf.http2 = HTTP2_NEVER;
-		else if (argc > 2 && str_uint64(slice_str(argv[2]), &n, NULL) == 0) {
+		else if (strcmp(argv[1], "--tls") == 0 && argc > 2) {
+			tls = argv[2];
+			argc--;
+			argv++;
+		} else if (argc > 2 && str_uint64(slice_str(argv[2]), &n, NULL) == 0) {
 			if (strcmp(argv[1], "--grace") == 0)
 				m.st.grace = (int64_t)n * NS_PER_SEC;
 			else
@@ -233,6 +274,8 @@ int main(int argc, char **argv)
 	r = loop_new(&m.st.loop, &err);
 	if (r == 0)
 		r = http_server_new(m.st.loop, &conf, &m.st.srv, &err);
+	if (r == 0 && tls)
+		r = use_tls(m.st.srv, tls, &err);
 	for (int i = 1; r == 0 && i < argc; i++)
 		r = listen_on(m.st.srv, argv[i], &err);
 	if (r == 0)
