@@ -68,10 +68,8 @@ int protobuf_kube_read(struct slice body, struct protobuf_kube *ret, struct err 
 	return 0;
 }
 
-int protobuf_kube_decode(struct slice body, struct arena *a,
-			 const struct schema *(*find)(void *arg, struct slice api_version,
-						      struct slice kind),
-			 void *arg, struct doc *ret, struct err *err)
+int protobuf_kube_object(struct slice body, struct arena *a, const struct protobuf_opts *o,
+			 struct doc *ret, struct err *err)
 {
 	const struct schema *s;
 	struct protobuf_kube k;
@@ -81,12 +79,12 @@ int protobuf_kube_decode(struct slice body, struct arena *a,
 	r = protobuf_kube_read(body, &k, err);
 	if (r < 0)
 		return r;
-	s = find(arg, k.api_version, k.kind);
+	s = o->find(o->find_arg, k.api_version, k.kind);
 	if (!s)
 		return err_set(err, ERR_UNSUPPORTED, "no protobuf for kind '%.*s' of '%.*s'",
 			       (int)MIN(k.kind.n, (size_t)64), k.kind.p,
 			       (int)MIN(k.api_version.n, (size_t)64), k.api_version.p);
-	r = protobuf_decode(s, k.raw, a, NULL, &in, err);
+	r = protobuf_decode(s, k.raw, a, o, &in, err);
 	if (r < 0)
 		return r;
 	if (!doc_add_node(a, &out, DOC_LIT("apiVersion"),
@@ -102,6 +100,14 @@ int protobuf_kube_decode(struct slice body, struct arena *a,
 	}
 	*ret = out;
 	return 0;
+}
+
+int protobuf_kube_decode(struct slice body, struct arena *a, protobuf_find *find, void *arg,
+			 struct doc *ret, struct err *err)
+{
+	const struct protobuf_opts o = { .find = find, .find_arg = arg };
+
+	return protobuf_kube_object(body, a, &o, ret, err);
 }
 
 int protobuf_kube_encode(const struct schema *s, const struct doc *d, struct buf *out,

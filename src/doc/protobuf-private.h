@@ -75,5 +75,9 @@ int protobuf_read_special(struct protobuf_ctx *c, const struct schema_field *f, 
 int protobuf_put_special(struct protobuf_ctx *c, struct pb_writer *w, const struct schema_field *f,
 			 const struct doc *d);
 
+/* protobuf_kube_decode with more options; o->find is there. */
+int protobuf_kube_object(struct slice body, struct arena *a, const struct protobuf_opts *o,
+			 struct doc *ret, struct err *err);
+
 /* A string field: checks UTF-8 and borrows. */
 int protobuf_read_string(struct protobuf_ctx *c, struct slice s, struct doc *ret);

@@ -321,6 +321,21 @@ static int read_int_or_str(struct protobuf_ctx *c, const struct parts *p, struct
 	return ret->type == DOC_NULL ? protobuf_full(c) : 0;
 }
 
+/* An object of a kind of its own; it has what is left of the depth. */
+static int read_envelope(struct protobuf_ctx *c, struct slice body, struct doc *ret)
+{
+	struct protobuf_opts o = *c->o;
+
+	if (!o.find)
+		return protobuf_fail(c, ERR_UNSUPPORTED,
+				     "an object in protobuf where JSON is expected");
+	if (c->depth >= c->depth_max)
+		return protobuf_fail(c, ERR_BAD_REQUEST, "more than %u messages inside one another",
+				     c->depth_max);
+	o.depth_max = c->depth_max - c->depth;
+	return protobuf_kube_object(body, c->a, &o, ret, c->err);
+}
+
 static int read_json(struct protobuf_ctx *c, struct slice text, struct doc *ret)
 {
 	struct json_options o = { .max_depth = JSON_DEPTH };
@@ -331,8 +346,7 @@ static int read_json(struct protobuf_ctx *c, struct slice text, struct doc *ret)
 	if (text.n == 0)
 		return 0;
 	if (protobuf_is_kube(text))
-		return protobuf_fail(c, ERR_UNSUPPORTED,
-				     "an object in protobuf where JSON is expected");
+		return read_envelope(c, text, ret);
 	if (json_read(c->a, text, &o, &d, &err) < 0)
 		return protobuf_fail(c, err.code, "JSON within: %s", err.msg);
 	*ret = *d;

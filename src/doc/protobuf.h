@@ -46,6 +46,8 @@ struct schema;
 #define PROTOBUF_DEPTH_DEFAULT 100
 #define PROTOBUF_SIZE_DEFAULT (64u << 20)
 
+typedef const struct schema *protobuf_find(void *arg, struct slice api_version, struct slice kind);
+
 /* All zero (or a NULL pointer) is the default. */
 struct protobuf_opts {
 	unsigned depth_max; /* messages inside one another; 0 = PROTOBUF_DEPTH_DEFAULT, at most that
@@ -56,6 +58,11 @@ struct protobuf_opts {
 	bool zeros;    /* decode: zeros that are on the wire stay, encode: zeros are written */
 	bool required; /* a REQUIRED row that is absent is an error (proto2) */
 	bool bad_utf8; /* decode: take strings that are not UTF-8 (proto2 peers) */
+	/* decode: objects in Kubernetes' envelope where JSON may stand (RawExtension) are read by
+	 * the table that this gives for their kind (NULL: unknown, UNSUPPORTED), and count as a
+	 * message within. NULL: such an object is UNSUPPORTED. */
+	protobuf_find *find;
+	void *find_arg;
 };
 
 /*
@@ -99,11 +106,9 @@ bool protobuf_is_kube(struct slice body); /* begins with the four bytes */
  * UNSUPPORTED for a content encoding. */
 int protobuf_kube_read(struct slice body, struct protobuf_kube *ret, struct err *err);
 /* Decodes a whole body: *ret is the object with apiVersion and kind in front. The table for the
- * kind comes from `find` (NULL: unknown kind, UNSUPPORTED). */
-int protobuf_kube_decode(struct slice body, struct arena *a,
-			 const struct schema *(*find)(void *arg, struct slice api_version,
-						      struct slice kind),
-			 void *arg, struct doc *ret, struct err *err);
+ * kind comes from `find`, also for objects within (RawExtension). */
+int protobuf_kube_decode(struct slice body, struct arena *a, protobuf_find *find, void *arg,
+			 struct doc *ret, struct err *err);
 /* apiVersion and kind of the object go to the envelope. */
 int protobuf_kube_encode(const struct schema *s, const struct doc *d, struct buf *out,
 			 struct err *err);

@@ -506,6 +506,59 @@ static void the_kubernetes_envelope_names_the_kind(void **state)
 	assert_int_equal(protobuf_kube_read(SLICE("k8s\0\x0a"), &k, &err), -ERR_BAD_REQUEST);
 }
 
+/* An envelope around `n` others, each the raw extension (42) of the next; the inmost holds s. */
+static void nest(struct buf *b, unsigned n)
+{
+	for (unsigned i = 0; i <= n; i++) {
+		CLEANUP(pb_writer_fini) struct pb_writer w = PB_WRITER_INIT(1 << 20);
+		size_t before;
+
+		if (i == 0) {
+			pb_field_bytes(&w, 14, SLICE("x"));
+		} else {
+			pb_field_bytes(&w, 1, buf_slice(b));
+			pb_field_message(&w, 42, 0);
+		}
+		pb_field_message(&w, 2, 0);
+		before = pb_size(&w);
+		pb_field_bytes(&w, 2, SLICE("All"));
+		pb_field_bytes(&w, 1, SLICE("v1"));
+		pb_field_message(&w, 1, before);
+		pb_put_raw(&w, SLICE("k8s\0"));
+		buf_clear(b);
+		assert_int_equal(buf_add(b, pb_written(&w).p, pb_size(&w)), 0);
+	}
+}
+
+static void objects_in_an_envelope_stand_within_others(void **state)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
+	struct arena *a = *state;
+	struct err err = ERR_INIT;
+	struct doc d;
+
+	nest(&b, 2);
+	assert_int_equal(protobuf_kube_decode(buf_slice(&b), a, find, "arg", &d, &err), 0);
+	assert_doc(a, &d,
+		   "{\"apiVersion\":\"v1\",\"kind\":\"All\",\"any\":{\"apiVersion\":\"v1\","
+		   "\"kind\":\"All\",\"any\":{\"apiVersion\":\"v1\",\"kind\":\"All\",\"s\":"
+		   "\"x\"}}}");
+	/* of a kind that is not known */
+	*(char *)memmem(b.p + 16, b.n - 16, "v1", 2) = 'w';
+	assert_int_equal(protobuf_kube_decode(buf_slice(&b), a, find, "arg", &d, &err),
+			 -ERR_UNSUPPORTED);
+	assert_string_equal(err.msg, "no protobuf for kind 'All' of 'w1'");
+	/* each is a message within: they nest as deep as messages do */
+	buf_clear(&b);
+	nest(&b, 99);
+	assert_int_equal(protobuf_kube_decode(buf_slice(&b), a, find, "arg", &d, &err), 0);
+	buf_clear(&b);
+	nest(&b, 100);
+	assert_int_equal(protobuf_kube_decode(buf_slice(&b), a, find, "arg", &d, &err),
+			 -ERR_BAD_REQUEST);
+	assert_non_null(strstr(err.msg, "inside one another"));
+}
+
 static void every_full_arena_is_a_clean_error(void **state)
 {
 	static const char json[] =
@@ -551,6 +604,7 @@ int main(void)
 		CASE(structs_go_both_ways),
 		CASE(delimited_messages_come_one_by_one),
 		CASE(the_kubernetes_envelope_names_the_kind),
+		CASE(objects_in_an_envelope_stand_within_others),
 		CASE(every_full_arena_is_a_clean_error),
 	};
 
