@@ -23,7 +23,7 @@ struct flow {
 	int in, out; /* ends of the pipe */
 	int result;
 	struct err err;
-	bool begun, worked, drained, closed;
+	bool begun, worked, drained, closed, settled;
 };
 
 /* Both sides have ended. */
@@ -31,8 +31,9 @@ static void settle(struct flow *f)
 {
 	struct stream *s = f->c->s;
 
-	if (!f->worked || !f->drained)
+	if (!f->worked || !f->drained || f->settled)
 		return;
+	f->settled = true; /* `closed` may run inside of what follows */
 	if (!f->closed && f->result < 0 && !f->begun)
 		reply_err(f->c, &f->err);
 	else if (!f->closed && f->result < 0)

@@ -124,7 +124,7 @@ call_fn ping_handle, version_handle, info_handle, events_handle, df_handle;
 call_fn containers_list, container_create, container_inspect, container_start, container_stop,
 	container_restart, container_kill, container_remove, container_rename, container_resize,
 	container_wait, container_attach, container_logs;
-call_fn container_changes, container_export;
+call_fn container_changes, container_export, image_get, images_get;
 call_fn exec_create, exec_start, exec_resize, exec_inspect;
 /* transfer.c: X-Registry-Auth, decoded; strings in the call's arena. */
 struct remote_auth;

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "doc/json.h"
+#include "image/manifest.h"
 #include "image/private.h"
 #include "image/report.h"
 #include "image/tar.h"
@@ -452,6 +453,55 @@ static int oci_descriptor(struct reader *rd, const struct doc *desc, const struc
 			     rd->platform);
 }
 
+/* Are the image's layers the members that this manifest names? Then its bytes are kept. */
+static void adopt_manifest(struct reader *rd, const struct doc *man, struct slice bytes,
+			   struct archive_image *img)
+{
+	const struct doc *layers = doc_get(man, "layers");
+	size_t n = doc_len(layers);
+	struct archive_layer *found = ARENA_ARRAY(rd->a, struct archive_layer, n + 1);
+	const struct entry *e;
+
+	if (!found || n != img->doc.diff_ids.n)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		found[i] = img->layers[i];
+		if (blob_of(rd, doc_at(layers, i), &e, found[i].digest, NULL, NULL) < 0 ||
+		    e->offset != found[i].offset)
+			return;
+	}
+	img->layers = found;
+	img->manifest = bytes;
+	img->manifest_media = doc_str_is(doc_get(man, "mediaType"), MEDIA_DOCKER_MANIFEST)
+				      ? MEDIA_DOCKER_MANIFEST
+				      : MEDIA_OCI_MANIFEST;
+}
+
+/* An archive of docker save since 25 is an OCI layout too: the images keep their manifests. One
+ * whose layout does not fit gets new manifests. */
+static void adopt_manifests(struct reader *rd)
+{
+	struct doc *index, *man;
+
+	if (!map_get(&rd->names, SLICE("index.json")) ||
+	    read_json_member(rd, "index.json", &index, NULL) < 0)
+		return;
+	DOC_EACH (it, doc_get(index, "manifests")) {
+		char digest[IMAGE_DIGEST_MAX];
+		const struct entry *e;
+		struct slice bytes;
+
+		if (blob_of(rd, it, &e, digest, &bytes, NULL) < 0 ||
+		    read_json(rd, digest, bytes, &man, NULL) < 0)
+			continue;
+		for (size_t i = 0; i < rd->out->n; i++)
+			if (!rd->out->images[i].manifest.n &&
+			    doc_str_is(doc_get(doc_get(man, "config"), "digest"),
+				       rd->out->images[i].id))
+				adopt_manifest(rd, man, bytes, &rd->out->images[i]);
+	}
+}
+
 static int read_layout(struct reader *rd, struct err *err)
 {
 	struct doc *layout, *index;
@@ -489,8 +539,12 @@ static int read_all(struct reader *rd, struct slice members, struct err *err)
 	r = read_members(rd, members, err);
 	if (r < 0)
 		return r;
-	if (map_get(&rd->names, SLICE("manifest.json")))
-		return read_docker(rd, err);
+	if (map_get(&rd->names, SLICE("manifest.json"))) {
+		r = read_docker(rd, err);
+		if (r >= 0)
+			adopt_manifests(rd);
+		return r;
+	}
 	if (map_get(&rd->names, SLICE("index.json")))
 		return read_layout(rd, err);
 	if (map_get(&rd->names, SLICE("repositories")))

@@ -49,3 +49,21 @@ typedef int image_diff_fn(void *ctx, const struct image_diff_item *it, struct er
  * changed when its attributes or its list of names did. */
 int image_diff_list(struct image_store *is, enum image_diff_kind kind, const struct strv *dirs,
 		    image_diff_fn *fn, void *ctx, struct err *err);
+
+/* ---- Archives (docker save) ---- */
+
+/* What is to be saved: an OCI layout that is docker's archive too (blobs/, index.json,
+ * manifest.json, oci-layout, repositories), the manifests and layers byte for byte as they are in
+ * the store, so that loading and saving again gives the same bytes. */
+struct image_save;
+/* names: "repo[:tag]" (without a tag: all of that repository, as docker), ids, digests. platform
+ * "os/arch[/variant]" or NULL: an image of another one is -ERR_NOT_FOUND. Queries thread. */
+int image_save_new(struct image_store *is, const struct strv *names, const char *platform,
+		   struct image_save **ret, struct err *err);
+/* Ids of the images, in order. */
+size_t image_save_count(const struct image_save *s);
+const char *image_save_id(const struct image_save *s, size_t i);
+/* Writes the tar. Blocking, any one thread; the images are kept meanwhile. */
+int image_save_write(struct image_save *s, int out, struct err *err);
+void image_save_free(struct image_save *s);
+DEFINE_CLEANUP(struct image_save *, image_save_free)

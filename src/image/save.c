@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * docker save. The plan is made by queries; the writing, on any thread, needs only files, which a
+ * lease keeps. Equal contents of the store give equal bytes: blobs are sorted by name, times are 0.
+ */
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "doc/json.h"
+#include "image/layers.h"
+#include "image/manifest.h"
+#include "image/private.h"
+#include "image/tar.h"
+#include "linux/path.h"
+#include "linux/sys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_MAX (64u << 20)
+#define IMAGES_MAX 1024
+#define NAMES_MAX 256 /* of one image */
+#define COPY_SIZE (256u << 10)
+
+struct saved {
+	char id[IMAGE_DIGEST_MAX], manifest_digest[IMAGE_DIGEST_MAX];
+	struct manifest manifest;
+	uint64_t manifest_size;
+	struct image_name *names;
+	size_t nnames;
+};
+
+struct image_save {
+	struct image_store *is;
+	struct arena *arena;
+	struct saved *images;
+	size_t n;
+	const char **blobs; /* digests, sorted, each once */
+	size_t nblobs, cap;
+	struct slice index, manifest, repositories;
+};
+
+/* ---- the plan ---- */
+
+static int add_blob(struct image_save *s, const char *digest, struct err *err)
+{
+	const char **v = s->blobs;
+
+	if (s->nblobs == s->cap) {
+		v = arena_grow(s->arena, v, s->cap * sizeof(*v), (s->cap + 256) * sizeof(*v));
+		if (!v)
+			return arena_quota(s->arena, err);
+		s->blobs = v;
+		s->cap += 256;
+	}
+	s->blobs[s->nblobs] = arena_strdup(s->arena, digest);
+	return s->blobs[s->nblobs++] ? 0 : arena_quota(s->arena, err);
+}
+
+static int read_manifest(struct image_save *s, struct saved *sv, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(s->is->o.limits.json_max);
+	const char *bytes;
+	int r;
+
+	r = fd_read_file(image_blob_dir(s->is, sv->manifest_digest), IMAGE_HEX(sv->manifest_digest),
+			 &b, err);
+	if (r < 0)
+		return r;
+	bytes = arena_strndup(s->arena, buf_str(&b), b.n);
+	if (!bytes)
+		return arena_quota(s->arena, err);
+	sv->manifest_size = b.n;
+	r = manifest_parse(s->arena, slice_of(bytes, b.n), NULL, &sv->manifest, err);
+	if (r < 0)
+		return r;
+	if (sv->manifest.kind != MANIFEST_IMAGE)
+		return err_set(err, ERR_INVALID, "manifest '%s' is an index", sv->manifest_digest);
+	r = add_blob(s, sv->manifest_digest, err);
+	if (r >= 0)
+		r = add_blob(s, sv->manifest.config.digest, err);
+	for (size_t i = 0; i < sv->manifest.n && r >= 0; i++)
+		r = add_blob(s, sv->manifest.parts[i].digest, err);
+	return r;
+}
+
+static int check_platform(const struct image *img, const char *platform, struct err *err)
+{
+	const struct image_config *c = image_config(img);
+	char own[128];
+	size_t n;
+
+	if (!platform)
+		return 0;
+	(void)snprintf(own, sizeof(own), "%s/%s%s%s", c->os, c->architecture,
+		       c->variant[0] ? "/" : "", c->variant);
+	n = strlen(platform);
+	if (strncmp(own, platform, n) == 0 && (own[n] == '\0' || own[n] == '/'))
+		return 0;
+	return err_set(err, ERR_NOT_FOUND,
+		       "image '%s' is for %s and was not found for the platform %s", image_id(img),
+		       own, platform);
+}
+
+/* The row of an image, which it has once. */
+static int add_image(struct image_save *s, const struct image *img, const char *platform,
+		     struct saved **ret, struct err *err)
+{
+	struct saved *sv;
+	int r;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->images[i].id, image_id(img)) == 0) {
+			*ret = &s->images[i];
+			return 0;
+		}
+	if (s->n == IMAGES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "more than %u images in one archive",
+			       IMAGES_MAX);
+	r = check_platform(img, platform, err);
+	if (r < 0)
+		return r;
+	sv = &s->images[s->n++];
+	(void)str_copy(sv->id, sizeof(sv->id), image_id(img));
+	(void)str_copy(sv->manifest_digest, sizeof(sv->manifest_digest),
+		       image_manifest_digest(img));
+	*ret = sv;
+	return read_manifest(s, sv, err);
+}
+
+static int add_name(struct image_save *s, struct saved *sv, const struct image_name *name,
+		    struct err *err)
+{
+	for (size_t i = 0; i < sv->nnames; i++)
+		if (strcmp(sv->names[i].name, name->name) == 0 &&
+		    strcmp(sv->names[i].tag, name->tag) == 0)
+			return 0;
+	if (!sv->names)
+		sv->names = ARENA_ARRAY(s->arena, struct image_name, NAMES_MAX);
+	if (!sv->names)
+		return arena_quota(s->arena, err);
+	if (sv->nnames == NAMES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "an image has more than %u names", NAMES_MAX);
+	sv->names[sv->nnames++] = *name;
+	return 0;
+}
+
+/* "repo" alone means all its tags. */
+static int add_repo(struct image_save *s, struct image_name *name, const char *platform,
+		    struct err *err)
+{
+	CLEANUP(db_row_done) struct db_row *row = NULL;
+	struct db_conn *c = db_reader(s->is->db);
+	const char *tag, *id;
+	int r, n = 0;
+
+	r = db_query(c, &row, err, "SELECT tag, image FROM refs WHERE repo = ? ORDER BY tag", "t",
+		     name->name);
+	while (r >= 0 && (r = db_row_next(row, err)) > 0) {
+		CLEANUP(image_unref) struct image *img = NULL;
+		struct saved *sv;
+
+		db_row_get(row, "tt", &tag, &id);
+		(void)str_copy(name->tag, sizeof(name->tag), tag);
+		r = image_open_in(s->is, c, id, &img, err);
+		if (r >= 0)
+			r = add_image(s, img, platform, &sv, err);
+		if (r >= 0)
+			r = add_name(s, sv, name, err);
+		n++;
+	}
+	return r < 0 ? r : n;
+}
+
+static int add_text(struct image_save *s, const char *text, const char *platform, struct err *err)
+{
+	CLEANUP(image_unref) struct image *img = NULL;
+	struct db_conn *c = db_reader(s->is->db);
+	char id[IMAGE_DIGEST_MAX];
+	struct image_name name;
+	struct saved *sv;
+	bool by_id;
+	int r;
+
+	if (image_name_parse(text, &name, NULL) == 0 && !name.tag[0] && !name.digest[0]) {
+		r = add_repo(s, &name, platform, err);
+		if (r)
+			return r < 0 ? r : 0;
+	}
+	r = image_find(c, text, id, &by_id, &name, err);
+	if (r >= 0)
+		r = image_open_in(s->is, c, id, &img, err);
+	if (r >= 0)
+		r = add_image(s, img, platform, &sv, err);
+	return r < 0 || by_id || !name.tag[0] ? r : add_name(s, sv, &name, err);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void sort_blobs(struct image_save *s)
+{
+	size_t n = 0;
+
+	qsort(s->blobs, s->nblobs, sizeof(*s->blobs), by_text);
+	for (size_t i = 0; i < s->nblobs; i++)
+		if (!n || strcmp(s->blobs[n - 1], s->blobs[i]) != 0)
+			s->blobs[n++] = s->blobs[i];
+	s->nblobs = n;
+}
+
+/* ---- documents ---- */
+
+static const char *blob_path(struct arena *a, const char *digest)
+{
+	return arena_printf(a, "blobs/%.6s/%s", digest, IMAGE_HEX(digest));
+}
+
+static void add_to_index(struct image_save *s, const struct saved *sv,
+			 const struct image_name *name, struct doc *manifests)
+{
+	struct doc *d = doc_append_object(s->arena, manifests), *notes;
+	char text[IMAGE_NAME_TEXT_MAX];
+
+	doc_set_str(s->arena, d, "mediaType", sv->manifest.media);
+	doc_set_str(s->arena, d, "digest", sv->manifest_digest);
+	doc_set_uint(s->arena, d, "size", sv->manifest_size);
+	if (!name)
+		return;
+	notes = doc_set_object(s->arena, d, "annotations");
+	doc_set_str(s->arena, notes, "io.containerd.image.name",
+		    arena_strdup(s->arena, image_name_full(name, text)));
+	doc_set_str(s->arena, notes, "org.opencontainers.image.ref.name", name->tag);
+}
+
+static void add_to_manifest(struct image_save *s, const struct saved *sv, struct doc *list)
+{
+	struct doc *d = doc_append_object(s->arena, list), *tags, *layers;
+	char text[IMAGE_NAME_TEXT_MAX];
+
+	doc_set_str(s->arena, d, "Config", blob_path(s->arena, sv->manifest.config.digest));
+	if (sv->nnames) {
+		tags = doc_set(s->arena, d, "RepoTags", doc_array());
+		for (size_t i = 0; i < sv->nnames; i++)
+			doc_append(s->arena, tags,
+				   doc_str(s->arena, image_name_familiar(&sv->names[i], text)));
+	} else {
+		doc_set(s->arena, d, "RepoTags", (struct doc){ .type = DOC_NULL });
+	}
+	layers = doc_set(s->arena, d, "Layers", doc_array());
+	for (size_t i = 0; i < sv->manifest.n; i++)
+		doc_append(s->arena, layers,
+			   doc_str(s->arena, blob_path(s->arena, sv->manifest.parts[i].digest)));
+}
+
+static void add_to_repositories(struct image_save *s, const struct saved *sv, struct doc *repos)
+{
+	for (size_t i = 0; i < sv->nnames; i++) {
+		struct image_name bare = sv->names[i];
+		char text[IMAGE_NAME_TEXT_MAX];
+		struct doc *tags;
+
+		bare.tag[0] = '\0';
+		(void)image_name_familiar(&bare, text);
+		tags = doc_get(repos, text);
+		if (!tags)
+			tags = doc_set_object(s->arena, repos, arena_strdup(s->arena, text));
+		doc_set_str(s->arena, tags, sv->names[i].tag, IMAGE_HEX(sv->id));
+	}
+}
+
+static int make_documents(struct image_save *s, struct err *err)
+{
+	struct arena *a = s->arena;
+	struct doc *index = doc_new_object(a), *list = doc_new_array(a), *repos = doc_new_object(a),
+		   *manifests;
+	int r;
+
+	doc_set_int(a, index, "schemaVersion", 2);
+	doc_set_str(a, index, "mediaType", MEDIA_OCI_INDEX);
+	manifests = doc_set(a, index, "manifests", doc_array());
+	for (size_t i = 0; i < s->n; i++) {
+		const struct saved *sv = &s->images[i];
+
+		for (size_t k = 0; k < sv->nnames; k++)
+			add_to_index(s, sv, &sv->names[k], manifests);
+		if (!sv->nnames)
+			add_to_index(s, sv, NULL, manifests);
+		add_to_manifest(s, sv, list);
+		add_to_repositories(s, sv, repos);
+	}
+	if (arena_exceeded(a))
+		return arena_quota(a, err);
+	r = json_print(a, index, NULL, &s->index, err);
+	if (r >= 0)
+		r = json_print(a, list, NULL, &s->manifest, err);
+	if (r >= 0 && doc_len(repos))
+		r = json_print(a, repos, NULL, &s->repositories, err);
+	return r;
+}
+
+int image_save_new(struct image_store *is, const struct strv *names, const char *platform,
+		   struct image_save **ret, struct err *err)
+{
+	CLEANUP(image_save_free) struct image_save *s = calloc(1, sizeof(*s));
+	int r = 0;
+
+	if (!s)
+		abort();
+	s->is = is;
+	s->arena = arena_new("save", ARENA_MAX);
+	s->images = ARENA_ARRAY(s->arena, struct saved, IMAGES_MAX);
+	if (!s->images)
+		return arena_quota(s->arena, err);
+	if (!names->n)
+		return err_set(err, ERR_BAD_REQUEST, "no image was named to be saved");
+	for (size_t i = 0; i < names->n && r >= 0; i++)
+		r = add_text(s, names->v[i], platform, err);
+	if (r >= 0)
+		r = make_documents(s, err);
+	if (r < 0)
+		return r;
+	sort_blobs(s);
+	*ret = STEAL(s);
+	return 0;
+}
+
+void image_save_free(struct image_save *s)
+{
+	if (!s)
+		return;
+	arena_free(s->arena);
+	free(s);
+}
+
+size_t image_save_count(const struct image_save *s)
+{
+	return s->n;
+}
+
+const char *image_save_id(const struct image_save *s, size_t i)
+{
+	return i < s->n ? s->images[i].id : NULL;
+}
+
+/* ---- writing ---- */
+
+static int put(void *ctx, const void *p, size_t n, struct err *err)
+{
+	if (fd_write_all(*(int *)ctx, p, n) == 0)
+		return 0;
+	return errno == EPIPE ? err_set(err, ERR_UNAVAILABLE, "the reader of the archive has gone")
+			      : err_sys(err, "write the archive");
+}
+
+static int put_dir(struct tar_writer *t, const char *name, struct err *err)
+{
+	const struct tar_entry e = { .type = TAR_DIR, .name = name, .link = "", .mode = 0755 };
+
+	return tar_writer_entry(t, &e, err);
+}
+
+static int put_text(struct tar_writer *t, const char *name, struct slice s, struct err *err)
+{
+	const struct tar_entry e = {
+		.type = TAR_REG, .name = name, .link = "", .mode = 0644, .size = s.n
+	};
+	int r = tar_writer_entry(t, &e, err);
+
+	return r < 0 ? r : tar_writer_data(t, s.p, s.n, err);
+}
+
+/* Its bytes were verified when they came; here only their number is. */
+static int put_blob(struct image_save *s, struct tar_writer *t, const char *digest, char *copy,
+		    struct err *err)
+{
+	CLEANUP(fd_close) int fd = -1;
+	struct tar_entry e = { .type = TAR_REG, .link = "", .mode = 0644 };
+	char path[IMAGE_DIGEST_MAX + 16];
+	struct stat st;
+	int r;
+
+	r = path_open_beneath(image_blob_dir(s->is, digest), IMAGE_HEX(digest), O_RDONLY, 0, &fd,
+			      err);
+	if (r < 0)
+		return err_wrap(err, "blob '%s'", digest);
+	if (sys_fstat(fd, &st) < 0)
+		return err_sys(err, "look at blob '%s'", digest);
+	(void)snprintf(path, sizeof(path), "blobs/%.6s/%s", digest, IMAGE_HEX(digest));
+	e.name = path;
+	e.size = (uint64_t)st.st_size;
+	r = tar_writer_entry(t, &e, err);
+	while (r >= 0 && t->left) {
+		ssize_t n = fd_read_full(fd, copy, (size_t)MIN(t->left, (uint64_t)COPY_SIZE));
+
+		if (n < 0)
+			return err_sys(err, "read blob '%s'", digest);
+		if (n == 0)
+			return err_set(err, ERR_INVALID, "blob '%s' ends too early", digest);
+		r = tar_writer_data(t, copy, (size_t)n, err);
+	}
+	return r;
+}
+
+static int put_blobs(struct image_save *s, struct tar_writer *t, struct err *err)
+{
+	CLEANUP_FREE char *copy = malloc(COPY_SIZE);
+	int r = put_dir(t, "blobs/", err);
+
+	if (!copy)
+		abort();
+	for (size_t i = 0; i < s->nblobs && r >= 0; i++) {
+		char dir[32];
+
+		if (i == 0 || strncmp(s->blobs[i], s->blobs[i - 1], 6) != 0) {
+			(void)snprintf(dir, sizeof(dir), "blobs/%.6s/", s->blobs[i]);
+			r = put_dir(t, dir, err);
+		}
+		if (r >= 0)
+			r = put_blob(s, t, s->blobs[i], copy, err);
+	}
+	return r;
+}
+
+static int put_all(struct image_save *s, int out, struct err *err)
+{
+	struct tar_writer t;
+	int r;
+
+	tar_writer_init(&t, put, &out);
+	r = put_blobs(s, &t, err);
+	if (r >= 0)
+		r = put_text(&t, "index.json", s->index, err);
+	if (r >= 0)
+		r = put_text(&t, "manifest.json", s->manifest, err);
+	if (r >= 0)
+		r = put_text(&t, "oci-layout", SLICE("{\"imageLayoutVersion\":\"1.0.0\"}"), err);
+	if (r >= 0 && s->repositories.n)
+		r = put_text(&t, "repositories", s->repositories, err);
+	return r < 0 ? r : tar_writer_finish(&t, err);
+}
+
+int image_save_write(struct image_save *s, int out, struct err *err)
+{
+	CLEANUP(image_lease_free) struct image_lease *lease = NULL;
+	int r;
+
+	r = image_lease_new(s->is, &lease, err);
+	for (size_t i = 0; i < s->n && r >= 0; i++)
+		r = image_lease_add(lease, IMAGE_ITEM_IMAGE, s->images[i].id, err);
+	if (r >= 0)
+		r = put_all(s, out, err);
+	return r < 0 ? err_wrap(err, "save") : 0;
+}
