@@ -141,6 +141,10 @@ static void gather(struct slice *v, size_t n, char *out)
 	while (n > 0) {
 		size_t k = MIN(v->n, n);
 
+		if (k == 0) { /* an empty piece may be NULL */
+			v++;
+			continue;
+		}
 		memcpy(out, v->p, k);
 		out += k;
 		n -= k;

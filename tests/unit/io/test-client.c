@@ -532,7 +532,8 @@ static pid_t scripted_process(struct place *p, const char *const *answers, size_
 			if (read(c, rq, sizeof(rq)) < 0)
 				_exit(1);
 			for (size_t k = answers[i][0] == '+'; answers[i][k]; k++) {
-				if (write(c, answers[i] + k, 1) < 0)
+				/* The client may have seen enough: no SIGPIPE. */
+				if (send(c, answers[i] + k, 1, MSG_NOSIGNAL) < 0)
 					break;
 			}
 			if (answers[i][0] == '+' && read(c, rq, sizeof(rq)) < 0)
