@@ -57,6 +57,17 @@ struct err {
 
 #define ERR_INIT ((struct err){ 0 })
 
+/* An empty error on a hot path: "struct err err ERR_RAW; err_clear(&err);" costs no zeroing of the
+ * text. */
+#define ERR_RAW __attribute__((uninitialized))
+static inline void err_clear(struct err *err)
+{
+	err->code = ERR_NONE;
+	err->sys = 0;
+	err->msg[0] = '\0';
+	err->causes = NULL;
+}
+
 /* Origin of a failure that is not a system call's. Returns -code. */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
 

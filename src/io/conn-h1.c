@@ -257,10 +257,11 @@ static bool is_preface(struct conn *c, struct slice in)
 static bool take_head(struct conn *c)
 {
 	struct slice in = unread(c);
-	struct err err = ERR_INIT;
+	struct err err ERR_RAW;
 	int status = 400;
 	ssize_t n;
 
+	err_clear(&err);
 	if (in.n == 0 || (c->client && !c->cur))
 		return false;
 	if (c->fresh && c->conf->preface && is_preface(c, in))
@@ -301,8 +302,9 @@ static void bad_body(struct conn *c, const struct err *why)
 static void body_ended(struct conn *c)
 {
 	struct stream *s = c->cur;
-	struct err err = ERR_INIT;
+	struct err err ERR_RAW;
 
+	err_clear(&err);
 	if (c->body.trailer.n > 0) {
 		char *p = arena_strndup(s->arena, c->body.trailer.p, c->body.trailer.n);
 		int r = p ? h1_parse_fields(s->arena, slice_of(p, c->body.trailer.n),
@@ -326,9 +328,10 @@ static bool take_body(struct conn *c)
 {
 	struct slice in = unread(c), data;
 	size_t credit = c->draining ? SIZE_MAX : c->cur->credit;
-	struct err err = ERR_INIT;
+	struct err err ERR_RAW;
 	ssize_t n = 0;
 
+	err_clear(&err);
 	if (!c->body.done) {
 		n = h1_body_step(&c->body, in, credit, &data, &err);
 		if (n < 0) {
@@ -466,10 +469,11 @@ static void h1_run(struct conn *c)
 static ssize_t h1_receive(struct conn *c, char *p, size_t n)
 {
 	size_t before = iobuf_len(&c->in), scan = c->scan, take;
-	struct err err = ERR_INIT;
+	struct err err ERR_RAW;
 	ssize_t got, end;
 	int status;
 
+	err_clear(&err);
 	if (!c->peek || c->in_state != IN_HEAD || !c->tr->raw)
 		return c->tr->recv(c, p, n);
 	got = recv(c->fd, p, n, MSG_PEEK | MSG_DONTWAIT);

@@ -207,6 +207,20 @@ static inline char *put(char *d, const char *s, size_t n)
 	return d + n;
 }
 
+/* In decimal; at most 20 bytes. Returns how many. */
+static inline size_t put_number(char *d, uint64_t v)
+{
+	char tmp[20];
+	size_t n = 0;
+
+	do {
+		tmp[n++] = (char)('0' + v % 10);
+	} while (v /= 10);
+	for (size_t i = 0; i < n; i++)
+		d[i] = tmp[n - 1 - i];
+	return n;
+}
+
 /* The parts of stream_ops that both roles share. */
 void conn_op_credit(struct stream *s);
 int conn_op_write(struct stream *s, const void *p, size_t n);

@@ -13,8 +13,11 @@
 
 struct h2_stream *h2_stream_new(struct h2 *h, struct stream *s, int32_t id)
 {
-	struct h2_stream *hs = io_alloc(sizeof(*hs));
+	struct h2_stream *hs = h2_mem_get(h2_mem_of(h->c->pool), sizeof(*hs));
 
+	if (!hs)
+		abort(); /* as io_alloc */
+	memset(hs, 0, sizeof(*hs));
 	hs->h = h;
 	hs->s = s;
 	hs->id = id;
@@ -39,7 +42,9 @@ void h2_stream_free(struct h2_stream *hs)
 	iobuf_fini(h->c->pool, &hs->out);
 	list_del(&hs->link);
 	h->streams_n--;
-	free(hs);
+	if (h->block == hs)
+		h->block = NULL;
+	h2_mem_put(h2_mem_of(h->c->pool), hs);
 }
 
 /* ---- headers ---- */
@@ -54,13 +59,13 @@ static int begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 		return 0;
 	h->head_since = conn_now(h->c);
 	if (f->headers.cat != NGHTTP2_HCAT_REQUEST) {
-		hs = nghttp2_session_get_stream_user_data(ng, f->hd.stream_id);
+		h->block = hs = nghttp2_session_get_stream_user_data(ng, f->hd.stream_id);
 		if (hs && hs->s && !hs->head_in)
 			hs->s->headers_n = 0; /* after a 1xx */
 		return 0;
 	}
 	s = stream_new(h->c->pool, &h2_server_ops, h);
-	hs = h2_stream_new(h, s, f->hd.stream_id);
+	h->block = hs = h2_stream_new(h, s, f->hd.stream_id);
 	/* Fails for a stream that is not there: it is, we were told so. */
 	(void)nghttp2_session_set_stream_user_data(ng, hs->id, hs);
 	return 0;
@@ -147,7 +152,7 @@ static int take_field(struct h2_stream *hs, nghttp2_rcbuf *name, nghttp2_rcbuf *
 static int on_header(nghttp2_session *ng, const nghttp2_frame *f, nghttp2_rcbuf *name,
 		     nghttp2_rcbuf *value, uint8_t flags, void *arg)
 {
-	struct h2_stream *hs = nghttp2_session_get_stream_user_data(ng, f->hd.stream_id);
+	struct h2_stream *hs = ((struct h2 *)arg)->block;
 
 	if (!hs || !hs->s || hs->over)
 		return 0; /* nobody is there any more; the table was kept right */
@@ -306,13 +311,13 @@ static void got_settings(struct h2 *h, const nghttp2_frame *f)
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 {
 	struct h2 *h = arg;
-	struct h2_stream *hs =
-		f->hd.stream_id ? nghttp2_session_get_stream_user_data(ng, f->hd.stream_id) : NULL;
 	const nghttp2_ext_priority_update *pu;
+	struct h2_stream *hs;
 
 	switch (f->hd.type) {
-	case NGHTTP2_HEADERS: got_headers(h, hs, f); break;
+	case NGHTTP2_HEADERS: got_headers(h, STEAL(h->block), f); break;
 	case NGHTTP2_DATA:
+		hs = nghttp2_session_get_stream_user_data(ng, f->hd.stream_id);
 		if (f->hd.length == f->data.padlen && !(f->hd.flags & NGHTTP2_FLAG_END_STREAM))
 			(void)h2_bear(h, H2_CONTROL);
 		if (hs && hs->s && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))

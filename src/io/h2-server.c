@@ -5,8 +5,6 @@
 #include "io/h2.h"
 #include "io/http-server-impl.h"
 
-#include <stdio.h>
-
 #define WHOLE_MAX 16384u /* an answer up to this waits in the stream's arena */
 
 /* ---- requests ---- */
@@ -38,40 +36,49 @@ struct fields {
 
 static void look_at_field(struct fields *f, const struct http_header *h)
 {
-	static const struct {
-		const char *name;
-		size_t n, at;
-	} known[] = {
-#define FIELD(name, member) { name, sizeof(name) - 1, offsetof(struct fields, member) }
-		FIELD(":method", method),	 FIELD(":path", path),
-		FIELD(":authority", authority),	 FIELD(":protocol", protocol),
-		FIELD("expect", expect),	 FIELD("priority", priority),
-		FIELD("content-length", length),
-#undef FIELD
-	};
+	const char *name = h->name.p;
 
-	switch (h->name.p[0]) {
-	case 'h':
-		if (slice_is(h->name, "host")) {
+	/* By length, since most names are none of these. */
+	switch (h->name.n) {
+	case 4:
+		if (memcmp(name, "host", 4) == 0) {
 			f->hosts++;
 			f->host = h->value;
 		}
-		return;
-	case 'c':
-		if (slice_is(h->name, "cookie")) {
+		break;
+	case 5:
+		if (memcmp(name, ":path", 5) == 0)
+			f->path = h->value;
+		break;
+	case 6:
+		if (memcmp(name, "cookie", 6) == 0) {
 			f->cookies++;
 			f->cookie_bytes += h->value.n + 2;
-			return;
+		} else if (memcmp(name, "expect", 6) == 0) {
+			f->expect = h->value;
 		}
 		break;
-	case ':':
-	case 'e':
-	case 'p': break;
-	default: return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (h->name.n == known[i].n && memcmp(h->name.p, known[i].name, known[i].n) == 0)
-			memcpy((char *)f + known[i].at, &h->value, sizeof(h->value));
+	case 7:
+		if (memcmp(name, ":method", 7) == 0)
+			f->method = h->value;
+		break;
+	case 8:
+		if (memcmp(name, "priority", 8) == 0)
+			f->priority = h->value;
+		break;
+	case 9:
+		if (memcmp(name, ":protocol", 9) == 0)
+			f->protocol = h->value;
+		break;
+	case 10:
+		if (memcmp(name, ":authority", 10) == 0)
+			f->authority = h->value;
+		break;
+	case 14:
+		if (memcmp(name, "content-length", 14) == 0)
+			f->length = h->value;
+		break;
+	default: break;
 	}
 }
 
@@ -133,10 +140,11 @@ static int make_request(struct h2_stream *hs, struct fields *f, const char **why
 	struct http_server *srv = hs->h->c->owner;
 	struct stream *s = hs->s;
 	struct http_request *rq = &s->rq;
-	struct err err = ERR_INIT;
+	struct err err ERR_RAW;
 	uint64_t length = 0;
 	int status = 400;
 
+	err_clear(&err);
 	*why = bad_host(f);
 	if (*why)
 		return 400;
@@ -212,32 +220,41 @@ void h2_server_head(struct h2_stream *hs)
 
 /* ---- answers ---- */
 
-static size_t answer_headers(nghttp2_nv *nv, const struct stream *s, char number[24],
-			     int64_t length)
+/* Our own copy of a header's name: HTTP/2 has small letters only. */
+static void lower(struct slice name)
+{
+	char *p = (char *)(uintptr_t)name.p;
+
+	for (size_t i = 0; i < name.n; i++)
+		p[i] = (char)(p[i] | (p[i] >= 'A' && p[i] <= 'Z' ? 0x20 : 0));
+}
+
+static size_t answer_headers(nghttp2_nv *nv, struct stream *s, int64_t length)
 {
 	struct h2_stream *hs = s->conn;
 	struct http_server *srv = hs->h->c->owner;
 	struct slice date = http_server_date(srv);
+	char *number = hs->number;
 	size_t n = 0;
-	int digits;
 
 	number[0] = (char)('0' + s->status / 100);
 	number[1] = (char)('0' + s->status / 10 % 10);
 	number[2] = (char)('0' + s->status % 10);
-	digits = 3;
-	nv[n++] = h2_nv(SLICE(":status"), slice_of(number, (size_t)digits));
+	nv[n++] = h2_nv_kept(SLICE(":status"), slice_of(number, 3));
 	for (size_t i = 0; i < srv->conf.common_n; i++)
 		nv[n++] = h2_nv(srv->conf.common[i].name, srv->conf.common[i].value);
-	nv[n++] = h2_nv(SLICE("date"), slice_of(date.p + 6, date.n - 8));
+	/* Written over each second, with as many bytes. */
+	nv[n++] = h2_nv_kept(SLICE("date"), slice_of(date.p + 6, date.n - 8));
 	for (struct out_header *h = s->out; h; h = h->next) {
-		if (!h2_is_hop_header(h->name))
-			nv[n++] = h2_nv(h->name, h->value);
+		if (h2_is_hop_header(h->name))
+			continue;
+		lower(h->name);
+		nv[n++] = h2_nv_kept(h->name, h->value);
 	}
-	if (length >= 0 && s->status != 204 && s->status != 304 && s->status >= 200 &&
-	    !s->hijacked) {
-		digits = snprintf(number + 4, 20, "%lld", (long long)length);
-		nv[n++] = h2_nv(SLICE("content-length"), slice_of(number + 4, (size_t)digits));
-	}
+	if (length >= 0 && s->status != 204 && s->status != 304 && s->status >= 200 && !s->hijacked)
+		nv[n++] =
+			h2_nv_kept(SLICE("content-length"),
+				   slice_of(number + 4, put_number(number + 4, (uint64_t)length)));
 	return n;
 }
 
@@ -247,8 +264,7 @@ static int submit_answer(struct stream *s, int64_t length, bool body)
 	struct http_server *srv = hs->h->c->owner;
 	nghttp2_data_provider provider = h2_body(hs);
 	size_t max = 4 + srv->conf.common_n;
-	nghttp2_nv few[16], *nv = few;
-	char number[32];
+	nghttp2_nv few[16] __attribute__((uninitialized)), *nv = few;
 
 	for (struct out_header *h = s->out; h; h = h->next)
 		max++;
@@ -256,7 +272,7 @@ static int submit_answer(struct stream *s, int64_t length, bool body)
 		nv = ARENA_ARRAY(s->arena, nghttp2_nv, max);
 	if (!nv)
 		return -ERR_QUOTA;
-	if (nghttp2_submit_response(hs->h->ng, hs->id, nv, answer_headers(nv, s, number, length),
+	if (nghttp2_submit_response(hs->h->ng, hs->id, nv, answer_headers(nv, s, length),
 				    body ? &provider : NULL) != 0)
 		return -ERR_UNAVAILABLE;
 	return 0;

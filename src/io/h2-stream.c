@@ -6,14 +6,16 @@
 
 bool h2_is_hop_header(struct slice name)
 {
-	static const char *const hop[] = { "connection",	"keep-alive", "proxy-connection",
-					   "transfer-encoding", "upgrade",    "http2-settings" };
-
-	for (size_t i = 0; i < ARRAY_LEN(hop); i++) {
-		if (slice_ieq(name, slice_str(hop[i])))
-			return true;
+	/* By length, since most names are none of these. */
+	switch (name.n) {
+	case 7: return slice_ieq(name, SLICE("upgrade"));
+	case 10:
+		return slice_ieq(name, SLICE("connection")) || slice_ieq(name, SLICE("keep-alive"));
+	case 14: return slice_ieq(name, SLICE("http2-settings"));
+	case 16: return slice_ieq(name, SLICE("proxy-connection"));
+	case 17: return slice_ieq(name, SLICE("transfer-encoding"));
+	default: return false;
 	}
-	return false;
 }
 
 static void send_continue(struct h2_stream *hs)
@@ -106,8 +108,9 @@ int h2_op_end(struct stream *s)
 {
 	struct h2_stream *hs = s->conn;
 	struct conn *c = hs->h->c;
-	struct err err = ERR_INIT;
+	struct err err ERR_RAW;
 
+	err_clear(&err);
 	if (hs->over)
 		return 0;
 	if (!s->head_sent) {

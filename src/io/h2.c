@@ -81,9 +81,10 @@ static const nghttp2_option *options(void)
 
 static nghttp2_session *session_new(struct h2 *h)
 {
+	nghttp2_mem *mem = h2_mem_nghttp2(h2_mem_of(h->c->pool));
 	nghttp2_session *ng;
-	int r = h->c->client ? nghttp2_session_client_new2(&ng, callbacks(), h, options())
-			     : nghttp2_session_server_new2(&ng, callbacks(), h, options());
+	int r = h->c->client ? nghttp2_session_client_new3(&ng, callbacks(), h, options(), mem)
+			     : nghttp2_session_server_new3(&ng, callbacks(), h, options(), mem);
 
 	if (r != 0)
 		abort(); /* out of memory */

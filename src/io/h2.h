@@ -17,6 +17,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+struct h2_mem;
+
 #define H2_WINDOW 65535u	 /* initial, of a stream */
 #define H2_WINDOW_MAX (1u << 20) /* of a stream whose handler grants that much */
 #define H2_CONN_WINDOW_MAX (4u << 20)
@@ -44,6 +46,7 @@ struct h2_stream {
 	struct iobuf in;  /* came without credit */
 	struct iobuf out;
 	struct slice whole; /* instead of out: a small answer in the stream's arena */
+	char number[24];    /* server: status and length of the answer, until it is sent */
 	size_t unconsumed;  /* delivered; the window opens with the next credit */
 	uint32_t window;
 	size_t headers_cap, head_bytes;
@@ -72,11 +75,12 @@ struct h2 {
 	uint8_t next[9];
 	uint32_t next_n, skip, last_id;
 	struct h2_guard guard;
-	bool more;	/* nghttp2 has more to send than the buffer takes */
-	bool pending;	/* a stream has bytes or an end to deliver */
-	bool settled;	/* the peer's SETTINGS came */
-	bool drained;	/* graceful end began */
-	bool goaway_in; /* the peer takes no more streams */
+	struct h2_stream *block; /* whose header block comes now */
+	bool more;		 /* nghttp2 has more to send than the buffer takes */
+	bool pending;		 /* a stream has bytes or an end to deliver */
+	bool settled;		 /* the peer's SETTINGS came */
+	bool drained;		 /* graceful end began */
+	bool goaway_in;		 /* the peer takes no more streams */
 	bool closing, calm;
 	bool reset_out; /* we reset a stream: what comes for it is no error of the peer */
 };
@@ -120,6 +124,15 @@ void h2_guard_work(struct h2_guard *g, size_t bytes, bool answered);
 /* As h2_guard_deed on h's guard; ends the connection with ENHANCE_YOUR_CALM. */
 bool h2_bear(struct h2 *h, enum h2_deed deed);
 
+/* ---- h2-mem.c ---- */
+/* Small blocks (not zeroed); NULL when out of memory. */
+void *h2_mem_get(struct h2_mem *m, size_t n);
+void h2_mem_put(struct h2_mem *m, void *p); /* NULL is fine */
+/* The pool's, made by the first who asks. */
+struct h2_mem *h2_mem_of(struct io_pool *p);
+nghttp2_mem *h2_mem_nghttp2(struct h2_mem *m); /* stays m's; the session copies it */
+void h2_mem_free(struct h2_mem *m);	       /* NULL is fine */
+
 /* ---- h2-stream.c ---- */
 void h2_op_credit(struct stream *s);
 int h2_op_write(struct stream *s, const void *p, size_t n);
@@ -133,6 +146,15 @@ static inline nghttp2_nv h2_nv(struct slice name, struct slice value)
 {
 	return (nghttp2_nv){ (uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.n,
 			     value.n, NGHTTP2_NV_FLAG_NONE };
+}
+/* The same without copies: the name is in lower case, and both stay until the frame is sent or its
+ * stream is over. */
+static inline nghttp2_nv h2_nv_kept(struct slice name, struct slice value)
+{
+	nghttp2_nv nv = h2_nv(name, value);
+
+	nv.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+	return nv;
 }
 
 /* ---- h2-server.c, h2-client.c ---- */

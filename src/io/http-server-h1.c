@@ -47,19 +47,6 @@ static void send_head(struct conn *c, struct stream *s, struct slice framing)
 	c->out.n += (size_t)(d - start);
 }
 
-static size_t put_number(char *d, uint64_t v)
-{
-	char tmp[20];
-	size_t n = 0, i;
-
-	do {
-		tmp[n++] = (char)('0' + v % 10);
-	} while (v /= 10);
-	for (i = 0; i < n; i++)
-		d[i] = tmp[n - 1 - i];
-	return n;
-}
-
 static struct slice framing_lines(char buf[96], struct conn *c, const struct stream *s,
 				  int64_t length, bool chunked)
 {
@@ -239,10 +226,11 @@ int http_server_h1_head(struct conn *c, struct slice head)
 	struct http_server *srv = c->owner;
 	struct stream *s = stream_new(c->pool, &http_server_h1_ops, c);
 	struct h1_head m = { 0 };
-	struct err err = ERR_INIT;
+	struct err err ERR_RAW;
 	int status = 400, r;
 	char *copy = arena_strndup(s->arena, head.p, head.n);
 
+	err_clear(&err);
 	r = copy ? h1_parse_request(s->arena, slice_of(copy, head.n), &c->conf->limits, &m, &err,
 				    &status)
 		 : arena_quota(s->arena, &err);

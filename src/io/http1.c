@@ -13,30 +13,40 @@
 #include "base/err.h"
 #include "io/url.h"
 
-enum { CH_TOKEN = 1, CH_VALUE = 2, CH_TARGET = 4 };
+enum { CH_TOKEN = 1, CH_VALUE = 2, CH_TARGET = 4, CH_HOST = 8 };
+
+/* In a token, and in a host: all but the delimiters of an address. */
+#define CH_PLAIN (CH_TOKEN | CH_VALUE | CH_TARGET | CH_HOST)
 
 static const uint8_t char_class[256] = {
 	['\t'] = CH_VALUE,
 	[' '] = CH_VALUE,
-	['!'] = CH_TOKEN | CH_VALUE | CH_TARGET,
+	['!'] = CH_PLAIN,
 	['"'] = CH_VALUE | CH_TARGET,
 	['#'] = CH_TOKEN | CH_VALUE,
-	['$' ... '\''] = CH_TOKEN | CH_VALUE | CH_TARGET,
-	['(' ... ')'] = CH_VALUE | CH_TARGET,
-	['*' ... '+'] = CH_TOKEN | CH_VALUE | CH_TARGET,
+	['$' ... '\''] = CH_PLAIN,
+	['(' ... ')'] = CH_VALUE | CH_TARGET | CH_HOST,
+	['*' ... '+'] = CH_PLAIN,
 	[','] = CH_VALUE | CH_TARGET,
-	['-' ... '.'] = CH_TOKEN | CH_VALUE | CH_TARGET,
+	['-' ... '.'] = CH_PLAIN,
 	['/'] = CH_VALUE | CH_TARGET,
-	['0' ... '9'] = CH_TOKEN | CH_VALUE | CH_TARGET,
-	[':' ... '@'] = CH_VALUE | CH_TARGET,
-	['A' ... 'Z'] = CH_TOKEN | CH_VALUE | CH_TARGET,
-	['[' ... ']'] = CH_VALUE | CH_TARGET,
-	['^' ... '`'] = CH_TOKEN | CH_VALUE | CH_TARGET,
-	['a' ... 'z'] = CH_TOKEN | CH_VALUE | CH_TARGET,
+	['0' ... '9'] = CH_PLAIN,
+	[':' ... ';'] = CH_VALUE | CH_TARGET | CH_HOST,
+	['<'] = CH_VALUE | CH_TARGET,
+	['='] = CH_VALUE | CH_TARGET | CH_HOST,
+	['>' ... '@'] = CH_VALUE | CH_TARGET,
+	['A' ... 'Z'] = CH_PLAIN,
+	['['] = CH_VALUE | CH_TARGET | CH_HOST,
+	['\\'] = CH_VALUE | CH_TARGET,
+	[']'] = CH_VALUE | CH_TARGET | CH_HOST,
+	['^'] = CH_TOKEN | CH_VALUE | CH_TARGET,
+	['_'] = CH_PLAIN,
+	['`'] = CH_TOKEN | CH_VALUE | CH_TARGET,
+	['a' ... 'z'] = CH_PLAIN,
 	['{'] = CH_VALUE | CH_TARGET,
 	['|'] = CH_TOKEN | CH_VALUE | CH_TARGET,
 	['}'] = CH_VALUE | CH_TARGET,
-	['~'] = CH_TOKEN | CH_VALUE | CH_TARGET,
+	['~'] = CH_PLAIN,
 	[0x80 ... 0xff] = CH_VALUE | CH_TARGET,
 };
 
@@ -299,15 +309,9 @@ static int split_absolute(struct slice *target, struct slice *authority, struct 
 
 bool h1_is_host(struct slice host)
 {
-	for (size_t i = 0; i < host.n; i++) {
-		uint8_t ch = (uint8_t)host.p[i];
-
-		/* Delimiters of an address: what stands behind them might be read as the host by
-		 * somebody else. */
-		if (ch <= ' ' || ch >= 0x7f || strchr(",/?#@\\<>\"{}|^`", ch))
-			return false;
-	}
-	return true;
+	/* Without delimiters of an address: what stands behind them might be read as the host by
+	 * somebody else. */
+	return all_of(host, CH_HOST);
 }
 
 /* CONNECT's target: host and port, nothing else (RFC 9112 3.2.3). */

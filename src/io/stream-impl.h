@@ -26,6 +26,7 @@ struct io_pool {
 	/* Told of each stream that ends on a connection; NULL = nobody is. */
 	void (*done)(void *arg, const struct stream *s, const struct err *why);
 	void *done_arg;
+	struct h2_mem *h2_mem; /* h2-mem.c; NULL before the first */
 	char *scratch; /* of transport-tls.c, shared by all connections; NULL before the first */
 };
 

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/loop.h"
+#include "io/h2.h"
 #include "io/http1.h"
 
 #include <assert.h>
@@ -62,6 +63,7 @@ void io_pool_unref(struct io_pool *p)
 	}
 	while (p->bufs_n > 0)
 		free(p->bufs[--p->bufs_n]);
+	h2_mem_free(p->h2_mem);
 	free(p->scratch);
 	free(p);
 }
