@@ -339,6 +339,8 @@ static int collect(struct enc *e, const struct schema *s, const struct doc *d,
 					     (int)MIN(k.n, (size_t)64), k.p);
 		}
 	}
+	if (e->n == base)
+		return 0;
 	sort_rows(e->items + base, e->n - base);
 	return check_oneof(e, e->items + base, e->n - base);
 }

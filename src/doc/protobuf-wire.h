@@ -80,13 +80,13 @@ static inline size_t pb_size(const struct pb_writer *w)
 }
 static inline struct slice pb_written(const struct pb_writer *w)
 {
-	return slice_of(w->base + w->at, w->base ? pb_size(w) : 0);
+	return w->base ? slice_of(w->base + w->at, pb_size(w)) : (struct slice){ NULL, 0 };
 }
 bool pb_grow(struct pb_writer *w, size_t n);
 /* Room for n bytes in front of what is there; NULL past the maximum (latched in `full`). */
 static inline char *pb_room(struct pb_writer *w, size_t n)
 {
-	if (__builtin_expect(w->at < n, 0) && !pb_grow(w, n))
+	if (__builtin_expect(w->at < n || !w->base, 0) && !pb_grow(w, n))
 		return NULL;
 	w->at -= n;
 	return w->base + w->at;
