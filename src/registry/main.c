@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/role.h"
 #include "registry/private.h"
+#include "registry/privileges.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -192,6 +193,7 @@ static void close_daemon(struct daemon *d)
 int registry_main(const struct registry_conf *conf, struct err *err)
 {
 	int64_t begun = clock_mono();
+	struct registry_conf own = *conf;
 	struct daemon d = { 0 };
 	char took[32];
 	int r;
@@ -199,7 +201,11 @@ int registry_main(const struct registry_conf *conf, struct err *err)
 	log_setup("registry", 2, conf->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, conf->log_format);
 	mallopt(M_ARENA_MAX, 2);
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
-	r = open_daemon(&d, conf, err);
+	r = conf->user ? privileges_parse_user(conf->user, &own.uid, &own.gid, err) : 0;
+	if (r == 0 && conf->user)
+		r = privileges_drop(&own, err);
+	if (r == 0)
+		r = open_daemon(&d, &own, err);
 	if (r == 0)
 		r = role_write_pid(conf->pid_file, err);
 	if (r == 0) {

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct err;
 struct http_server;
@@ -46,6 +47,9 @@ struct registry_conf {
 	const char *audit_log;	/* a JSON line for each thing done or refused; NULL = none */
 	int64_t audit_bytes;	/* it is rotated when larger; 0 = 64 MiB */
 	const char *metrics; /* listener for /metrics and health, loopback or unix; NULL = none */
+	const char *user;    /* run as: "reserved", UID or UID:GID; NULL = as we are */
+	uid_t uid;	     /* of user; filled by registry_main */
+	gid_t gid;
 	bool debug;
 	enum log_format log_format;
 	const char *pid_file;
