@@ -230,9 +230,34 @@ static int use_tls(struct http_server *srv, const char *name, struct err *err)
 	return r < 0 ? r : http_server_set_tls(srv, HTTP_ALL_LISTENERS, conf, err);
 }
 
+/* The index of the first that is none. */
+static int take_options(int argc, char **argv, struct http_server_conf *conf, struct state *st,
+			const char **tls)
+{
+	int i = 1;
+
+	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+		uint64_t n = 0;
+
+		if (strcmp(argv[i], "--h1") == 0) {
+			conf->http2 = HTTP2_NEVER;
+		} else if (i + 1 < argc && strcmp(argv[i], "--tls") == 0) {
+			*tls = argv[++i];
+		} else if (i + 1 < argc && str_uint64(slice_str(argv[i + 1]), &n, NULL) == 0) {
+			if (strcmp(argv[i], "--grace") == 0)
+				st->grace = (int64_t)n * NS_PER_SEC;
+			else
+				conf->connections_max = (size_t)n;
+			i++;
+		}
+	}
+	return i;
+}
+
 int main(int argc, char **argv)
 {
 	const char *tls = NULL;
+	int first;
 	struct {
 		struct sigsource term;
 		struct state st;
@@ -251,32 +276,13 @@ int main(int argc, char **argv)
 	memset(block, 'b', sizeof(block));
 	memcpy(json, "{\"v\":\"", 6);
 	memcpy(json + sizeof(json) - 2, "\"}", 2);
-	while (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
-		uint64_t n = 0;
-
-		if (strcmp(argv[1], "--h1") == 0)
-			conf.http2 = HTTP2_NEVER;
-		else if (strcmp(argv[1], "--tls") == 0 && argc > 2) {
-			tls = argv[2];
-			argc--;
-			argv++;
-		} else if (argc > 2 && str_uint64(slice_str(argv[2]), &n, NULL) == 0) {
-			if (strcmp(argv[1], "--grace") == 0)
-				m.st.grace = (int64_t)n * NS_PER_SEC;
-			else
-				conf.connections_max = (size_t)n;
-			argc--;
-			argv++;
-		}
-		argc--;
-		argv++;
-	}
+	first = take_options(argc, argv, &conf, &m.st, &tls);
 	r = loop_new(&m.st.loop, &err);
 	if (r == 0)
 		r = http_server_new(m.st.loop, &conf, &m.st.srv, &err);
 	if (r == 0 && tls)
 		r = use_tls(m.st.srv, tls, &err);
-	for (int i = 1; r == 0 && i < argc; i++)
+	for (int i = first; r == 0 && i < argc; i++)
 		r = listen_on(m.st.srv, argv[i], &err);
 	if (r == 0)
 		r = sigsource_init(&m.term, m.st.loop, SIGTERM, on_term, &err);
