@@ -10,6 +10,7 @@
 	X(run) X(exec) X(ps) X(logs) X(attach) \
 	X(create) X(start) X(stop) X(restart) X(kill) X(rm) X(rename) X(wait) \
 	X(images) X(import) X(load) X(tag) X(rmi) X(history) \
+	X(pull) X(push) X(login) X(logout) X(search) X(image_prune) \
 	X(inspect) X(info) X(version) X(events) X(bench_grpc) X(bench_http) X(bench_ws) X(engine) \
 	X(registry) X(completion) X(man) X(help) \
 	X(container_inspect) X(image_inspect) X(network_inspect) X(volume_inspect)

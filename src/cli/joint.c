@@ -5,9 +5,11 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "cli/pull.h"
 #include "cli/run-opts.h"
 #include "cli/term.h"
 #include "doc/doc.h"
+#include "image/image.h"
 #include "linux/sys.h"
 
 /* ---- create ---- */
@@ -36,10 +38,45 @@ static void print_warnings(const struct doc *answer)
 	}
 }
 
+/* The image is not here, or is wanted anew. */
+static int pull(struct cmd_call *call, const struct run_opts *o, struct err *err)
+{
+	const struct pull_request rq = { .ref = call->args[0], .quiet = o->quiet, .fd = 2 };
+	int r = pull_image(call, &rq, err);
+
+	return r < 0 ? r : 0;
+}
+
+static void say_absent(const char *ref)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(2048);
+	char text[IMAGE_NAME_TEXT_MAX];
+	struct image_name n;
+
+	if (image_name_parse(ref, &n, NULL) < 0)
+		return;
+	image_name_default_tag(&n);
+	buf_addf(&b, "Unable to find image '%s' locally\n", image_name_familiar(&n, text));
+	(void)fd_write_all(2, buf_str(&b), b.n); /* only decoration */
+}
+
+static int post_create(struct cmd_call *call, const struct run_opts *o, const struct doc *body,
+		       struct doc **ret, struct err *err)
+{
+	struct docker_client *c;
+	int r = cli_client(call, &c, err);
+
+	if (r < 0)
+		return r;
+	return docker_post(c, call->arena,
+			   docker_target(call->arena, "/containers/create", "name", o->name, NULL),
+			   body, ret, err);
+}
+
 static int create(struct cmd_call *call, const struct run_opts *o, const char **ret_id,
 		  struct err *err)
 {
-	struct docker_client *c;
+	const char *when = o->pull ? o->pull : "missing";
 	struct doc *body, *answer;
 	unsigned rows = 0, cols = 0;
 	int r;
@@ -47,13 +84,19 @@ static int create(struct cmd_call *call, const struct run_opts *o, const char **
 	if (o->tty)
 		(void)term_size(1, &rows, &cols); /* none: the engine's default */
 	r = run_body(call->arena, o, call->args, rows, cols, &body, err);
+	if (r == 0 && strcmp(when, "always") == 0)
+		r = pull(call, o, err);
 	if (r == 0)
-		r = cli_client(call, &c, err);
-	if (r == 0)
-		r = docker_post(
-			c, call->arena,
-			docker_target(call->arena, "/containers/create", "name", o->name, NULL),
-			body, &answer, err);
+		r = post_create(call, o, body, &answer, err);
+	if (r == -ERR_NOT_FOUND && strcmp(when, "missing") == 0 &&
+	    strstr(err->msg, "No such image")) {
+		if (!o->quiet)
+			say_absent(call->args[0]);
+		*err = ERR_INIT;
+		r = pull(call, o, err);
+		if (r == 0)
+			r = post_create(call, o, body, &answer, err);
+	}
 	if (r < 0)
 		return r;
 	*ret_id = doc_cstr(call->arena, doc_get(answer, "Id"));

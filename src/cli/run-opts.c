@@ -19,7 +19,7 @@
 #define FILE_MAX (4u << 20)
 #define O struct run_opts
 
-static const char *const pulls[] = { "never", NULL };
+static const char *const pulls[] = { "always", "missing", "never", NULL };
 
 #define NO_HEALTH "health checks are not supported yet"
 #define NO_WINDOWS "it is for Windows"
@@ -117,7 +117,7 @@ static const char *const pulls[] = { "never", NULL };
 	OPT(O, BOOL, privileged, "privileged", 0, "Give all rights to the container"), \
 	OPT_NOT_SUPPORTED(LIST, "publish", 'p', NO_PORTS), \
 	OPT_NOT_SUPPORTED(BOOL, "publish-all", 'P', NO_PORTS), \
-	OPT_CHOICE(O, pull, "pull", 0, pulls, "Images are not pulled yet: import or load them"), \
+	OPT_CHOICE(O, pull, "pull", 0, pulls, "When to pull the image (default missing)"), \
 	OPT(O, BOOL, quiet, "quiet", 'q', "No output of pulling"), \
 	OPT(O, BOOL, read_only, "read-only", 0, "Mount the root filesystem read-only"), \
 	OPT(O, STR, restart, "restart", 0, "When to restart (no|on-failure[:n]|always|unless-stopped)"), \

@@ -7,19 +7,32 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-int term_raw(struct term *t, int fd, struct err *err)
+static int set_mode(struct term *t, int fd, bool hide, struct err *err)
 {
-	struct termios raw;
+	struct termios mode;
 
 	if (tcgetattr(fd, &t->before) < 0)
 		return err_sys(err, "read the terminal's mode");
-	raw = t->before;
-	cfmakeraw(&raw);
-	if (tcsetattr(fd, TCSANOW, &raw) < 0)
+	mode = t->before;
+	if (hide)
+		mode.c_lflag &= ~(tcflag_t)ECHO;
+	else
+		cfmakeraw(&mode);
+	if (tcsetattr(fd, TCSANOW, &mode) < 0)
 		return err_sys(err, "set the terminal's mode");
 	t->fd = fd;
 	t->raw = true;
 	return 0;
+}
+
+int term_raw(struct term *t, int fd, struct err *err)
+{
+	return set_mode(t, fd, false, err);
+}
+
+int term_hide(struct term *t, int fd, struct err *err)
+{
+	return set_mode(t, fd, true, err);
 }
 
 void term_restore(struct term *t)

@@ -16,6 +16,8 @@ struct term {
 };
 /* Every byte goes through as typed. */
 int term_raw(struct term *t, int fd, struct err *err);
+/* What is typed is not shown; lines as before. */
+int term_hide(struct term *t, int fd, struct err *err);
 void term_restore(struct term *t); /* idempotent */
 DEFINE_CLEANUP_EMBEDDED(struct term, term_restore)
 bool term_is(int fd);

@@ -212,7 +212,7 @@ int docker_call(struct docker_client *c, struct arena *a, const struct docker_re
 {
 	CLEANUP(http_answer_fini) struct http_answer answer = HTTP_ANSWER_INIT;
 	struct calling k = { .rq = rq, .error = BUF_INIT(ERROR_MAX) };
-	struct http_header type = { SLICE("Content-Type"), SLICE("application/json") };
+	struct http_header headers[2], type = { SLICE("Content-Type"), SLICE("application/json") };
 	struct http_call call = { .method = rq->method, .target = rq->target, .arg = &k };
 	struct err local = ERR_INIT;
 	int r;
@@ -229,10 +229,12 @@ int docker_call(struct docker_client *c, struct arena *a, const struct docker_re
 		if (rq->content_type)
 			type.value = slice_str(rq->content_type);
 	}
-	if (rq->body || rq->produce) {
-		call.headers = &type;
-		call.headers_n = 1;
-	}
+	call.headers = headers;
+	if (rq->body || rq->produce)
+		headers[call.headers_n++] = type;
+	if (rq->registry_auth)
+		headers[call.headers_n++] = (struct http_header){ SLICE("X-Registry-Auth"),
+								  slice_str(rq->registry_auth) };
 	if (rq->consume)
 		call.consume = consume;
 	else

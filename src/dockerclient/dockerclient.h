@@ -48,8 +48,9 @@ struct docker_request {
 	const struct doc *body; /* JSON, or NULL */
 	/* A body of bytes instead: as in struct http_call. */
 	ssize_t (*produce)(void *arg, char *p, size_t cap, struct err *err);
-	int64_t length;		  /* of what produce gives, -1 = unknown */
-	const char *content_type; /* of what produce gives */
+	const char *registry_auth; /* value of X-Registry-Auth, or NULL */
+	int64_t length;		   /* of what produce gives, -1 = unknown */
+	const char *content_type;  /* of what produce gives */
 	/* The body of a good answer in pieces; NULL = read as JSON. */
 	int (*consume)(void *arg, struct slice bytes, struct err *err);
 	/* Before the first piece: the Content-Type. May be NULL. */

@@ -123,3 +123,71 @@ teardown_file() { engine_teardown_file; }
 	prints "must be lowercase"
 	prints 400
 }
+
+teu() { DOCKER_CONFIG=$DIR/ours timeout 30 "$TEU" --root "$DIR/e/root" --run "$DIR/e/run" --host "unix://$DIR/e/docker.sock" "$@"; }
+
+@test "our own command line pulls, pushes, searches and prunes as docker does" {
+	teu tag busybox "$R/ours:1"
+	run teu push "$R/ours:1"
+	[ "$status" -eq 0 ]
+	prints "The push refers to repository [$R/ours]"
+	prints "1: digest: sha256:"
+	teu rmi "$R/ours:1" >/dev/null
+	run teu pull "$R/ours:1"
+	[ "$status" -eq 0 ]
+	prints "1: Pulling from ours"
+	prints "Status: Downloaded newer image for $R/ours:1"
+	[ "${lines[-1]}" = "$R/ours:1" ]
+	[ "$(teu pull -q "$R/ours:1")" = "$R/ours:1" ]
+	run teu search --format '{{.Name}}' "$R/our"
+	[ "$output" = "$R/ours" ]
+	fails_with 1 "cannot push a digest reference" teu push "$R/ours@sha256:$(printf '%064d' 0)"
+	fails_with 1 "manifest for $R/ours:none not found" teu pull "$R/ours:none"
+	fails_with 125 "content trust" teu pull --disable-content-trust "$R/ours:1"
+	run teu image prune </dev/null
+	prints "Are you sure"
+	run teu image prune -f
+	prints "Total reclaimed space: 0B"
+}
+
+@test "teu run pulls what is missing, always or never" {
+	teu tag busybox "$R/fresh:1"
+	teu push -q "$R/fresh:1" >/dev/null
+	teu rmi "$R/fresh:1" >/dev/null
+	fails_with 125 "No such image" teu run --rm --pull never "$R/fresh:1" true
+	run teu run --rm "$R/fresh:1" echo it runs
+	[ "$status" -eq 0 ]
+	prints "Unable to find image '$R/fresh:1' locally"
+	prints "it runs"
+	run teu run --rm --pull always "$R/fresh:1" echo again
+	prints "Image is up to date for $R/fresh:1"
+	prints "again"
+	run teu run --rm -q --pull always "$R/fresh:1" echo quiet
+	[ "$output" = quiet ]
+}
+
+@test "login keeps credentials that the registry takes; a helper keeps them instead of the file" {
+	run teu login -u me --password-stdin "$R" <<<secret
+	[ "$status" -eq 0 ]
+	prints "Login Succeeded"
+	prints "stored unencrypted"
+	[ "$(stat -c %a "$DIR/ours/config.json")" = 600 ]
+	grep -q "$(printf me:secret | base64)" "$DIR/ours/config.json"
+	teu pull -q "$R/ours:1"
+	run teu logout "$R"
+	prints "Removing login credentials for $R"
+	run teu logout "$R"
+	prints "Not logged in to $R"
+	fails_with 1 "non TTY device" teu login "$R" </dev/null
+	fails_with 1 "Must provide --username" teu login --password-stdin "$R" </dev/null
+	mkdir -p "$DIR/bin"
+	printf '#!/bin/sh\n[ "$1" != get ] || { cat "%s"; exit; }\ncat >"%s"\n' "$DIR/kept" "$DIR/kept" >"$DIR/bin/docker-credential-mine"
+	chmod 755 "$DIR/bin/docker-credential-mine"
+	printf '{"credHelpers":{"%s":"mine"}}' "$R" >"$DIR/ours/config.json"
+	PATH=$DIR/bin:$PATH run teu login -u me --password-stdin "$R" <<<hidden
+	[ "$status" -eq 0 ]
+	grep -q '"Secret":"hidden"' "$DIR/kept"
+	! grep -q hidden "$DIR/ours/config.json"
+	PATH=$DIR/bin:$PATH teu pull -q "$R/ours:1"
+	rm -r "$DIR/ours"
+}

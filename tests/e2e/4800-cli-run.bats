@@ -23,7 +23,7 @@ NET="--network none"
 	fails_with 127 "executable file not found" teu run --rm $NET busybox nosuchprogram
 	prints "See 'teu run --help'."
 	fails_with 126 "permission denied" teu run --rm $NET busybox /etc
-	fails_with 125 "teu: Error response from daemon: No such image: nosuchimage:latest" teu run nosuchimage
+	fails_with 125 "teu: Error response from daemon: No such image: nosuchimage:latest" teu run --pull never nosuchimage
 	fails_with 125 "unknown flag: --bogus" teu run --bogus busybox
 	fails_with 125 "--publish is not supported" teu run -p 80:80 busybox
 	fails_with 137 "" teu run --rm $NET busybox sh -c 'kill -9 $$; sleep 1; exit 137'
@@ -76,7 +76,7 @@ NET="--network none"
 	[ "$(cat "$DIR/cid")" = "$output" ]
 	fails_with 125 "container ID file found" teu run --cidfile "$DIR/cid" $NET busybox true
 	rm "$DIR/cid"
-	fails_with 125 "No such image" teu run --cidfile "$DIR/cid" nosuchimage
+	fails_with 125 "No such image" teu run --pull never --cidfile "$DIR/cid" nosuchimage
 	[ ! -e "$DIR/cid" ]
 }
 

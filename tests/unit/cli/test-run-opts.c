@@ -256,7 +256,7 @@ static void bad_values_name_flag_and_value(void **state)
 		{ "--label-file /nonexistent/x", "--label-file" },
 		{ "--security-opt seccomp=/nonexistent/x", "seccomp=/nonexistent/x" },
 		{ "--mount type=bind", "target is required" },
-		{ "--pull always", "must be one of: never" },
+		{ "--pull often", "must be one of: always, missing, never" },
 		{ "-m 1q", "--memory" },
 	};
 	struct arena *a = *state;
