@@ -2,6 +2,7 @@
 /* Entry point of `teu-oci`: the OCI runtime's command line, a container's shim, or the fresh image
  * that joins a container. Dispatch only.
  */
+#include "linux/proc.h"
 #include "runtime/join.h"
 #include "runtime/runtime.h"
 #include "runtime/shim.h"
@@ -13,6 +14,7 @@
 
 int main(int argc, char **argv)
 {
+	proc_keep_children();
 	if (argc > 1 && strcmp(argv[1], "shim") == 0) {
 #ifdef TEU_START
 		start_heap_off();

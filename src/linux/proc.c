@@ -350,6 +350,13 @@ int proc_reset_signals(struct err *err)
 	return 0;
 }
 
+void proc_keep_children(void)
+{
+	const struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+	(void)sigaction(SIGCHLD, &dfl, NULL); /* cannot fail for a valid signal */
+}
+
 int proc_fds_each(int (*fn)(int fd, void *arg), void *arg, struct err *err)
 {
 	int fd = sys_openat(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), r;

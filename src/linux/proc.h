@@ -76,6 +76,9 @@ int proc_set_parent_death_signal(int sig,
 int proc_set_no_new_privs(struct err *err);
 /* All signals to their defaults and unblocked: before exec. */
 int proc_reset_signals(struct err *err);
+/* First of all in a program that has children: whoever inherits SIGCHLD ignored cannot wait for
+ * them (signal(7), waitid's ECHILD). */
+void proc_keep_children(void);
 
 /* Every fd >= first becomes close-on-exec (or is closed at once if `now`), except those in keep[].
  * close_range(2), else /proc/self/fd. */

@@ -186,6 +186,7 @@ teardown() { runtime_teardown; }
 @test "pause freezes, resume thaws, exec into a paused one is refused" {
 	script 'i=0; while :; do i=$((i+1)); echo $i >/tmp/n; done' '.root.readonly = false'
 	oci run -d -b "$DIR/b" "$ID" >/dev/null 2>&1
+	until_ok test -s "$DIR/b/rootfs/tmp/n"
 	oci pause "$ID"
 	[ "$(oci state "$ID" | jq -r .status)" = paused ]
 	a=$(cat "$DIR/b/rootfs/tmp/n"); sleep 0.2; b=$(cat "$DIR/b/rootfs/tmp/n")

@@ -275,6 +275,10 @@ i686"
 	script 'grep -E "^Sig(Blk|Ign)" /proc/self/status | tr "\t\n" " "'
 	run bash -c "trap '' INT TERM HUP USR1 PIPE CHLD; exec '$OCI' --root '$ROOT' run -b '$DIR/b' '$ID'"
 	prints "SigBlk: 0000000000000000 SigIgn: 0000000000000000"
+	# Ignored for real, which a shell does not do: children could not be waited for.
+	run env --ignore-signal=CHLD "$OCI" --root "$ROOT" run -b "$DIR/b" "$ID"
+	[ "$status" -eq 0 ]
+	prints "SigBlk: 0000000000000000 SigIgn: 0000000000000000"
 }
 
 @test "runc: NOTIFY_SOCKET: READY=1 is told on with the main pid, by start and run" {

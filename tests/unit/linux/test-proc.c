@@ -322,9 +322,46 @@ static void all_five_sets_are_set_and_read_back(void **state)
 	assert_int_equal(getuid(), 0); /* a shared child's credentials are its own */
 }
 
+static int ends(void *arg)
+{
+	return *(int *)arg;
+}
+
+/* In a process of its own: what is ignored there is inherited by no other test. */
+static int waits_for_a_child(void *arg)
+{
+	struct proc p = { .pidfd = -1 };
+	struct proc_exit x = { 0 };
+	int code = 7;
+
+	if (signal(SIGCHLD, SIG_IGN) == SIG_ERR)
+		return 1;
+	proc_keep_children();
+	if (proc_clone(&(struct proc_clone){ .fn = ends, .arg = &code, .cgroup_fd = -1 }, &p,
+		       NULL) < 0)
+		return 2;
+	return proc_wait(p.pidfd, -1, &x, NULL) < 0 ? 3 : proc_exit_code(&x);
+}
+
+static void children_are_kept_when_sigchld_was_ignored(void **state)
+{
+	struct proc p = { .pidfd = -1 };
+	struct proc_exit x = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_ok(proc_clone(&(struct proc_clone){ .fn = waits_for_a_child, .cgroup_fd = -1 }, &p,
+			     &err),
+		  &err);
+	assert_ok(proc_wait(p.pidfd, -1, &x, &err), &err);
+	assert_int_equal(proc_exit_code(&x), 7);
+	proc_fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(children_are_kept_when_sigchld_was_ignored),
 		cmocka_unit_test(a_shared_child_writes_our_memory_a_forked_one_does_not),
 		cmocka_unit_test(children_are_born_in_new_namespaces),
 		cmocka_unit_test(a_fd_that_is_no_v2_cgroup_only_clears_in_cgroup),
