@@ -152,7 +152,6 @@ static void what_is_not_done_yet_is_refused_by_name(void **state)
 	       "{\"message\":\"pausing a container is not supported yet\"}");
 	expect(get(*state, "GET", "/containers/x/attach/ws"), 501, "attaching by websocket");
 	expect(get(*state, "POST", "/v1.50/build?t=x"), 501, "building images is not supported");
-	expect(get(*state, "GET", "/images/a/b/c/get"), 501, "saving images is not supported");
 	expect(post(*state, "/volumes/create", "application/json", "{}"), 501, "creating volumes");
 	expect(get(*state, "GET", "/containers/json?size=1"), 501, "size of containers");
 	expect(get(*state, "POST", "/images/create?fromSrc=http://x/y.tar"), 501,
