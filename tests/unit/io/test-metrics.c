@@ -193,7 +193,7 @@ static void reply(struct stream *s, void *arg)
 
 #define GET(path)                                                                      \
 	"GET " path " HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer SECRET\r\nCookie: " \
-		    "SECRET\r\n\r\n"
+	"SECRET\r\n\r\n"
 
 static void server_counts_and_logs_requests(void **state)
 {
