@@ -33,7 +33,9 @@ struct http_client {
 	struct http_proxy *proxy; /* NULL: none */
 	char *authority;	  /* "host:port" of the server */
 	char *connect_text;	  /* the request that opens a tunnel */
-	char *dial_address;	  /* a name: asked for by dial.h */
+	char *proxy_header;	  /* sent before all else, NULL: nothing is */
+	size_t proxy_header_n;
+	char *dial_address; /* a name: asked for by dial.h */
 	struct list dialing;
 	unsigned opening; /* connections whose version is not known yet */
 	bool was_h2;	  /* the last one that became known was HTTP/2 */

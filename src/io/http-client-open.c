@@ -32,6 +32,8 @@ static int start(struct http_client *cl, int fd, bool connecting, struct conn **
 	if (cl->connect_text) {
 		c->preamble = slice_str(cl->connect_text);
 		c->tunnel = true;
+	} else if (cl->proxy_header) {
+		c->preamble = slice_of(cl->proxy_header, cl->proxy_header_n);
 	}
 	if (r == 0)
 		r = conn_start(c, connecting, err);

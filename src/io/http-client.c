@@ -9,6 +9,7 @@
 #include "crypto/tls.h"
 #include "io/http-client-impl.h"
 #include "io/http-proxy.h"
+#include "io/proxy-protocol.h"
 #include "io/url.h"
 
 #include <stdio.h>
@@ -166,6 +167,24 @@ static int set_proxy(struct http_client *c, struct err *err)
 	return set_server(c, c->proxy->address + strlen("http://"), err);
 }
 
+static int set_proxy_header(struct http_client *c, struct err *err)
+{
+	const struct proxy_info *info = STEAL(c->conf.proxy_header);
+
+	if (!info)
+		return 0;
+	if (c->proxy)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "http client: the PROXY protocol does not go through a proxy");
+	c->proxy_header = io_alloc(PROXY_MAX);
+	c->proxy_header_n = proxy_write(info, c->proxy_header, PROXY_MAX);
+	if (!c->proxy_header_n)
+		return err_set(err, ERR_INVALID,
+			       "http client: the PROXY header's addresses are of two families, "
+			       "or its version cannot say them");
+	return 0;
+}
+
 static int set_address(struct http_client *c, const char *address, struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("address", 65536);
@@ -283,6 +302,8 @@ int http_client_new(struct loop *l, const char *address, const struct http_clien
 	r = take_tls(c, address, err);
 	if (r == 0)
 		r = set_address(c, address, err);
+	if (r == 0)
+		r = set_proxy_header(c, err);
 	if (r < 0)
 		return r;
 	if (!h1_is_value(slice_str(c->host)) || !h1_is_value(slice_str(c->agent)))
@@ -346,6 +367,7 @@ void http_client_free(struct http_client *c)
 	free(c->tls_name);
 	free(c->authority);
 	free(c->dial_address);
+	free(c->proxy_header);
 	if (c->connect_text)
 		explicit_bzero(c->connect_text, strlen(c->connect_text));
 	free(c->connect_text);

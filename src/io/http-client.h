@@ -18,6 +18,7 @@
 struct http_answer;
 struct http_client;
 struct http_proxy;
+struct proxy_info;
 struct resolver;
 struct tls_conf;
 
@@ -31,6 +32,9 @@ struct http_client_conf {
 	/* Asked instead of the server (io/http-proxy.h); copied. Plain: absolute targets; TLS: a
 	 * tunnel by CONNECT. The server's name need not be known here. [none] */
 	const struct http_proxy *proxy;
+	/* Sent before anything else on each connection: who the client behind us is
+	 * (io/proxy-protocol.h); read by http_client_new. Not through a proxy. [none] */
+	const struct proxy_info *proxy_header;
 	enum http2_mode http2; /* [HTTP2_BY_TLS] */
 	size_t streams_max; /* HTTP/2: at once on one connection [100; the server may say less] */
 	/* Connections speak TLS by it (referenced) [plain; addresses https:// need one]. */

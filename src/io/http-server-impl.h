@@ -10,6 +10,13 @@
 
 #define LISTENERS_MAX 16
 
+/* Who sends the PROXY protocol. */
+struct proxy_trust {
+	struct cidr *nets;
+	size_t n;
+	bool local; /* Unix sockets */
+};
+
 struct listener {
 	struct source src;
 	struct http_server *srv;
@@ -19,6 +26,8 @@ struct listener {
 	bool exported;
 	bool unix_path, tls_set; /* tls_set: tls is its own, also when NULL */
 	struct tls_conf *tls;
+	bool trust_set; /* trust is its own, also when empty */
+	struct proxy_trust trust;
 	dev_t dev; /* of our socket's name, so that a successor's is never unlinked */
 	ino_t ino;
 };
@@ -42,10 +51,8 @@ struct http_server {
 	bool draining, paused;
 	struct http_server_stats stats;
 	struct http_record *record; /* NULL: nothing is told */
-	struct cidr *trusted;	    /* who sends the PROXY protocol */
-	size_t trusted_n;
-	bool trust_unix;
-	char *common; /* header lines ready to send */
+	struct proxy_trust trust;   /* of listeners without one of their own, and adopted sockets */
+	char *common;		    /* header lines ready to send */
 	size_t common_len;
 	time_t date_at;
 	char date[48];
@@ -64,6 +71,8 @@ void http_record_done(void *arg, const struct stream *s, const struct err *why);
 
 /* http-server-listen.c */
 void http_listener_free(struct listener *l);
+/* Reads a list as in http_server_conf; *ret is replaced on success only. */
+int http_trust_read(struct proxy_trust *ret, const char *const *list, size_t n, struct err *err);
 /* What its connections speak; NULL = plain. Borrowed. */
 struct tls_conf *http_listener_tls(const struct listener *l);
 

@@ -31,6 +31,7 @@ void http_listener_free(struct listener *l)
 		(void)unlink(l->path); /* stale otherwise, which the next start copes with */
 	fd_close(l->lock_fd);
 	tls_conf_unref(l->tls);
+	free(l->trust.nets);
 	free(l->path);
 	free(l);
 }
@@ -58,6 +59,40 @@ int http_server_set_tls(struct http_server *srv, size_t i, struct tls_conf *conf
 	tls_conf_unref(*to);
 	*to = conf ? tls_conf_ref(conf) : NULL;
 	return 0;
+}
+
+int http_trust_read(struct proxy_trust *ret, const char *const *list, size_t n, struct err *err)
+{
+	struct proxy_trust t = { .nets = io_alloc((n + 1) * sizeof(*t.nets)) };
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(list[i], "unix") == 0) {
+			t.local = true;
+		} else if (cidr_parse(slice_str(list[i]), &t.nets[t.n], err) < 0) {
+			free(t.nets);
+			return err_wrap(err, "senders of the PROXY protocol");
+		} else {
+			t.n++;
+		}
+	}
+	free(ret->nets);
+	*ret = t;
+	return 0;
+}
+
+int http_server_set_proxy_trusted(struct http_server *srv, size_t i, const char *const *list,
+				  size_t n, struct err *err)
+{
+	int r;
+
+	if (i == HTTP_ALL_LISTENERS)
+		return http_trust_read(&srv->trust, list, n, err);
+	if (i >= srv->listeners_n)
+		return err_set(err, ERR_NOT_FOUND, "there is no listener %zu", i);
+	r = http_trust_read(&srv->listeners[i]->trust, list, n, err);
+	if (r == 0)
+		srv->listeners[i]->trust_set = true;
+	return r;
 }
 
 static void name_listener(struct listener *l)

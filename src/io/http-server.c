@@ -79,29 +79,31 @@ static const struct conn_role server_role = {
 /* ---- accepting ---- */
 
 /* Does a connection from there begin with the PROXY protocol? */
-static bool is_trusted(const struct http_server *srv, int fd)
+static bool is_trusted(const struct proxy_trust *t, int fd)
 {
 	struct sockaddr_storage sa = { 0 };
 	socklen_t len = sizeof(sa);
 
-	if ((srv->trusted_n == 0 && !srv->trust_unix) ||
-	    getpeername(fd, (struct sockaddr *)&sa, &len) < 0)
+	if ((t->n == 0 && !t->local) || getpeername(fd, (struct sockaddr *)&sa, &len) < 0)
 		return false;
 	if (sa.ss_family == AF_UNIX)
-		return srv->trust_unix;
-	for (size_t i = 0; i < srv->trusted_n; i++) {
-		if (cidr_has(&srv->trusted[i], (struct sockaddr *)&sa))
+		return t->local;
+	for (size_t i = 0; i < t->n; i++) {
+		if (cidr_has(&t->nets[i], (struct sockaddr *)&sa))
 			return true;
 	}
 	return false;
 }
 
-static int take_connection(struct http_server *srv, int fd, struct tls_conf *tls, struct err *err)
+/* l: who accepted it, NULL for an adopted one. */
+static int take_connection(struct http_server *srv, int fd, const struct listener *l,
+			   struct err *err)
 {
+	struct tls_conf *tls = l ? http_listener_tls(l) : srv->tls;
 	struct conn *c = conn_new(srv->pool, fd, &server_role, srv, &srv->conn_conf);
 	int r = tls ? conn_use_tls(c, tls, NULL, 0, err) : 0;
 
-	c->proxied = is_trusted(srv, fd);
+	c->proxied = is_trusted(l && l->trust_set ? &l->trust : &srv->trust, fd);
 	if (r == 0)
 		r = conn_start(c, false, err);
 	if (r < 0) {
@@ -154,7 +156,7 @@ int http_server_on_accept(struct source *src, uint32_t events)
 			break;
 		}
 		if (fd >= 0)
-			(void)take_connection(srv, fd, http_listener_tls(l),
+			(void)take_connection(srv, fd, l,
 					      NULL); /* closed again; the client sees it */
 	}
 	http_server_set_accepting(srv);
@@ -174,7 +176,7 @@ int http_server_adopt(struct http_server *srv, int fd_taken, struct err *err)
 		fd_close(fd_taken);
 		return r;
 	}
-	return take_connection(srv, fd_taken, srv->tls, err);
+	return take_connection(srv, fd_taken, NULL, err);
 }
 
 /* ---- life ---- */
@@ -249,27 +251,6 @@ static int make_common(struct http_server *srv, struct err *err)
 	return 0;
 }
 
-static int make_trusted(struct http_server *srv, struct err *err)
-{
-	struct http_server_conf *k = &srv->conf;
-	size_t n = 0;
-
-	srv->trusted = io_alloc((k->proxy_trusted_n + 1) * sizeof(*srv->trusted));
-	for (size_t i = 0; i < k->proxy_trusted_n; i++) {
-		const char *text = k->proxy_trusted[i];
-
-		if (strcmp(text, "unix") == 0)
-			srv->trust_unix = true;
-		else if (cidr_parse(slice_str(text), &srv->trusted[n], err) < 0)
-			return err_wrap(err, "senders of the PROXY protocol");
-		else
-			n++;
-	}
-	srv->trusted_n = n;
-	k->proxy_trusted = NULL;
-	return 0;
-}
-
 #define DEFAULT(field, value)              \
 	do {                               \
 		if (!(field))              \
@@ -316,7 +297,9 @@ int http_server_new(struct loop *l, const struct http_server_conf *conf, struct 
 	if (r == 0)
 		r = http_record_new(srv, err);
 	if (r == 0)
-		r = make_trusted(srv, err);
+		r = http_trust_read(&srv->trust, srv->conf.proxy_trusted, srv->conf.proxy_trusted_n,
+				    err);
+	srv->conf.proxy_trusted = NULL; /* borrowed until here */
 	if (r < 0) {
 		http_server_free(srv);
 		return err_wrap(err, "http server");
@@ -343,7 +326,7 @@ void http_server_free(struct http_server *srv)
 	deferred_fini(&srv->drained_call);
 	http_record_free(srv);
 	io_pool_unref(srv->pool);
-	free(srv->trusted);
+	free(srv->trust.nets);
 	tls_conf_unref(srv->tls);
 	free(srv->common);
 	free(srv);

@@ -86,6 +86,12 @@ int http_server_adopt(struct http_server *srv, int fd_taken, struct err *err);
  */
 int http_server_set_tls(struct http_server *srv, size_t i, struct tls_conf *conf, struct err *err);
 
+/* Whose connections begin with the PROXY protocol, as http_server_conf.proxy_trusted; from the next
+ * one on. i: one listener, which then has a list of its own (n 0: it understands none), or
+ * HTTP_ALL_LISTENERS: those without one, and adopted sockets. */
+int http_server_set_proxy_trusted(struct http_server *srv, size_t i, const char *const *list,
+				  size_t n, struct err *err);
+
 size_t http_server_listeners(const struct http_server *srv);
 /* "unix:///run/teu/engine.sock" or "tcp://127.0.0.1:41234" with the port that was bound. Borrowed.
  */

@@ -254,6 +254,127 @@ static void server_refuses_a_wrong_network(void **state)
 	loop_free(l);
 }
 
+/* ---- our client sends it ---- */
+
+struct asked {
+	struct buf body;
+	int why;
+};
+
+static void asked_head(struct stream *s)
+{
+	stream_read(s, STREAM_ALL);
+}
+
+static void asked_data(struct stream *s, struct slice bytes)
+{
+	struct asked *a = stream_arg(s);
+
+	assert_int_equal(buf_add(&a->body, bytes.p, bytes.n), 0);
+}
+
+static void asked_closed(struct stream *s, const struct err *why)
+{
+	struct asked *a = stream_arg(s);
+
+	a->why = why ? (int)why->code : 0;
+}
+
+static const struct stream_events asked_events = { .head = asked_head,
+						   .data = asked_data,
+						   .closed = asked_closed };
+
+/* What the server at address says of a client with that header. */
+static void assert_peer(struct env *e, const char *address, const struct proxy_info *info,
+			const char *want)
+{
+	struct http_client_conf conf = { .proxy_header = info };
+	struct asked a = { .body = BUF_INIT(4096) };
+	struct http_client *cl;
+	struct stream *s;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(http_client_new(e->loop, address, &conf, &cl, &err), 0);
+	for (int i = 0; i < 2; i++) { /* the second one on the kept connection */
+		buf_fini(&a.body);
+		a.body = BUF_INIT(4096);
+		assert_int_equal(http_client_stream(cl, "GET", "/", &s, &err), 0);
+		stream_on(s, &asked_events, &a);
+		assert_int_equal(http_client_send(s, 0, false, &err), 0);
+		settle(e);
+		if (want)
+			assert_has(buf_str(&a.body), want);
+		else
+			assert_true(a.body.n == 0 || !strstr(buf_str(&a.body), "peer="));
+		stream_unref(s);
+	}
+	buf_fini(&a.body);
+	http_client_free(cl);
+}
+
+static struct proxy_info from_v4(int version)
+{
+	struct proxy_info info = { .version = version };
+	struct sockaddr_in *src = (void *)&info.src, *dst = (void *)&info.dst;
+
+	src->sin_family = dst->sin_family = AF_INET;
+	assert_int_equal(inet_pton(AF_INET, "198.51.100.9", &src->sin_addr), 1);
+	assert_int_equal(inet_pton(AF_INET, "192.0.2.2", &dst->sin_addr), 1);
+	src->sin_port = htons(4711);
+	dst->sin_port = htons(80);
+	return info;
+}
+
+static void each_listener_trusts_its_own(void **state)
+{
+	static const char *const local[] = { "unix" }, *const wrong[] = { "10.0.0.0/99" };
+	char dir[] = "/tmp/teu-proxy-XXXXXX", path[2][64], address[2][80], lock[80];
+	struct proxy_info v1 = from_v4(1), v2 = from_v4(2), here = { .version = 2, .local = true };
+	struct env e = { 0 };
+	struct err err = ERR_INIT;
+
+	assert_non_null(mkdtemp(dir));
+	env_start(&e, say_peer);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/%d", dir, i);
+		snprintf(address[i], sizeof(address[i]), "unix://%s", path[i]);
+		assert_int_equal(http_server_listen_unix(e.srv, path[i], 0600, (gid_t)-1, &err), 0);
+	}
+	assert_int_equal(http_server_set_proxy_trusted(e.srv, 0, local, 1, &err), 0);
+	assert_int_equal(http_server_set_proxy_trusted(e.srv, 0, wrong, 1, &err), -ERR_INVALID);
+	assert_int_equal(http_server_set_proxy_trusted(e.srv, 2, local, 1, &err), -ERR_NOT_FOUND);
+	assert_peer(&e, address[0], &v1, "peer=198.51.100.9:4711 local=0");
+	assert_peer(&e, address[0], &v2, "peer=198.51.100.9:4711 local=0");
+	assert_peer(&e, address[0], &here, "peer=@ local=1");
+	assert_peer(&e, address[1], &v2, NULL); /* not trusted there: no request */
+	assert_peer(&e, address[1], NULL, "peer=@ local=1");
+	assert_int_equal(http_server_set_proxy_trusted(e.srv, HTTP_ALL_LISTENERS, local, 1, &err),
+			 0);
+	assert_int_equal(http_server_set_proxy_trusted(e.srv, 0, NULL, 0, &err), 0);
+	assert_peer(&e, address[0], NULL, "peer=@ local=1");
+	assert_peer(&e, address[1], &v1, "peer=198.51.100.9:4711 local=0");
+	env_stop(&e);
+	for (int i = 0; i < 2; i++) {
+		snprintf(lock, sizeof(lock), "%s.lock", path[i]);
+		unlink(path[i]);
+		unlink(lock);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void client_refuses_what_cannot_be_said(void **state)
+{
+	struct proxy_info mixed = from_v4(1);
+	struct http_client_conf conf = { .proxy_header = &mixed };
+	struct http_client *cl;
+	struct err err = ERR_INIT;
+
+	mixed.dst.ss_family = AF_INET6;
+	assert_int_equal(http_client_new(NULL, "http://127.0.0.1:1", &conf, &cl, &err),
+			 -ERR_INVALID);
+	assert_has(err.msg, "two families");
+}
+
 static void silent_sender_is_dropped(void **state)
 {
 	static const char *const trusted[] = { "unix" };
@@ -284,6 +405,8 @@ int main(void)
 		cmocka_unit_test(server_does_not_believe_others),
 		cmocka_unit_test(server_refuses_a_wrong_network),
 		cmocka_unit_test(silent_sender_is_dropped),
+		cmocka_unit_test(each_listener_trusts_its_own),
+		cmocka_unit_test(client_refuses_what_cannot_be_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
