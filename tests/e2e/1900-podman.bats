@@ -260,7 +260,7 @@ b" ]
 	[ "$(cg "$id" pids pids.max)" = 50 ]
 }
 
-@test "user namespaces: mappings, auto, keep-id's refusal, exec in one, volumes with U" {
+@test "user namespaces: mappings, auto, another container's, exec in one, volumes with U" {
 	run pm_run --rm --uidmap 0:300000:65536 --gidmap 0:400000:65536 busybox sh -c 'id -u; tr -s " " </proc/self/uid_map; tr -s " " </proc/self/gid_map'
 	prints " 0 300000 65536"
 	prints " 0 400000 65536"
