@@ -11,7 +11,7 @@ struct registry_opts {
 	struct opt_list listen, tls_certs, tls_keys;
 	bool debug, read_only, no_delete, immutable, sparse, untagged;
 	const char *tls_client_ca, *htpasswd, *config, *token_realm, *token_service, *token_issuer,
-		*token_jwks, *access_log, *audit_log, *metrics, *user;
+		*token_jwks, *access_log, *audit_log, *metrics, *admin, *user;
 	int64_t audit_bytes;
 	const char *log_format, *pid_file, *gc_every, *gc_grace;
 };
@@ -46,6 +46,8 @@ static const struct opt registry_opts[] = {
 	    "Rotate the audit log when it is larger (default 64m)"),
 	OPT(struct registry_opts, STR, metrics, "metrics", 0,
 	    "Serve /metrics and /healthz here: ADDR:PORT of loopback, or unix://PATH"),
+	OPT(struct registry_opts, STR, admin, "admin", 0,
+	    "Admin socket: GET /status, POST /gc, /read-only, /read-write"),
 	OPT(struct registry_opts, STR, user, "user", 0,
 	    "Give up root: UID, UID:GID or 'reserved'; --root must be its own"),
 	OPT(struct registry_opts, BOOL, read_only, "read-only", 0, "Refuse pushes and deletes"),
@@ -98,6 +100,7 @@ static int registry_run(struct cmd_call *call, struct err *err)
 		.audit_log = o->audit_log,
 		.audit_bytes = o->audit_bytes,
 		.metrics = o->metrics,
+		.admin = o->admin,
 		.user = o->user,
 		.read_only = o->read_only,
 		.no_delete = o->no_delete,

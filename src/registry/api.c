@@ -449,6 +449,8 @@ int registry_new(struct loop *l, const struct registry_conf *conf, struct regist
 		r = auth_new(g, &g->auth, err);
 	if (r >= 0)
 		r = tls_load(g, err);
+	if (r >= 0 && conf->admin)
+		r = admin_new(g, conf->admin, &g->admin, err);
 	if (r < 0)
 		return r;
 	gc_begin(g);
@@ -461,6 +463,7 @@ void registry_free(struct registry *g)
 	if (!g)
 		return;
 	gc_end(g);
+	admin_free(g->admin);
 	http_server_free(g->server);
 	auth_free(g->auth);
 	tls_conf_unref(g->tls);

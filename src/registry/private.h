@@ -24,6 +24,7 @@
 #define PAGE_DEFAULT 1000
 
 struct access_log;
+struct admin;
 struct cache;
 struct counters;
 struct metrics;
@@ -40,6 +41,7 @@ struct registry {
 	struct audit *audit;	   /* NULL = none */
 	struct counters *counters; /* NULL = none */
 	struct access_log *access_log;
+	struct admin *admin;  /* NULL = none */
 	struct tls_conf *tls; /* NULL = plain */
 	bool outside;	      /* a listener is not on loopback: users must stay */
 	struct map uploads;   /* id -> struct session */
@@ -152,6 +154,12 @@ int counters_listen(struct counters *k, const char *addr, struct err *err);
 void count(struct registry *g, enum counter which, const char *kind, double n);
 /* c did what it asked for: counts, and tells the audit log. Right before or after the answer. */
 void call_done(struct call *c, enum counter which, int status, const char *digest);
+
+/* ---- admin.c ---- */
+
+/* Serves the admin socket at path, 0600. */
+int admin_new(struct registry *g, const char *path, struct admin **ret, struct err *err);
+void admin_free(struct admin *a); /* NULL is fine */
 
 /* ---- handlers ---- */
 

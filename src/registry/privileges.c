@@ -163,6 +163,8 @@ static int allow_all(int rules, uint64_t known, const struct registry_conf *c, s
 			r = allow_beside(rules, c->listen[i] + 7, LL_SOCKETS & known, err);
 	if (r >= 0 && c->metrics && strncmp(c->metrics, "unix://", 7) == 0)
 		r = allow_beside(rules, c->metrics + 7, LL_SOCKETS & known, err);
+	if (r >= 0)
+		r = allow_beside(rules, c->admin, LL_SOCKETS & known, err);
 	return r < 0 ? r : allow_dir(rules, "/proc", LL_READ, err);
 }
 

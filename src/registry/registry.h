@@ -47,6 +47,7 @@ struct registry_conf {
 	const char *audit_log;	/* a JSON line for each thing done or refused; NULL = none */
 	int64_t audit_bytes;	/* it is rotated when larger; 0 = 64 MiB */
 	const char *metrics; /* listener for /metrics and health, loopback or unix; NULL = none */
+	const char *admin;   /* path of the admin socket; NULL = none */
 	const char *user;    /* run as: "reserved", UID or UID:GID; NULL = as we are */
 	uid_t uid;	     /* of user; filled by registry_main */
 	gid_t gid;

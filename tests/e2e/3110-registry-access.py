@@ -329,7 +329,11 @@ def many_wrong_passwords_make_an_address_wait():
     with Registry("--htpasswd", path("users")) as g:
         seen = {g.ask("GET", "/v2/", user="alice", password=f"guess{i}").status for i in range(20)}
         assert seen == {401, 429}, seen
-        a = want(g.ask("GET", "/v2/", user="alice", password="again"), 429)
+        for _ in range(20):  # a machine that stands still may sit out the wait, but it doubles
+            a = g.ask("GET", "/v2/", user="alice", password="again")
+            if a.status == 429:
+                break
+        want(a, 429)
         assert code(a) == "TOOMANYREQUESTS" and int(a.headers["retry-after"]) > 0
         want(g.ask("GET", "/v2/", user="bob"), 200)  # only for that name
 
@@ -607,6 +611,36 @@ def metrics_count():
             assert line + "\n" in text, (line, text)
         a = scrape("application/openmetrics-text;version=1.0.0")
         assert a.headers["content-type"].startswith("application/openmetrics-text") and a.body.endswith(b"# EOF\n")
+
+
+@case
+def the_admin_socket_switches_pushes_off_and_on():
+    with Registry("--admin", path("admin.sock")) as g:
+        def admin(method, where):
+            c = http.client.HTTPConnection("admin", timeout=60)
+            c.sock = socket.socket(socket.AF_UNIX)
+            c.sock.settimeout(60)
+            c.sock.connect(path("admin.sock"))
+            c.request(method, where)
+            a = Answer(c.getresponse())
+            c.close()
+            return a
+
+        assert os.stat(path("admin.sock")).st_mode & 0o777 == 0o600
+        g.push("a")
+        want(g.ask("POST", "/v2/a/blobs/uploads/"), 202)
+        s = want(admin("GET", "/status"), 200).json()
+        assert s["readOnly"] is False and s["uploadsOpen"] == 1 and s["users"] is False and s["requests"] >= 4, s
+        assert want(admin("POST", "/read-only"), 200).json()["readOnly"] is True
+        want(g.ask("POST", "/v2/a/blobs/uploads/"), 405)
+        want(g.ask("DELETE", "/v2/a/manifests/latest"), 405)
+        want(g.ask("GET", "/v2/a/manifests/latest"), 200)
+        assert want(admin("POST", "/read-write"), 200).json()["readOnly"] is False
+        g.push("a", b"more")
+        want(admin("POST", "/gc"), 200)
+        for method, where in (("GET", "/gc"), ("POST", "/status"), ("GET", "/v2/")):
+            assert admin(method, where).status == 404
+    fails("--admin", path("none/x"), says="--admin")
 
 
 # ---- without root ----
