@@ -72,8 +72,7 @@ static unsigned row_of(struct layers *l, const char *id, bool *ret_new)
 int layers_show(struct layers *l, const struct doc *msg, struct err *err)
 {
 	CLEANUP(buf_fini)
-	struct buf out = BUF_INIT(2 * LINE_MAX_BYTES),
-		   text = BUF_INIT(LINE_MAX_BYTES);
+	struct buf out = BUF_INIT(2 * LINE_MAX_BYTES), text = BUF_INIT(LINE_MAX_BYTES);
 	struct slice id = doc_slice(doc_get(msg, "id"));
 	unsigned rows = 0, cols = 80, row;
 	char name[140];
