@@ -288,6 +288,20 @@ static void request(struct stream *s, void *arg)
 	stream_unref(s);
 }
 
+const char *const *call_texts(struct call *c, const char *name, size_t *ret_n)
+{
+	const char **v;
+	size_t n = 0;
+
+	while (query_nth(&c->q, name, n))
+		n++;
+	v = ARENA_ARRAY(c->a, const char *, n + 1);
+	for (size_t i = 0; v && i < n; i++)
+		v[i] = query_nth(&c->q, name, i);
+	*ret_n = n;
+	return v;
+}
+
 int docker_api_new(struct loop *l, struct engine *e, struct docker_api **ret, struct err *err)
 {
 	struct docker_api *api = calloc(1, sizeof(*api));

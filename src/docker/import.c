@@ -201,20 +201,6 @@ static void upload_begin(struct call *c, struct image_import_options *o)
 	stream_read(c->s, WINDOW);
 }
 
-static const char *const *changes(struct call *c, size_t *ret_n)
-{
-	const char **v;
-	size_t n = 0;
-
-	while (query_nth(&c->q, "changes", n))
-		n++;
-	v = ARENA_ARRAY(c->a, const char *, n + 1);
-	for (size_t i = 0; v && i < n; i++)
-		v[i] = query_nth(&c->q, "changes", i);
-	*ret_n = n;
-	return v;
-}
-
 static void import_begin(struct call *c)
 {
 	const char *repo = query_get(&c->q, "repo"), *tag = query_get(&c->q, "tag");
@@ -235,7 +221,7 @@ static void import_begin(struct call *c)
 	if (!o.message || !*o.message)
 		o.message = "Imported from -";
 	o.platform = platform && *platform ? platform : NULL;
-	o.changes = changes(c, &o.nchanges);
+	o.changes = call_texts(c, "changes", &o.nchanges);
 	upload_begin(c, &o);
 }
 

@@ -85,6 +85,9 @@ void call_body(struct call *c, bool optional, body_fn *fn);
 /* Is a query parameter an integer? absent gives dflt. Negative after the answer was given. */
 int call_int(struct call *c, const char *name, int64_t dflt, int64_t *ret);
 
+/* All values of a query parameter, NULL-terminated. */
+const char *const *call_texts(struct call *c, const char *name, size_t *ret_n);
+
 /* ---- filters.c ---- */
 
 struct filter {
@@ -124,7 +127,7 @@ call_fn ping_handle, version_handle, info_handle, events_handle, df_handle;
 call_fn containers_list, container_create, container_inspect, container_start, container_stop,
 	container_restart, container_kill, container_remove, container_rename, container_resize,
 	container_wait, container_attach, container_logs;
-call_fn container_changes, container_export, image_get, images_get;
+call_fn container_commit, container_changes, container_export, image_get, images_get;
 call_fn exec_create, exec_start, exec_resize, exec_inspect;
 /* transfer.c: X-Registry-Auth, decoded; strings in the call's arena. */
 struct remote_auth;

@@ -85,7 +85,7 @@ const struct op docker_ops[] = {
 	{ "GET", "/images/search", images_search, "searching a registry" },
 	{ "POST", "/images/prune", images_prune, "pruning images" },
 	{ "GET", "/distribution/{name:.*}/json", distribution_handle, "asking a registry" },
-	NONE("POST", "/commit", "committing a container"),
+	{ "POST", "/commit", container_commit, "committing a container" },
 	NONE("POST", "/build", "building images"),
 	NONE("POST", "/build/prune", "pruning the build cache"),
 	NONE("POST", "/build/cancel", "building images"),

@@ -65,13 +65,8 @@ void image_get(struct call *c)
 
 void images_get(struct call *c)
 {
-	const char **v;
-	size_t n = 0;
+	struct strv names;
 
-	while (query_nth(&c->q, "names", n))
-		n++;
-	v = ARENA_ARRAY(c->a, const char *, n + 1);
-	for (size_t i = 0; v && i < n; i++)
-		v[i] = query_nth(&c->q, "names", i);
-	save_begin(c, &(struct strv){ v, v ? n : 0 });
+	names.v = call_texts(c, "names", &names.n);
+	save_begin(c, &names);
 }

@@ -116,6 +116,9 @@ const char *container_run_dir(const struct container *c);
  * engine's mount points if asked for, the image's layers. Absolute paths in the arena. */
 int engine_container_dirs(struct engine *e, struct container *c, bool with_init, struct arena *a,
 			  struct strv *ret, struct err *err);
+/* Stops its processes where they are, or lets them go on. 1 = done, 0 = it does not run (or was so
+ * already). Blocking, any thread. */
+int engine_freeze(struct engine *e, const char *id, bool frozen, struct err *err);
 /* Path and args as they run: entrypoint + command after the image's defaults. */
 const char *const *container_argv(const struct container *c, size_t *ret_n);
 

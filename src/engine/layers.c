@@ -47,3 +47,23 @@ int engine_container_dirs(struct engine *e, struct container *c, bool with_init,
 	*ret = (struct strv){ v, n };
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }
+
+int engine_freeze(struct engine *e, const char *id, bool frozen, struct err *err)
+{
+	/* The engine's own belongs to the loop: it has a place for warnings. */
+	const struct rt_host host = { .root = e->oci_root };
+	CLEANUP(rt_close) struct rt_container *c = NULL;
+	struct err own = ERR_INIT;
+	int r;
+
+	r = rt_open(&host, id, &c, &own);
+	if (r >= 0)
+		r = rt_pause(c, frozen, &own);
+	if (r >= 0)
+		return 1;
+	if (own.code == ERR_NOT_FOUND || own.code == ERR_CONFLICT)
+		return 0;
+	if (err)
+		*err = own;
+	return err_wrap(err, "%s container %s", frozen ? "freeze" : "thaw", id);
+}

@@ -141,7 +141,9 @@ enum image_import_kind {
 	IMAGE_IMPORT_ROOTFS,  /* docker import: one root file system tar, plain, gzip or zstd */
 	IMAGE_IMPORT_ARCHIVE, /* docker load: docker-archive or OCI layout tar, itself plain, gzip
 				 or zstd */
+	IMAGE_IMPORT_COMMIT,  /* docker commit: no body, see layers.h */
 };
+struct image_commit;
 enum image_progress_stage {
 	IMAGE_PROGRESS_LAYER,  /* "Loading layer": id = first 12 digits of the diff id, current of
 				  total bytes */
@@ -164,6 +166,7 @@ struct image_import_options {
 		*changes; /* ROOTFS: Dockerfile lines: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL
 			   * ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR */
 	size_t nchanges;
+	const struct image_commit *commit; /* COMMIT: borrowed until it is done */
 	void (*progress)(void *ctx,
 			 const struct image_progress
 				 *p); /* may be NULL; on the loop after image_import_start */

@@ -56,3 +56,14 @@ void import_chain_of(const char *parent, const char *diff, char dst[IMAGE_DIGEST
  */
 int import_apply_marks(struct image_import *im, struct image_new_layer *l, int target,
 		       struct slice marks, struct err *err);
+/* A layer that the store has, on top of `parent` ("" = none): 1, and the lease holds it; 0 = not
+ * there. */
+int import_reuse_layer(struct image_import *im, const char *parent, const char *chain,
+		       struct err *err);
+/* The whole spool is the tar of the next layer. */
+int import_add_spool(struct image_import *im, const char *parent, struct image_new_layer **ret,
+		     struct err *err);
+/* Manifest, list of blobs and the name asked for, of an image whose id and chains are known. */
+int import_finish_image(struct image_import *im, struct image_new_image *n, struct err *err);
+/* commit.c */
+int import_run_commit(struct image_import *im, struct err *err);

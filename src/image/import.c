@@ -642,11 +642,28 @@ static int one_name(struct image_import *im, struct image_new_image *n, struct e
 	return 0;
 }
 
-static int run_rootfs(struct image_import *im, struct err *err)
+int import_finish_image(struct image_import *im, struct image_new_image *n, struct err *err)
+{
+	int r = make_manifest(im, n, err);
+
+	if (r >= 0)
+		r = list_blobs(im, n, NULL, err);
+	return r < 0 ? r : one_name(im, n, err);
+}
+
+int import_add_spool(struct image_import *im, const char *parent, struct image_new_layer **ret,
+		     struct err *err)
 {
 	const struct layer_in in = {
-		.size = im->size, .promised = "", .parent = "", .whole_spool = true
+		.size = im->size, .promised = "", .parent = parent, .whole_spool = true
 	};
+
+	im->layer_id = "";
+	return add_layer(im, &in, ret, err);
+}
+
+static int run_rootfs(struct image_import *im, struct err *err)
+{
 	struct image_new_image *n = ARENA_NEW(im->arena, struct image_new_image);
 	struct image_new_layer *l;
 	struct slice config;
@@ -656,8 +673,7 @@ static int run_rootfs(struct image_import *im, struct err *err)
 		return arena_quota(im->arena, err);
 	if (!im->size)
 		return err_set(err, ERR_INVALID, "the archive is empty");
-	im->layer_id = "";
-	r = add_layer(im, &in, &l, err);
+	r = import_add_spool(im, "", &l, err);
 	if (r < 0)
 		return r;
 	n->created = clock_real();
@@ -670,11 +686,7 @@ static int run_rootfs(struct image_import *im, struct err *err)
 	(void)str_copy(n->chains[n->nchains++], IMAGE_DIGEST_MAX, l->chain);
 	r = import_blob_from_bytes(im, config, MEDIA_CONFIG, n->id, err);
 	if (r >= 0)
-		r = make_manifest(im, n, err);
-	if (r >= 0)
-		r = list_blobs(im, n, NULL, err);
-	if (r >= 0)
-		r = one_name(im, n, err);
+		r = import_finish_image(im, n, err);
 	im->images = n;
 	im->nimages = 1;
 	return r;
@@ -821,6 +833,15 @@ static int reuse_layer(struct image_import *im, const struct layer_in *in, const
 	return 1;
 }
 
+int import_reuse_layer(struct image_import *im, const char *parent, const char *chain,
+		       struct err *err)
+{
+	const struct layer_in in = { .promised = "", .parent = parent };
+
+	im->layer_id = "";
+	return reuse_layer(im, &in, chain, err);
+}
+
 static int load_layer(struct image_import *im, const struct archive_image *ai, size_t i,
 		      const char *parent, char chain[IMAGE_DIGEST_MAX], struct err *err)
 {
@@ -940,7 +961,9 @@ static int run(struct image_import *im, struct err *err)
 
 	r = image_store_step(im->is, "spool", err);
 	if (r >= 0)
-		r = im->o.kind == IMAGE_IMPORT_ROOTFS ? run_rootfs(im, err) : run_archive(im, err);
+		r = im->o.kind == IMAGE_IMPORT_ROOTFS	? run_rootfs(im, err)
+		    : im->o.kind == IMAGE_IMPORT_COMMIT ? import_run_commit(im, err)
+							: run_archive(im, err);
 	if (r >= 0)
 		r = image_store_step(im->is, "sync", err);
 	if (r < 0)
@@ -970,7 +993,10 @@ int image_import_run(struct image_import *im, struct err *err)
 	drop_files(im);
 	im->running = false;
 	im->finished = true;
-	return r < 0 ? err_wrap(err, im->o.kind == IMAGE_IMPORT_ROOTFS ? "import" : "load") : 0;
+	return r < 0 ? err_wrap(err, im->o.kind == IMAGE_IMPORT_ROOTFS	 ? "import"
+				     : im->o.kind == IMAGE_IMPORT_COMMIT ? "commit"
+									 : "load")
+		     : 0;
 }
 
 static void work_run(struct work *w)

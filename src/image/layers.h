@@ -67,3 +67,18 @@ const char *image_save_id(const struct image_save *s, size_t i);
 int image_save_write(struct image_save *s, int out, struct err *err);
 void image_save_free(struct image_save *s);
 DEFINE_CLEANUP(struct image_save *, image_save_free)
+
+/* ---- docker commit: an import of kind IMAGE_IMPORT_COMMIT, without a body ---- */
+
+/* Borrowed, with all it points to, until the import is done. Message, changes and reference are
+ * the import's. */
+struct image_commit {
+	const struct image *base;
+	const struct strv *dirs; /* the upper directory, then those of the base */
+	struct slice config;	 /* JSON of the new image's "config", before the changes */
+	const char *author, *created_by;
+	/* Around the reading of the files, on the thread that runs the import; may be NULL. */
+	int (*hold)(void *ctx, struct err *err);
+	void (*release)(void *ctx);
+	void *ctx;
+};
