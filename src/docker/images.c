@@ -376,6 +376,8 @@ void image_history(struct call *c)
 	struct arena *a = c->a;
 	const struct image_config *ic;
 	struct strv tags, digests;
+	uint64_t *sizes;
+	size_t layer;
 	struct err err = ERR_INIT;
 
 	if (call_image(c, &img) < 0)
@@ -390,6 +392,12 @@ void image_history(struct call *c)
 		return;
 	}
 	ic = image_config(img);
+	sizes = ARENA_ARRAY(a, uint64_t, ic->diff_ids.n + 1);
+	if (!sizes || image_layer_sizes(engine_images(c->e), img, sizes, &err) < 0) {
+		reply_err(c, &err);
+		return;
+	}
+	layer = ic->diff_ids.n;
 	for (size_t i = ic->nhistory; i-- > 0;) {
 		struct doc *o = doc_append_object(a, arr);
 		const struct image_history *h = &ic->history[i];
@@ -405,9 +413,8 @@ void image_history(struct call *c)
 		doc_set_int(a, o, "Created", t);
 		doc_set_str(a, o, "CreatedBy", h->created_by);
 		doc_set_str(a, o, "Id", top ? image_id(img) : "<missing>");
-		/* The store keeps the sum only; an image of one layer has it all there. */
-		doc_set_uint(a, o, "Size",
-			     !h->empty_layer && ic->diff_ids.n == 1 ? image_size(img) : 0);
+		/* Rows beyond the layers there are come from a config that lies. */
+		doc_set_uint(a, o, "Size", !h->empty_layer && layer ? sizes[--layer] : 0);
 		if (top && tags.n)
 			set_strings(a, o, "Tags", &tags);
 		else

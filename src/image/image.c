@@ -312,6 +312,22 @@ int image_names(struct image_store *is, const struct image *img, struct arena *a
 	return r;
 }
 
+int image_layer_sizes(struct image_store *is, const struct image *img, uint64_t *ret,
+		      struct err *err)
+{
+	for (size_t i = 0; i < img->config.diff_ids.n; i++) {
+		int64_t size = 0;
+		int r = db_query_int(db_reader(is->db), &size, err,
+				     "SELECT size FROM layers WHERE chain = ?", "t",
+				     img->chains[i]);
+
+		if (r < 0)
+			return r;
+		ret[i] = (uint64_t)size;
+	}
+	return 0;
+}
+
 /* ---- root of a container ---- */
 
 int image_lower_dirs(struct image_store *is, const struct image *img, struct arena *a,

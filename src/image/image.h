@@ -90,6 +90,9 @@ int64_t image_created(const struct image *img); /* ns; CLOCK_ZERO when the confi
 int64_t image_tagged_at(const struct image *img); /* ns: when it was added here */
 /* Chain ids, base first; image_config()->diff_ids.n of them. */
 const char *image_chain_id(const struct image *img, size_t i);
+/* Bytes of the files in each layer, base first; ret has room for all. Queries thread. */
+int image_layer_sizes(struct image_store *is, const struct image *img, uint64_t *ret,
+		      struct err *err);
 /* Names that point to it now ("nginx:latest"; familiar form), and "nginx@sha256:..." forms: arena
  * memory. */
 int image_names(struct image_store *is, const struct image *img, struct arena *a,

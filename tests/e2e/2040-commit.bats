@@ -74,6 +74,13 @@ ran() { docker run --name "$1" --network none busybox sh -c 'rm /etc/passwd; rm 
 	[[ "$output" == *"No such file"* ]]
 }
 
+@test "the history tells the size of each layer" {
+	docker run --name c8 --network none busybox dd if=/dev/zero of=/big bs=1000 count=77
+	docker commit -m sized c8 sized:1
+	[ "$(docker history --human=false --format '{{.Size}}' sized:1 | head -1)" = 77000 ]
+	[ "$(docker history --human=false --format '{{.Size}}' sized:1 | awk '{s += $1} END {print s}')" = "$(docker image inspect -f '{{.Size}}' sized:1)" ]
+}
+
 @test "a commit without a name, of nothing, and of what is not there" {
 	docker create --name c7 busybox true
 	local id
