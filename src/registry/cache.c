@@ -96,14 +96,16 @@ struct cached *cache_put(struct cache *c, const char *repo, const char *ref,
 			 const struct content_manifest *m)
 {
 	size_t media = strlen(m->media) + 1;
-	struct cached *n = malloc(sizeof(*n) + media + m->bytes.n);
+	struct cached *n = calloc(1, sizeof(*n) + media + m->bytes.n);
 	struct entry *e = calloc(1, sizeof(*e)), *old;
 	char key[KEY_MAX], *p;
 
 	if (!n || !e)
 		abort();
 	p = (char *)(n + 1);
-	*n = (struct cached){ .refs = 2, .media = p, .bytes = slice_of(p + media, m->bytes.n) };
+	n->refs = 2;
+	n->media = p;
+	n->bytes = slice_of(p + media, m->bytes.n);
 	memcpy(p, m->media, media);
 	memcpy(p + media, m->bytes.p, m->bytes.n);
 	(void)str_copy(n->digest, sizeof(n->digest), m->digest);

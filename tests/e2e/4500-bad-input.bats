@@ -231,7 +231,7 @@ image() {
 	image "lies below a symbolic link" bad-load-layer-link
 	image "the bytes have digest" bad-oci-digest
 	image "its descriptor says" bad-oci-size
-	image "has the digest" bad-oci-config
+	image "has other bytes than its digest says" bad-oci-config
 	image "has no image for platform linux/amd64" bad-oci-platform
 	nothing_changed
 }
