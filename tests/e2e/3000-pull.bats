@@ -191,3 +191,24 @@ teu() { DOCKER_CONFIG=$DIR/ours timeout 30 "$TEU" --root "$DIR/e/root" --run "$D
 	PATH=$DIR/bin:$PATH teu pull -q "$R/ours:1"
 	rm -r "$DIR/ours"
 }
+
+@test "a registry with users is pushed to and pulled from by those who logged in" {
+	local s=127.0.0.1:5001
+	mkdir -p "$DIR/reg2"
+	printf '%s\n' 'me:$2b$05$/MvL4Ytk13PQl7IHT3SqUeTThzTvO26G532SwNIWb.tWr5.x2KDUK' >"$DIR/reg2/htpasswd" # secret
+	nsenter "--net=/proc/$(engine_pid)/ns/net" "$TEU" --root "$DIR/reg2" --run "$DIR/reg2" registry --listen "$s" \
+		--htpasswd "$DIR/reg2/htpasswd" --pid-file "$DIR/reg2/pid" >"$DIR/reg2/log" 2>&1 </dev/null 3>&- &
+	until_ok test -s "$DIR/reg2/pid"
+	docker tag busybox "$s/p:1"
+	fails_with 1 "the registry answers 401" docker push "$s/p:1"
+	fails_with 1 "the name or the password is wrong" docker login -u me --password-stdin "$s" <<<wrong
+	docker login -u me --password-stdin "$s" <<<secret
+	docker push -q "$s/p:1"
+	docker rmi "$s/p:1" >/dev/null
+	docker pull -q "$s/p:1"
+	docker logout "$s"
+	fails_with 1 "pull access denied for $s/p" docker pull "$s/p:1"
+	teu login -u me --password-stdin "$s" <<<secret
+	teu pull -q "$s/p:1"
+	rm -r "$DIR/ours"
+}
