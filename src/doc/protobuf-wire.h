@@ -60,7 +60,7 @@ static inline int64_t pb_unzigzag(uint64_t v)
 }
 static inline uint64_t pb_zigzag(int64_t v)
 {
-	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+	return (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0);
 }
 
 /* ---- writing, from the end ---- */
