@@ -78,10 +78,12 @@ static void origin_free(struct http_agent *a, struct origin *o)
 
 void http_agent_free(struct http_agent *a)
 {
+	struct origin *o;
+
 	if (!a)
 		return;
-	while (!list_empty(&a->origins))
-		origin_free(a, LIST_FIRST(&a->origins, struct origin, link));
+	while ((o = LIST_FIRST(&a->origins, struct origin, link)))
+		origin_free(a, o);
 	loop_free(a->loop);
 	tls_conf_unref(a->conf.client.tls);
 	free(a);
