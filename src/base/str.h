@@ -39,7 +39,7 @@ static inline bool slice_eq(struct slice a, struct slice b)
 }
 static inline bool slice_is(struct slice a, const char *s)
 {
-	return a.n == strlen(s) && memcmp(a.p, s, a.n) == 0;
+	return a.n == strlen(s) && (a.n == 0 || memcmp(a.p, s, a.n) == 0);
 }
 bool slice_ieq(struct slice a, struct slice b); /* ASCII case-insensitive */
 struct slice slice_trim(struct slice s);	/* ASCII space and tab at both ends */

@@ -168,6 +168,7 @@ static int open_parts(struct engine *e, struct err *err)
 		r = remove_stray_runtime(e, err);
 	if (r < 0)
 		return r;
+	engine_thaw_left(e);
 	LIST_FOREACH (c, &e->containers, struct container, link) {
 		r = lifecycle_adopt(c, err);
 		if (r < 0)

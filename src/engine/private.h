@@ -229,6 +229,8 @@ int lifecycle_adopt(struct container *c, struct err *err);
 void reap_start(struct container *c);
 void reap_forget(struct container *c);
 int remove_stray_runtime(struct engine *e, struct err *err);
+/* Thaws what an engine that died had frozen for a commit. */
+void engine_thaw_left(struct engine *e);
 /* <dir>/endpoint: the address of a run whose row does not tell it yet. */
 int endpoint_write(struct container *c, const struct network_endpoint *ep, struct err *err);
 

@@ -383,6 +383,7 @@ int image_rootfs_prepare(struct image_store *is, const struct image *img, const 
 			 struct arena *a, struct image_rootfs *ret, struct err *err)
 {
 	static const char *const names[] = { "upper", "work" };
+	bool made[ARRAY_LEN(names)];
 	struct image_rootfs rf;
 	CLEANUP(fd_close) int fd = -1, upper = -1;
 	int r;
@@ -397,14 +398,17 @@ int image_rootfs_prepare(struct image_store *is, const struct image *img, const 
 	fd = sys_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, "open container directory '%s'", dir);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (sys_mkdirat(fd, names[i], 0700) < 0 && errno != EEXIST)
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		made[i] = sys_mkdirat(fd, names[i], 0700) == 0;
+		if (!made[i] && errno != EEXIST)
 			return err_sys(err, "make '%s/%s'", dir, names[i]);
-	r = path_open_beneath(fd, "upper", O_RDONLY | O_DIRECTORY, 0, &upper, err);
-	if (r >= 0)
+	}
+	/* A root that was used keeps what its container made of it. */
+	r = made[0] ? path_open_beneath(fd, "upper", O_RDONLY | O_DIRECTORY, 0, &upper, err) : 0;
+	if (r >= 0 && made[0])
 		r = copy_root(rf.lower.v[0], upper, err);
 	if (r < 0) {
-		(void)image_rootfs_remove(dir, NULL);
+		(void)image_rootfs_remove(dir, NULL); /* made just now: nothing is lost */
 		return err_wrap(err, "root of container in '%s'", dir);
 	}
 	rf.upper = arena_printf(a, "%s/upper", dir);

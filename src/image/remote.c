@@ -13,6 +13,7 @@
 #include "io/retry.h"
 #include "io/url.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -28,10 +29,19 @@
 
 static bool is_loopback(const char *host)
 {
-	struct slice h = slice_str(host);
+	const char *colon = host[0] == '[' ? strstr(host, "]:") : strchr(host, ':');
+	size_t n = colon ? (size_t)(colon - host) + (host[0] == '[') : strlen(host);
+	struct in_addr v4;
+	char name[64];
 
-	return slice_is(h, "localhost") || slice_starts(h, SLICE("localhost:")) ||
-	       slice_starts(h, SLICE("127.")) || slice_starts(h, SLICE("[::1]"));
+	if (n >= sizeof(name))
+		return false;
+	memcpy(name, host, n);
+	name[n] = '\0';
+	/* An address, not a name that looks like one. */
+	if (inet_pton(AF_INET, name, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0;
 }
 
 /* Docker Hub's API is not at its name. */

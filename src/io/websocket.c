@@ -165,6 +165,7 @@ int ws_status(const struct ws *w)
 
 bool ws_is_closed(const struct ws *w)
 {
+	/* cppcheck-suppress ctunullpointer ; of a w that has just been dereferenced */
 	return w->done || !w->s || w->close_sent || w->failed || !w->opened;
 }
 

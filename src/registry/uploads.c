@@ -266,10 +266,10 @@ static bool check_digest(struct call *c, const char *digest)
 	return false;
 }
 
-static void begin_session(struct call *c)
+/* digest: the whole blob is in this request; NULL = further ones bring it. */
+static void begin_session(struct call *c, const char *digest)
 {
-	const char *digest = query_get(&c->q, "digest"),
-		   *name = query_get(&c->q, "digest-algorithm");
+	const char *name = query_get(&c->q, "digest-algorithm");
 	enum image_digest_alg alg = IMAGE_SHA256;
 	struct content_upload *u;
 	struct err err = ERR_INIT;
@@ -303,7 +303,7 @@ static void mounted(void *ctx, const struct content_change *ch, int result, cons
 	struct call *c = ctx;
 
 	if (result == -ERR_NOT_FOUND) {
-		begin_session(c);
+		begin_session(c, NULL);
 	} else if (result < 0) {
 		answer_err(c, err, BLOB_UNKNOWN, DIGEST_INVALID);
 	} else {
@@ -320,7 +320,7 @@ void upload_begin(struct call *c)
 	const char *digest = query_get(&c->q, "mount"), *from = query_get(&c->q, "from");
 
 	if (!digest) {
-		begin_session(c);
+		begin_session(c, query_get(&c->q, "digest"));
 		return;
 	}
 	if (!check_digest(c, digest))
@@ -329,7 +329,7 @@ void upload_begin(struct call *c)
 		from = NULL;
 	/* What one may not pull is not to be had by a mount either. */
 	if (from ? !(auth_may(c, from) & MAY_PULL) : registry_is_closed(c->g)) {
-		begin_session(c);
+		begin_session(c, NULL);
 		return;
 	}
 	stream_ref(c->s);

@@ -113,7 +113,7 @@ teardown_file() { engine_teardown_file; }
 	fails_with 1 "invalid filter 'color'" docker image prune -f --filter color=red
 }
 
-@test "a pull whose client leaves is given up, also at the engine's end" {
+@test "bad requests for a pull are refused before anything is asked" {
 	run api POST "/images/create?fromImage=$R/a/busy&tag=1" -H 'X-Registry-Auth: !!!'
 	prints "invalid X-Registry-Auth header"
 	prints 400

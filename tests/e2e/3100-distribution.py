@@ -270,6 +270,13 @@ def push_mount_nonexistent_is_a_session():
 
 
 @case
+def push_mount_with_a_digest_too_is_a_session():
+    d = digest(b"none")
+    a = want(ask("POST", f"/v2/push/to/blobs/uploads/?mount={d}&from=no/such&digest={d}"), 202)
+    want(ask("DELETE", a.headers["location"]), 204)
+
+
+@case
 def push_mount_without_from_finds_the_blob():
     d = push_blob("push/from", b"found by itself")
     want(ask("POST", f"/v2/push/auto/blobs/uploads/?mount={d}"), 201)

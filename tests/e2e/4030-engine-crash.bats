@@ -35,6 +35,28 @@ from stdin" ]
 	[ "$(docker inspect -f '{{.State.ExitCode}}' ss)" = 5 ]
 }
 
+@test "what a killed engine had frozen for a commit runs on with the next" {
+	local id oci=${TEU_OCI:-$TOP/build/teu-oci}
+	id=$(docker run -d --name fz busybox sh -c 'while :; do date +%N >/tick; sleep 0.01; done')
+	until_ok docker exec fz test -s /tick
+	engine_stop KILL
+	mkdir -p "$DIR/e/run/frozen"
+	touch "$DIR/e/run/frozen/$id"
+	"$oci" --root "$DIR/e/run/oci" pause "$id"
+	[ "$("$oci" --root "$DIR/e/run/oci" state "$id" | jq -r .status)" = paused ]
+	engine_again
+	[ "$("$oci" --root "$DIR/e/run/oci" state "$id" | jq -r .status)" = running ]
+	[ ! -e "$DIR/e/run/frozen/$id" ]
+	[ "$(docker exec fz echo again)" = again ]
+}
+
+@test "a root's own mode outlives a restart" {
+	docker run -d --name md --network none busybox sleep 100
+	docker exec md chmod 0711 /
+	docker restart -t 0 md
+	[ "$(docker exec md stat -c %a /)" = 711 ]
+}
+
 @test "SIGTERM ends the engine quickly and cleanly; containers run on" {
 	docker run -d --name tt busybox sleep 100
 	timeout 10 "$DOCKER" events >/dev/null 2>&1 3>&- &
