@@ -161,7 +161,7 @@ static int cbc(bool seal, struct slice key, const unsigned char *iv, struct slic
 		OPENSSL_cleanse(to, text.n + AES_CBC_IV);
 		return does_not_open(err);
 	}
-	taken(out, (size_t)(n + last));
+	taken(out, (size_t)n + (size_t)last);
 	return 0;
 }
 

@@ -465,7 +465,8 @@ static void keep_unknown(struct open *o, const void *from, size_t n)
 		if (!p)
 			abort();
 	}
-	memcpy(p + o->unknown.n, from, n);
+	if (p)
+		memcpy(p + o->unknown.n, from, n);
 	o->unknown = slice_of(p, o->unknown.n + n);
 }
 

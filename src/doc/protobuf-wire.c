@@ -111,7 +111,7 @@ bool pb_grow(struct pb_writer *w, size_t n)
 	base = malloc(cap);
 	if (!base)
 		abort();
-	if (used)
+	if (used && w->base)
 		memcpy(base + cap - used, w->base + w->at, used);
 	free(w->base);
 	w->base = base;

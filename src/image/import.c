@@ -452,7 +452,7 @@ static int pump_layer(struct image_import *im, const struct layer_in *in, struct
 	p->src = im->spool;
 	p->offset = in->offset;
 	p->size = in->size;
-	p->alg = in->promised && in->promised[0] ? image_digest_alg(in->promised) : IMAGE_SHA256;
+	p->alg = in->promised[0] ? image_digest_alg(in->promised) : IMAGE_SHA256;
 	p->plain = -1;
 	p->empty = im->dir;
 	p->base_layer = !in->parent[0];

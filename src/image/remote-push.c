@@ -253,7 +253,7 @@ int remote_push_manifest(struct remote *r, const char *repo, const char *ref, co
 	CLEANUP(arena_free) struct arena *a = arena_new("push", 32u << 20);
 	struct manifest_desc mine = { .media = media, .size = (int64_t)bytes.n };
 	struct manifest m;
-	bool subject;
+	bool subject = false;
 	int ret;
 
 	ret = manifest_parse(a, bytes, media, &m, err);

@@ -197,7 +197,7 @@ static uint32_t hash_values(const struct metric_spec *spec, const char *const *v
 {
 	uint32_t h = 2166136261u; /* FNV-1a */
 
-	for (size_t i = 0; i < spec->labels_n; i++) {
+	for (size_t i = 0; values && i < spec->labels_n; i++) {
 		for (const char *p = values[i];; p++) {
 			h = (h ^ (uint8_t)*p) * 16777619u;
 			if (!*p)
@@ -211,7 +211,7 @@ static bool is_same(const struct series *s, const char *const *values)
 {
 	const char *have = s->labels;
 
-	for (size_t i = 0; i < s->m.spec->labels_n; i++) {
+	for (size_t i = 0; values && i < s->m.spec->labels_n; i++) {
 		if (strcmp(have, values[i]) != 0)
 			return false;
 		have += strlen(have) + 1;

@@ -304,7 +304,7 @@ static bool check_place(struct call *c, const struct op *op, const struct place 
 	}
 	if (op->what != WHAT_MANIFEST)
 		return true;
-	if (memchr(p->ref.p, ':', p->ref.n)) {
+	if (p->ref.n && memchr(p->ref.p, ':', p->ref.n)) {
 		if (image_digest_check(p->ref, &err) == 0)
 			return true;
 		answer_error(c, DIGEST_INVALID, "%s", err.msg);

@@ -109,7 +109,7 @@ static int check_hash_doc(const struct doc *d, struct err *err)
 	char hash[PASSWORD_HASH_MAX + 1];
 	struct slice s = doc_slice(d);
 
-	if (s.n > PASSWORD_HASH_MAX)
+	if (!s.n || s.n > PASSWORD_HASH_MAX)
 		return err_set(err, ERR_INVALID, "what is stored is no bcrypt hash");
 	memcpy(hash, s.p, s.n);
 	hash[s.n] = '\0';
