@@ -106,14 +106,14 @@ void tokens_free(struct tokens *t)
 
 bool scope_parse(struct arena *a, struct slice text, struct scope *ret)
 {
-	const char *colon = memchr(text.p, ':', text.n), *last = text.p + text.n;
+	const char *colon = text.n ? memchr(text.p, ':', text.n) : NULL, *last = text.p + text.n;
 	struct slice type, words;
 
 	if (!colon)
 		return false;
 	while (last > colon + 1 && last[-1] != ':')
 		last--;
-	if (last <= colon + 1)
+	if (last <= colon + 2) /* no actions, or no name */
 		return false;
 	type = slice_of(text.p, (size_t)(colon - text.p));
 	/* "repository(plugin)": a class in brackets says nothing to us */
