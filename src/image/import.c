@@ -15,6 +15,7 @@
 #include "doc/json.h"
 #include "image/helper.h"
 #include "image/import-priv.h"
+#include "image/manifest.h"
 #include "image/private.h"
 #include "image/report.h"
 #include "linux/path.h"
@@ -27,26 +28,6 @@
 #include <sys/xattr.h>
 
 #define ARENA_MAX (256u << 20)
-#define MEDIA_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define MEDIA_CONFIG "application/vnd.oci.image.config.v1+json"
-
-#if defined(__x86_64__)
-#define HOST_ARCH "amd64"
-#elif defined(__aarch64__)
-#define HOST_ARCH "arm64"
-#elif defined(__arm__)
-#define HOST_ARCH "arm"
-#elif defined(__riscv) && __riscv_xlen == 64
-#define HOST_ARCH "riscv64"
-#elif defined(__powerpc64__)
-#define HOST_ARCH "ppc64le"
-#elif defined(__s390x__)
-#define HOST_ARCH "s390x"
-#elif defined(__i386__)
-#define HOST_ARCH "386"
-#else
-#define HOST_ARCH "unknown"
-#endif
 
 /* Progress on its way from the worker to the loop. */
 struct told {
@@ -547,7 +528,7 @@ static int make_manifest(struct image_import *im, struct image_new_image *n, str
 	struct slice text;
 	int r;
 
-	add_descriptor(a, &config, MEDIA_CONFIG, n->id, find_blob(im, n->id)->size);
+	add_descriptor(a, &config, MEDIA_OCI_CONFIG, n->id, find_blob(im, n->id)->size);
 	for (size_t i = 0; i < n->nchains; i++) {
 		const struct image_new_blob *b = find_blob(im, find_layer(im, n->chains[i])->blob);
 		struct doc d = doc_object();
@@ -556,11 +537,11 @@ static int make_manifest(struct image_import *im, struct image_new_image *n, str
 		doc_append(a, &layers, d);
 	}
 	doc_set(a, &root, "schemaVersion", doc_int(a, 2));
-	doc_set_str(a, &root, "mediaType", MEDIA_MANIFEST);
+	doc_set_str(a, &root, "mediaType", MEDIA_OCI_MANIFEST);
 	doc_set(a, &root, "config", config);
 	doc_set(a, &root, "layers", layers);
 	r = json_print(a, &root, NULL, &text, err);
-	return r < 0 ? r : import_blob_from_bytes(im, text, MEDIA_MANIFEST, n->manifest, err);
+	return r < 0 ? r : import_blob_from_bytes(im, text, MEDIA_OCI_MANIFEST, n->manifest, err);
 }
 
 /* Blobs that the image refers to: config, manifest, and the layers'. */
@@ -587,7 +568,7 @@ static int make_config(struct image_import *im, const char *diff, int64_t now, s
 		       struct err *err)
 {
 	struct arena *a = im->arena;
-	struct slice rest = slice_str(im->o.platform ? im->o.platform : "linux/" HOST_ARCH), os,
+	struct slice rest = slice_str(im->o.platform ? im->o.platform : manifest_host_platform), os,
 		     arch;
 	struct doc root = doc_object(), config = doc_object(), rootfs = doc_object(),
 		   ids = doc_array();
@@ -599,7 +580,7 @@ static int make_config(struct image_import *im, const char *diff, int64_t now, s
 	os = slice_split(&rest, '/');
 	arch = slice_split(&rest, '/');
 	if (!arch.n)
-		arch = slice_str(HOST_ARCH);
+		arch = slice_str(manifest_host_arch);
 	clock_rfc3339nano(when, now);
 	r = image_changes_apply(a, &config, im->o.changes, im->o.nchanges, err);
 	if (r < 0)
@@ -678,13 +659,13 @@ static int run_rootfs(struct image_import *im, struct err *err)
 		return r;
 	n->created = clock_real();
 	n->os = "linux";
-	n->arch = HOST_ARCH;
+	n->arch = manifest_host_arch;
 	n->chains = arena_alloc_array(im->arena, 1, IMAGE_DIGEST_MAX);
 	r = make_config(im, l->diff, n->created, &config, err);
 	if (r < 0 || !n->chains)
 		return r < 0 ? r : arena_quota(im->arena, err);
 	(void)str_copy(n->chains[n->nchains++], IMAGE_DIGEST_MAX, l->chain);
-	r = import_blob_from_bytes(im, config, MEDIA_CONFIG, n->id, err);
+	r = import_blob_from_bytes(im, config, MEDIA_OCI_CONFIG, n->id, err);
 	if (r >= 0)
 		r = import_finish_image(im, n, err);
 	im->images = n;
@@ -890,7 +871,7 @@ static int load_image(struct image_import *im, const struct archive_image *ai,
 	n->arch = ai->doc.architecture;
 	n->names = ai->names;
 	n->nnames = ai->nnames;
-	r = import_blob_from_bytes(im, ai->config, MEDIA_CONFIG, n->id, err);
+	r = import_blob_from_bytes(im, ai->config, MEDIA_OCI_CONFIG, n->id, err);
 	if (r < 0)
 		return r;
 	if (ai->manifest.n)
@@ -920,7 +901,7 @@ static int run_archive(struct image_import *im, struct err *err)
 		r = list_members(im, &members, err);
 	if (r >= 0)
 		r = archive_read(im->arena, im->spool, im->size, buf_slice(&members.extra),
-				 im->o.platform ? im->o.platform : "linux/" HOST_ARCH,
+				 im->o.platform ? im->o.platform : manifest_host_platform,
 				 &im->is->o.limits, &ar, err);
 	if (r < 0)
 		return r;

@@ -29,6 +29,7 @@
 #define HOST "linux/unknown"
 #endif
 const char manifest_host_platform[] = HOST;
+const char *const manifest_host_arch = manifest_host_platform + sizeof("linux/") - 1;
 
 /* ---- reading ---- */
 

@@ -83,5 +83,5 @@ int manifest_pick(const struct manifest *index, const char *platform,
 		  const struct manifest_desc **ret, struct err *err);
 /* "linux/arm/v7" of a descriptor, "unknown/unknown" when it has none; returns dst. */
 const char *manifest_platform_text(const struct manifest_platform *p, char dst[128]);
-/* "linux/amd64": this machine. */
-extern const char manifest_host_platform[];
+/* "linux/amd64" and "amd64": this machine. */
+extern const char manifest_host_platform[], *const manifest_host_arch;
