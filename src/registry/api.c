@@ -76,10 +76,38 @@ const char *call_object(const struct call *c)
 	return names[c->what];
 }
 
+static void tell_event(struct call *c, enum event_kind kind, const char *digest)
+{
+	struct slice agent = stream_header(c->s, "User-Agent");
+	const char *text = agent.n ? arena_strndup(c->a, agent.p, agent.n) : "";
+	const struct event e = { .kind = kind,
+				 .object = call_object(c),
+				 .repo = c->name,
+				 .ref = c->ref,
+				 .digest = digest,
+				 .media = c->media,
+				 .size = c->size,
+				 .method = c->method,
+				 .user = c->who.name,
+				 .peer = stream_peer(c->s)->addr,
+				 .agent = text ? text : "",
+				 .when = clock_real() };
+
+	events_tell(c->g, &e);
+}
+
 void call_done(struct call *c, enum counter which, int status, const char *digest)
 {
+	static const enum event_kind kinds[] = {
+		[COUNT_PUSHED] = EVENT_PUSH,
+		[COUNT_PULLED] = EVENT_PULL,
+		[COUNT_DELETED] = EVENT_DELETE,
+		[COUNT_REFUSED] = EVENT_QUOTA,
+	};
+
 	count(c->g, which, call_object(c), 1);
 	audit_add(c->g->audit, c, status, digest);
+	tell_event(c, kinds[which], digest);
 }
 
 /* Refusals of somebody, and changes that failed, are for the audit log; a first question without
@@ -435,6 +463,7 @@ int registry_new(struct loop *l, const struct registry_conf *conf, struct regist
 	g->conf = *conf;
 	map_init(&g->uploads);
 	list_init(&g->idle);
+	list_init(&g->watchers);
 	g->cache = cache_new(CACHE_MAX);
 	r = image_store_open(&so, &g->store, err);
 	if (r >= 0)

@@ -26,6 +26,8 @@ void manifest_get(struct call *c)
 		answer_status(c, 304);
 	else
 		(void)stream_reply(c->s, 200, m->media, m->bytes.p, m->bytes.n);
+	c->media = m->media;
+	c->size = m->bytes.n;
 	if (strcmp(c->method, "GET") == 0)
 		call_done(c, COUNT_PULLED, stream_status(c->s), m->digest);
 	cached_unref(m);
@@ -45,6 +47,8 @@ static void put_done(void *ctx, const struct content_change *ch, int result, con
 		(void)stream_set_header(c->s, "Docker-Content-Digest", ch->digest);
 		if (ch->subject)
 			(void)stream_set_header(c->s, "OCI-Subject", ch->subject);
+		c->media = ch->manifest->media;
+		c->size = ch->bytes.n;
 		for (size_t i = 0; query_nth(&c->q, "tag", i); i++)
 			(void)stream_add_header(c->s, "OCI-Tag", query_nth(&c->q, "tag", i));
 		call_done(c, COUNT_PUSHED, 201, ch->digest);

@@ -18,6 +18,7 @@
 #include "io/url.h"
 #include "registry/audit.h"
 #include "registry/auth.h"
+#include "registry/events.h"
 #include "registry/registry.h"
 
 #define MANIFEST_BYTES_MAX (4u << 20)
@@ -45,6 +46,7 @@ struct registry {
 	struct tls_conf *tls; /* NULL = plain */
 	bool outside;	      /* a listener is not on loopback: users must stay */
 	struct map uploads;   /* id -> struct session */
+	struct list watchers; /* struct watcher */
 	struct list idle;     /* sessions without a request, oldest first */
 	size_t uploads_n;
 	struct timer tick;
@@ -85,8 +87,10 @@ struct call {
 	const char *name, *ref; /* "" when the path has none */
 	const struct op *op;
 	struct who who;
-	const char *user; /* that a password is compared for */
-	unsigned need;	  /* MAY_* */
+	const char *user;  /* that a password is compared for */
+	unsigned need;	   /* MAY_* */
+	const char *media; /* of a manifest, when it is known: for call_done */
+	uint64_t size;	   /* of it */
 	void (*then)(struct call *c);
 	bool ended; /* the body's end came before there was a handler for it */
 };
