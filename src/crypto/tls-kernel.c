@@ -11,6 +11,7 @@
 #include <linux/tls.h>
 #include <netinet/tcp.h>
 #include <openssl/crypto.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -135,6 +136,21 @@ ssize_t tls_kernel_send(struct tls *t, struct iovec *v, unsigned n)
 	sent = sendmsg(t->kernel_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent > 0)
 		t->kernel_records += (size_t)sent / RECORD_PLAIN_MAX + 1;
+	return sent;
+}
+
+ssize_t tls_kernel_send_file(struct tls *t, int fd, uint64_t at, size_t n)
+{
+	off_t off = (off_t)at;
+	ssize_t sent;
+
+	if (t->kernel_records >= KERNEL_KEY_LIMIT) {
+		errno = EPIPE;
+		return -1;
+	}
+	sent = sendfile(t->kernel_fd, fd, &off, n);
+	if (sent > 0) /* a record holds at least a page */
+		t->kernel_records += (size_t)sent / 4096 + 1;
 	return sent;
 }
 

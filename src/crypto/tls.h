@@ -169,6 +169,8 @@ bool tls_is_offloaded(const struct tls *t);
 /* Offloaded: sends what the socket takes, as sendmsg without waiting. EPIPE: the key has sealed as
  * much as it may and the kernel takes no other one; close the connection. */
 ssize_t tls_kernel_send(struct tls *t, struct iovec *v, unsigned n);
+/* The same with a file's bytes, as sendfile. */
+ssize_t tls_kernel_send_file(struct tls *t, int fd, uint64_t at, size_t n);
 /* Offloaded, after tls_close: true while the socket has no room for close_notify; each call tries
  * again. Not offloaded: false. */
 bool tls_close_held(struct tls *t);

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "io/h2.h"
 
+#include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -108,7 +109,7 @@ static void flush(struct conn *c)
 /* The queue fell below its mark: say so to the one who was told to stop. */
 static void give_room(struct conn *c)
 {
-	if (c->dead || c->broken || !c->cur || !c->cur->blocked ||
+	if (c->dead || c->broken || !c->cur || !c->cur->blocked || c->file_waits ||
 	    iobuf_len(&c->out) >= c->cur->queue_mark)
 		return;
 	c->busy++;
@@ -119,7 +120,8 @@ static void give_room(struct conn *c)
 	 * It may have filled the queue and the socket taken all of it just now: then no EPOLLOUT
 	 * comes. Going on in the next round instead of here lets the others have their turn.
 	 */
-	if (!c->dead && c->cur && c->cur->blocked && iobuf_len(&c->out) < c->cur->queue_mark)
+	if (!c->dead && c->cur && c->cur->blocked && !c->file_waits &&
+	    iobuf_len(&c->out) < c->cur->queue_mark)
 		deferred_call(&c->kick);
 }
 
@@ -614,6 +616,73 @@ int conn_op_write(struct stream *s, const void *p, size_t n)
 		return 1;
 	}
 	return 0;
+}
+
+/* The socket said EAGAIN, or has bytes before these: epoll tells when to go on. */
+static ssize_t file_must_wait(struct conn *c)
+{
+	c->file_waits = c->out_blocked = true;
+	c->out_since = conn_now(c);
+	return 0;
+}
+
+static ssize_t file_to_socket(struct conn *c, int fd, uint64_t at, size_t n)
+{
+	ssize_t sent;
+
+	flush(c);
+	if (c->broken || c->dead)
+		return -ERR_UNAVAILABLE;
+	if (c->out_blocked)
+		return file_must_wait(c);
+	do {
+		sent = c->tr->send_file(c, fd, at, n);
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno == EAGAIN)
+		return file_must_wait(c);
+	if (sent < 0 && (errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS))
+		return -ERR_UNSUPPORTED;
+	if (sent < 0 && errno == EIO)
+		return -ERR_SYSTEM;
+	if (sent < 0) {
+		conn_out_broken(c);
+		return -ERR_UNAVAILABLE;
+	}
+	c->out_since = conn_now(c);
+	if (sent == 0) { /* the file is shorter than it was said to be */
+		errno = ENODATA;
+		return -ERR_SYSTEM;
+	}
+	if (c->out_left >= 0)
+		c->out_left -= sent;
+	return sent;
+}
+
+ssize_t conn_op_send_file(struct stream *s, int fd, uint64_t at, size_t n)
+{
+	struct conn *c = s->conn;
+	ssize_t sent;
+	int e;
+
+	if (c->broken || c->dead || c->out_closed)
+		return -ERR_UNAVAILABLE;
+	if (!c->tr->send_file || c->out_state != OUT_BODY || c->chunked_out)
+		return -ERR_UNSUPPORTED;
+	if (c->out_left >= 0 && n > (uint64_t)c->out_left)
+		return -ERR_INVALID;
+	if (n == 0) {
+		s->blocked = true;
+		deferred_call(&c->kick);
+		return 0;
+	}
+	conn_enter(c);
+	sent = file_to_socket(c, fd, at, n);
+	e = errno;
+	if (sent == 0)
+		s->blocked = true;
+	conn_leave(c);
+	errno = e;
+	return sent;
 }
 
 static void send_last_chunk(struct conn *c, struct stream *s)

@@ -25,6 +25,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #define RECEIVE_MIN 2048u
@@ -47,6 +48,13 @@ static ssize_t plain_send(struct conn *c, struct iovec *v, unsigned n)
 	return sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static ssize_t plain_send_file(struct conn *c, int fd, uint64_t at, size_t n)
+{
+	off_t off = (off_t)at;
+
+	return sendfile(c->fd, fd, &off, n);
+}
+
 static void plain_shutdown(struct conn *c)
 {
 	(void)shutdown(c->fd, SHUT_WR); /* the peer may be gone: reading tells */
@@ -62,6 +70,7 @@ static bool plain_is_quiet(struct conn *c)
 const struct transport transport_plain = {
 	.recv = plain_recv,
 	.send = plain_send,
+	.send_file = plain_send_file,
 	.shutdown = plain_shutdown,
 	.is_quiet = plain_is_quiet,
 	.raw = true,
@@ -304,10 +313,10 @@ static int on_timer(struct timer *t)
 
 /* ---- output ---- */
 
-static void out_broken(struct conn *c)
+void conn_out_broken(struct conn *c)
 {
 	iobuf_fini(c->pool, &c->out);
-	c->out_blocked = c->tr_out = false;
+	c->out_blocked = c->tr_out = c->file_waits = false;
 	if (c->codec->out_broken(c))
 		c->broken = true;
 }
@@ -332,7 +341,7 @@ static void send_now(struct conn *c, struct slice *v, unsigned n)
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0) {
 		if (errno != EAGAIN) {
-			out_broken(c);
+			conn_out_broken(c);
 			return;
 		}
 		sent = 0;
@@ -380,7 +389,7 @@ void conn_flush(struct conn *c)
 		return;
 	if (iobuf_len(&c->out) > 0 || c->tr_out)
 		send_now(c, NULL, 0);
-	c->out_blocked = iobuf_len(&c->out) > 0 || c->tr_out;
+	c->out_blocked = iobuf_len(&c->out) > 0 || c->tr_out || c->file_waits;
 }
 
 void conn_shut_output(struct conn *c)
@@ -603,6 +612,8 @@ static int on_event(struct source *src, uint32_t events)
 		opening(c);
 		return 0;
 	}
+	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		c->file_waits = false;
 	if (events & (EPOLLHUP | EPOLLERR)) {
 		/* Both directions are closed. Nobody reads an answer; but raw bytes and answers may
 		 * still wait here. */

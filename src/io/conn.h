@@ -55,6 +55,9 @@ struct transport {
 	 * many bytes. Leaves c->tr_out true while it holds taken bytes back: EPOLLOUT is waited
 	 * for, then `send` is called again. Must not raise SIGPIPE. */
 	ssize_t (*send)(struct conn *c, struct iovec *v, unsigned n);
+	/* As sendfile, from at, of a socket that takes no more: -1 with EAGAIN. Only while nothing
+	 * is held back; EOPNOTSUPP: not here, not now. NULL = never. */
+	ssize_t (*send_file)(struct conn *c, int fd, uint64_t at, size_t n);
 	/* No more output: after all that was taken the peer reads end of file. Failure shows by
 	 * recv. */
 	void (*shutdown)(struct conn *c);
@@ -133,7 +136,9 @@ struct conn {
 	int fd;
 	uint32_t tr_wants; /* during the handshake */
 	bool client, connecting, handshaking, proxied, /* begins with the PROXY protocol */ eof,
-		hup, peer_quiet, dead, broken, out_blocked, out_closed, tr_in, tr_out;
+		hup, peer_quiet, dead, broken,
+		file_waits, /* a file's bytes wait for the socket: nothing of them is in `out` */
+		out_blocked, out_closed, tr_in, tr_out;
 	bool tr_cut; /* the end came without the transport's own sign of it: bytes may be missing */
 	struct stream_peer peer;
 
@@ -172,6 +177,8 @@ void conn_leave(struct conn *c);
 void conn_send(struct conn *c, const struct slice *v, unsigned n);
 /* Sends what is gathered; c->out_blocked tells whether something stayed. */
 void conn_flush(struct conn *c);
+/* The socket takes no more, as errno says: what is queued is dropped. */
+void conn_out_broken(struct conn *c);
 #define CONN_GATHER 16384u /* smaller output is gathered while entered */
 /* Half-closes behind what was sent; once. */
 void conn_shut_output(struct conn *c);
@@ -224,6 +231,7 @@ static inline size_t put_number(char *d, uint64_t v)
 /* The parts of stream_ops that both roles share. */
 void conn_op_credit(struct stream *s);
 int conn_op_write(struct stream *s, const void *p, size_t n);
+ssize_t conn_op_send_file(struct stream *s, int fd, uint64_t at, size_t n);
 int conn_op_end(struct stream *s);
 void conn_op_reset(struct stream *s, const struct err *why);
 int conn_op_detach(struct stream *s, int *ret_fd, struct err *err);

@@ -123,6 +123,7 @@ const struct stream_ops http_server_h1_ops = {
 	.credit = conn_op_credit,
 	.answer = op_answer,
 	.write = conn_op_write,
+	.send_file = conn_op_send_file,
 	.end = conn_op_end,
 	.reset = conn_op_reset,
 	.hijack = op_hijack,

@@ -61,6 +61,10 @@ struct stream_ops {
 	/* Sends the head. whole: body is all there is; else length as in stream_start. */
 	int (*answer)(struct stream *s, int64_t length, const struct slice *whole);
 	int (*write)(struct stream *s, const void *p, size_t n);
+	/* Sends from the file's pages: bytes, moving nothing else; 0 = later, `writable` comes;
+	 * -ERR_UNSUPPORTED = not here; -ERR_SYSTEM with errno = the file. n 0: nothing, but
+	 * `writable` comes in the next round. NULL = never. */
+	ssize_t (*send_file)(struct stream *s, int fd, uint64_t at, size_t n);
 	int (*end)(struct stream *s);
 	void (*reset)(struct stream *s, const struct err *why);
 	int (*hijack)(struct stream *s, struct err *err);

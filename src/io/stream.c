@@ -14,11 +14,14 @@
 #include "io/http1.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define SPARE_STREAMS 64
+#define FILE_PIECE (64u << 10)
+#define FILE_TURN (1u << 20)
 #define NO_EVENTS ((const struct stream_events *)&no_events)
 
 static const struct stream_events no_events;
@@ -575,6 +578,74 @@ int stream_write(struct stream *s, const void *p, size_t n)
 	}
 	s->bytes_out += n;
 	return s->ops->write(s, p, n);
+}
+
+/* Read into the queue, as far as it takes it. */
+static int send_file_copied(struct stream *s, int fd, uint64_t *at, uint64_t *left, struct err *err)
+{
+	char piece[FILE_PIECE];
+
+	while (*left > 0) {
+		size_t want = (size_t)MIN(*left, (uint64_t)sizeof(piece));
+		ssize_t n;
+		int r;
+
+		if (stream_room(s) == 0) {
+			s->blocked = true;
+			return s->conn ? 1 : -ERR_UNAVAILABLE;
+		}
+		n = pread(fd, piece, want, (off_t)*at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? err_sys(err, "read the file that is sent")
+				     : err_set(err, ERR_INVALID,
+					       "the file that is sent ends too early");
+		r = stream_write(s, piece, (size_t)n);
+		if (r < 0)
+			return r;
+		*at += (uint64_t)n;
+		*left -= (uint64_t)n;
+		if (r == 1 && *left > 0)
+			return 1;
+	}
+	s->blocked = false; /* nobody waits for room any more */
+	return 0;
+}
+
+int stream_send_file(struct stream *s, int fd, uint64_t *at, uint64_t *left, struct err *err)
+{
+	size_t turn = FILE_TURN;
+
+	if (!s->conn || s->ended_out)
+		return -ERR_UNAVAILABLE;
+	if (!s->head_sent && !s->hijacked)
+		return -ERR_CONFLICT;
+	if (s->no_body)
+		*left = 0;
+	while (*left > 0) {
+		size_t want = (size_t)MIN(*left, (uint64_t)turn);
+		ssize_t n =
+			s->ops->send_file ? s->ops->send_file(s, fd, *at, want) : -ERR_UNSUPPORTED;
+
+		if (n == -ERR_UNSUPPORTED)
+			return send_file_copied(s, fd, at, left, err);
+		if (n == -ERR_SYSTEM)
+			return errno == ENODATA ? err_set(err, ERR_INVALID,
+							  "the file that is sent ends too early")
+						: err_sys(err, "send a file");
+		if (n <= 0)
+			return n == 0 ? 1 : (int)n;
+		s->bytes_out += (uint64_t)n;
+		*at += (uint64_t)n;
+		*left -= (uint64_t)n;
+		turn -= (size_t)n;
+		if (turn == 0 && *left > 0) { /* others have their turn */
+			(void)s->ops->send_file(s, fd, *at, 0);
+			return 1;
+		}
+	}
+	return 0;
 }
 
 size_t stream_queued(const struct stream *s)

@@ -171,6 +171,15 @@ int stream_write(struct stream *s, const void *p, size_t n);
 size_t stream_room(
 	const struct stream *s); /* bytes until the mark; 0 = stream_write would refuse */
 size_t stream_queued(const struct stream *s); /* bytes that wait for the socket */
+/*
+ * Bytes of a file as the body's next: from *at, *left of them; both are moved on by what was taken.
+ * 0 = all was taken; 1 = wait for `writable`, then call again; negative as stream_write, or with
+ * err when the file cannot be read or ends too early (nothing but stream_reset helps then). The fd
+ * stays the caller's and is used only within the call. HTTP/1.1 on a plain socket or the kernel's
+ * TLS sends from the page cache (sendfile) and queues nothing; else bounded pieces are read into
+ * the queue.
+ */
+int stream_send_file(struct stream *s, int fd, uint64_t *at, uint64_t *left, struct err *err);
 /* Sent after a body of unknown length, if the peer can take trailers; else dropped. Before
  * stream_end. */
 int stream_set_trailer(struct stream *s, const char *name, const char *value);

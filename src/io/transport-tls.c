@@ -158,6 +158,23 @@ static ssize_t tls_send(struct conn *c, struct iovec *v, unsigned n)
 	return (ssize_t)total;
 }
 
+static ssize_t tls_send_file(struct conn *c, int fd, uint64_t at, size_t n)
+{
+	struct tls_transport *t = c->tr_state;
+
+	if (!tls_is_offloaded(t->tls)) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (!push_held(c, t))
+		return -1;
+	if (c->tr_out) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return tls_kernel_send_file(t->tls, fd, at, n);
+}
+
 static void tls_shutdown(struct conn *c)
 {
 	struct tls_transport *t = c->tr_state;
@@ -398,6 +415,7 @@ static const struct transport transport_tls = {
 	.alpn = tls_alpn,
 	.recv = tls_recv,
 	.send = tls_send,
+	.send_file = tls_send_file,
 	.shutdown = tls_shutdown,
 	.is_quiet = tls_is_quiet,
 	.fini = tls_fini,

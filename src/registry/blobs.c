@@ -4,12 +4,8 @@
 
 #include "base/fd.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#define PIECE (128u << 10)
 
 /* ---- ranges (RFC 9110, 14.1.2) ---- */
 
@@ -55,43 +51,21 @@ struct sending {
 static void send_more(struct sending *w)
 {
 	struct stream *s = w->c->s;
-	char buf[PIECE];
+	struct err err = ERR_INIT;
+	int r = stream_send_file(s, w->fd, &w->at, &w->left, &err);
 
-	while (w->left) {
-		size_t want = (size_t)MIN(w->left, (uint64_t)sizeof(buf));
-		ssize_t n = pread(w->fd, buf, want, (off_t)w->at);
-		int r;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			struct err err = ERR_INIT;
-
-			if (n < 0)
-				err_sys(&err, "read blob '%s'", w->c->ref);
-			else
-				err_set(&err, ERR_INVALID, "blob '%s' is cut", w->c->ref);
-			log_kv(LOG_LEVEL_ERROR, "blob is not readable", "error", err.msg, NULL);
-			stream_reset(s, &err); /* the client sees a short body */
-			return;
-		}
-		w->at += (uint64_t)n;
-		w->left -= (uint64_t)n;
-		r = stream_write(s, buf, (size_t)n);
-		if (r < 0)
-			return; /* closed */
-		if (r == 1 && w->left)
-			return; /* `writable` goes on */
-	}
-	(void)stream_end(s);
+	if (r == 0)
+		(void)stream_end(s);
+	if (r >= 0 || !err.code)
+		return; /* `writable` goes on; or it is closed */
+	err_wrap(&err, "blob '%s'", w->c->ref);
+	log_kv(LOG_LEVEL_ERROR, "blob is not readable", "error", err.msg, NULL);
+	stream_reset(s, &err); /* the client sees a short body */
 }
 
 static void on_writable(struct stream *s)
 {
-	struct sending *w = stream_arg(s);
-
-	if (w->left)
-		send_more(w);
+	send_more(stream_arg(s));
 }
 
 static void on_closed(struct stream *s, const struct err *why)
