@@ -103,6 +103,8 @@ static int read_bytes(struct dec *d, struct slice s, struct doc *ret)
 
 static int read_wrapped_list(struct dec *d, const struct schema_field *f, struct slice wire,
 			     struct doc *ret);
+static int read_union(struct dec *d, const struct schema_field *f, struct slice wire,
+		      struct doc *ret);
 
 /* One value that is not repeated here. *ret holds what was there before (null = nothing). */
 static int read_value(struct dec *d, const struct schema_field *f, const struct pb_field *in,
@@ -133,6 +135,8 @@ static int read_value(struct dec *d, const struct schema_field *f, const struct 
 	case SCHEMA_BYTES: return read_bytes(d, in->bytes, ret);
 	default: break;
 	}
+	if (protobuf_is_union(f))
+		return read_union(d, f, in->bytes, ret);
 	if (protobuf_is_special(f))
 		return protobuf_read_special(&d->c, f, in->bytes, ret);
 	return protobuf_read_string(&d->c, in->bytes, ret);
@@ -268,6 +272,37 @@ static int read_wrapped_list(struct dec *d, const struct schema_field *f, struct
 			return rc;
 	}
 	return rc < 0 ? fail_at(d, r.p, r.why) : 0;
+}
+
+/* JSONSchemaPropsOr...: a schema wins over the other member, as it does in Go's JSON. */
+static int read_union(struct dec *d, const struct schema_field *f, struct slice wire,
+		      struct doc *ret)
+{
+	bool or_bool = protobuf_kind(f) == SCHEMA_PB_OR_BOOL, schema = false;
+	bool strings = protobuf_kind(f) == SCHEMA_PB_OR_STRINGS;
+	struct schema_field one = { .type = SCHEMA_OBJECT, .sub = f->sub };
+	struct schema_field list = { .type = SCHEMA_LIST,
+				     .elem_type = strings ? SCHEMA_STRING : SCHEMA_OBJECT,
+				     .sub = strings ? NULL : f->sub };
+	struct doc object = doc_null(), other = or_bool ? doc_bool(false) : doc_array();
+	struct pb_reader r = pb_reader(wire);
+	struct pb_field in;
+	int rc, bad = 0;
+
+	while (bad == 0 && (rc = pb_next(&r, &in)) == 1) {
+		if (in.number == (or_bool ? 2 : 1)) {
+			bad = read_value(d, &one, &in, &object);
+			schema = true;
+		} else if (or_bool && in.number == 1 && in.type == PB_VARINT) {
+			other = doc_bool(in.v != 0);
+		} else if (!or_bool && in.number == 2) {
+			bad = read_list(d, &list, &r, &in, &other);
+		}
+	}
+	if (bad == 0 && rc < 0)
+		bad = fail_at(d, r.p, r.why);
+	*ret = schema ? object : other;
+	return bad;
 }
 
 /* ---- maps ---- */
@@ -439,16 +474,17 @@ static int dedup(struct dec *d, struct doc *map)
 
 /* ---- messages ---- */
 
-static const struct schema_field *find_row(const struct schema *s, uint32_t number, unsigned *hint)
+static const struct schema_field *find_row(const struct schema *s, unsigned part, uint32_t number,
+					   unsigned *hint)
 {
 	/* Writers keep the order of numbers, and most tables too. */
 	for (unsigned i = *hint; i < s->n; i++)
-		if (s->fields[i].pb == number) {
+		if (s->fields[i].pb == number && s->fields[i].part == part) {
 			*hint = i;
 			return &s->fields[i];
 		}
 	for (unsigned i = 0; i < *hint && i < s->n; i++)
-		if (s->fields[i].pb == number) {
+		if (s->fields[i].pb == number && s->fields[i].part == part) {
 			*hint = i;
 			return &s->fields[i];
 		}
@@ -598,25 +634,45 @@ static int add_unknown(struct dec *d, struct open *o)
 	return 0;
 }
 
-static int read_fields(struct dec *d, struct open *o, struct slice wire)
+/* The part that is message `number` within `part`, or 0. */
+static unsigned find_part(const struct schema *s, unsigned part, uint32_t number)
+{
+	for (unsigned i = 0; i < s->nparts; i++)
+		if (s->parts[i].pb == number && s->parts[i].up == part)
+			return i + 1;
+	return 0;
+}
+
+/* Parts lie within one another at most as deep as the table has them. */
+static int read_part(struct dec *d, struct open *o, unsigned part, struct slice wire)
 {
 	struct pb_reader r = pb_reader(wire);
 	bool keep = d->c.o->unknown && *d->c.o->unknown;
 	struct pb_field in;
+	unsigned inner;
 	int rc;
 
 	while ((rc = pb_next(&r, &in)) == 1) {
-		const struct schema_field *f = find_row(o->s, in.number, &o->hint);
+		const struct schema_field *f = find_row(o->s, part, in.number, &o->hint);
 
 		if (f)
 			rc = read_field(d, o, f, &r, &in);
-		else if (keep)
+		else if (in.type == PB_BYTES && (inner = find_part(o->s, part, in.number)))
+			rc = read_part(d, o, inner, in.bytes);
+		else if (keep && !part)
 			keep_unknown(o, in.start, (size_t)(r.p - in.start));
 		if (rc < 0)
 			return rc;
 	}
+	return rc < 0 ? fail_at(d, in.start, r.why) : 0;
+}
+
+static int read_fields(struct dec *d, struct open *o, struct slice wire)
+{
+	int rc = read_part(d, o, 0, wire);
+
 	if (rc < 0)
-		return fail_at(d, in.start, r.why);
+		return rc;
 	rc = o->compact ? compact(d, o) : 0;
 	if (rc == 0 && d->c.o->required)
 		rc = check_required(d, o);

@@ -24,6 +24,8 @@ struct enc {
 	size_t n, cap;
 };
 
+static int put_elements(struct enc *e, const struct schema_field *f, uint32_t number,
+			const struct doc *d);
 static int put_message(struct enc *e, const struct schema *s, const struct doc *d);
 static int put_value(struct enc *e, const struct schema_field *f, uint32_t number,
 		     const struct doc *d, bool zeros);
@@ -63,9 +65,38 @@ static int put_base64(struct enc *e, const struct doc *d)
 	return 0;
 }
 
+/* JSONSchemaPropsOr...: one member of two. */
+static int put_union(struct enc *e, const struct schema_field *f, const struct doc *d)
+{
+	struct schema_field schema = { .type = SCHEMA_OBJECT, .sub = f->sub };
+	struct schema_field list = { .type = SCHEMA_LIST,
+				     .elem_type = SCHEMA_OBJECT,
+				     .sub = f->sub };
+	struct schema_field strings = { .type = SCHEMA_LIST, .elem_type = SCHEMA_STRING };
+	struct schema_field allows = { .type = SCHEMA_BOOL, .width = 1 };
+	int r;
+
+	if (protobuf_kind(f) == SCHEMA_PB_OR_BOOL) {
+		if (doc_is(d, DOC_BOOL))
+			return put_value(e, &allows, 1, d, true);
+		/* Go writes both: a schema allows. */
+		r = put_value(e, &schema, 2, d, true);
+		if (r == 0) {
+			pb_put_varint(&e->w, 1);
+			pb_put_tag(&e->w, 1, PB_VARINT);
+		}
+		return r;
+	}
+	if (!doc_is(d, DOC_ARRAY))
+		return put_value(e, &schema, 1, d, true);
+	return put_elements(e, protobuf_kind(f) == SCHEMA_PB_OR_ARRAY ? &list : &strings, 2, d);
+}
+
 /* The body of what is length-delimited. */
 static int put_body(struct enc *e, const struct schema_field *f, const struct doc *d)
 {
+	if (protobuf_is_union(f))
+		return put_union(e, f, d);
 	if (f->type == SCHEMA_OBJECT)
 		return put_message(e, f->sub, d);
 	if (f->type == SCHEMA_BYTES)
@@ -84,9 +115,6 @@ static int put_null(struct enc *e, uint32_t number)
 	pb_field_bytes(&e->w, number, (struct slice){ NULL, 0 });
 	return 0;
 }
-
-static int put_elements(struct enc *e, const struct schema_field *f, uint32_t number,
-			const struct doc *d);
 
 static int put_wrapped_list(struct enc *e, const struct schema_field *f, uint32_t number,
 			    const struct doc *d)
@@ -365,6 +393,35 @@ static int put_field(struct enc *e, const struct schema_field *f, const struct d
 	return r;
 }
 
+/* The items of one part (0 = the message's own), highest number first, and the messages of the
+ * parts within it. */
+static int put_part(struct enc *e, const struct schema *s, size_t base, unsigned part)
+{
+	size_t i = e->n, before;
+	unsigned p = s->nparts;
+	int r = 0;
+
+	while (r == 0) {
+		while (i > base && e->items[i - 1].f->part != part)
+			i--;
+		while (p > 0 && s->parts[p - 1].up != part)
+			p--;
+		if (i == base && p == 0)
+			break;
+		if (p > 0 && (i == base || s->parts[p - 1].pb > e->items[i - 1].f->pb)) {
+			before = pb_size(&e->w);
+			r = put_part(e, s, base, p);
+			if (r == 0 && pb_size(&e->w) > before)
+				pb_field_message(&e->w, s->parts[p - 1].pb, before);
+			p--;
+		} else {
+			i--;
+			r = put_field(e, e->items[i].f, e->items[i].value);
+		}
+	}
+	return r;
+}
+
 static int put_message(struct enc *e, const struct schema *s, const struct doc *d)
 {
 	const struct doc *unknown = NULL;
@@ -382,8 +439,10 @@ static int put_message(struct enc *e, const struct schema *s, const struct doc *
 		r = check_required(e, s, d);
 	if (r == 0 && unknown)
 		r = put_base64(e, unknown);
-	for (size_t i = e->n; i-- > base && r == 0;)
+	for (size_t i = e->n; !s->nparts && i-- > base && r == 0;)
 		r = put_field(e, e->items[i].f, e->items[i].value);
+	if (s->nparts && r == 0)
+		r = put_part(e, s, base, 0);
 	e->n = base;
 	e->c.depth--;
 	return r;

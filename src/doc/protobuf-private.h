@@ -48,6 +48,11 @@ static inline unsigned protobuf_kind(const struct schema_field *f)
 {
 	return f->wire & SCHEMA_PB_KIND;
 }
+/* One of two members, by the value's own type. */
+static inline bool protobuf_is_union(const struct schema_field *f)
+{
+	return protobuf_kind(f) >= SCHEMA_PB_OR_BOOL;
+}
 /* A list that is one message {items=1} rather than a repeated field. */
 static inline bool protobuf_is_wrapped_list(const struct schema_field *f)
 {

@@ -151,6 +151,7 @@ enum schema_merge { /* strategic merge patch, carried */
 		    SCHEMA_MERGE_REPLACE,
 		    SCHEMA_MERGE_MERGE,
 		    SCHEMA_MERGE_RETAIN_KEYS,
+		    SCHEMA_MERGE_MERGE_RETAIN_KEYS, /* lists whose objects retain keys */
 };
 
 enum schema_wire {		   /* protobuf encoding of a row; see doc/protobuf.h */
@@ -161,6 +162,11 @@ enum schema_wire {		   /* protobuf encoding of a row; see doc/protobuf.h */
 		   SCHEMA_PB_FIXED64,
 		   SCHEMA_PB_BYTES,
 		   SCHEMA_PB_MESSAGE,
+		   /* apiextensions' JSONSchemaPropsOr...; of `any`, with the object's table in
+		      `sub` */
+		   SCHEMA_PB_OR_BOOL,	 /* {allows=1, schema=2} */
+		   SCHEMA_PB_OR_ARRAY,	 /* {schema=1, jSONSchemas=2} */
+		   SCHEMA_PB_OR_STRINGS, /* {schema=1, property=2} */
 };
 enum {
 	SCHEMA_PB_KIND = 0x0f,	   /* enum schema_wire */
@@ -255,6 +261,7 @@ struct schema_field {
 	uint8_t wire;	  /* enum schema_wire and SCHEMA_PB_* */
 	uint8_t key_wire; /* MAP: of the keys; 0 = strings */
 	uint8_t oneof;	  /* rows of a table with the same number exclude each other; 0 = none */
+	uint8_t part;	  /* protobuf: 1 + the part of the table that the row is in; 0 = none */
 	bool elem_row;	  /* `elem` describes the elements, elem_type is not looked at */
 };
 
@@ -267,10 +274,19 @@ enum schema_unknown {
 				    writes it back */
 };
 
+/* Members that lie in the object itself, but in a message of their own on the wire (Go's embedded
+ * structs). */
+struct schema_part {
+	uint16_t pb; /* the message's number */
+	uint8_t up;  /* 1 + the part that the message is in; 0 = the table's own */
+};
+
 struct schema {
 	const char *name; /* for messages: "process" */
 	const struct schema_field *fields;
+	const struct schema_part *parts;
 	uint16_t n;
+	uint8_t nparts;
 	uint16_t rest; /* SCHEMA_HAS(): a const struct doc * with the unknown members, or 0 */
 	enum schema_unknown unknown;
 	uint32_t size; /* of the C struct, 0 = document only */
