@@ -82,7 +82,9 @@ static struct lookup *lookup_new(struct call *c)
 
 static void lookup_begin(struct lookup *l, const char *host, const struct remote_auth *auth)
 {
-	struct image_remote_use use = { .auth = auth, .cancel = &l->cancel };
+	struct image_remote_use use = { .auth = auth,
+					.program = image_store_helper(engine_images(l->c->e)),
+					.cancel = &l->cancel };
 	struct err err = ERR_INIT;
 	int r;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The layers of a pull: several at a time, each by two threads (one receives, one pumps) and two
- * helper processes (one decompresses, one makes files). Finished layers are put on the lists in
- * order, base first, because a layer's marks look at the layers below.
+ * The layers of a pull: several at a time, each by a thread that pumps and two helper processes
+ * (one decompresses, one makes files); the bytes come from the fetching process of the pull.
+ * Finished layers are put on the lists in order, base first, because a layer's marks look at the
+ * layers below.
  */
 #include "base/arena.h"
 #include "base/err.h"
@@ -12,13 +13,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PARALLEL 3
-#define PARALLEL_MAX 16
 #define PIPE_BYTES (1 << 20)
 
 /* ---- what is there ---- */
@@ -74,29 +72,6 @@ static int run_reserve(void *ctx, struct db_conn *c, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-/* ---- receiving ---- */
-
-static int on_bytes(void *ctx, struct slice bytes, struct err *err)
-{
-	struct layer_job *j = ctx;
-
-	/* The pump has given up: its error is the one that counts. */
-	return fd_write_all(j->out, bytes.p, bytes.n) < 0 ? err_sys(err, "hand on the layer") : 0;
-}
-
-static void *fetch_main(void *arg)
-{
-	struct layer_job *j = arg;
-	sigset_t pipe;
-
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &pipe, NULL);
-	j->fetched = remote_blob(j->p->remote, j->p->repo, j->d, 0, on_bytes, j, &j->fetch_err);
-	fd_close(STEAL_FD(j->out));
-	return NULL;
-}
-
 /* ---- one layer ---- */
 
 static void on_pumped(void *ctx, uint64_t done)
@@ -107,16 +82,17 @@ static void on_pumped(void *ctx, uint64_t done)
 	if (done < total && done - j->told_at < MAX(total / 50, 1u << 19))
 		return;
 	j->told_at = done;
-	teller_tell(&j->p->teller, &(struct image_transfer){
-					   j->short_id, j->has_blob ? "Extracting" : "Downloading",
-					   done, total, true });
+	teller_tell(&j->p->t.teller,
+		    &(struct image_transfer){ j->short_id,
+					      j->has_blob ? "Extracting" : "Downloading", done,
+					      total, true });
 	if (done < total || j->has_blob)
 		return;
-	teller_say(&j->p->teller, j->short_id, "Verifying Checksum");
-	teller_say(&j->p->teller, j->short_id, "Download complete");
+	teller_say(&j->p->t.teller, j->short_id, "Verifying Checksum");
+	teller_say(&j->p->t.teller, j->short_id, "Download complete");
 	if (!j->has_layer)
-		teller_tell(&j->p->teller, &(struct image_transfer){ j->short_id, "Extracting",
-								     done, total, true });
+		teller_tell(&j->p->t.teller, &(struct image_transfer){ j->short_id, "Extracting",
+								       done, total, true });
 }
 
 static int check_digests(const struct layer_job *j, struct err *err)
@@ -135,11 +111,11 @@ static int check_digests(const struct layer_job *j, struct err *err)
 
 static int pump_from(struct layer_job *j, int src, bool stream, struct err *err)
 {
-	const struct image_limits *lim = &j->p->is->o.limits;
+	const struct image_limits *lim = &j->p->t.is->o.limits;
 
-	j->pump = (struct pump){ .program = j->p->is->helper,
+	j->pump = (struct pump){ .program = j->p->t.is->helper,
 				 .limits = lim,
-				 .cancel = &j->p->cancel,
+				 .cancel = &j->p->t.cancel,
 				 .src = src,
 				 .stream = stream,
 				 .size = (uint64_t)j->d->size,
@@ -159,37 +135,36 @@ static int from_store(struct layer_job *j, struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
 
-	fd = sys_openat(image_blob_dir(j->p->is, j->d->digest), IMAGE_HEX(j->d->digest),
+	fd = sys_openat(image_blob_dir(j->p->t.is, j->d->digest), IMAGE_HEX(j->d->digest),
 			O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return err_sys(err, "open blob '%s'", j->d->digest);
 	return pump_from(j, fd, false, err);
 }
 
+/* The download's bytes come by a pipe, which the pump hashes; a download that broke looks like a
+ * short stream to it, and a pump that failed like a closed pipe to the download. */
 static int from_registry(struct layer_job *j, struct err *err)
 {
-	struct err why = ERR_INIT;
-	pthread_t thread;
-	int ends[2], r, rc;
+	CLEANUP(fd_close) int in = -1;
+	struct err why = ERR_INIT, fetch_err = ERR_INIT;
+	struct remote_flow *flow;
+	int ends[2], r, fetched;
 
 	if (sys_pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(err, "make a pipe");
-	(void)sys_fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* fewer switches; may be refused */
-	(void)fd_set_nonblock(ends[0], true);
-	j->out = ends[1];
-	rc = pthread_create(&thread, NULL, fetch_main, j);
-	if (rc) {
-		fd_close(ends[0]);
-		fd_close(STEAL_FD(j->out));
-		return err_sysc(err, ERR_SYSTEM, rc, "start a download");
-	}
-	r = pump_from(j, ends[0], true, &why);
-	fd_close(ends[0]); /* the writer of a pump that failed stops */
-	pthread_join(thread, NULL);
-	/* A download that broke looks like a short stream to the pump. */
-	if (j->fetched < 0 && (r >= 0 || j->fetch_err.sys != EPIPE)) {
-		*err = j->fetch_err;
-		return j->fetched;
+	in = ends[0];
+	(void)sys_fcntl(in, F_SETPIPE_SZ, PIPE_BYTES); /* fewer switches; may be refused */
+	(void)fd_set_nonblock(in, true);
+	r = remote_blob_begin(j->p->t.remote, j->p->t.repo, j->d, 0, ends[1], &flow, err);
+	if (r < 0)
+		return r;
+	r = pump_from(j, in, true, &why);
+	fd_close(STEAL_FD(in)); /* the writer of a pump that failed stops */
+	fetched = remote_blob_finish(flow, &fetch_err);
+	if (fetched < 0 && (r >= 0 || fetch_err.sys != EPIPE)) {
+		*err = fetch_err;
+		return fetched;
 	}
 	if (r < 0)
 		*err = why;
@@ -203,7 +178,7 @@ static int do_layer(struct layer_job *j, struct err *err)
 
 	if (j->has_layer && j->has_blob)
 		return 0;
-	r = image_store_step(j->p->is, "layer-begin", err);
+	r = image_store_step(j->p->t.is, "layer-begin", err);
 	pthread_mutex_lock(&j->p->lock);
 	if (r >= 0 && !j->has_layer)
 		r = import_snapshot_dir(im, j->dir, &j->target, err);
@@ -217,7 +192,7 @@ static int do_layer(struct layer_job *j, struct err *err)
 	if (r >= 0 && j->copy >= 0 && sys_fsync(j->copy) < 0)
 		r = err_sys(err, "write a blob to disk");
 	fd_close(STEAL_FD(j->copy));
-	return r < 0 ? r : image_store_step(j->p->is, "layer-end", err);
+	return r < 0 ? r : image_store_step(j->p->t.is, "layer-end", err);
 }
 
 /* ---- lists ---- */
@@ -244,70 +219,43 @@ static int list_layer(struct layer_job *j, struct err *err)
 		return r;
 	im->nlayers++;
 	im->plain_total += j->pump.plain_size;
-	if (im->plain_total > j->p->is->o.limits.total_max)
+	if (im->plain_total > j->p->t.is->o.limits.total_max)
 		return err_set(err, ERR_TOO_LARGE,
 			       "the layers are larger than the limit of %llu bytes",
-			       (unsigned long long)j->p->is->o.limits.total_max);
+			       (unsigned long long)j->p->t.is->o.limits.total_max);
 	if (j->has_layer && !import_new_blob(im, j->blob, j->blob_size, media, ""))
 		return arena_quota(im->arena, err);
 	if (!import_new_blob(im, j->d->digest, (uint64_t)j->d->size, j->d->media, j->file))
 		return arena_quota(im->arena, err);
 	if (!j->has_layer || !j->has_blob)
-		teller_say(&j->p->teller, j->short_id, "Pull complete");
+		teller_say(&j->p->t.teller, j->short_id, "Pull complete");
 	fd_close(STEAL_FD(j->target));
 	return 0;
 }
 
-/* Under the lock: the first failure ends the others. */
-static void failed(struct image_pull *p, const struct layer_job *j, struct err *err)
+/* Lists what is complete from the base on. */
+static int finished(struct image_pull *p, struct layer_job *j, struct err *err)
 {
-	if (!p->failure.code) {
-		err_wrap(err, "layer '%s'", j->d->digest);
-		p->failure = *err;
-	}
-	atomic_store(&p->cancel, true);
-}
-
-static void finished(struct layer_job *j, int r, struct err *err)
-{
-	struct image_pull *p = j->p;
+	int r = 0;
 
 	pthread_mutex_lock(&p->lock);
-	j->done = r >= 0;
-	if (r < 0)
-		failed(p, j, err);
-	while (!p->failure.code && p->finished < p->njobs && p->jobs[p->finished].done) {
-		struct layer_job *next = &p->jobs[p->finished++];
-
-		if (list_layer(next, err) < 0)
-			failed(p, next, err);
-	}
+	j->done = true;
+	while (r >= 0 && !p->failed && p->finished < p->njobs && p->jobs[p->finished].done)
+		r = list_layer(&p->jobs[p->finished++], err);
+	p->failed |= r < 0;
 	pthread_mutex_unlock(&p->lock);
+	return r;
 }
 
-static struct layer_job *take(struct image_pull *p)
+static int run_layer(void *ctx, size_t i, struct err *err)
 {
-	struct layer_job *j = NULL;
+	struct image_pull *p = ctx;
+	struct layer_job *j = &p->jobs[i];
+	int r = do_layer(j, err);
 
-	pthread_mutex_lock(&p->lock);
-	if (!p->failure.code && p->next < p->njobs)
-		j = &p->jobs[p->next++];
-	pthread_mutex_unlock(&p->lock);
-	return j;
-}
-
-static void *worker_main(void *arg)
-{
-	struct image_pull *p = arg;
-	struct layer_job *j;
-
-	while ((j = take(p))) {
-		struct err err = ERR_INIT;
-		int r = do_layer(j, &err);
-
-		finished(j, r, &err);
-	}
-	return NULL;
+	if (r >= 0)
+		r = finished(p, j, err);
+	return r < 0 ? err_wrap(err, "layer '%s'", j->d->digest) : 0;
 }
 
 /* ---- all ---- */
@@ -320,36 +268,23 @@ static void announce(struct image_pull *p, unsigned parallel)
 		const struct layer_job *j = &p->jobs[i];
 		bool there = j->has_layer && j->has_blob;
 
-		teller_say(&p->teller, j->short_id, there ? "Already exists" : "Pulling fs layer");
+		teller_say(&p->t.teller, j->short_id,
+			   there ? "Already exists" : "Pulling fs layer");
 		if (!there && ++begun > parallel)
-			teller_say(&p->teller, j->short_id, "Waiting");
+			teller_say(&p->t.teller, j->short_id, "Waiting");
 	}
 }
 
 int pull_layers(struct image_pull *p, struct err *err)
 {
-	unsigned parallel = MIN(p->o.parallel ? p->o.parallel : PARALLEL, PARALLEL_MAX);
-	pthread_t threads[PARALLEL_MAX];
-	unsigned n = 0;
-	int r;
+	int r = db_write_wait(p->t.is->db, run_reserve, p, err);
 
-	p->next = p->finished = 0;
-	p->failure = ERR_INIT;
-	r = db_write_wait(p->is->db, run_reserve, p, err);
 	if (r < 0)
 		return r;
-	announce(p, parallel);
-	/* This thread is one of them, so it goes on when no other can be started. */
-	while (n + 1 < MIN((size_t)parallel, p->njobs) &&
-	       pthread_create(&threads[n], NULL, worker_main, p) == 0)
-		n++;
-	worker_main(p);
-	while (n)
-		pthread_join(threads[--n], NULL);
-	if (!p->failure.code)
-		return 0;
-	*err = p->failure;
-	return err_ret(err);
+	p->finished = 0;
+	p->failed = false;
+	announce(p, p->o.parallel ? p->o.parallel : TRANSFER_PARALLEL);
+	return transfer_each(&p->t, p->njobs, p->o.parallel, run_layer, p, err);
 }
 
 void pull_jobs_fini(struct image_pull *p)

@@ -5,17 +5,7 @@
 #include "image/helper.h"
 #include "image/import-priv.h"
 #include "image/manifest.h"
-#include "image/pull.h"
-
-/* Where the progress of a transfer goes. Any thread. */
-struct teller {
-	image_transfer_fn *fn; /* NULL = nowhere */
-	void *ctx;
-	struct loop *loop; /* NULL = called at once, one at a time */
-	pthread_mutex_t lock;
-};
-void teller_tell(struct teller *te, const struct image_transfer *t);
-void teller_say(struct teller *te, const char *id, const char *status);
+#include "image/transfer.h"
 
 struct layer_job {
 	struct image_pull *p;
@@ -33,37 +23,19 @@ struct layer_job {
 	int copy, target;
 	uint64_t told_at;
 	bool done;
-	/* of the download, on a thread of its own */
-	int out;
-	int fetched;
-	struct err fetch_err;
 };
 
 struct image_pull {
+	struct transfer t;
 	struct image_import im; /* arena, lease, lists; one for each image */
-	struct image_store *is;
-	struct arena *arena; /* options */
 	struct image_pull_options o;
-	struct image_name name;
-	char host[256];
-	const char *repo;
-	struct remote *remote;
-	atomic_bool cancel;
 	/* The image at work. */
 	struct layer_job *jobs;
 	size_t njobs;
 	pthread_mutex_t lock; /* of what follows, and of im's lists */
-	struct teller teller;
-	size_t next, finished;
-	struct err failure; /* the first */
+	size_t finished;
+	bool failed;
 	char id[IMAGE_DIGEST_MAX], digest[IMAGE_DIGEST_MAX];
-	/* Asynchronous run. */
-	struct work work;
-	image_done_fn *done;
-	void *done_ctx;
-	int result;
-	struct err err;
-	bool running;
 };
 
 /* pull-layer.c: all layers into the ingest directory and im's lists; p->jobs is filled in. */

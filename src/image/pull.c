@@ -12,7 +12,6 @@
 #include "image/content.h"
 #include "image/pull-priv.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,53 +22,34 @@
 
 /* ---- life ---- */
 
-static int check_ref(struct image_pull *p, struct err *err)
-{
-	int r = image_name_parse(p->o.ref ? p->o.ref : "", &p->name, err);
-
-	if (r < 0)
-		return r;
-	if (p->o.all_tags && (p->name.tag[0] || p->name.digest[0]))
-		return err_set(err, ERR_BAD_REQUEST,
-			       "tag can't be used with --all-tags/-a: '%.200s'", p->o.ref);
-	if (!p->o.all_tags)
-		image_name_default_tag(&p->name);
-	image_name_split(&p->name, p->host, &p->repo);
-	return p->o.platform ? import_check_platform(p->o.platform, err) : 0;
-}
-
 static const char *keep(struct arena *a, const char *s)
 {
 	return s && s[0] ? arena_strdup(a, s) : NULL;
 }
 
+static int run(struct transfer *t, struct err *err);
+
 int image_pull_new(struct image_store *is, const struct image_pull_options *o,
 		   struct image_pull **ret, struct err *err)
 {
 	CLEANUP(image_pull_free) struct image_pull *p = calloc(1, sizeof(*p));
-	struct image_remote_use use;
 	int r;
 
 	if (!p)
 		abort();
-	p->is = is;
+	transfer_init(&p->t, is, "pull", o->progress, o->ctx);
+	p->t.run = run;
 	p->im.dir = p->im.spool = -1;
-	p->arena = arena_new("pull", 4u << 20);
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_mutex_init(&p->teller.lock, NULL);
 	p->o = *o;
-	p->teller.fn = o->progress;
-	p->teller.ctx = o->ctx;
-	p->o.ref = keep(p->arena, o->ref);
-	p->o.platform = keep(p->arena, o->platform);
-	r = check_ref(p, err);
-	if (r < 0)
-		return r;
-	use = (struct image_remote_use){ .auth = &o->auth, .cancel = &p->cancel };
-	r = image_remotes_open(o->remotes, p->host, &use, &p->remote, err);
 	p->o.auth = (struct remote_auth){ 0 }; /* the remote has its own copy, and wipes it */
-	if (r >= 0 && arena_exceeded(p->arena))
-		r = arena_quota(p->arena, err);
+	p->o.ref = keep(p->t.arena, o->ref);
+	p->o.platform = keep(p->t.arena, o->platform);
+	r = transfer_name(&p->t, p->o.ref, o->all_tags, err);
+	if (r >= 0 && p->o.platform)
+		r = import_check_platform(p->o.platform, err);
+	if (r >= 0)
+		r = transfer_open(&p->t, o->remotes, &o->auth, err);
 	if (r < 0)
 		return r;
 	*ret = STEAL(p);
@@ -80,17 +60,14 @@ void image_pull_free(struct image_pull *p)
 {
 	if (!p)
 		return;
-	assert(!p->running);
-	remote_free(p->remote);
+	transfer_fini(&p->t);
 	pthread_mutex_destroy(&p->lock);
-	pthread_mutex_destroy(&p->teller.lock);
-	arena_free(p->arena);
 	free(p);
 }
 
 void image_pull_cancel(struct image_pull *p)
 {
-	atomic_store(&p->cancel, true);
+	atomic_store(&p->t.cancel, true);
 }
 
 const char *image_pull_id(const struct image_pull *p)
@@ -113,7 +90,7 @@ struct found {
 
 static int explain(const struct image_pull *p, const char *ref, struct err *err)
 {
-	struct image_name n = p->name;
+	struct image_name n = p->t.name;
 	char text[IMAGE_NAME_TEXT_MAX];
 
 	image_name_familiar(&n, text);
@@ -130,11 +107,11 @@ static int explain(const struct image_pull *p, const char *ref, struct err *err)
 static int get_manifest(struct image_pull *p, const char *ref, struct remote_manifest *m,
 			struct manifest *doc, struct err *err)
 {
-	int r = remote_manifest(p->remote, p->repo, ref, p->im.arena, m, err);
+	int r = remote_manifest(p->t.remote, p->t.repo, ref, p->im.arena, m, err);
 
-	if (r >= 0 && m->bytes.n > p->is->o.limits.json_max)
+	if (r >= 0 && m->bytes.n > p->t.is->o.limits.json_max)
 		r = err_set(err, ERR_TOO_LARGE, "the manifest has more than %llu bytes",
-			    (unsigned long long)p->is->o.limits.json_max);
+			    (unsigned long long)p->t.is->o.limits.json_max);
 	if (r >= 0)
 		r = manifest_parse(p->im.arena, m->bytes, m->media, doc, err);
 	return r < 0 ? explain(p, ref, err) : 0;
@@ -145,8 +122,8 @@ static int find_manifest(struct image_pull *p, struct found *f, struct err *err)
 	const char *platform = p->o.platform ? p->o.platform : manifest_host_platform;
 	int r;
 
-	r = get_manifest(p, p->name.digest[0] ? p->name.digest : p->name.tag, &f->top, &f->doc,
-			 err);
+	r = get_manifest(p, p->t.name.digest[0] ? p->t.name.digest : p->t.name.tag, &f->top,
+			 &f->doc, err);
 	f->m = f->top;
 	for (int depth = 0; r >= 0 && f->doc.kind == MANIFEST_INDEX; depth++) {
 		const struct manifest_desc *d;
@@ -191,7 +168,7 @@ static bool is_layer(const char *media)
 /* Everything about the manifest that can be found wrong before a layer comes. */
 static int check_manifest(struct image_pull *p, const struct manifest *doc, struct err *err)
 {
-	const struct image_limits *lim = &p->is->o.limits;
+	const struct image_limits *lim = &p->t.is->o.limits;
 	uint64_t total = 0;
 
 	if (!is_config(doc->config.media))
@@ -239,11 +216,11 @@ static int on_config(void *ctx, struct slice bytes, struct err *err)
 static int get_config(struct image_pull *p, const struct manifest *doc, struct slice *ret,
 		      struct image_config *ic, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(p->is->o.limits.json_max);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(p->t.is->o.limits.json_max);
 	struct arena *a = p->im.arena;
 	int r;
 
-	r = remote_blob(p->remote, p->repo, &doc->config, 0, on_config, &b, err);
+	r = remote_blob(p->t.remote, p->t.repo, &doc->config, 0, on_config, &b, err);
 	if (r < 0)
 		return err_wrap(err, "config");
 	*ret = slice_of(arena_strndup(a, buf_str(&b), b.n), b.n);
@@ -272,9 +249,7 @@ static int plan_layers(struct image_pull *p, const struct manifest *doc,
 	for (size_t i = 0; i < doc->n; i++) {
 		struct layer_job *j = &p->jobs[i];
 
-		*j = (struct layer_job){
-			.p = p, .d = &doc->parts[i], .copy = -1, .target = -1, .out = -1
-		};
+		*j = (struct layer_job){ .p = p, .d = &doc->parts[i], .copy = -1, .target = -1 };
 		(void)str_copy(j->diff, sizeof(j->diff), ic->diff_ids.v[i]);
 		if (i)
 			(void)str_copy(j->parent, sizeof(j->parent), p->jobs[i - 1].chain);
@@ -325,9 +300,9 @@ static int describe(struct image_pull *p, const struct found *f, const struct im
 	n->names = arena_alloc_array(im->arena, 1, IMAGE_NAME_TEXT_MAX);
 	if (!n->chains || !n->blobs || !n->names)
 		return arena_quota(im->arena, err);
-	if (p->name.tag[0] && !p->name.digest[0])
-		image_name_full(&p->name, n->names[n->nnames++]);
-	(void)str_copy(n->repo, sizeof(n->repo), p->name.name);
+	if (p->t.name.tag[0] && !p->t.name.digest[0])
+		image_name_full(&p->t.name, n->names[n->nnames++]);
+	(void)str_copy(n->repo, sizeof(n->repo), p->t.name.name);
 	(void)str_copy(n->digest, sizeof(n->digest), f->top.digest);
 	r = add_blob(im, n, config, f->doc.config.media, n->id, err);
 	if (r >= 0)
@@ -350,7 +325,7 @@ struct before {
 static int run_before(void *ctx, struct db_conn *c, struct err *err)
 {
 	struct before *b = ctx;
-	const struct image_name *n = &b->p->name;
+	const struct image_name *n = &b->p->t.name;
 	int64_t one;
 	int r;
 
@@ -371,7 +346,7 @@ static int run_before(void *ctx, struct db_conn *c, struct err *err)
 static int publish(struct image_pull *p, struct err *err)
 {
 	struct image_import *im = &p->im;
-	struct image_publish pub = { .is = p->is,
+	struct image_publish pub = { .is = p->t.is,
 				     .lease = im->lease,
 				     .blobs = im->blobs,
 				     .nblobs = im->nblobs,
@@ -379,7 +354,7 @@ static int publish(struct image_pull *p, struct err *err)
 				     .nlayers = im->nlayers,
 				     .images = im->images,
 				     .nimages = im->nimages };
-	int r = image_store_step(p->is, "sync", err);
+	int r = image_store_step(p->t.is, "sync", err);
 
 	if (r < 0)
 		return r;
@@ -393,11 +368,11 @@ static void say_end(struct image_pull *p, bool same)
 	char name[IMAGE_NAME_TEXT_MAX], text[IMAGE_NAME_TEXT_MAX + 64];
 
 	snprintf(text, sizeof(text), "Digest: %s", p->digest);
-	teller_say(&p->teller, "", text);
-	image_name_familiar(&p->name, name);
+	teller_say(&p->t.teller, "", text);
+	image_name_familiar(&p->t.name, name);
 	snprintf(text, sizeof(text), "Status: %s %s",
 		 same ? "Image is up to date for" : "Downloaded newer image for", name);
-	teller_say(&p->teller, "", text);
+	teller_say(&p->t.teller, "", text);
 }
 
 static int pull_image(struct image_pull *p, struct err *err)
@@ -421,7 +396,7 @@ static int pull_image(struct image_pull *p, struct err *err)
 		r = plan_layers(p, &f.doc, &ic, err);
 	b.id = f.doc.config.digest;
 	if (r >= 0)
-		r = db_write_wait(p->is->db, run_before, &b, err);
+		r = db_write_wait(p->t.is->db, run_before, &b, err);
 	if (r >= 0)
 		r = pull_layers(p, err);
 	if (r >= 0)
@@ -436,25 +411,26 @@ static int pull_image(struct image_pull *p, struct err *err)
 	return 0;
 }
 
-/* p->name, under a lease of its own. */
+/* p->t.name, under a lease of its own. */
 static int pull_one(struct image_pull *p, struct err *err)
 {
 	struct image_import *im = &p->im;
 	char text[IMAGE_REPO_MAX + 32];
 	int r;
 
-	*im = (struct image_import){ .is = p->is, .dir = -1, .spool = -1 };
+	*im = (struct image_import){ .is = p->t.is, .dir = -1, .spool = -1 };
 	im->arena = arena_new("pull of an image", ARENA_MAX);
-	r = image_store_step(p->is, "pull", err);
+	r = image_store_step(p->t.is, "pull", err);
 	if (r >= 0)
-		r = image_lease_new(p->is, &im->lease, err);
+		r = image_lease_new(p->t.is, &im->lease, err);
 	if (r >= 0) {
 		im->dir = image_lease_dirfd(im->lease, err);
 		r = MIN(im->dir, 0);
 	}
 	if (r >= 0) {
-		snprintf(text, sizeof(text), "Pulling from %s", p->repo);
-		teller_say(&p->teller, p->name.digest[0] ? p->name.digest : p->name.tag, text);
+		snprintf(text, sizeof(text), "Pulling from %s", p->t.repo);
+		teller_say(&p->t.teller, p->t.name.digest[0] ? p->t.name.digest : p->t.name.tag,
+			   text);
 		r = pull_image(p, err);
 	}
 	pull_jobs_fini(p);
@@ -469,12 +445,12 @@ static int pull_all(struct image_pull *p, struct err *err)
 	struct strs tags;
 	int r;
 
-	r = remote_tags(p->remote, p->repo, a, TAGS_MAX, &tags, err);
+	r = remote_tags(p->t.remote, p->t.repo, a, TAGS_MAX, &tags, err);
 	if (r < 0)
 		return explain(p, "tags", err);
 	for (size_t i = 0; i < tags.n && r >= 0; i++) {
 		if (!content_tag_ok(slice_str(tags.v[i])) ||
-		    !str_copy(p->name.tag, sizeof(p->name.tag), tags.v[i]))
+		    !str_copy(p->t.name.tag, sizeof(p->t.name.tag), tags.v[i]))
 			return err_set(err, ERR_INVALID, "the registry names a tag '%.150s'",
 				       tags.v[i]);
 		r = pull_one(p, err);
@@ -482,44 +458,20 @@ static int pull_all(struct image_pull *p, struct err *err)
 	return r;
 }
 
+static int run(struct transfer *t, struct err *err)
+{
+	struct image_pull *p = CONTAINER_OF(t, struct image_pull, t);
+
+	return p->o.all_tags ? pull_all(p, err) : pull_one(p, err);
+}
+
 int image_pull_run(struct image_pull *p, struct err *err)
 {
-	int r;
-
-	p->running = true;
-	r = p->o.all_tags ? pull_all(p, err) : pull_one(p, err);
-	p->running = false;
-	return r;
-}
-
-static void work_run(struct work *w)
-{
-	struct image_pull *p = CONTAINER_OF(w, struct image_pull, work);
-
-	p->result = image_pull_run(p, &p->err);
-	p->running = true; /* until done() */
-}
-
-static void work_done(struct work *w)
-{
-	struct image_pull *p = CONTAINER_OF(w, struct image_pull, work);
-
-	p->running = false;
-	image_cache_clear(p->is); /* an image that was here may have another manifest now */
-	p->done(p->done_ctx, p->result, &p->err);
+	return transfer_run(&p->t, err);
 }
 
 int image_pull_start(struct image_pull *p, struct work_pool *pool, image_done_fn *done, void *ctx,
 		     struct err *err)
 {
-	int r;
-
-	p->done = done;
-	p->done_ctx = ctx;
-	p->teller.loop = p->is->o.loop;
-	p->running = true;
-	r = work_submit(pool, &p->work, work_run, work_done, err);
-	if (r < 0)
-		p->running = false;
-	return r;
+	return transfer_start(&p->t, pool, done, ctx, err);
 }

@@ -9,15 +9,12 @@
 #include "image/pull-priv.h"
 #include "linux/sys.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PARALLEL 3
-#define PARALLEL_MAX 16
 #define TAGS_MAX 4096
 
 struct push_job {
@@ -29,77 +26,44 @@ struct push_job {
 };
 
 struct image_push {
-	struct image_store *is;
-	struct arena *arena; /* options */
+	struct transfer t;
 	struct image_push_options o;
-	struct image_name name;
-	char host[256];
-	const char *repo;
-	struct remote *remote;
-	struct teller teller;
-	atomic_bool cancel;
 	/* The tag at work. */
 	struct arena *a;
 	struct image_lease *lease;
 	char id[IMAGE_DIGEST_MAX], manifest[IMAGE_DIGEST_MAX];
 	struct push_job *jobs;
 	size_t njobs;
-	pthread_mutex_t lock; /* of the rest of this part */
-	size_t next;
-	struct err failure;
-	/* Asynchronous run. */
-	struct work work;
-	image_done_fn *done;
-	void *done_ctx;
-	int result;
-	struct err err;
-	bool running;
 };
 
 /* ---- life ---- */
 
-static int check_ref(struct image_push *p, struct err *err)
-{
-	int r = image_name_parse(p->o.ref ? p->o.ref : "", &p->name, err);
+static int run(struct transfer *t, struct err *err);
 
-	if (r < 0)
-		return r;
-	if (p->name.digest[0])
+static int take_ref(struct image_push *p, const struct image_push_options *o, struct err *err)
+{
+	int r;
+
+	p->o.ref = o->ref ? arena_strdup(p->t.arena, o->ref) : NULL;
+	r = transfer_name(&p->t, p->o.ref, o->all_tags, err);
+	if (p->t.name.digest[0])
 		return err_set(err, ERR_BAD_REQUEST, "cannot push a digest reference");
-	if (p->o.all_tags && p->name.tag[0])
-		return err_set(err, ERR_BAD_REQUEST,
-			       "tag can't be used with --all-tags/-a: '%.200s'", p->o.ref);
-	if (!p->o.all_tags)
-		image_name_default_tag(&p->name);
-	image_name_split(&p->name, p->host, &p->repo);
-	return 0;
+	return r < 0 ? r : transfer_open(&p->t, o->remotes, &o->auth, err);
 }
 
 int image_push_new(struct image_store *is, const struct image_push_options *o,
 		   struct image_push **ret, struct err *err)
 {
 	CLEANUP(image_push_free) struct image_push *p = calloc(1, sizeof(*p));
-	struct image_remote_use use;
-	int r;
 
 	if (!p)
 		abort();
-	p->is = is;
-	p->arena = arena_new("push", 1u << 20);
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_mutex_init(&p->teller.lock, NULL);
+	transfer_init(&p->t, is, "push", o->progress, o->ctx);
+	p->t.run = run;
 	p->o = *o;
-	p->teller.fn = o->progress;
-	p->teller.ctx = o->ctx;
-	p->o.ref = o->ref ? arena_strdup(p->arena, o->ref) : NULL;
-	r = check_ref(p, err);
-	if (r < 0)
-		return r;
-	use = (struct image_remote_use){ .auth = &o->auth, .cancel = &p->cancel };
-	r = image_remotes_open(o->remotes, p->host, &use, &p->remote, err);
 	p->o.auth = (struct remote_auth){ 0 }; /* the remote has its own copy, and wipes it */
-	if (r < 0)
-		return r;
+	if (take_ref(p, o, err) < 0)
+		return err_ret(err);
 	*ret = STEAL(p);
 	return 0;
 }
@@ -108,17 +72,13 @@ void image_push_free(struct image_push *p)
 {
 	if (!p)
 		return;
-	assert(!p->running);
-	remote_free(p->remote);
-	pthread_mutex_destroy(&p->lock);
-	pthread_mutex_destroy(&p->teller.lock);
-	arena_free(p->arena);
+	transfer_fini(&p->t);
 	free(p);
 }
 
 void image_push_cancel(struct image_push *p)
 {
-	atomic_store(&p->cancel, true);
+	atomic_store(&p->t.cancel, true);
 }
 
 /* ---- what is to go ---- */
@@ -148,7 +108,7 @@ static int run_find(void *ctx, struct db_conn *c, struct err *err)
 	r = db_query(c, &row, err,
 		     "SELECT images.id, images.manifest FROM refs JOIN images ON images.id ="
 		     " refs.image WHERE repo = ? AND tag = ?",
-		     "tt", p->name.name, p->name.tag);
+		     "tt", p->t.name.name, p->t.name.tag);
 	if (r >= 0)
 		r = db_row_next(row, err);
 	if (r < 0)
@@ -156,7 +116,7 @@ static int run_find(void *ctx, struct db_conn *c, struct err *err)
 	if (r == 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "An image does not exist locally with the tag: %s",
-			       image_name_familiar(&p->name, text));
+			       image_name_familiar(&p->t.name, text));
 	db_row_get(row, "tt", &id, &manifest);
 	(void)str_copy(p->id, sizeof(p->id), id);
 	(void)str_copy(p->manifest, sizeof(p->manifest), manifest);
@@ -166,7 +126,7 @@ static int run_find(void *ctx, struct db_conn *c, struct err *err)
 
 static int open_blob(const struct image_push *p, const char *digest, int *ret, struct err *err)
 {
-	*ret = sys_openat(image_blob_dir(p->is, digest), IMAGE_HEX(digest),
+	*ret = sys_openat(image_blob_dir(p->t.is, digest), IMAGE_HEX(digest),
 			  O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	return *ret < 0 ? err_sys(err, "open blob '%s'", digest) : 0;
 }
@@ -174,10 +134,10 @@ static int open_blob(const struct image_push *p, const char *digest, int *ret, s
 static int read_manifest(struct image_push *p, struct slice *ret, struct manifest *doc,
 			 struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(p->is->o.limits.json_max);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(p->t.is->o.limits.json_max);
 	int r;
 
-	r = fd_read_file(image_blob_dir(p->is, p->manifest), IMAGE_HEX(p->manifest), &b, err);
+	r = fd_read_file(image_blob_dir(p->t.is, p->manifest), IMAGE_HEX(p->manifest), &b, err);
 	if (r < 0)
 		return r;
 	*ret = slice_of(arena_strndup(p->a, buf_str(&b), b.n), b.n);
@@ -204,11 +164,11 @@ static ssize_t produce(void *ctx, uint64_t offset, char *dst, size_t cap, struct
 	done = offset + (uint64_t)n;
 	if (j->short_id[0] && (done == total || done - j->told_at >= MAX(total / 50, 1u << 19))) {
 		j->told_at = done;
-		teller_tell(&j->p->teller, &(struct image_transfer){ .id = j->short_id,
-								     .status = "Pushing",
-								     .current = MIN(done, total),
-								     .total = total,
-								     .detail = true });
+		teller_tell(&j->p->t.teller, &(struct image_transfer){ .id = j->short_id,
+								       .status = "Pushing",
+								       .current = MIN(done, total),
+								       .total = total,
+								       .detail = true });
 	}
 	return n;
 }
@@ -224,7 +184,7 @@ static int run_source(void *ctx, struct db_conn *c, struct err *err)
 {
 	CLEANUP(db_row_done) struct db_row *row = NULL;
 	struct sister *s = ctx;
-	size_t n = strlen(s->p->host) + 1;
+	size_t n = strlen(s->p->t.host) + 1;
 	const char *repo;
 	int r;
 
@@ -233,7 +193,7 @@ static int run_source(void *ctx, struct db_conn *c, struct err *err)
 		     "SELECT DISTINCT repo FROM digests JOIN image_blobs USING (image) WHERE"
 		     " image_blobs.digest = ? AND repo != ? AND substr(repo, 1, ?) = ? || '/'"
 		     " LIMIT 1",
-		     "ttit", s->digest, s->p->name.name, (int64_t)n, s->p->host);
+		     "ttit", s->digest, s->p->t.name.name, (int64_t)n, s->p->t.host);
 	if (r >= 0)
 		r = db_row_next(row, err);
 	if (r <= 0)
@@ -247,7 +207,7 @@ static int push_blob(struct push_job *j, struct err *err)
 {
 	struct image_push *p = j->p;
 	struct sister from = { .p = p, .digest = j->d->digest };
-	struct remote_push rp = { .repo = p->repo,
+	struct remote_push rp = { .repo = p->t.repo,
 				  .digest = j->d->digest,
 				  .size = (uint64_t)j->d->size,
 				  .produce = produce,
@@ -255,79 +215,46 @@ static int push_blob(struct push_job *j, struct err *err)
 	char text[IMAGE_REPO_MAX + 32];
 	int r;
 
-	r = image_store_step(p->is, "push-blob", err);
+	r = image_store_step(p->t.is, "push-blob", err);
 	if (r >= 0)
 		r = open_blob(p, j->d->digest, &j->fd, err);
 	if (r >= 0)
-		r = db_write_wait(p->is->db, run_source, &from, err);
+		r = db_write_wait(p->t.is->db, run_source, &from, err);
 	if (r < 0)
 		return r;
 	rp.mount_from = from.repo[0] ? from.repo : NULL;
-	r = remote_push_blob(p->remote, &rp, err);
+	r = remote_push_blob(p->t.remote, &rp, err);
 	fd_close(STEAL_FD(j->fd));
 	if (r < 0 || !j->short_id[0])
 		return r;
 	snprintf(text, sizeof(text), "Mounted from %s", from.repo);
-	teller_say(&p->teller, j->short_id,
+	teller_say(&p->t.teller, j->short_id,
 		   rp.existed	? "Layer already exists"
 		   : rp.mounted ? text
 				: "Pushed");
 	return 0;
 }
 
-static struct push_job *take(struct image_push *p)
+static int run_blob(void *ctx, size_t i, struct err *err)
 {
-	struct push_job *j = NULL;
+	struct image_push *p = ctx;
+	struct push_job *j = &p->jobs[i];
+	int r = push_blob(j, err);
 
-	pthread_mutex_lock(&p->lock);
-	if (!p->failure.code && p->next < p->njobs)
-		j = &p->jobs[p->next++];
-	pthread_mutex_unlock(&p->lock);
-	return j;
-}
-
-static void *worker_main(void *arg)
-{
-	struct image_push *p = arg;
-	struct push_job *j;
-
-	while ((j = take(p))) {
-		struct err err = ERR_INIT;
-
-		if (push_blob(j, &err) >= 0)
-			continue;
-		err_wrap(&err, "blob '%s'", j->d->digest);
-		pthread_mutex_lock(&p->lock);
-		if (!p->failure.code)
-			p->failure = err;
-		pthread_mutex_unlock(&p->lock);
-		atomic_store(&p->cancel, true);
-	}
-	return NULL;
+	return r < 0 ? err_wrap(err, "blob '%s'", j->d->digest) : 0;
 }
 
 static int push_blobs(struct image_push *p, struct err *err)
 {
-	unsigned parallel = MIN(p->o.parallel ? p->o.parallel : PARALLEL, PARALLEL_MAX), n = 0;
-	pthread_t threads[PARALLEL_MAX];
+	int r;
 
-	p->next = 0;
-	p->failure = ERR_INIT;
 	for (size_t i = 0; i < p->njobs; i++)
 		if (p->jobs[i].short_id[0])
-			teller_say(&p->teller, p->jobs[i].short_id, "Preparing");
-	while (n + 1 < MIN((size_t)parallel, p->njobs) &&
-	       pthread_create(&threads[n], NULL, worker_main, p) == 0)
-		n++;
-	worker_main(p);
-	while (n)
-		pthread_join(threads[--n], NULL);
+			teller_say(&p->t.teller, p->jobs[i].short_id, "Preparing");
+	r = transfer_each(&p->t, p->njobs, p->o.parallel, run_blob, p, err);
 	for (size_t i = 0; i < p->njobs; i++)
 		fd_close(STEAL_FD(p->jobs[i].fd));
-	if (!p->failure.code)
-		return 0;
-	*err = p->failure;
-	return err_ret(err);
+	return r;
 }
 
 /* Layers top first, as docker tells of them, then the config; each once. */
@@ -352,7 +279,7 @@ static int plan(struct image_push *p, const struct manifest *doc, struct err *er
 		if (i)
 			snprintf(j->short_id, sizeof(j->short_id), "%.12s", IMAGE_HEX(d->digest));
 		if (manifest_is_foreign(d)) {
-			teller_say(&p->teller, j->short_id, "Skipped foreign layer");
+			teller_say(&p->t.teller, j->short_id, "Skipped foreign layer");
 			continue;
 		}
 		p->njobs++;
@@ -374,7 +301,7 @@ static int run_note(void *ctx, struct db_conn *c, struct err *err)
 
 	return db_exec(c, err,
 		       "INSERT OR REPLACE INTO digests SELECT ?, ?, id FROM images WHERE id = ?",
-		       "ttt", n->p->name.name, n->digest, n->p->id);
+		       "ttt", n->p->t.name.name, n->digest, n->p->id);
 }
 
 static int push_manifest(struct image_push *p, struct slice bytes, const struct manifest *doc,
@@ -384,21 +311,21 @@ static int push_manifest(struct image_push *p, struct slice bytes, const struct 
 	struct noted note = { p, digest };
 	int r;
 
-	r = image_store_step(p->is, "push-manifest", err);
+	r = image_store_step(p->t.is, "push-manifest", err);
 	if (r >= 0)
-		r = remote_push_manifest(p->remote, p->repo, p->name.tag, doc->media, bytes, digest,
-					 err);
+		r = remote_push_manifest(p->t.remote, p->t.repo, p->t.name.tag, doc->media, bytes,
+					 digest, err);
 	if (r >= 0)
-		r = db_write_wait(p->is->db, run_note, &note, err);
+		r = db_write_wait(p->t.is->db, run_note, &note, err);
 	if (r < 0)
 		return r;
-	snprintf(text, sizeof(text), "%s: digest: %s size: %zu", p->name.tag, digest, bytes.n);
-	teller_say(&p->teller, "", text);
-	teller_tell(&p->teller, &(struct image_transfer){ .id = "",
-							  .status = "",
-							  .tag = p->name.tag,
-							  .digest = digest,
-							  .size = bytes.n });
+	snprintf(text, sizeof(text), "%s: digest: %s size: %zu", p->t.name.tag, digest, bytes.n);
+	teller_say(&p->t.teller, "", text);
+	teller_tell(&p->t.teller, &(struct image_transfer){ .id = "",
+							    .status = "",
+							    .tag = p->t.name.tag,
+							    .digest = digest,
+							    .size = bytes.n });
 	return 0;
 }
 
@@ -410,9 +337,9 @@ static int push_one(struct image_push *p, struct err *err)
 	int r;
 
 	p->a = arena_new("push of an image", 64u << 20);
-	r = image_lease_new(p->is, &p->lease, err);
+	r = image_lease_new(p->t.is, &p->lease, err);
 	if (r >= 0)
-		r = db_write_wait(p->is->db, run_find, p, err);
+		r = db_write_wait(p->t.is->db, run_find, p, err);
 	if (r >= 0)
 		r = read_manifest(p, &bytes, &doc, err);
 	if (r >= 0)
@@ -423,7 +350,7 @@ static int push_one(struct image_push *p, struct err *err)
 		r = push_manifest(p, bytes, &doc, err);
 	image_lease_free(STEAL(p->lease));
 	arena_free(STEAL(p->a));
-	return r < 0 ? err_wrap(err, "push '%s'", image_name_familiar(&p->name, text)) : 0;
+	return r < 0 ? err_wrap(err, "push '%s'", image_name_familiar(&p->t.name, text)) : 0;
 }
 
 /* ---- all tags ---- */
@@ -443,7 +370,7 @@ static int run_tags(void *ctx, struct db_conn *c, struct err *err)
 
 	t->n = 0;
 	r = db_query(c, &row, err, "SELECT tag FROM refs WHERE repo = ? ORDER BY tag LIMIT 4096",
-		     "t", t->p->name.name);
+		     "t", t->p->t.name.name);
 	while (r >= 0 && (r = db_row_next(row, err)) > 0) {
 		db_row_get(row, "t", &tag);
 		(void)str_copy(t->v[t->n++], sizeof(t->v[0]), tag);
@@ -453,62 +380,39 @@ static int run_tags(void *ctx, struct db_conn *c, struct err *err)
 
 static int push_all(struct image_push *p, struct err *err)
 {
-	struct tags t = { .p = p, .v = arena_alloc_array(p->arena, TAGS_MAX, sizeof(t.v[0])) };
+	struct tags t = { .p = p, .v = arena_alloc_array(p->t.arena, TAGS_MAX, sizeof(t.v[0])) };
 	int r;
 
 	if (!t.v)
-		return arena_quota(p->arena, err);
-	r = db_write_wait(p->is->db, run_tags, &t, err);
+		return arena_quota(p->t.arena, err);
+	r = db_write_wait(p->t.is->db, run_tags, &t, err);
 	if (r >= 0 && !t.n)
 		r = err_set(err, ERR_NOT_FOUND, "An image does not exist locally with the tag: %s",
-			    image_name_familiar_repo(&p->name));
+			    image_name_familiar_repo(&p->t.name));
 	for (size_t i = 0; i < t.n && r >= 0; i++) {
-		(void)str_copy(p->name.tag, sizeof(p->name.tag), t.v[i]);
+		(void)str_copy(p->t.name.tag, sizeof(p->t.name.tag), t.v[i]);
 		r = push_one(p, err);
 	}
 	return r;
 }
 
+static int run(struct transfer *t, struct err *err)
+{
+	struct image_push *p = CONTAINER_OF(t, struct image_push, t);
+	char text[IMAGE_NAME_TEXT_MAX + 64];
+
+	snprintf(text, sizeof(text), "The push refers to repository [%s]", t->name.name);
+	teller_say(&t->teller, "", text);
+	return p->o.all_tags ? push_all(p, err) : push_one(p, err);
+}
+
 int image_push_run(struct image_push *p, struct err *err)
 {
-	char text[IMAGE_NAME_TEXT_MAX + 64];
-	int r;
-
-	p->running = true;
-	snprintf(text, sizeof(text), "The push refers to repository [%s]", p->name.name);
-	teller_say(&p->teller, "", text);
-	r = p->o.all_tags ? push_all(p, err) : push_one(p, err);
-	p->running = false;
-	return r;
-}
-
-static void work_run(struct work *w)
-{
-	struct image_push *p = CONTAINER_OF(w, struct image_push, work);
-
-	p->result = image_push_run(p, &p->err);
-	p->running = true; /* until done() */
-}
-
-static void work_done(struct work *w)
-{
-	struct image_push *p = CONTAINER_OF(w, struct image_push, work);
-
-	p->running = false;
-	p->done(p->done_ctx, p->result, &p->err);
+	return transfer_run(&p->t, err);
 }
 
 int image_push_start(struct image_push *p, struct work_pool *pool, image_done_fn *done, void *ctx,
 		     struct err *err)
 {
-	int r;
-
-	p->done = done;
-	p->done_ctx = ctx;
-	p->teller.loop = p->is->o.loop;
-	p->running = true;
-	r = work_submit(pool, &p->work, work_run, work_done, err);
-	if (r < 0)
-		p->running = false;
-	return r;
+	return transfer_start(&p->t, pool, done, ctx, err);
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "doc/json.h"
+#include "image/fetch.h"
 #include "image/remote-priv.h"
 #include "io/url.h"
 
@@ -411,6 +412,8 @@ int remote_login(struct remote *r, struct arena *a, const char **ret_identity, s
 	int ret, status;
 
 	*ret_identity = NULL;
+	if (r->fetch)
+		return fetch_login(r, a, ret_identity, err);
 	ret = remote_ask(r, &q, &p, err);
 	if (ret < 0)
 		return ret;

@@ -6,12 +6,18 @@
 #include "base/err.h"
 #include "image/remote.h"
 #include "io/http-client.h"
+#include "io/http-proxy.h"
 
 #include <pthread.h>
 
 #define REMOTE_IDLE 8
+#define REMOTE_OTHERS 16	   /* hosts that redirects led to, and token servers: kept */
 #define REMOTE_BODY_MAX (8u << 20) /* lists, manifests, tokens */
 
+struct fetch;
+struct host_certs;
+struct loop;
+struct resolver;
 struct tls_conf;
 
 enum remote_scheme { SCHEME_UNKNOWN, SCHEME_HTTPS, SCHEME_HTTP };
@@ -23,15 +29,24 @@ struct token {
 	int64_t until; /* monotonic */
 };
 
-/* A host that is asked: the registry itself or a mirror of it. What changes is under remote.lock.
- */
+/* A connection, with what it needs to look up its host's name. */
+struct line {
+	struct http_client *client;
+	struct loop *loop;
+	struct resolver *resolver;
+};
+
+/* A host that is asked: the registry itself, a mirror of it, or one that they led to. What changes
+ * is under remote.lock. */
 struct endpoint {
-	char *host;   /* "registry-1.docker.io", "localhost:5000" */
-	char *prefix; /* "" or "/mirror": in front of "/v2/" */
-	struct tls_conf *tls;
+	struct endpoint *next; /* of the others */
+	char *host;	       /* "registry-1.docker.io", "localhost:5000" */
+	char *prefix;	       /* "" or "/mirror": in front of "/v2/" */
+	char origin[300];      /* of others: "https://host:443" */
+	struct tls_conf *tls;  /* made when it is needed first */
 	bool plain_ok, mirror;
 	enum remote_scheme scheme;
-	struct http_client *idle[REMOTE_IDLE];
+	struct line *idle[REMOTE_IDLE];
 	unsigned nidle;
 	enum remote_auth_kind kind; /* as its last challenge said */
 	char *realm, *service;
@@ -41,10 +56,30 @@ struct endpoint {
 struct remote {
 	struct remote_conf conf; /* strings are copies in the arena */
 	struct arena *arena;
+	struct http_proxy_env proxies;
+	struct host_certs *certs; /* what the directory had when the remote was made */
 	pthread_mutex_t lock;
-	struct endpoint own, *mirrors;
-	size_t nmirrors;
+	struct endpoint own, *mirrors, *others;
+	size_t nmirrors, nothers;
+	struct fetch *fetch; /* it talks in our place; NULL = we do */
 };
+
+/* ---- remote-host.c ---- */
+
+/* Reads the certificates of all hosts now: afterwards this process may have become another user. */
+int remote_hosts_init(struct remote *r, struct err *err);
+void remote_hosts_fini(struct remote *r);
+/* Strings are copied; scheme stays unknown. */
+void endpoint_init(struct remote *r, struct endpoint *e, const char *host, const char *prefix);
+void endpoint_fini(struct endpoint *e);
+/* The endpoint of an absolute address that is none of ours: kept, for connections and TLS. -ERR_*
+ * for plain HTTP to who may not speak it. */
+int remote_other(struct remote *r, const char *url, struct endpoint **ret, struct err *err);
+bool remote_is_loopback(const char *host);
+/* An idle connection or a new one (which connects when it is used). */
+int line_take(struct remote *r, struct endpoint *e, bool https, struct line **ret, struct err *err);
+void line_put(struct remote *r, struct endpoint *e, struct line *l); /* kept, if there is room */
+void line_free(struct line *l);					     /* NULL is fine */
 
 /* ---- remote.c ---- */
 
@@ -71,8 +106,8 @@ struct ask {
 struct reply {
 	struct http_answer a;
 	struct endpoint *e;
-	struct http_client *client;
-	bool keep; /* the client can be used again */
+	struct line *line;
+	bool keep; /* the line can be used again */
 };
 #define REPLY_INIT ((struct reply){ .a = HTTP_ANSWER_INIT })
 void reply_fini(struct remote *r, struct reply *p);
@@ -92,6 +127,11 @@ bool remote_cancelled(const struct remote *r, struct err *err);
 
 /* ---- remote-pull.c ---- */
 
+/* remote_blob by this process; hashed: the bytes are the whole blob's, and must have its digest. */
+int remote_blob_pass(struct remote *r, const char *repo, const struct manifest_desc *desc,
+		     uint64_t offset, bool hashed, remote_consume_fn *consume, void *ctx,
+		     struct err *err);
+int remote_pass_on(void *ctx, struct slice bytes, struct err *err); /* to the fd at ctx */
 const char *remote_next_link(struct arena *a, struct slice text);
 /* "sha256-<hex>": where clients keep referrers in registries that have no list of their own. */
 const char *remote_referrers_tag(struct arena *a, const char *digest);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Manifests, blobs and lists of another registry. */
+#include "base/fd.h"
 #include "doc/json.h"
 #include "image/content.h"
+#include "image/fetch.h"
 #include "image/manifest.h"
 #include "image/remote-priv.h"
 #include "io/url.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,9 +83,9 @@ static int take_head(struct arena *a, const struct ask *q, const struct reply *p
 	return 0;
 }
 
-static int fetch_manifest(struct remote *r, struct endpoint *e, const char *method,
-			  const char *repo, const char *ref, struct arena *a,
-			  struct remote_manifest *ret, struct err *err)
+static int ask_manifest(struct remote *r, struct endpoint *e, const char *method, const char *repo,
+			const char *ref, struct arena *a, struct remote_manifest *ret,
+			struct err *err)
 {
 	struct ask q = { .e = e,
 			 .method = method,
@@ -110,25 +113,29 @@ static int from_anywhere(struct remote *r, const char *method, const char *repo,
 	struct err why = ERR_INIT;
 
 	for (size_t i = 0; i < r->nmirrors; i++) {
-		if (fetch_manifest(r, &r->mirrors[i], method, repo, ref, a, ret, &why) >= 0)
+		if (ask_manifest(r, &r->mirrors[i], method, repo, ref, a, ret, &why) >= 0)
 			return 0;
 		if (remote_cancelled(r, err))
 			return err_ret(err);
 		if (why.code != ERR_NOT_FOUND)
 			remote_notice(r, "mirror %s: %s", r->mirrors[i].host, why.msg);
 	}
-	return fetch_manifest(r, &r->own, method, repo, ref, a, ret, err);
+	return ask_manifest(r, &r->own, method, repo, ref, a, ret, err);
 }
 
 int remote_manifest(struct remote *r, const char *repo, const char *ref, struct arena *a,
 		    struct remote_manifest *ret, struct err *err)
 {
+	if (r->fetch)
+		return fetch_manifest(r, false, repo, ref, a, ret, err);
 	return from_anywhere(r, "GET", repo, ref, a, ret, err);
 }
 
 int remote_head(struct remote *r, const char *repo, const char *ref, struct arena *a,
 		struct remote_manifest *ret, struct err *err)
 {
+	if (r->fetch)
+		return fetch_manifest(r, true, repo, ref, a, ret, err);
 	return from_anywhere(r, "HEAD", repo, ref, a, ret, err);
 }
 
@@ -295,14 +302,15 @@ static int from_places(struct remote *r, struct download *d, struct ask *q, cons
 	return ret;
 }
 
-int remote_blob(struct remote *r, const char *repo, const struct manifest_desc *desc,
-		uint64_t offset, remote_consume_fn *consume, void *ctx, struct err *err)
+int remote_blob_pass(struct remote *r, const char *repo, const struct manifest_desc *desc,
+		     uint64_t offset, bool hashed, remote_consume_fn *consume, void *ctx,
+		     struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("blob", 1u << 20);
 	struct download d = { .r = r,
 			      .at = offset,
 			      .end = (uint64_t)desc->size,
-			      .hashed = offset == 0,
+			      .hashed = hashed,
 			      .consume = consume,
 			      .ctx = ctx };
 	struct ask q = { .scope = remote_scope(a, repo, "pull"),
@@ -322,6 +330,89 @@ int remote_blob(struct remote *r, const char *repo, const struct manifest_desc *
 	return ret;
 }
 
+int remote_blob(struct remote *r, const char *repo, const struct manifest_desc *desc,
+		uint64_t offset, remote_consume_fn *consume, void *ctx, struct err *err)
+{
+	if (r->fetch)
+		return fetch_blob(r, repo, desc, offset, consume, ctx, err);
+	return remote_blob_pass(r, repo, desc, offset, offset == 0, consume, ctx, err);
+}
+
+/* ---- into a pipe ---- */
+
+struct remote_flow {
+	struct fetch_call *call; /* by the process; or else by a thread: */
+	struct remote *r;
+	const char *repo;
+	const struct manifest_desc *desc;
+	uint64_t offset;
+	int out, result;
+	pthread_t thread;
+	struct err err;
+};
+
+int remote_pass_on(void *ctx, struct slice bytes, struct err *err)
+{
+	const int *fd = ctx;
+
+	return fd_write_all(*fd, bytes.p, bytes.n) < 0 ? err_sys(err, "hand on a blob") : 0;
+}
+
+static void *flow_main(void *arg)
+{
+	struct remote_flow *f = arg;
+	sigset_t pipe;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+	f->result = remote_blob_pass(f->r, f->repo, f->desc, f->offset, false, remote_pass_on,
+				     &f->out, &f->err);
+	fd_close(STEAL_FD(f->out));
+	return NULL;
+}
+
+int remote_blob_begin(struct remote *r, const char *repo, const struct manifest_desc *desc,
+		      uint64_t offset, int out_taken, struct remote_flow **ret, struct err *err)
+{
+	CLEANUP(fd_close) int out = out_taken;
+	CLEANUP_FREE struct remote_flow *f = calloc(1, sizeof(*f));
+	int rc;
+
+	if (!f)
+		abort();
+	*f = (struct remote_flow){ .r = r, .repo = repo, .desc = desc, .offset = offset };
+	if (r->fetch) {
+		rc = fetch_blob_begin(r, repo, desc, offset, STEAL_FD(out), &f->call, err);
+		if (rc < 0)
+			return rc;
+	} else {
+		f->out = out;
+		rc = pthread_create(&f->thread, NULL, flow_main, f);
+		if (rc)
+			return err_sysc(err, ERR_SYSTEM, rc, "start a download");
+		(void)STEAL_FD(out);
+	}
+	*ret = STEAL(f);
+	return 0;
+}
+
+int remote_blob_finish(struct remote_flow *f, struct err *err)
+{
+	int r;
+
+	if (f->call) {
+		r = fetch_finish(f->call, NULL, err);
+	} else {
+		pthread_join(f->thread, NULL);
+		r = f->result;
+		if (r < 0 && err)
+			*err = f->err;
+	}
+	free(f);
+	return r;
+}
+
 int remote_range(struct remote *r, const char *repo, const char *digest, uint64_t from, uint64_t n,
 		 remote_consume_fn *consume, void *ctx, struct err *err)
 {
@@ -331,6 +422,8 @@ int remote_range(struct remote *r, const char *repo, const char *digest, uint64_
 	struct ask q = { .scope = remote_scope(a, repo, "pull"),
 			 .what = arena_printf(a, "blob '%s' of '%s'", digest, repo) };
 
+	if (r->fetch)
+		return fetch_range(r, repo, digest, from, n, consume, ctx, err);
 	return n ? from_places(r, &d, &q, repo, &desc, a, err) : 0;
 }
 
@@ -344,6 +437,8 @@ int remote_has_blob(struct remote *r, const char *repo, const char *digest, stru
 	struct reply p = REPLY_INIT;
 	int ret;
 
+	if (r->fetch)
+		return fetch_has_blob(r, repo, digest, err);
 	ret = remote_ask(r, &q, &p, err);
 	if (ret >= 0)
 		ret = p.a.status == 200 ? 1 : p.a.status == 404 ? 0 : remote_failed(&q, &p, err);
@@ -398,8 +493,8 @@ static int add_names(struct arena *a, const struct doc *list, size_t max, struct
 	return 0;
 }
 
-static int fetch_list(struct remote *r, struct ask *q, const char *key, struct arena *a, size_t max,
-		      struct strs *ret, struct err *err)
+static int ask_list(struct remote *r, struct ask *q, const char *key, struct arena *a, size_t max,
+		    struct strs *ret, struct err *err)
 {
 	const struct json_options jo = { .max_depth = 8, .copy = true };
 	int n = 0;
@@ -432,7 +527,9 @@ int remote_tags(struct remote *r, const char *repo, struct arena *a, size_t max,
 			 .scope = remote_scope(a, repo, "pull"),
 			 .what = arena_printf(a, "tags of '%s'", repo) };
 
-	return fetch_list(r, &q, "tags", a, max, ret, err);
+	if (r->fetch)
+		return fetch_list(r, FETCH_TAGS, repo, a, max, ret, err);
+	return ask_list(r, &q, "tags", a, max, ret, err);
 }
 
 int remote_catalog(struct remote *r, struct arena *a, size_t max, struct strs *ret, struct err *err)
@@ -441,7 +538,9 @@ int remote_catalog(struct remote *r, struct arena *a, size_t max, struct strs *r
 			 .scope = "registry:catalog:*",
 			 .what = "list of repositories" };
 
-	return fetch_list(r, &q, "repositories", a, max, ret, err);
+	if (r->fetch)
+		return fetch_list(r, FETCH_CATALOG, NULL, a, max, ret, err);
+	return ask_list(r, &q, "repositories", a, max, ret, err);
 }
 
 /* ---- referrers ---- */
@@ -465,6 +564,8 @@ int remote_referrers(struct remote *r, const char *repo, const char *digest,
 	struct remote_manifest m;
 	int n;
 
+	if (r->fetch)
+		return fetch_referrers(r, repo, digest, artifact_type, a, ret, err);
 	buf_adds(&path, remote_path(a, repo, "referrers", digest));
 	if (artifact_type)
 		(void)query_add(&path, "artifactType", artifact_type);
@@ -479,7 +580,7 @@ int remote_referrers(struct remote *r, const char *repo, const char *digest,
 		return n;
 	}
 	reply_fini(r, &p);
-	n = fetch_manifest(r, &r->own, "GET", repo, remote_referrers_tag(a, digest), a, &m, err);
+	n = ask_manifest(r, &r->own, "GET", repo, remote_referrers_tag(a, digest), a, &m, err);
 	if (n == -ERR_NOT_FOUND) {
 		*ret = SLICE("{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX
 			     "\",\"manifests\":[]}");

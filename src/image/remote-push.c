@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blobs and manifests to another registry. */
 #include "doc/json.h"
+#include "image/fetch.h"
 #include "image/manifest.h"
 #include "image/remote-priv.h"
 #include "io/url.h"
@@ -144,6 +145,8 @@ int remote_push_blob(struct remote *r, struct remote_push *p, struct err *err)
 	int ret;
 
 	p->existed = p->mounted = false;
+	if (r->fetch)
+		return fetch_push_blob(r, p, err);
 	ret = image_digest_check(slice_str(p->digest), err);
 	if (ret < 0)
 		return ret;
@@ -256,6 +259,8 @@ int remote_push_manifest(struct remote *r, const char *repo, const char *ref, co
 	bool subject = false;
 	int ret;
 
+	if (r->fetch)
+		return fetch_push_manifest(r, repo, ref, media, bytes, ret_digest, err);
 	ret = manifest_parse(a, bytes, media, &m, err);
 	if (ret >= 0)
 		ret = put_manifest(r, repo, ref, media, bytes, ret_digest, &subject, err);
@@ -276,6 +281,8 @@ int remote_delete_manifest(struct remote *r, const char *repo, const char *ref, 
 	struct reply p = REPLY_INIT;
 	int ret;
 
+	if (r->fetch)
+		return fetch_delete(r, repo, ref, err);
 	ret = remote_ask(r, &q, &p, err);
 	if (ret >= 0 && p.a.status != 202 && p.a.status != 200 && p.a.status != 204)
 		ret = remote_failed(&q, &p, err);

@@ -1,48 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry client's life and requests: which host, which scheme, redirects, retries. What is
- * asked is in remote-pull.c and remote-push.c, who we are in remote-auth.c.
+ * The registry client's life and requests: which scheme, redirects, retries. What is asked is in
+ * remote-pull.c and remote-push.c, of which hosts in remote-host.c, who we are in remote-auth.c.
  */
 #include "base/clock.h"
-#include "base/fd.h"
-#include "crypto/key.h"
-#include "crypto/tls.h"
-#include "crypto/x509.h"
 #include "doc/json.h"
+#include "image/fetch.h"
 #include "image/remote-priv.h"
+#include "io/http-redirect.h"
 #include "io/retry.h"
 #include "io/url.h"
 
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define ARENA_MAX (4u << 20)
-#define REDIRECTS_MAX 8
 #define TRIES 5
 #define WAIT_MAX (60 * NS_PER_SEC)
-
-/* ---- hosts ---- */
-
-static bool is_loopback(const char *host)
-{
-	const char *colon = host[0] == '[' ? strstr(host, "]:") : strchr(host, ':');
-	size_t n = colon ? (size_t)(colon - host) + (host[0] == '[') : strlen(host);
-	struct in_addr v4;
-	char name[64];
-
-	if (n >= sizeof(name))
-		return false;
-	memcpy(name, host, n);
-	name[n] = '\0';
-	/* An address, not a name that looks like one. */
-	if (inet_pton(AF_INET, name, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == 127;
-	return strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0;
-}
 
 /* Docker Hub's API is not at its name. */
 static const char *api_host(const char *host)
@@ -52,118 +27,7 @@ static const char *api_host(const char *host)
 		       : host;
 }
 
-/* ---- certificates of a host: in <dir>/<host>, NAME.crt to trust, NAME.cert with NAME.key to show
- * ---- */
-
-struct client_pair {
-	struct cert *chain[8];
-	size_t n;
-	struct key *key;
-};
-
-static int read_pair(int dir, const char *cert, struct client_pair *p, struct err *err)
-{
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(1u << 20);
-	char name[256];
-	int r;
-
-	(void)str_copy(name, sizeof(name), cert);
-	memcpy(name + strlen(name) - 5, ".key", 5); /* ".cert" is one longer */
-	r = fd_read_file(dir, cert, &b, err);
-	if (r >= 0)
-		r = cert_read(buf_slice(&b), p->chain, ARRAY_LEN(p->chain), &p->n, err);
-	buf_clear(&b);
-	if (r >= 0)
-		r = fd_read_file(dir, name, &b, err);
-	return r < 0 ? r : key_read(buf_slice(&b), &p->key, err);
-}
-
-static int read_certs(int dirfd, struct cert_pool *trust, struct client_pair *pair, struct err *err)
-{
-	CLEANUP(fd_close) int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
-	struct dirent *de;
-	int r = 0;
-
-	if (!d)
-		return err_sys(err, "list a host's certificates");
-	(void)STEAL_FD(copy);
-	while (r >= 0 && (de = readdir(d))) {
-		struct slice name = slice_str(de->d_name);
-
-		if (slice_ends(name, SLICE(".crt"))) {
-			CLEANUP(buf_fini) struct buf b = BUF_INIT(4u << 20);
-
-			r = fd_read_file(dirfd, de->d_name, &b, err);
-			if (r >= 0)
-				r = cert_pool_add_pem(trust, buf_slice(&b), err);
-		} else if (slice_ends(name, SLICE(".cert")) && !pair->key && name.n < 250) {
-			r = read_pair(dirfd, de->d_name, pair, err);
-		}
-		if (r < 0)
-			r = err_wrap(err, "'%s'", de->d_name);
-	}
-	closedir(d);
-	return r;
-}
-
-static void pair_fini(struct client_pair *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		cert_unref(p->chain[i]);
-	key_unref(p->key);
-}
-
-static int make_tls(struct remote *r, struct endpoint *e, struct err *err)
-{
-	static const char *const alpn[] = { "http/1.1" };
-	CLEANUP(cert_pool_unref) struct cert_pool *trust = NULL;
-	CLEANUP(fd_close) int dir = -1;
-	struct client_pair pair = { 0 };
-	struct tls_identity id;
-	struct tls_options o = { .insecure = r->conf.insecure,
-				 .alpn = alpn,
-				 .alpn_n = ARRAY_LEN(alpn) };
-	char path[512];
-	int ret = 0;
-
-	if (cert_pool_system(&trust, NULL) < 0) /* a host without any: only certs_dir counts */
-		trust = cert_pool_new();
-	(void)snprintf(path, sizeof(path), "%s/%s",
-		       r->conf.certs_dir ? r->conf.certs_dir : "/etc/docker/certs.d", e->host);
-	dir = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0)
-		ret = read_certs(dir, trust, &pair, err);
-	id = (struct tls_identity){ .chain = pair.chain, .chain_n = pair.n, .key = pair.key };
-	o.trust = trust;
-	if (pair.key) {
-		o.ids = &id;
-		o.ids_n = 1;
-	}
-	if (ret >= 0)
-		ret = tls_conf_new(&o, &e->tls, err);
-	pair_fini(&pair);
-	return ret < 0 ? err_wrap(err, "certificates for '%s' in '%s'", e->host, path) : 0;
-}
-
 /* ---- life ---- */
-
-static int endpoint_init(struct remote *r, struct endpoint *e, const char *host, const char *prefix,
-			 struct err *err)
-{
-	e->host = arena_strdup(r->arena, host);
-	e->prefix = arena_strdup(r->arena, prefix);
-	e->plain_ok = r->conf.insecure || is_loopback(host);
-	return make_tls(r, e, err);
-}
-
-static void endpoint_fini(struct endpoint *e)
-{
-	while (e->nidle)
-		http_client_free(e->idle[--e->nidle]);
-	tls_conf_unref(e->tls);
-	auth_fini(e);
-}
 
 static int add_mirror(struct remote *r, const char *text, struct err *err)
 {
@@ -179,11 +43,11 @@ static int add_mirror(struct remote *r, const char *text, struct err *err)
 	(void)snprintf(host, sizeof(host), strchr(u.host, ':') ? "[%s]" : "%s", u.host);
 	if (u.port)
 		(void)snprintf(host + strlen(host), sizeof(host) - strlen(host), ":%u", u.port);
-	ret = endpoint_init(r, e, host, strcmp(u.path, "/") == 0 ? "" : u.path, err);
+	endpoint_init(r, e, host, strcmp(u.path, "/") == 0 ? "" : u.path);
 	r->nmirrors++;
 	e->mirror = true;
 	e->scheme = strcmp(u.scheme, "https") == 0 ? SCHEME_HTTPS : SCHEME_HTTP;
-	return ret;
+	return 0;
 }
 
 static char *copy(struct remote *r, const char *s)
@@ -191,25 +55,44 @@ static char *copy(struct remote *r, const char *s)
 	return s && s[0] ? arena_strdup(r->arena, s) : NULL;
 }
 
+/* The environment's HTTP_PROXY in capitals counts too, as docker's daemon has it, but for a CGI
+ * program: there a client's header could have set it. */
+static void take_proxies(struct remote *r)
+{
+	struct http_proxy_env env = http_proxy_env_get();
+
+	if (!env.http && !getenv("REQUEST_METHOD"))
+		env.http = getenv("HTTP_PROXY");
+	if (r->conf.proxies)
+		env = *r->conf.proxies;
+	r->conf.proxies = NULL;
+	r->proxies = (struct http_proxy_env){ copy(r, env.http), copy(r, env.https),
+					      copy(r, env.all), copy(r, env.no) };
+}
+
 static int init(struct remote *r, struct err *err)
 {
 	struct remote_conf *c = &r->conf;
-	int ret;
+	int ret = 0;
 
 	c->host = copy(r, c->host);
 	c->certs_dir = copy(r, c->certs_dir);
 	c->agent = copy(r, c->agent);
+	c->program = copy(r, c->program);
 	c->auth.username = copy(r, c->auth.username);
 	c->auth.password = copy(r, c->auth.password);
 	c->auth.identity_token = copy(r, c->auth.identity_token);
 	c->auth.registry_token = copy(r, c->auth.registry_token);
 	if (!c->host)
 		return err_set(err, ERR_BAD_REQUEST, "a registry needs a host");
-	ret = endpoint_init(r, &r->own, api_host(c->host), "", err);
+	endpoint_init(r, &r->own, api_host(c->host), "");
 	r->mirrors = ARENA_ARRAY(r->arena, struct endpoint, c->nmirrors + 1);
 	for (size_t i = 0; i < c->nmirrors && ret >= 0; i++)
 		ret = add_mirror(r, c->mirrors[i], err);
-	return ret;
+	take_proxies(r);
+	if (ret < 0)
+		return ret;
+	return c->program ? fetch_new(r, &r->fetch, err) : remote_hosts_init(r, err);
 }
 
 int remote_new(const struct remote_conf *conf, struct remote **ret, struct err *err)
@@ -239,9 +122,11 @@ void remote_free(struct remote *r)
 {
 	if (!r)
 		return;
+	fetch_free(r->fetch);
 	endpoint_fini(&r->own);
 	for (size_t i = 0; i < r->nmirrors; i++)
 		endpoint_fini(&r->mirrors[i]);
+	remote_hosts_fini(r);
 	wipe(r->conf.auth.password);
 	wipe(r->conf.auth.identity_token);
 	wipe(r->conf.auth.registry_token);
@@ -250,46 +135,14 @@ void remote_free(struct remote *r)
 	free(r);
 }
 
-/* ---- connections ---- */
-
-static int new_client(struct remote *r, const struct endpoint *e, bool https,
-		      struct http_client **ret, struct err *err)
-{
-	struct http_client_conf c = { .agent = r->conf.agent,
-				      .http2 = HTTP2_NEVER,
-				      .tls = https ? e->tls : NULL,
-				      .host = e->host,
-				      .connections_max = 1,
-				      .connect_time = 30 * NS_PER_SEC,
-				      .head_time = 120 * NS_PER_SEC,
-				      .body_time = 120 * NS_PER_SEC };
-	char address[320];
-
-	(void)snprintf(address, sizeof(address), "%s://%s", https ? "https" : "http", e->host);
-	return http_client_new(NULL, address, &c, ret, err);
-}
-
-static int take_client(struct remote *r, struct endpoint *e, bool https, struct http_client **ret,
-		       struct err *err)
-{
-	*ret = NULL;
-	pthread_mutex_lock(&r->lock);
-	if (e->nidle)
-		*ret = e->idle[--e->nidle];
-	pthread_mutex_unlock(&r->lock);
-	return *ret ? 0 : new_client(r, e, https, ret, err);
-}
+/* ---- one exchange ---- */
 
 void reply_fini(struct remote *r, struct reply *p)
 {
 	http_answer_fini(&p->a);
-	if (p->client && p->keep && p->e) {
-		pthread_mutex_lock(&r->lock);
-		if (p->e->nidle < REMOTE_IDLE)
-			p->e->idle[p->e->nidle++] = STEAL(p->client);
-		pthread_mutex_unlock(&r->lock);
-	}
-	http_client_free(p->client);
+	if (p->line && p->keep)
+		line_put(r, p->e, STEAL(p->line));
+	line_free(p->line);
 	*p = REPLY_INIT;
 }
 
@@ -335,32 +188,42 @@ static int on_consume(void *arg, const struct http_answer *head, struct slice by
 	return 0;
 }
 
-static int exchange(struct remote *r, const struct ask *q, const char *target, const char *auth,
-		    struct reply *p, bool *ret_taken, struct err *err)
+/* What is asked of whom, after redirects. */
+struct hop {
+	struct endpoint *e;
+	const char *method, *target, *auth;
+	bool body, credentials;
+};
+
+static int exchange(const struct ask *q, const struct hop *h, struct reply *p, bool *ret_taken,
+		    struct err *err)
 {
 	struct http_header headers[ARRAY_LEN(q->headers) + 1];
 	struct buf body = BUF_INIT(REMOTE_BODY_MAX);
 	struct flow f = { .q = q, .p = p, .offset = q->offset, .body = &body };
-	struct http_call call = { .method = q->method,
-				  .target = target,
+	struct http_call call = { .method = h->method,
+				  .target = h->target,
 				  .headers = headers,
-				  .body = q->body,
 				  .consume = on_consume,
 				  .arg = &f };
 	int ret;
 
-	(void)r;
 	for (size_t i = 0; i < q->nheaders; i++)
-		headers[call.headers_n++] = (struct http_header){ slice_str(q->headers[i][0]),
-								  slice_str(q->headers[i][1]) };
-	if (auth)
+		if (h->credentials || strcmp(q->headers[i][0], "Authorization") != 0)
+			headers[call.headers_n++] =
+				(struct http_header){ slice_str(q->headers[i][0]),
+						      slice_str(q->headers[i][1]) };
+	if (h->auth)
 		headers[call.headers_n++] =
-			(struct http_header){ SLICE("Authorization"), slice_str(auth) };
-	if (q->produce) {
+			(struct http_header){ SLICE("Authorization"), slice_str(h->auth) };
+	if (h->body)
+		call.body = q->body;
+	if (h->body && q->produce) {
 		call.produce = on_produce;
 		call.length = q->length;
 	}
-	ret = http_client_call(p->client, &call, &p->a, err);
+	p->e = h->e;
+	ret = http_client_call(p->line->client, &call, &p->a, err);
 	*ret_taken = f.taken;
 	if (ret < 0) {
 		p->a = HTTP_ANSWER_INIT; /* what it was told of the head is gone */
@@ -373,70 +236,12 @@ static int exchange(struct remote *r, const struct ask *q, const char *target, c
 	return 0;
 }
 
-/* ---- redirects ---- */
-
-/* Another host by a URL: its own connection, and never our credentials. */
-static int foreign(struct remote *r, const struct ask *q, const char *url, struct reply *p,
-		   bool *ret_taken, struct err *err)
-{
-	CLEANUP(arena_free) struct arena *a = arena_new("redirect", 64 << 10);
-	struct endpoint e = { 0 };
-	const char *path;
-	bool https;
-	char host[300];
-	size_t n;
-	int ret;
-
-	https = strncmp(url, "https://", 8) == 0;
-	if (!https && strncmp(url, "http://", 7) != 0)
-		return err_set(err, ERR_INVALID, "redirected to '%.200s', which is no web address",
-			       url);
-	url += https ? 8 : 7;
-	path = url + strcspn(url, "/?");
-	n = (size_t)(path - url);
-	if (!n || n >= sizeof(host) || memchr(url, '@', n))
-		return err_set(err, ERR_INVALID, "redirected to a host of no valid form");
-	memcpy(host, url, n);
-	host[n] = '\0';
-	if (!https && !r->conf.insecure && !is_loopback(host))
-		return err_set(err, ERR_INVALID,
-			       "redirected to '%s' by plain HTTP, which only insecure registries "
-			       "may do",
-			       host);
-	ret = endpoint_init(r, &e, host, "", err);
-	if (ret >= 0)
-		ret = new_client(r, &e, https, &p->client, err);
-	if (ret >= 0)
-		ret = exchange(r, q, path[0] == '/' ? path : arena_printf(a, "/%s", path), NULL, p,
-			       ret_taken, err);
-	p->e = NULL; /* not kept */
-	endpoint_fini(&e);
-	return ret;
-}
-
-static bool redirects(int status)
-{
-	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-/* The target on this endpoint's own host, or NULL when the URL is of another one. */
-static const char *local_target(struct endpoint *e, const char *url)
-{
-	const char *scheme = e->scheme == SCHEME_HTTP ? "http://" : "https://";
-	size_t n = strlen(scheme), h = strlen(e->host);
-
-	if (url[0] == '/' && url[1] != '/')
-		return url;
-	if (strncmp(url, scheme, n) != 0 || strncasecmp(url + n, e->host, h) != 0)
-		return NULL;
-	return url[n + h] == '/' ? url + n + h : NULL;
-}
-
 /* ---- schemes ---- */
 
 /* Is it HTTPS there, or plain HTTP where that is allowed? Asked once. */
 static int find_scheme(struct remote *r, struct endpoint *e, struct err *err)
 {
+	const struct hop h = { .e = e, .method = "GET", .target = "/v2/" };
 	struct ask q = { .path = "/v2/" };
 	bool taken;
 	int ret;
@@ -450,9 +255,9 @@ static int find_scheme(struct remote *r, struct endpoint *e, struct err *err)
 	for (int plain = 0; plain < 2; plain++) {
 		struct reply p = REPLY_INIT;
 
-		ret = new_client(r, e, !plain, &p.client, err);
+		ret = line_take(r, e, !plain, &p.line, err);
 		if (ret >= 0)
-			ret = exchange(r, &q, "/v2/", NULL, &p, &taken, err);
+			ret = exchange(&q, &h, &p, &taken, err);
 		if (ret >= 0)
 			e->scheme = plain ? SCHEME_HTTP : SCHEME_HTTPS;
 		reply_fini(r, &p);
@@ -501,38 +306,65 @@ static int wait_for(struct remote *r, int64_t delay, struct err *err)
 	return 0;
 }
 
+/* The absolute address that a request begins with. */
+static const char *first_url(const struct endpoint *e, const struct ask *q, struct arena *a)
+{
+	if (q->path[0] != '/')
+		return q->path;
+	return arena_printf(a, "%s://%s%s%s", e->scheme == SCHEME_HTTPS ? "https" : "http", e->host,
+			    e->prefix, q->path);
+}
+
+/* Whose address it is, and the target there. Credentials are for the endpoint alone: another host
+ * never gets them, whoever leads there. */
+static int find_hop(struct remote *r, struct endpoint *e, const struct ask *q,
+		    const struct http_redirect *to, struct arena *a, struct hop *h, struct err *err)
+{
+	const char *own =
+		arena_printf(a, "%s://%s/", e->scheme == SCHEME_HTTPS ? "https" : "http", e->host);
+	char origin[300], mine[300];
+	const char *path;
+	int ret = 0;
+
+	*h = (struct hop){
+		.e = e, .method = to->method, .body = to->body, .credentials = to->credentials
+	};
+	path = strstr(to->url, "://") + 3;
+	path += strcspn(path, "/?");
+	h->target = path[0] == '/' ? path : arena_printf(a, "/%s", path);
+	if (!http_origin(slice_str(to->url), origin, sizeof(origin)) ||
+	    !http_origin(slice_str(own), mine, sizeof(mine)) || strcmp(origin, mine) != 0)
+		ret = remote_other(r, to->url, &h->e, err);
+	else if (!q->no_auth && to->credentials)
+		h->auth = auth_header(r, e, q->scope, a);
+	return ret;
+}
+
 static int once(struct remote *r, struct endpoint *e, const struct ask *q, struct reply *p,
 		bool *ret_taken, struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("request", 256 << 10);
-	const char *target = q->path, *auth;
-	int ret = 0;
+	struct http_redirect to;
+	struct hop h;
+	int ret;
 
 	*ret_taken = false;
-	if (target[0] != '/')
-		target = local_target(e, target);
-	else if (e->prefix[0])
-		target = arena_printf(a, "%s%s", e->prefix, target);
-	if (!target)
-		return foreign(r, q, q->path, p, ret_taken, err);
-	for (int i = 0; i < REDIRECTS_MAX; i++) {
-		const char *where;
-
-		ret = take_client(r, e, e->scheme == SCHEME_HTTPS, &p->client, err);
+	ret = http_redirect_init(&to, q->method ? q->method : "GET", first_url(e, q, a), true, err);
+	while (ret >= 0) {
+		ret = find_hop(r, e, q, &to, a, &h, err);
+		if (ret >= 0)
+			ret = line_take(r, h.e, h.e->scheme == SCHEME_HTTPS, &p->line, err);
+		if (ret >= 0)
+			ret = exchange(q, &h, p, ret_taken, err);
 		if (ret < 0)
-			return ret;
-		p->e = e;
-		auth = q->no_auth ? NULL : auth_header(r, e, q->scope, a);
-		ret = exchange(r, q, target, auth, p, ret_taken, err);
-		where = ret < 0 || !redirects(p->a.status) ? NULL : remote_header(a, p, "Location");
-		if (!where)
-			return ret;
+			break;
+		ret = http_redirect_step(&to, p->a.status, http_answer_header(&p->a, "Location"),
+					 err);
+		if (ret == 0)
+			return 0;
 		reply_fini(r, p);
-		target = local_target(e, where);
-		if (!target)
-			return foreign(r, q, where, p, ret_taken, err);
 	}
-	return err_set(err, ERR_INVALID, "more than %d redirects", REDIRECTS_MAX);
+	return ret;
 }
 
 /* -1 = final; else the delay before it is tried again. */

@@ -24,6 +24,7 @@
 
 struct arena;
 struct err;
+struct http_proxy_env;
 struct manifest_desc;
 struct remote;
 
@@ -44,10 +45,17 @@ struct remote_conf {
 	const char *const
 		*mirrors; /* tried first for pulls: "https://mirror.example[:port][/prefix]" */
 	size_t nmirrors;
-	const char *proxy,
-		*no_proxy;	   /* NULL = the environment's HTTPS_PROXY, HTTP_PROXY, NO_PROXY */
-	const char *agent;	   /* NULL = "teu/<version>" */
-	unsigned tries;		   /* of one request: 0 = 5 */
+	/* NULL = the environment's HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, in either case of
+	 * letters. */
+	const struct http_proxy_env *proxies;
+	const char *agent; /* NULL = "teu/<version>" */
+	unsigned tries;	   /* of one request: 0 = 5 */
+	int64_t quiet;	   /* a server that sends nothing for so long has failed, ns; 0 = 120 s */
+	/* All talk with the registry is left to a fenced process of this program (fetch.h), begun
+	 * with the first call and ended with the remote; what it gives is checked as said below.
+	 * NULL = this process talks itself: for programs that are fenced, or have nothing to lose.
+	 */
+	const char *program;
 	const atomic_bool *cancel; /* may be NULL; -ERR_UNAVAILABLE "cancelled" */
 	/* A line for people: a retry and why, a rate limit, a Warning header. Any thread; may be
 	 * NULL. */
@@ -84,6 +92,14 @@ typedef int remote_consume_fn(void *ctx, struct slice bytes, struct err *err);
  * (foreign layers). Bytes behind offset 0 are hashed: -ERR_INVALID when the digest differs. */
 int remote_blob(struct remote *r, const char *repo, const struct manifest_desc *d, uint64_t offset,
 		remote_consume_fn *consume, void *ctx, struct err *err);
+/* The same into a pipe or socket, while the caller reads its other end: nothing of it passes
+ * through the caller, who hashes what it reads. begin returns at once (`out` is used up); finish
+ * waits for the end, tells of its failure, and frees. A reader that closes its end stops it
+ * (-ERR_SYSTEM with EPIPE). desc is borrowed until finish. */
+struct remote_flow;
+int remote_blob_begin(struct remote *r, const char *repo, const struct manifest_desc *desc,
+		      uint64_t offset, int out_taken, struct remote_flow **ret, struct err *err);
+int remote_blob_finish(struct remote_flow *f, struct err *err);
 /* Bytes [from, from + n) alone; not verified: for a lazy reader that has digests of its own. */
 int remote_range(struct remote *r, const char *repo, const char *digest, uint64_t from, uint64_t n,
 		 remote_consume_fn *consume, void *ctx, struct err *err);

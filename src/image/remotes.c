@@ -107,6 +107,7 @@ int image_remotes_open(const struct image_remotes *conf, const char *host,
 	if (use) {
 		if (use->auth)
 			rc.auth = *use->auth;
+		rc.program = use->program;
 		rc.cancel = use->cancel;
 		rc.notice = use->notice;
 		rc.ctx = use->ctx;

@@ -27,6 +27,8 @@ struct image_remotes {
 /* What a request adds. Borrowed for the life of the remote, but auth, which is copied. */
 struct image_remote_use {
 	const struct remote_auth *auth; /* NULL = anonymous */
+	/* As in struct remote_conf: the engine never talks with a registry itself. */
+	const char *program;
 	const atomic_bool *cancel;
 	void (*notice)(void *ctx, const char *text);
 	void *ctx;

@@ -245,6 +245,11 @@ void image_store_close(struct image_store *is)
 	free(is);
 }
 
+const char *image_store_helper(const struct image_store *is)
+{
+	return is->helper;
+}
+
 struct db *image_store_db(struct image_store *is)
 {
 	return is->db;

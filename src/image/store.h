@@ -46,7 +46,8 @@ struct image_store_options {
 	const char *root; /* the store is <root>/store */
 	struct loop
 		*loop; /* where done() and progress() run; NULL = only blocking calls are used */
-	const char *helper;	    /* program that answers --role=unpack; NULL = /proc/self/exe */
+	const char *helper;	    /* program that answers --role=unpack and --role=fetch; NULL =
+				       /proc/self/exe */
 	struct image_limits limits; /* zeros = defaults */
 	/* For tests: called before each named step of an import ("spool", "publish", ...); negative
 	 * makes it fail there. */
@@ -60,8 +61,9 @@ int image_store_open(const struct image_store_options *o, struct image_store **r
 void image_store_close(struct image_store *is); /* all leases, imports and images must be gone */
 DEFINE_CLEANUP(struct image_store *, image_store_close)
 struct db *image_store_db(struct image_store *is);
-int image_store_dirfd(const struct image_store *is);	    /* <root>/store, borrowed */
-const char *image_store_path(const struct image_store *is); /* the same as text */
+const char *image_store_helper(const struct image_store *is); /* its program; borrowed */
+int image_store_dirfd(const struct image_store *is);	      /* <root>/store, borrowed */
+const char *image_store_path(const struct image_store *is);   /* the same as text */
 
 /* A lease keeps what it names (and ingest/<its id>) from collection while its holder's process
  * lives. Blocking (a commit). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Progress of transfers, from their threads to the loop. */
 #include "base/loop.h"
-#include "image/pull-priv.h"
+#include "image/transfer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -14,6 +14,7 @@
 #include "image/image.h"
 #include "image/store.h"
 #include "image/tar.h"
+#include "image/fetch.h"
 #include "image/unpack.h"
 
 #include <dirent.h>
@@ -330,4 +331,6 @@ static inline bool is_in(struct fix *f, const char *ref, const char *name)
 	do {                                                             \
 		if (argc > 1 && strcmp(argv[1], IMAGE_UNPACK_ROLE) == 0) \
 			return image_unpack_main(argc, argv);            \
+		if (argc > 1 && strcmp(argv[1], IMAGE_FETCH_ROLE) == 0)  \
+			return image_fetch_main(argc, argv);             \
 	} while (0)
