@@ -625,15 +625,18 @@ static int tell_cgroup(struct create *c, struct err *err)
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(6000); /* what a message holds */
 	struct err why = ERR_INIT;
 	int fds[CGROUP_ENTER_FDS_MAX];
-	unsigned n = c->group.cgroup && !c->in.user_ns
-			     ? cgroup_enter_fds(c->group.cgroup, fds, ARRAY_LEN(fds))
-			     : 0;
+	struct sync_cgroup cg = { .fds = fds };
 	int r = c->group.cgroup ? rt_cgroup_dirs(c->group.cgroup, &b, &why) : 0;
 
+	if (c->group.cgroup && !c->in.user_ns) {
+		cg.n = cgroup_enter_fds(c->group.cgroup, fds, ARRAY_LEN(fds));
+		cg.fill = group_fill_pages(&c->limits);
+	}
 	if (b.p)
 		b.p[b.n] = '\0';
+	cg.dirs = buf_str(&b);
 	if (r >= 0)
-		r = sync_send_cgroup(c->sock, buf_str(&b), fds, n, &why);
+		r = sync_send_cgroup(c->sock, &cg, &why);
 	/* Init has ended: what it said before is the failure to tell (rt_serve). */
 	if (r >= 0 || why.sys == EPIPE || why.sys == ECONNRESET)
 		return 0;
@@ -680,6 +683,8 @@ static int step_setup(void *arg, struct err *err)
 	if (r == 0)
 		r = err_set(err, ERR_SYSTEM,
 			    "the container's init has ended before it was ready (killed?)");
+	if (r >= 0 && !c->in.user_ns)
+		r = group_widen(&c->group, &c->limits, err);
 	if (r >= 0)
 		r = rt_give_console(&c->serve, c->o->console_socket, c->o->flags, &c->console, err);
 	fd_close(c->serve.console);

@@ -366,7 +366,7 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 {
 	struct err gone = ERR_INIT;
 	int fds[CGROUP_ENTER_FDS_MAX];
-	unsigned n = 0;
+	struct sync_cgroup cg = { .dirs = "", .fds = fds };
 	int r = 0;
 
 	if (e->o->cgroups) {
@@ -375,7 +375,7 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 		r = cgroup_add(e->group.cgroup, e->proc.pid, err);
 	} else if (e->group.cgroup) {
 		r = cgroup_open_procs(e->group.cgroup, err);
-		n = r < 0 ? 0 : cgroup_enter_fds(e->group.cgroup, fds, ARRAY_LEN(fds));
+		cg.n = r < 0 ? 0 : cgroup_enter_fds(e->group.cgroup, fds, ARRAY_LEN(fds));
 	}
 	if (r >= 0 && e->process.oom_score_adj.set) {
 		char text[16];
@@ -391,7 +391,7 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 	if (r < 0)
 		return r;
 	/* EPIPE: it has failed already, and why is still in the socket. */
-	if (sync_send_cgroup(e->sock, "", fds, n, &gone) < 0 && gone.sys != EPIPE) {
+	if (sync_send_cgroup(e->sock, &cg, &gone) < 0 && gone.sys != EPIPE) {
 		if (err)
 			*err = gone;
 		return err_ret(&gone);

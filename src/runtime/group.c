@@ -327,6 +327,8 @@ int group_create(const struct group_want *w, struct group *g, struct err *err)
 	if (r >= 0 && !(g->unit[0] && cgroup_is_v2(g->cgroup) && !subgroup(w->conf)))
 		r = w->enter ? cgroup_open_procs(g->cgroup, err)
 			     : cgroup_add(g->cgroup, w->pid, err);
+	if (r >= 0 && w->enter)
+		r = group_narrow(g, w->limits, err);
 	return r < 0 ? r : give_away(w, g, err);
 }
 

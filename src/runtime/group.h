@@ -48,6 +48,11 @@ int group_save_extended(const struct group *g, uint32_t want, struct buf *out, s
 int group_update(struct group *g, const struct cgroup_limits *limits, struct err *err);
 /* Kills who is left in it and removes it, within timeout_ms. */
 int group_destroy(struct group *g, int timeout_ms, struct err *err);
+/* A memory limit of hardly more than the kernel charges at once (narrow.c): how many pages init has
+ * to fill when it has entered, 0 = nothing is special; the limit until then; the real one. */
+unsigned group_fill_pages(const struct cgroup_limits *l);
+int group_narrow(struct group *g, const struct cgroup_limits *l, struct err *err);
+int group_widen(struct group *g, const struct cgroup_limits *l, struct err *err);
 /* Moves a process into cgroups below it: "[controller,...:]path" each, NULL-terminated. */
 int subgroup_enter(struct group *g, const char *const *list, pid_t pid, struct err *err);
 void group_fini(struct group *g);

@@ -23,6 +23,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <termios.h>
@@ -137,6 +138,7 @@ int init_await_cgroup(struct init *in, struct err *err)
 	if (!in->cgroup_dirs)
 		return arena_quota(in->arena, err);
 	memcpy(in->enter_fds, m.fds, sizeof(in->enter_fds));
+	in->fill = (unsigned)m.number;
 	in->n_enter = m.nfds;
 	if (!conf_ns_new(in->conf, NS_CGROUP))
 		return 0;
@@ -167,7 +169,13 @@ static int step_enter_cgroup(void *arg, struct err *err)
 
 	in->n_enter = 0;
 	r = sync_enter(in->enter_fds, n, err);
-	return r < 0 ? name_realtime(in, err) : 0;
+	if (r < 0)
+		return name_realtime(in, err);
+	/* Charged to the container until the exec: see narrow.c. */
+	if (in->fill && mmap(NULL, in->fill * (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+		return err_sys(err, "fill %u pages of the container's memory", in->fill);
+	return 0;
 }
 
 /* ---- root, hooks ---- */

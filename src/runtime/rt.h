@@ -102,7 +102,12 @@ void sync_send_error(int sock, const struct err *e);
 void sync_send_warn(int sock, const char *text);
 /* GO with a cgroup that is made: the directories as text, and the files by which init enters by
  * itself. */
-int sync_send_cgroup(int sock, const char *dirs, const int *fds, unsigned n, struct err *err);
+struct sync_cgroup {
+	const char *dirs;
+	const int *fds;
+	unsigned n, fill; /* pages to have when it has entered (narrow.c) */
+};
+int sync_send_cgroup(int sock, const struct sync_cgroup *cg, struct err *err);
 /* 1 = a message; 0 = the other side is gone (or, for a program's exec, has succeeded). */
 int sync_recv(int sock, struct sync_msg *m, struct err *err);
 /* Writes the caller into the cgroups whose files came with GO, and closes them. */
@@ -229,7 +234,7 @@ struct init {
 	int pty;	  /* slave, or -1 */
 	bool cgroup_made; /* and the next three are known */
 	int enter_fds[CGROUP_ENTER_FDS_MAX];
-	unsigned n_enter;
+	unsigned n_enter, fill;
 	char *cgroup_dirs; /* "name path\n" of each hierarchy; " path\n" alone in v2; "" = none */
 	struct caps caps;
 	char *program;		   /* found */

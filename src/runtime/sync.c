@@ -71,13 +71,13 @@ void sync_send_warn(int sock, const char *text)
 		(void)send_packet(sock, SYNC_WARN, 0, &bytes, NULL, 0); /* only a warning */
 }
 
-int sync_send_cgroup(int sock, const char *dirs, const int *fds, unsigned n, struct err *err)
+int sync_send_cgroup(int sock, const struct sync_cgroup *cg, struct err *err)
 {
-	struct slice bytes = slice_str(dirs);
+	struct slice bytes = slice_str(cg->dirs);
 
-	if (bytes.n >= sizeof(((struct sync_msg *)0)->text) || n > CGROUP_ENTER_FDS_MAX)
+	if (bytes.n >= sizeof(((struct sync_msg *)0)->text) || cg->n > CGROUP_ENTER_FDS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "a message of %zu bytes to init", bytes.n);
-	if (send_packet(sock, SYNC_GO, 0, &bytes, fds, n) < 0)
+	if (send_packet(sock, SYNC_GO, cg->fill, &bytes, cg->fds, cg->n) < 0)
 		return err_sys(err, "tell init its cgroup");
 	return 0;
 }
