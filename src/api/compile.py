@@ -251,6 +251,8 @@ class Compiler:
         pointer = v["note"] & POINTER
         if mark == "~":
             v["note"] |= OMIT_ZERO
+        elif pointer and mark == "+":
+            v["flags"] |= F_EMIT_NULL
         elif not pointer and (mark == "+" or v["kind"] == KIND["object"] or v["kind"] == KIND["intorstr"]):
             v["flags"] |= F_EMIT_NULL if v["kind"] in (KIND["list"], KIND["map"], KIND["time"], KIND["any"]) else F_EMIT
         elif not pointer and v["kind"] == KIND["time"]:

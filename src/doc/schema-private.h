@@ -41,8 +41,6 @@ const struct schema_field *schema_elem(const struct schema_field *f, struct sche
 /* Bytes that a row's value takes in a C struct, and in the entry of a MAP_OF. */
 size_t schema_value_size(const struct schema_field *f);
 size_t schema_entry_size(const struct schema_field *f);
-/* The default as a document, NULL when the arena is full. The table's text must be valid JSON. */
-struct doc *schema_default_value(struct arena *a, const struct schema_field *f);
 
 /* Bytes written to `out` (room for in.n / 4 * 3), or -1: not base64 with padding. */
 ssize_t schema_base64_decode(struct slice in, char *out);

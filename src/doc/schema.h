@@ -360,6 +360,9 @@ void schema_fail(struct schema_ctx *c, const char *field, const char *reason, co
 	PRINTF(4, 5);
 struct arena *schema_arena(struct schema_ctx *c);
 
+/* The default as a document, NULL when the arena is full. The table's text must be valid JSON. */
+struct doc *schema_default_value(struct arena *a, const struct schema_field *f);
+
 /* Readers shared with other code. */
 int schema_parse_time(struct slice s, struct schema_time *ret, struct err *err);
 char *schema_format_time(const struct schema_time *t,

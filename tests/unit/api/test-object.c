@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects as they come in: canonical form, defaults of fields, strays, upstream's words. */
+#include "../doc/doc-check.h"
+
+#include "api/object.h"
+
+static const struct api *api_of(struct arena *a)
+{
+	struct api *api = ARENA_NEW(a, struct api);
+	struct err err = ERR_INIT;
+
+	assert_non_null(api);
+	assert_int_equal(api_load(a, api, &err), 0);
+	return api;
+}
+
+/* The canonical text of an object, or the error's. */
+static const char *admitted_with(struct arena *a, const char *gv, const char *kind, unsigned flags,
+				 struct api_strays *strays, const char *text)
+{
+	struct api *api = (struct api *)(uintptr_t)api_of(a);
+	const struct api_type *t = api_type(api, gv, kind);
+	struct err err = ERR_INIT;
+	struct doc out;
+	int r = api_admit(t, must_read(a, text), a, flags, strays, &out, &err);
+
+	api_fini(api);
+	return r == 0 ? written(a, &out, NULL) : arena_strdup(a, err.msg);
+}
+
+#define admitted(a, gv, kind, text) admitted_with(a, gv, kind, 0, NULL, text)
+
+static void zeros_go_and_structs_stay(void **state)
+{
+	struct arena *a = *state;
+
+	assert_string_equal(
+		admitted(a, "v1", "ConfigMap",
+			 "{\"data\":{\"b\":\"1\",\"a\":\"\"},\"metadata\":{\"name\":\"x\","
+			 "\"labels\":{},"
+			 "\"generateName\":\"\",\"generation\":0,\"uid\":null},\"immutable\":false,"
+			 "\"binaryData\":{},\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}"),
+		"{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\"},"
+		"\"immutable\":false,\"data\":{\"b\":\"1\",\"a\":\"\"}}");
+	assert_string_equal(admitted(a, "v1", "Container", "{\"name\":\"c\",\"command\":[]}"),
+			    "{\"name\":\"c\",\"resources\":{}}");
+	assert_string_equal(
+		admitted(a, "apps/v1", "DeploymentSpec", "{}"),
+		"{\"selector\":null,\"template\":{\"metadata\":{},\"spec\":{\"containers\":null}},"
+		"\"strategy\":{}}");
+	/* a pointer's zero is a value */
+	assert_string_equal(admitted(a, "apps/v1", "ReplicaSetSpec", "{\"replicas\":0}"),
+			    "{\"replicas\":0,\"selector\":null,\"template\":{\"metadata\":{},"
+			    "\"spec\":{\"containers\":null}}}");
+}
+
+static void values_have_one_form(void **state)
+{
+	struct arena *a = *state;
+
+	assert_string_equal(
+		admitted(a, "v1", "ResourceRequirements",
+			 "{\"limits\":{\"cpu\":0.5,\"memory\":\"1024Mi\"},\"requests\":{\"cpu\":"
+			 "\"1000m\"}}"),
+		"{\"limits\":{\"cpu\":\"500m\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1\"}}");
+	assert_string_equal(admitted(a, "v1", "ObjectMeta",
+				     "{\"creationTimestamp\":\"2026-01-02T05:04:05.75+02:00\"}"),
+			    "{\"creationTimestamp\":\"2026-01-02T03:04:05Z\"}");
+	assert_string_equal(admitted(a, "coordination.k8s.io/v1", "LeaseSpec",
+				     "{\"renewTime\":\"2026-01-02T05:04:05.75+02:00\"}"),
+			    "{\"renewTime\":\"2026-01-02T03:04:05.750000Z\"}");
+	assert_string_equal(admitted(a, "v1", "HTTPGetAction", "{\"port\":\"http\"}"),
+			    "{\"port\":\"http\"}");
+	assert_string_equal(admitted(a, "v1", "HTTPGetAction", "{}"), "{\"port\":0}");
+	assert_string_equal(admitted(a, "v1", "Secret", "{\"data\":{\"a\":\"YQ==\"}}"),
+			    "{\"metadata\":{},\"data\":{\"a\":\"YQ==\"}}");
+	assert_string_equal(admitted(a, "v1", "ContainerPort", "{\"containerPort\":80}"),
+			    "{\"containerPort\":80,\"protocol\":\"TCP\"}");
+	assert_string_equal(admitted_with(a, "v1", "ContainerPort", API_NO_DEFAULTS, NULL,
+					  "{\"containerPort\":80}"),
+			    "{\"containerPort\":80}");
+}
+
+static void schemas_within_schemas(void **state)
+{
+	struct arena *a = *state;
+	const char *text =
+		"{\"type\":\"object\",\"items\":{\"type\":\"x\"},"
+		"\"properties\":{\"a\":{\"default\":null}},\"additionalProperties\":false}";
+
+	assert_string_equal(
+		admitted(a, "apiextensions.k8s.io/v1", "JSONSchemaProps", text),
+		"{\"type\":\"object\",\"items\":{\"type\":\"x\"},\"properties\":{\"a\":{}},"
+		"\"additionalProperties\":false}");
+	assert_non_null(strstr(admitted(a, "apiextensions.k8s.io/v1", "JSONSchemaProps",
+					"{\"additionalProperties\":3}"),
+			       "json: cannot unmarshal number into Go struct field "));
+}
+
+static void strays_are_told(void **state)
+{
+	struct arena *a = *state;
+	struct api_strays s = { 0 };
+
+	assert_string_equal(admitted_with(a, "v1", "PodSpec", API_NO_DEFAULTS, &s,
+					  "{\"foo\":1,\"containers\":[{\"name\":\"a\"},{\"name\":"
+					  "\"b\",\"Image\":\"x\"}]}"),
+			    "{\"containers\":[{\"name\":\"a\",\"resources\":{}},{\"name\":\"b\","
+			    "\"resources\":{}}]}");
+	assert_int_equal(s.n, 2);
+	assert_string_equal(s.v[0], "unknown field \"foo\"");
+	assert_string_equal(s.v[1], "unknown field \"containers[1].Image\"");
+}
+
+static void what_does_not_fit_is_told_in_upstreams_words(void **state)
+{
+	struct arena *a = *state;
+
+	assert_string_equal(admitted(a, "apps/v1", "Deployment", "{\"spec\":{\"replicas\":\"x\"}}"),
+			    "json: cannot unmarshal string into Go struct field "
+			    "DeploymentSpec.spec.replicas of type int32");
+	assert_string_equal(
+		admitted(a, "v1", "Pod",
+			 "{\"spec\":{\"containers\":[{\"env\":[{\"name\":\"a\",\"value\":1}]}]}}"),
+		"json: cannot unmarshal number into Go struct field "
+		"EnvVar.spec.containers.env.value of type string");
+	assert_string_equal(admitted(a, "v1", "Pod", "{\"metadata\":{\"labels\":[]}}"),
+			    "json: cannot unmarshal array into Go struct field "
+			    "ObjectMeta.metadata.labels of type map[string]string");
+	assert_string_equal(admitted(a, "v1", "Pod", "{\"spec\":{\"priority\":1.5}}"),
+			    "json: cannot unmarshal number 1.5 into Go struct field "
+			    "PodSpec.spec.priority of type int32");
+	assert_string_equal(admitted(a, "v1", "Pod", "{\"spec\":{\"priority\":3000000000}}"),
+			    "json: cannot unmarshal number 3000000000 into Go struct field "
+			    "PodSpec.spec.priority of type int32");
+	assert_string_equal(admitted(a, "v1", "Pod", "{\"spec\":{\"containers\":{}}}"),
+			    "json: cannot unmarshal object into Go struct field "
+			    "PodSpec.spec.containers of type []v1.Container");
+	assert_non_null(
+		strstr(admitted(a, "v1", "ResourceRequirements", "{\"limits\":{\"cpu\":\"x\"}}"),
+		       "quantities must match the regular expression"));
+	assert_string_equal(admitted(a, "v1", "Secret", "{\"data\":{\"a\":\"Y\"}}"),
+			    "illegal base64 data at input byte 0");
+	assert_non_null(strstr(admitted(a, "v1", "ObjectMeta", "{\"creationTimestamp\":\"x\"}"),
+			       "parsing time \"x\" as \"2006-01-02T15:04:05Z07:00\""));
+}
+
+static void parts_stay_parts(void **state)
+{
+	struct arena *a = *state;
+
+	assert_string_equal(
+		admitted_with(a, "apps/v1", "Deployment", API_PARTIAL, NULL,
+			      "{\"spec\":{\"template\":{\"spec\":{\"containers\":[],"
+			      "\"hostname\":null,\"nodeName\":\"\"}}}}"),
+		"{\"spec\":{\"template\":{\"spec\":{\"containers\":[],\"nodeName\":\"\","
+		"\"hostname\":null}}}}");
+}
+
+static void depth_is_bounded(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(1 << 16);
+
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(buf_adds(&text, "{\"not\":"), 0);
+	assert_int_equal(buf_adds(&text, "{}"), 0);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(buf_addc(&text, '}'), 0);
+	assert_string_equal(admitted(a, "apiextensions.k8s.io/v1", "JSONSchemaProps", text.p),
+			    "exceeded max depth");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(zeros_go_and_structs_stay),
+		CASE(values_have_one_form),
+		CASE(schemas_within_schemas),
+		CASE(strays_are_told),
+		CASE(what_does_not_fit_is_told_in_upstreams_words),
+		CASE(parts_stay_parts),
+		CASE(depth_is_bounded),
+	};
+
+	return cmocka_run_group_tests_name("api object", tests, NULL, NULL);
+}
