@@ -208,6 +208,28 @@ int cli_filters(struct arena *a, const struct opt_list *l, const char **ret, str
 	return r;
 }
 
+const char *cli_add_queries(struct arena *a, const char *target, const char *name,
+			    const struct opt_list *values)
+{
+	for (size_t i = 0; target && i < values->n; i++) {
+		const char *one = docker_target(a, "", name, values->v[i], NULL);
+
+		target = one ? arena_printf(a, "%s%c%s", target, strchr(target, '?') ? '&' : '?',
+					    one + 1)
+			     : NULL;
+	}
+	return target;
+}
+
+void cli_split_name(struct arena *a, const char *ref, const char **ret_repo, const char **ret_tag)
+{
+	const char *slash = strrchr(ref, '/');
+	const char *colon = strrchr(slash ? slash : ref, ':');
+
+	*ret_repo = colon ? arena_strndup(a, ref, (size_t)(colon - ref)) : ref;
+	*ret_tag = colon ? colon + 1 : NULL;
+}
+
 const char *cli_short_id(struct arena *a, struct slice id)
 {
 	if (slice_starts(id, SLICE("sha256:")))

@@ -71,6 +71,12 @@ int cli_each(struct cmd_call *call, bool echo,
 
 /* "k=v" words of --filter as docker's JSON {"k":{"v":true}}; NULL when there are none. */
 int cli_filters(struct arena *a, const struct opt_list *l, const char **ret, struct err *err);
+/* A target with name=value for each value, behind what it has. NULL target, or past the arena's
+ * maximum: NULL. */
+const char *cli_add_queries(struct arena *a, const char *target, const char *name,
+			    const struct opt_list *values);
+/* "repo:tag" at the colon behind the last slash; *ret_tag NULL without one. */
+void cli_split_name(struct arena *a, const char *ref, const char **ret_repo, const char **ret_tag);
 const char *cli_short_id(struct arena *a, struct slice id); /* 12 digits, without "sha256:" */
 /* A --since or --until: durations count back from our clock, so the engine gets unix time. NULL
  * stays NULL. */

@@ -9,8 +9,11 @@
 #define CLI_CMDS(X) \
 	X(run) X(exec) X(ps) X(logs) X(attach) \
 	X(create) X(start) X(stop) X(restart) X(kill) X(rm) X(rename) X(wait) \
-	X(images) X(import) X(load) X(tag) X(rmi) X(history) \
+	X(diff) X(commit) X(export) \
+	X(images) X(import) X(load) X(save) X(tag) X(rmi) X(history) \
 	X(pull) X(push) X(login) X(logout) X(search) X(image_prune) \
+	X(image_copy) X(image_list_tags) X(image_delete) \
+	X(artifact_push) X(artifact_pull) X(artifact_attach) X(artifact_discover) \
 	X(inspect) X(info) X(version) X(events) X(bench_grpc) X(bench_http) X(bench_ws) X(engine) \
 	X(registry) X(completion) X(man) X(help) \
 	X(container_inspect) X(image_inspect) X(network_inspect) X(volume_inspect)

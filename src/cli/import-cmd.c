@@ -128,17 +128,6 @@ static const struct opt import_opts[] = {
 	OPT_NOT_SUPPORTED(STR, "platform", 0, "images are of this machine's platform only"), OPT_END
 };
 
-/* "repo:tag": the colon after the last slash. */
-static void split_name(struct arena *a, const char *ref, const char **ret_repo,
-		       const char **ret_tag)
-{
-	const char *slash = strrchr(ref, '/');
-	const char *colon = strrchr(slash ? slash : ref, ':');
-
-	*ret_repo = colon ? arena_strndup(a, ref, (size_t)(colon - ref)) : ref;
-	*ret_tag = colon ? colon + 1 : NULL;
-}
-
 static const char *import_target(struct cmd_call *call)
 {
 	const struct import_opts *o = call->opts;
@@ -147,15 +136,10 @@ static const char *import_target(struct cmd_call *call)
 	const char *target;
 
 	if (call->nargs > 1)
-		split_name(a, call->args[1], &repo, &tag);
+		cli_split_name(a, call->args[1], &repo, &tag);
 	target = docker_target(a, "/images/create", "fromSrc", "-", "repo", repo, "tag", tag,
 			       "message", o->message, NULL);
-	for (size_t i = 0; target && i < o->change.n; i++) {
-		const char *one = docker_target(a, "", "changes", o->change.v[i], NULL);
-
-		target = one ? arena_printf(a, "%s&%s", target, one + 1) : NULL;
-	}
-	return target;
+	return cli_add_queries(a, target, "changes", &o->change);
 }
 
 static int import_run(struct cmd_call *call, struct err *err)

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/cmds.h"
+#include "cli/image-look.h"
 #include "cli/view.h"
 #include "doc/doc.h"
 #include "doc/json.h"
@@ -149,6 +150,71 @@ const struct cmd cmd_inspect = {
 	.run = inspect_run,
 };
 KIND(container_inspect, "container", "CONTAINER");
-KIND(image_inspect, "image", "IMAGE");
 KIND(network_inspect, "network", "NETWORK");
 KIND(volume_inspect, "volume", "VOLUME");
+
+/* ---- image inspect: also of what is elsewhere ---- */
+
+struct image_inspect_opts {
+	struct inspect_opts base; /* first: inspect() reads it */
+	struct image_look look;
+};
+
+static const struct opt image_inspect_opts[] = {
+	IMAGE_ACCESS_OPTS(struct image_inspect_opts, look.access, ""),
+	OPT(struct image_inspect_opts, STR, look.access.authfile, "authfile", 0,
+	    "Credentials in this file, not in docker's config.json"),
+	OPT(struct image_inspect_opts, BOOL, look.config, "config", 0,
+	    "Print the configuration's own bytes"),
+	OPT(struct image_inspect_opts, STR, base.format, "format", 'f',
+	    "Print in this form (json, TEMPLATE)"),
+	OPT(struct image_inspect_opts, STR, look.platform, "platform", 0,
+	    "Of an index the image for OS/ARCH[/VARIANT]"),
+	OPT(struct image_inspect_opts, BOOL, look.raw, "raw", 0, "Print the manifest's own bytes"),
+	OPT_END
+};
+
+/* "docker://..." and the other transports, and the bytes themselves. */
+static bool is_place(const char *name)
+{
+	static const char *const begins[] = { "docker:", "oci:", "oci-archive:",  "docker-archive:",
+					      "dir:",	 "teu:", "docker-daemon:" };
+
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+		if (strncmp(name, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
+static int image_inspect_run(struct cmd_call *call, struct err *err)
+{
+	const struct image_inspect_opts *o = call->opts;
+	bool places = o->look.raw || o->look.config;
+	int r = 0;
+
+	for (size_t i = 0; i < call->nargs; i++)
+		places |= is_place(call->args[i]);
+	if (!places && o->look.platform)
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"--platform is for docker://, oci: and other places: an image of the "
+			"engine has one platform");
+	if (!places)
+		return inspect(call, "image", err);
+	if (o->base.format)
+		return err_set(err, ERR_UNSUPPORTED, "--format is for images of the engine alone");
+	for (size_t i = 0; i < call->nargs && r >= 0; i++)
+		r = image_look(call, call->args[i], &o->look, err);
+	return r;
+}
+
+const struct cmd cmd_image_inspect = {
+	.path = "image inspect",
+	.args = "[OPTIONS] IMAGE|PLACE [IMAGE|PLACE...]",
+	.help = "Show all that is known of an image, also in a registry or archive",
+	.opts = image_inspect_opts,
+	.opts_size = sizeof(struct image_inspect_opts),
+	.min = 1,
+	.max = UINT8_MAX,
+	.run = image_inspect_run,
+};

@@ -224,7 +224,7 @@ int version_cut(const char *path, const char **ret_rest, unsigned *ret_minor, st
 	}
 	if (text.n)
 		return 0;
-	if (major < 1 || (major == 1 && minor < API_MINOR_MIN))
+	if (major < 1 || (major == 1 && minor < API_MINOR_TAKEN))
 		return err_set(err, ERR_BAD_REQUEST,
 			       "client version %.*s is too old. Minimum supported API version is "
 			       "%s, please upgrade your client to a newer version",
@@ -235,7 +235,7 @@ int version_cut(const char *path, const char **ret_rest, unsigned *ret_minor, st
 			"client version %.*s is too new. Maximum supported API version is %s",
 			(int)whole.n, whole.p, DOCKER_API_VERSION);
 	*ret_rest = slash;
-	*ret_minor = minor;
+	*ret_minor = MAX(minor, API_MINOR_MIN);
 	return 0;
 }
 

@@ -22,7 +22,10 @@
 #include "io/url.h"
 
 #define API_MINOR_MAX 50
-#define API_MINOR_MIN 24
+#define API_MINOR_MIN 24 /* as we tell it */
+/* Older clients of libraries ask for a fixed version (containers/image: 1.22) and nothing of what
+ * they use has changed: they get what 1.24 gives. */
+#define API_MINOR_TAKEN 22
 #define BODY_MAX (4u << 20) /* JSON bodies */
 
 struct route_match;

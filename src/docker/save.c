@@ -15,17 +15,12 @@ static void save_done(void *ctx, int result)
 	image_save_free(ctx);
 }
 
-/* JSON of the OCI platform object to "os/arch[/variant]"; NULL when none is asked for. */
-static int platform_of(struct call *c, const char **ret, struct err *err)
+/* JSON of an OCI platform object to "os/arch[/variant]". */
+static int platform_of(struct call *c, const char *text, const char **ret, struct err *err)
 {
-	const char *text = query_get(&c->q, "platform"), *variant;
+	const char *variant;
 	struct doc *d;
 
-	*ret = NULL;
-	if (!text || !*text)
-		return 0;
-	if (query_nth(&c->q, "platform", 1))
-		return err_set(err, ERR_UNSUPPORTED, "saving several platforms is not supported");
 	if (json_read(c->a, slice_str(text), NULL, &d, err) < 0 ||
 	    !doc_is(doc_get(d, "os"), DOC_STRING) ||
 	    !doc_is(doc_get(d, "architecture"), DOC_STRING))
@@ -34,17 +29,38 @@ static int platform_of(struct call *c, const char **ret, struct err *err)
 	*ret = arena_printf(c->a, "%s/%s%s%s", doc_cstr(c->a, doc_get(d, "os")),
 			    doc_cstr(c->a, doc_get(d, "architecture")),
 			    variant && *variant ? "/" : "", variant ? variant : "");
+	return *ret ? 0 : arena_quota(c->a, err);
+}
+
+/* None, one, or (API 1.52's client) several. */
+static int platforms_of(struct call *c, struct strv *ret, struct err *err)
+{
+	const char **v;
+	size_t n = 0;
+
+	while (query_nth(&c->q, "platform", n))
+		n++;
+	v = ARENA_ARRAY(c->a, const char *, n + 1);
+	if (!v)
+		return arena_quota(c->a, err);
+	*ret = (struct strv){ .v = v };
+	for (size_t i = 0; i < n; i++) {
+		const char *text = query_nth(&c->q, "platform", i);
+
+		if (*text && platform_of(c, text, &v[ret->n++], err) < 0)
+			return err_ret(err);
+	}
 	return 0;
 }
 
 static void save_begin(struct call *c, const struct strv *names)
 {
 	struct image_save *s = NULL;
-	const char *platform;
+	struct strv platforms;
 	struct err err = ERR_INIT;
 
-	if (platform_of(c, &platform, &err) < 0 ||
-	    image_save_new(engine_images(c->e), names, platform, &s, &err) < 0) {
+	if (platforms_of(c, &platforms, &err) < 0 ||
+	    image_save_new(engine_images(c->e), names, &platforms, &s, &err) < 0) {
 		reply_err(c, &err);
 		return;
 	}

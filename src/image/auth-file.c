@@ -43,10 +43,9 @@ int auth_file_dir(struct arena *a, const char **ret, struct err *err)
 
 /* ---- the file ---- */
 
-static int read_config(const char *dir, struct arena *a, struct doc **ret, struct err *err)
+static int read_config_at(const char *path, struct arena *a, struct doc **ret, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(FILE_MAX);
-	const char *path = arena_printf(a, "%s/config.json", dir);
 	struct err why = ERR_INIT;
 
 	*ret = doc_new_object(a);
@@ -83,6 +82,11 @@ static int write_config(const char *dir, struct arena *a, const struct doc *d, s
 		return err_sys(err, "open '%s'", dir);
 	r = fd_replace_file(fd, "config.json", text.p, text.n, 0600, err);
 	return r < 0 ? err_wrap(err, "'%s/config.json'", dir) : 0;
+}
+
+static int read_config(const char *dir, struct arena *a, struct doc **ret, struct err *err)
+{
+	return read_config_at(arena_printf(a, "%s/config.json", dir), a, ret, err);
 }
 
 /* The host of a key: "https://reg.example/v1/" and "reg.example" are one. */
@@ -340,13 +344,19 @@ static int from_helper(const char *name, const char *host, struct arena *a, stru
 int auth_file_get(const char *dir, const char *host, struct arena *a, struct remote_auth *ret,
 		  struct err *err)
 {
+	return auth_file_get_at(arena_printf(a, "%s/config.json", dir), host, a, ret, err);
+}
+
+int auth_file_get_at(const char *path, const char *host, struct arena *a, struct remote_auth *ret,
+		     struct err *err)
+{
 	const struct doc *entry;
 	const char *helper;
 	struct doc *config;
 	int r;
 
 	*ret = (struct remote_auth){ 0 };
-	r = read_config(dir, a, &config, err);
+	r = read_config_at(path, a, &config, err);
 	if (r < 0)
 		return r;
 	helper = helper_of(a, config, host);

@@ -19,6 +19,9 @@ int auth_file_dir(struct arena *a, const char **ret, struct err *err);
  * are none for it (also without a file). */
 int auth_file_get(const char *dir, const char *host, struct arena *a, struct remote_auth *ret,
 		  struct err *err);
+/* The same of a file of any name: podman's and skopeo's auth.json has this form too. */
+int auth_file_get_at(const char *path, const char *host, struct arena *a, struct remote_auth *ret,
+		     struct err *err);
 /* Stores username with password, or with identity_token in its place. *ret_helper: the helper that
  * keeps it, or NULL: it is in the file (mode 0600). */
 int auth_file_put(const char *dir, const char *host, struct arena *a,

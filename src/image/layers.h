@@ -56,9 +56,10 @@ int image_diff_list(struct image_store *is, enum image_diff_kind kind, const str
  * manifest.json, oci-layout, repositories), the manifests and layers byte for byte as they are in
  * the store, so that loading and saving again gives the same bytes. */
 struct image_save;
-/* names: "repo[:tag]" (without a tag: all of that repository, as docker), ids, digests. platform
- * "os/arch[/variant]" or NULL: an image of another one is -ERR_NOT_FOUND. Queries thread. */
-int image_save_new(struct image_store *is, const struct strv *names, const char *platform,
+/* names: "repo[:tag]" (without a tag: all of that repository, as docker), ids, digests. platforms,
+ * each "os/arch[/variant]": of each name, the images for them (none given: all); one that a name
+ * has not is -ERR_NOT_FOUND. Queries thread. */
+int image_save_new(struct image_store *is, const struct strv *names, const struct strv *platforms,
 		   struct image_save **ret, struct err *err);
 /* Ids of the images, in order. */
 size_t image_save_count(const struct image_save *s);
@@ -67,6 +68,18 @@ const char *image_save_id(const struct image_save *s, size_t i);
 int image_save_write(struct image_save *s, int out, struct err *err);
 void image_save_free(struct image_save *s);
 DEFINE_CLEANUP(struct image_save *, image_save_free)
+
+/* The same archive of an OCI layout that holds one image (or, unless `docker`, one index). */
+struct image_save_layout {
+	int dir;		       /* its root */
+	const char *digest;	       /* of its manifest or index */
+	const char *media;	       /* of that */
+	uint64_t size;		       /* of that */
+	const char *ref;	       /* ref.name, "" = none; unless docker */
+	const struct image_name *name; /* docker: NULL = none */
+	bool docker;
+};
+int image_save_layout(const struct image_save_layout *o, int out, struct err *err);
 
 /* ---- docker commit: an import of kind IMAGE_IMPORT_COMMIT, without a body ---- */
 

@@ -14,6 +14,7 @@
 #include "linux/path.h"
 #include "linux/sys.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define IMAGES_MAX 1024
 #define NAMES_MAX 256 /* of one image */
 #define COPY_SIZE (256u << 10)
+#define MANIFEST_MAX (16 << 20)
 
 struct saved {
 	char id[IMAGE_DIGEST_MAX], manifest_digest[IMAGE_DIGEST_MAX];
@@ -33,6 +35,7 @@ struct saved {
 
 struct image_save {
 	struct image_store *is;
+	int layout; /* instead of the store: root of an OCI layout; -1 = none */
 	struct arena *arena;
 	struct saved *images;
 	size_t n;
@@ -40,6 +43,19 @@ struct image_save {
 	size_t nblobs, cap;
 	struct slice index, manifest, repositories;
 };
+
+/* The file of a blob. */
+static int open_blob(struct image_save *s, const char *digest, int *ret, struct err *err)
+{
+	char path[IMAGE_DIGEST_MAX + 16];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "blobs/%.6s/%s", digest, IMAGE_HEX(digest));
+	r = s->is ? path_open_beneath(image_blob_dir(s->is, digest), IMAGE_HEX(digest), O_RDONLY, 0,
+				      ret, err)
+		  : path_open_beneath(s->layout, path, O_RDONLY, 0, ret, err);
+	return r < 0 ? err_wrap(err, "blob '%s'", digest) : 0;
+}
 
 /* ---- the plan ---- */
 
@@ -60,19 +76,26 @@ static int add_blob(struct image_save *s, const char *digest, struct err *err)
 
 static int read_manifest(struct image_save *s, struct saved *sv, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(s->is->o.limits.json_max);
-	const char *bytes;
+	CLEANUP(fd_close) int fd = -1;
+	struct stat st;
+	char *bytes;
 	int r;
 
-	r = fd_read_file(image_blob_dir(s->is, sv->manifest_digest), IMAGE_HEX(sv->manifest_digest),
-			 &b, err);
+	r = open_blob(s, sv->manifest_digest, &fd, err);
 	if (r < 0)
 		return r;
-	bytes = arena_strndup(s->arena, buf_str(&b), b.n);
+	if (sys_fstat(fd, &st) < 0)
+		return err_sys(err, "look at manifest '%s'", sv->manifest_digest);
+	if (st.st_size > MANIFEST_MAX)
+		return err_set(err, ERR_TOO_LARGE, "manifest '%s' is too large",
+			       sv->manifest_digest);
+	sv->manifest_size = (uint64_t)st.st_size;
+	bytes = arena_alloc(s->arena, sv->manifest_size + 1);
 	if (!bytes)
 		return arena_quota(s->arena, err);
-	sv->manifest_size = b.n;
-	r = manifest_parse(s->arena, slice_of(bytes, b.n), NULL, &sv->manifest, err);
+	if (fd_read_full(fd, bytes, sv->manifest_size) != (ssize_t)sv->manifest_size)
+		return err_sys(err, "read manifest '%s'", sv->manifest_digest);
+	r = manifest_parse(s->arena, slice_of(bytes, sv->manifest_size), NULL, &sv->manifest, err);
 	if (r < 0)
 		return r;
 	if (sv->manifest.kind != MANIFEST_IMAGE)
@@ -85,30 +108,53 @@ static int read_manifest(struct image_save *s, struct saved *sv, struct err *err
 	return r;
 }
 
-static int check_platform(const struct image *img, const char *platform, struct err *err)
+/* 1 = the image is for this platform ("linux/arm" means all its variants). */
+static int is_for(const struct image *img, const char *platform)
 {
 	const struct image_config *c = image_config(img);
 	char own[128];
-	size_t n;
+	size_t n = strlen(platform);
 
-	if (!platform)
-		return 0;
 	(void)snprintf(own, sizeof(own), "%s/%s%s%s", c->os, c->architecture,
 		       c->variant[0] ? "/" : "", c->variant);
-	n = strlen(platform);
-	if (strncmp(own, platform, n) == 0 && (own[n] == '\0' || own[n] == '/'))
-		return 0;
-	return err_set(err, ERR_NOT_FOUND,
-		       "image '%s' is for %s and was not found for the platform %s", image_id(img),
-		       own, platform);
+	return strncmp(own, platform, n) == 0 && (own[n] == '\0' || own[n] == '/');
+}
+
+/* What of the platforms asked for one name has brought. */
+struct wanted {
+	const struct strv *platforms; /* n == 0: any */
+	uint64_t found;		      /* bits */
+};
+
+/* The image is one of those that are wanted. */
+static bool is_wanted(struct wanted *w, const struct image *img)
+{
+	bool yes = w->platforms->n == 0;
+
+	for (size_t i = 0; i < w->platforms->n; i++)
+		if (is_for(img, w->platforms->v[i])) {
+			w->found |= (uint64_t)1 << i;
+			yes = true;
+		}
+	return yes;
+}
+
+static int check_found(const struct wanted *w, const char *name, struct err *err)
+{
+	for (size_t i = 0; i < w->platforms->n; i++)
+		if (!(w->found & (uint64_t)1 << i))
+			return err_set(err, ERR_NOT_FOUND,
+				       "image '%s' was not found for the platform %s: pull it with "
+				       "--platform %s first",
+				       name, w->platforms->v[i], w->platforms->v[i]);
+	return 0;
 }
 
 /* The row of an image, which it has once. */
-static int add_image(struct image_save *s, const struct image *img, const char *platform,
-		     struct saved **ret, struct err *err)
+static int add_image(struct image_save *s, const struct image *img, struct saved **ret,
+		     struct err *err)
 {
 	struct saved *sv;
-	int r;
 
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->images[i].id, image_id(img)) == 0) {
@@ -118,9 +164,6 @@ static int add_image(struct image_save *s, const struct image *img, const char *
 	if (s->n == IMAGES_MAX)
 		return err_set(err, ERR_TOO_LARGE, "more than %u images in one archive",
 			       IMAGES_MAX);
-	r = check_platform(img, platform, err);
-	if (r < 0)
-		return r;
 	sv = &s->images[s->n++];
 	(void)str_copy(sv->id, sizeof(sv->id), image_id(img));
 	(void)str_copy(sv->manifest_digest, sizeof(sv->manifest_digest),
@@ -147,7 +190,7 @@ static int add_name(struct image_save *s, struct saved *sv, const struct image_n
 }
 
 /* "repo" alone means all its tags. */
-static int add_repo(struct image_save *s, struct image_name *name, const char *platform,
+static int add_repo(struct image_save *s, struct image_name *name, struct wanted *w,
 		    struct err *err)
 {
 	CLEANUP(db_row_done) struct db_row *row = NULL;
@@ -164,17 +207,21 @@ static int add_repo(struct image_save *s, struct image_name *name, const char *p
 		db_row_get(row, "tt", &tag, &id);
 		(void)str_copy(name->tag, sizeof(name->tag), tag);
 		r = image_open_in(s->is, c, id, &img, err);
+		n++;
+		if (r >= 0 && !is_wanted(w, img))
+			continue;
 		if (r >= 0)
-			r = add_image(s, img, platform, &sv, err);
+			r = add_image(s, img, &sv, err);
 		if (r >= 0)
 			r = add_name(s, sv, name, err);
-		n++;
 	}
 	return r < 0 ? r : n;
 }
 
-static int add_text(struct image_save *s, const char *text, const char *platform, struct err *err)
+static int add_text(struct image_save *s, const char *text, const struct strv *platforms,
+		    struct err *err)
 {
+	struct wanted w = { .platforms = platforms };
 	CLEANUP(image_unref) struct image *img = NULL;
 	struct db_conn *c = db_reader(s->is->db);
 	char id[IMAGE_DIGEST_MAX];
@@ -184,15 +231,19 @@ static int add_text(struct image_save *s, const char *text, const char *platform
 	int r;
 
 	if (image_name_parse(text, &name, NULL) == 0 && !name.tag[0] && !name.digest[0]) {
-		r = add_repo(s, &name, platform, err);
+		r = add_repo(s, &name, &w, err);
 		if (r)
-			return r < 0 ? r : 0;
+			return r < 0 ? r : check_found(&w, text, err);
 	}
 	r = image_find(c, text, id, &by_id, &name, err);
 	if (r >= 0)
 		r = image_open_in(s->is, c, id, &img, err);
+	if (r >= 0) {
+		(void)is_wanted(&w, img);
+		r = check_found(&w, text, err);
+	}
 	if (r >= 0)
-		r = add_image(s, img, platform, &sv, err);
+		r = add_image(s, img, &sv, err);
 	return r < 0 || by_id || !name.tag[0] ? r : add_name(s, sv, &name, err);
 }
 
@@ -302,23 +353,37 @@ static int make_documents(struct image_save *s, struct err *err)
 	return r;
 }
 
-int image_save_new(struct image_store *is, const struct strv *names, const char *platform,
-		   struct image_save **ret, struct err *err)
+static int save_new(struct image_save **ret, struct err *err)
 {
 	CLEANUP(image_save_free) struct image_save *s = calloc(1, sizeof(*s));
-	int r = 0;
 
 	if (!s)
 		abort();
-	s->is = is;
+	s->layout = -1;
 	s->arena = arena_new("save", ARENA_MAX);
 	s->images = ARENA_ARRAY(s->arena, struct saved, IMAGES_MAX);
 	if (!s->images)
 		return arena_quota(s->arena, err);
+	*ret = STEAL(s);
+	return 0;
+}
+
+int image_save_new(struct image_store *is, const struct strv *names, const struct strv *platforms,
+		   struct image_save **ret, struct err *err)
+{
+	CLEANUP(image_save_free) struct image_save *s = NULL;
+	int r;
+
+	r = save_new(&s, err);
+	if (r < 0)
+		return r;
+	s->is = is;
+	if (platforms->n > 64)
+		return err_set(err, ERR_TOO_LARGE, "more than 64 platforms");
 	if (!names->n)
 		return err_set(err, ERR_BAD_REQUEST, "no image was named to be saved");
 	for (size_t i = 0; i < names->n && r >= 0; i++)
-		r = add_text(s, names->v[i], platform, err);
+		r = add_text(s, names->v[i], platforms, err);
 	if (r >= 0)
 		r = make_documents(s, err);
 	if (r < 0)
@@ -383,10 +448,9 @@ static int put_blob(struct image_save *s, struct tar_writer *t, const char *dige
 	struct stat st;
 	int r;
 
-	r = path_open_beneath(image_blob_dir(s->is, digest), IMAGE_HEX(digest), O_RDONLY, 0, &fd,
-			      err);
+	r = open_blob(s, digest, &fd, err);
 	if (r < 0)
-		return err_wrap(err, "blob '%s'", digest);
+		return r;
 	if (sys_fstat(fd, &st) < 0)
 		return err_sys(err, "look at blob '%s'", digest);
 	(void)snprintf(path, sizeof(path), "blobs/%.6s/%s", digest, IMAGE_HEX(digest));
@@ -434,7 +498,7 @@ static int put_all(struct image_save *s, int out, struct err *err)
 	r = put_blobs(s, &t, err);
 	if (r >= 0)
 		r = put_text(&t, "index.json", s->index, err);
-	if (r >= 0)
+	if (r >= 0 && s->manifest.n)
 		r = put_text(&t, "manifest.json", s->manifest, err);
 	if (r >= 0)
 		r = put_text(&t, "oci-layout", SLICE("{\"imageLayoutVersion\":\"1.0.0\"}"), err);
@@ -454,4 +518,86 @@ int image_save_write(struct image_save *s, int out, struct err *err)
 	if (r >= 0)
 		r = put_all(s, out, err);
 	return r < 0 ? err_wrap(err, "save") : 0;
+}
+
+/* ---- an archive of a layout ---- */
+
+static int list_blobs(struct image_save *s, const char *alg, struct err *err)
+{
+	CLEANUP(fd_close) int fd = -1;
+	char path[32];
+	struct dirent *e;
+	DIR *d;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "blobs/%s", alg);
+	r = path_open_beneath(s->layout, path, O_RDONLY | O_DIRECTORY, 0, &fd, err);
+	if (r < 0)
+		return r == -ERR_NOT_FOUND ? 0 : r;
+	d = fdopendir(fd);
+	if (!d)
+		return err_sys(err, "list '%s'", path);
+	fd = -1; /* closedir has it */
+	r = 0;
+	while (r >= 0 && (errno = 0, e = readdir(d))) {
+		char digest[IMAGE_DIGEST_MAX + 256];
+
+		(void)snprintf(digest, sizeof(digest), "%s:%s", alg, e->d_name);
+		if (image_digest_valid(slice_str(digest)))
+			r = add_blob(s, digest, err);
+	}
+	if (r >= 0 && errno)
+		r = err_sys(err, "list '%s'", path);
+	closedir(d);
+	return r;
+}
+
+static int plain_index(struct image_save *s, const struct image_save_layout *o, struct err *err)
+{
+	struct doc *index = doc_new_object(s->arena), *d;
+
+	doc_set_int(s->arena, index, "schemaVersion", 2);
+	d = doc_append_object(s->arena, doc_set_array(s->arena, index, "manifests"));
+	doc_set_str(s->arena, d, "mediaType", o->media);
+	doc_set_str(s->arena, d, "digest", o->digest);
+	doc_set_uint(s->arena, d, "size", o->size);
+	if (o->ref[0])
+		doc_set_str(s->arena, doc_set_object(s->arena, d, "annotations"),
+			    "org.opencontainers.image.ref.name", o->ref);
+	return json_print(s->arena, index, NULL, &s->index, err);
+}
+
+static int docker_documents(struct image_save *s, const struct image_save_layout *o,
+			    struct err *err)
+{
+	struct saved *sv = &s->images[s->n++];
+	int r;
+
+	(void)str_copy(sv->manifest_digest, sizeof(sv->manifest_digest), o->digest);
+	r = read_manifest(s, sv, err);
+	if (r < 0)
+		return r;
+	(void)str_copy(sv->id, sizeof(sv->id), sv->manifest.config.digest);
+	if (o->name)
+		r = add_name(s, sv, o->name, err);
+	s->nblobs = 0; /* as they lie there, below */
+	return r < 0 ? r : make_documents(s, err);
+}
+
+int image_save_layout(const struct image_save_layout *o, int out, struct err *err)
+{
+	CLEANUP(image_save_free) struct image_save *s = NULL;
+	int r;
+
+	r = save_new(&s, err);
+	if (r < 0)
+		return r;
+	s->layout = o->dir;
+	r = o->docker ? docker_documents(s, o, err) : plain_index(s, o, err);
+	for (int i = 0; i < IMAGE_DIGEST_ALGS && r >= 0; i++)
+		r = list_blobs(s, image_digest_names[i], err);
+	if (r < 0)
+		return r;
+	sort_blobs(s);
+	return put_all(s, out, err);
 }

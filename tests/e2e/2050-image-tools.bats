@@ -1,0 +1,191 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Our own commands for images: save, export, commit, diff; copies between registries, archives, layouts and the engine;
+# artifacts.
+
+TOP=$(cd "$(dirname "$BATS_TEST_FILENAME")/../.." && pwd)
+. "$TOP/tests/e2e/registry.bash"
+
+setup_file() {
+	registry_setup_file
+	[ -n "${DIR:-}" ] || return 0
+	python3 "$TOP/tests/tools/mkimage.py" "$("$TOP/tools/image" busybox)" "$DIR" layers oci index
+	docker load -q -i "$DIR/layers.tar"
+}
+setup() { engine_setup; cd "$DIR" || return 1; }
+teardown() { remove_all; }
+teardown_file() { engine_teardown_file; }
+
+@test "save, export, commit and diff say what docker's say" {
+	teu save -o s1.tar busybox layers:one
+	[ "$(stat -c %a s1.tar)" = 600 ]
+	docker save busybox layers:one | cmp - s1.tar
+	teu save busybox layers:one | cmp - s1.tar
+	run script -qec "$TEU --host $DOCKER_HOST save busybox" /dev/null </dev/null
+	prints "cowardly refusing to save to a terminal"
+	fails_with 1 "No such image: nothing" teu save -o none.tar nothing
+	fails_with 1 "was not found for the platform linux/s390x" teu save --platform linux/amd64,linux/s390x -o none.tar busybox
+	teu save --platform linux/amd64 busybox | cmp - <(docker save busybox)
+	fails_with 1 "is a directory" teu save -o "$DIR" busybox
+	[ ! -e none.tar ] && ! ls none.tar.* 2>/dev/null
+	teu run --name changed busybox sh -c 'echo hi >/hi; rm /bin/ls'
+	[ "$(teu diff changed)" = "$(docker diff changed)" ]
+	run teu commit -m said -a me -c 'ENV A=b' -c 'LABEL x=y' changed com:1
+	[ "$output" = "$(id_of com:1)" ] || { echo "$output"; return 1; }
+	[ "$(docker image inspect -f '{{.Author}} {{.Comment}} {{.Config.Env}} {{.Config.Labels}}' com:1)" = "me said [A=b] map[x:y]" ]
+	teu export -o x.tar changed
+	docker export changed | cmp - x.tar
+	tar tf x.tar | grep -qx hi
+	fails_with 1 "No such container: absent" teu export -o none.tar absent
+	[ ! -e none.tar ]
+}
+
+@test "one image through every kind of place keeps its digest and its archive" {
+	local want p
+	teu save -o a.tar layers:one
+	teu image copy -q docker-archive:a.tar "docker://$R/l:1"
+	want=$(raw_digest "docker://$R/l:1")
+	[ "sha256:$want" = "$(teu image copy "docker://$R/l:1" "docker://$R/sub/m:2" | sed -n 's/^Digest: //p')" ]
+	teu image copy -q "docker://$R/sub/m:2" oci:lay:x
+	teu image copy -q oci:lay:x dir:flat
+	teu image copy -q dir:flat oci-archive:oa.tar:y
+	teu image copy -q --digestfile digest oci-archive:oa.tar:y teu:again:1
+	[ "$(cat digest)" = "sha256:$want" ]
+	teu image copy -q teu:again:1 docker-archive:b.tar:layers:one
+	cmp a.tar b.tar
+	for p in "docker://$R/sub/m:2" oci:lay:x dir:flat oci-archive:oa.tar docker-archive:b.tar teu:again:1 layers:one; do
+		[ "$(raw_digest "$p")" = "$want" ] || { echo "$p"; return 1; }
+	done
+	[ "$(id_of again:1)" = "$(id_of layers:one)" ]
+	[ "$(docker run --rm again:1 cat /d/changed)" = two ]
+	run teu image copy "docker://$R/l:1" oci:lay:x
+	[ "$(grep -c 'Already exists' <<<"$output")" = 5 ]
+	gzip -c a.tar >a.tar.gz
+	teu image copy -q docker-archive:a.tar.gz oci:lay:z
+	teu image copy -q docker-archive:/dev/stdin oci:lay:w <a.tar
+	[ "$(raw_digest oci:lay:z)" = "$want" ] && [ "$(raw_digest oci:lay:w)" = "$want" ]
+	! ls -d "$DIR"/.teu-* "$DIR"/teu-image-* 2>/dev/null
+}
+
+@test "indexes: one platform, all of them, another format; inspect, list-tags, delete" {
+	local all
+	all=$(raw_digest oci-archive:index.tar)
+	[ "$(raw_digest oci-archive:index.tar)" = "$all" ]
+	teu image copy -q --all oci-archive:index.tar "docker://$R/idx:all"
+	[ "$(raw_digest "docker://$R/idx:all")" = "$all" ]
+	teu image copy -q --all "docker://$R/idx:all" dir:every
+	teu image copy -q --multi-arch all dir:every oci-archive:every.tar
+	[ "$(raw_digest oci-archive:every.tar)" = "$all" ]
+	teu image copy -q --platform linux/arm64 "docker://$R/idx:all" teu:arm:1
+	[ "$(docker image inspect -f '{{.Architecture}}' arm:1)" = arm64 ]
+	[ "$(teu image inspect --config --platform linux/arm64 "docker://$R/idx:all" | jq -r .architecture)" = arm64 ]
+	fails_with 1 "no image for" teu image copy --platform linux/s390x "docker://$R/idx:all" dir:none
+	fails_with 1 "holds no index" teu image copy --all "docker://$R/idx:all" docker-archive:none.tar:a:1
+	[ ! -e none.tar ]
+	teu image copy -q --format v2s2 "docker://$R/idx:all" "docker://$R/idx:v2"
+	[ "$(teu image inspect --raw "docker://$R/idx:v2" | jq -r .mediaType)" = application/vnd.docker.distribution.manifest.v2+json ]
+	[ "$(teu image inspect --config "docker://$R/idx:v2" | sha256sum)" = "$(teu image inspect --config "docker://$R/idx:all" | sha256sum)" ]
+	fails_with 1 "would not be preserved" teu image copy --preserve-digests --format v2s2 "docker://$R/idx:all" "docker://$R/idx:v3"
+	fails_with 1 "names its manifests by digests" teu image copy --all --format v2s2 "docker://$R/idx:all" "docker://$R/idx:v3"
+	[ "$(teu image list-tags "docker://$R/idx" | jq -c .Tags)" = '["all","v2"]' ]
+	[ "$(teu image inspect "docker://$R/idx:v2" | jq -c '[.Name, .RepoTags, .Architecture, (.Layers | length)]')" = "[\"$R/idx\",[\"all\",\"v2\"],\"amd64\",2]" ]
+	teu image delete "docker://$R/idx:v2"
+	fails_with 1 "answers 404" teu image inspect --raw "docker://$R/idx:v2"
+}
+
+@test "a copy that broke off goes on; a damaged blob is named, and nothing appears" {
+	teu image copy -q teu:layers:one oci:from:x
+	local big
+	big=$(find from/blobs -size +500k -printf '%f\n' | head -1)
+	cp -a from hurt
+	printf x | dd of="hurt/blobs/sha256/$big" bs=1 seek=5000 conv=notrunc status=none
+	fails_with 1 "blob 'sha256:$big': its bytes have the digest" teu image copy oci:hurt:x oci:half:x
+	[ ! -e half/index.json ] && [ ! -e "half/blobs/sha256/$big" ]
+	fails_with 1 "$big" teu image copy oci:hurt:x "docker://$R/half:x"
+	fails_with 1 "answers 404" teu image inspect --raw "docker://$R/half:x"
+	run teu image copy oci:from:x oci:half:x
+	prints "Already exists"
+	[ "$(raw_digest oci:half:x)" = "$(raw_digest oci:from:x)" ]
+	truncate -s -1 "hurt/blobs/sha256/$big"
+	fails_with 1 "its descriptor says" teu image copy oci:hurt:x dir:none
+}
+
+@test "hostile archives and layouts are refused by name" {
+	fails_with 1 "names no place" teu image copy oci:from:x foo
+	fails_with 1 "names no place" teu image copy bogus:x dir:none
+	fails_with 1 "No such file" teu image copy docker-archive:absent.tar dir:none
+	fails_with 1 "exists, and nothing can be added" sh -c "echo >there.tar; exec nsenter --net=/proc/$(engine_pid)/ns/net '$TEU' --host '$DOCKER_HOST' image copy teu:busybox docker-archive:there.tar"
+	python3 - <<-'PY'
+	import io, json, tarfile
+	def tar(name, members):
+	    with tarfile.open(name, "w") as t:
+	        for n, data in members:
+	            i = tarfile.TarInfo(n)
+	            if isinstance(data, str):
+	                i.type, i.linkname, data = tarfile.SYMTYPE, data, b""
+	            i.size = len(data)
+	            t.addfile(i, io.BytesIO(data))
+	m = lambda **k: json.dumps([dict(dict(Config="c", RepoTags=None, Layers=["l"]), **k)]).encode()
+	tar("dotdot.tar", [("../x", b"1"), ("manifest.json", m())])
+	tar("twice.tar", [("manifest.json", m()), ("./manifest.json", m())])
+	tar("absent.tar", [("manifest.json", m()), ("c", b"{}")])
+	tar("link.tar", [("manifest.json", m()), ("c", b"{}"), ("l", "../../etc/passwd")])
+	tar("loop.tar", [("manifest.json", m()), ("c", b"{}"), ("l", "k"), ("k", "l")])
+	tar("empty.tar", [("manifest.json", b"[]")])
+	tar("deep.tar", [("manifest.json", b"[" * 5000)])
+	tar("none.tar", [("x", b"1")])
+	PY
+	printf '\x1f\x8b\x08garbage' >bad.gz
+	head -c 700 dotdot.tar >cut.tar
+	fails_with 1 "'../x'" teu image copy docker-archive:dotdot.tar dir:none
+	fails_with 1 "occurs twice" teu image copy docker-archive:twice.tar dir:none
+	fails_with 1 "there is no member 'l'" teu image copy docker-archive:absent.tar dir:none
+	fails_with 1 "there is no member 'l'" teu image copy docker-archive:link.tar dir:none
+	fails_with 1 "there is no member 'l'" teu image copy docker-archive:loop.tar dir:none
+	fails_with 1 "must be a list of images" teu image copy docker-archive:empty.tar dir:none
+	fails_with 1 "deep" teu image copy docker-archive:deep.tar dir:none
+	fails_with 1 "it has no manifest.json" teu image copy docker-archive:none.tar dir:none
+	fails_with 1 "bad.gz" teu image copy docker-archive:bad.gz dir:none
+	fails_with 1 "cut.tar" teu image copy docker-archive:cut.tar dir:none
+	mkdir -p evil/blobs/sha256
+	echo '{"imageLayoutVersion":"1.0.0"}' >evil/oci-layout
+	ln -s /etc/passwd evil/index.json
+	fails_with 1 "evil" teu image copy oci:evil dir:none
+	rm evil/index.json
+	echo '{"schemaVersion":2,"schemaVersion":2,"manifests":[]}' >evil/index.json
+	fails_with 1 "schemaVersion" teu image copy oci:evil dir:none
+	rm -rf none
+}
+
+@test "artifacts: push, pull, attach, discover, as ORAS keeps them" {
+	mkdir -p art/sub
+	cd art
+	echo one >f1
+	echo two >sub/f2
+	teu artifact push --artifact-type application/vnd.x -a k=v "$R/art:1" f1 sub/f2:text/plain
+	run teu image inspect --raw "docker://$R/art:1"
+	[ "$(jq -c 'del(.annotations["org.opencontainers.image.created"])' <<<"$output")" = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.x","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2,"data":"e30="},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:'"$(sha256sum <f1 | cut -c-64)"'","size":4,"annotations":{"org.opencontainers.image.title":"f1"}},{"mediaType":"text/plain","digest":"sha256:'"$(sha256sum <sub/f2 | cut -c-64)"'","size":4,"annotations":{"org.opencontainers.image.title":"sub/f2"}}],"annotations":{"k":"v"}}' ]
+	teu artifact pull -q -o out "$R/art:1"
+	cmp f1 out/f1 && cmp sub/f2 out/sub/f2
+	fails_with 1 "'f1' exists" teu artifact pull -o out "$R/art:1"
+	[ "$(teu artifact pull --format json --overwrite -o out "$R/art:1" | jq -r .artifactType)" = application/vnd.x ]
+	teu artifact attach -q --artifact-type application/sbom "$R/art:1" f1 | grep -q "Attached to $R/art:1"
+	teu artifact attach -q --artifact-type application/sig "$R/art:1"
+	run teu artifact discover "$R/art:1"
+	[ "${#lines[@]}" = 3 ]
+	prints application/sbom
+	[ "$(teu artifact discover --format json --artifact-type application/sig "$R/art:1" | jq '.referrers | length')" = 1 ]
+	fails_with 1 "leads out of this directory" teu artifact push "$R/art:2" "$PWD/f1"
+	fails_with 1 "is a directory" teu artifact push "$R/art:2" sub
+	fails_with 1 "TYPE/SUBTYPE" teu artifact push "$R/art:2" f1:nonsense
+	fails_with 1 "KEY=VALUE" teu artifact push -a x "$R/art:2" f1
+	teu artifact push -q --disable-path-validation "$R/art:2" ../art/f1
+	fails_with 1 "leads out of the directory" teu artifact pull -o out2 "$R/art:2"
+	[ -z "$(ls -A out2)" ]
+	mkdir out3
+	ln -s / out3/sub
+	fails_with 1 "sub/f2" teu artifact pull -o out3 "$R/art:1"
+	teu artifact push -q oci:lay:a f1
+	teu artifact pull -q -o out4 oci:lay:a
+	cmp f1 out4/f1
+}
