@@ -21,6 +21,8 @@ struct auth {
 	struct registry *g;
 	struct policy *policy;
 	struct logins *logins;
+	struct token_cache *seen;
+	uint64_t generation;   /* of the policy: what was verified before it is verified anew */
 	struct tokens *tokens; /* NULL: a foreign server makes them, or none are needed */
 	const char *service;
 };
@@ -70,6 +72,7 @@ void auth_restore(struct auth *a, struct policy *p)
 	(void)policy_ref(p);
 	policy_unref(a->policy);
 	a->policy = p;
+	a->generation++;
 }
 
 int auth_new(struct registry *g, struct auth **ret, struct err *err)
@@ -80,6 +83,7 @@ int auth_new(struct registry *g, struct auth **ret, struct err *err)
 	if (!a)
 		abort();
 	a->g = g;
+	a->seen = token_cache_new();
 	a->service = g->conf.token_service ? g->conf.token_service : SERVICE_DEFAULT;
 	r = check_conf(&g->conf, err);
 	if (r >= 0)
@@ -97,6 +101,7 @@ void auth_free(struct auth *a)
 	if (!a)
 		return;
 	logins_free(a->logins);
+	token_cache_free(a->seen);
 	tokens_free(a->tokens);
 	policy_unref(a->policy);
 	free(a);
@@ -182,8 +187,12 @@ unsigned auth_may(const struct call *c, const char *repo)
 
 	if (!c->g->auth->policy->closed)
 		return MAY_ALL;
-	if (w->access)
+	if (w->access && w->foreign)
 		return token_access(w->access, "repository", repo);
+	/* What was allowed when our token was made, and is still. */
+	if (w->access)
+		return token_access(w->access, "repository", repo) &
+		       policy_may(c->g->auth->policy, w->name, NULL, repo);
 	return policy_may(c->g->auth->policy, w->name, &w->groups, repo);
 }
 
@@ -214,55 +223,70 @@ static void decide(struct call *c)
 
 /* ---- who ---- */
 
-static void set_openid(struct call *c, const struct issuer *is, const struct jwt *j)
+static void set_openid(struct arena *a, const struct issuer *is, const struct jwt *j,
+		       struct who *ret)
 {
 	const struct doc *groups = doc_get(j->claims, is->groups_claim);
 	size_t n = doc_is(groups, DOC_ARRAY) ? doc_len(groups) : 0;
 
-	c->who = (struct who){ .name = doc_cstr(c->a, doc_get(j->claims, is->name_claim)) };
-	c->who.groups.v = ARENA_ARRAY(c->a, const char *, n);
-	for (size_t i = 0; c->who.groups.v && i < n; i++) {
-		const char *word = doc_cstr(c->a, doc_at(groups, i));
+	*ret = (struct who){ .name = doc_cstr(a, doc_get(j->claims, is->name_claim)) };
+	ret->groups.v = ARENA_ARRAY(a, const char *, n);
+	for (size_t i = 0; ret->groups.v && i < n; i++) {
+		const char *word = doc_cstr(a, doc_at(groups, i));
 
 		if (word)
-			c->who.groups.v[c->who.groups.n++] = word;
+			ret->groups.v[ret->groups.n++] = word;
 	}
 }
 
-static int check_issuer(struct call *c, const struct issuer *is, struct slice token,
-			struct err *err)
+static int check_issuer(struct arena *a, const struct issuer *is, struct slice token,
+			struct who *ret, int64_t *ret_expires, struct err *err)
 {
 	const struct jwt_check check = {
 		.iss = is->iss, .aud = &is->aud, .aud_n = 1, .leeway = 60
 	};
 	struct jwt j;
-	int r = jwt_verify(is->keys, token, &check, c->a, &j, err);
+	int r = jwt_verify(is->keys, token, &check, a, &j, err);
 
 	if (r < 0)
 		return r;
+	*ret_expires = j.exp;
 	if (is->access) {
-		c->who = (struct who){ .name = j.sub[0] ? j.sub : NULL,
-				       .access = doc_get(j.claims, "access"),
-				       .token = true,
-				       .foreign = true };
-		if (!c->who.access)
-			c->who.access = doc_new_array(c->a);
+		*ret = (struct who){ .name = j.sub[0] ? j.sub : NULL,
+				     .access = doc_get(j.claims, "access"),
+				     .token = true,
+				     .foreign = true };
+		if (!ret->access)
+			ret->access = doc_new_array(a);
 		return 0;
 	}
-	set_openid(c, is, &j);
-	return c->who.name ? 0 : err_set(err, ERR_UNAUTHORIZED, "the token names nobody");
+	set_openid(a, is, &j, ret);
+	return ret->name ? 0 : err_set(err, ERR_UNAUTHORIZED, "the token names nobody");
 }
 
 static int check_bearer(struct call *c, struct slice token, struct err *err)
 {
 	const struct auth *a = c->g->auth;
-	int r = err_set(err, ERR_UNAUTHORIZED, "nobody's token is taken here");
+	CLEANUP(token_entry_free) struct token_entry *e = NULL;
+	int64_t expires = 0;
+	struct who who;
+	int r;
 
+	if (token_cache_get(a->seen, token, a->generation, c->a, &c->who))
+		return 0;
+	e = token_entry_new(token);
+	r = err_set(err, ERR_UNAUTHORIZED, "nobody's token is taken here");
 	if (a->tokens)
-		r = token_check(a->tokens, c->a, token, a->service, &c->who, err);
+		r = token_check(a->tokens, token_entry_arena(e), token, a->service, a->policy, &who,
+				&expires, err);
 	for (size_t i = 0; r < 0 && i < a->policy->issuers_n; i++)
-		r = check_issuer(c, &a->policy->issuers[i], token, err);
-	return r;
+		r = check_issuer(token_entry_arena(e), &a->policy->issuers[i], token, &who,
+				 &expires, err);
+	if (r < 0)
+		return r;
+	if (token_cache_put(a->seen, e, &who, expires, a->generation, c->a, &c->who) < 0)
+		return arena_quota(c->a, err);
+	return 0;
 }
 
 /* "Basic base64(name:password)". The password is in `room` until it is wiped by the caller. */

@@ -77,15 +77,36 @@ unsigned token_access(const struct doc *access, const char *type, const char *na
 struct token_grant {
 	const char *name;    /* NULL = nobody known */
 	const char *service; /* audience */
-	const char *hash;    /* stored with the account: a refresh token ends with it */
+	const char *hash;    /* stored with the account: its tokens end with it; NULL = none */
 	const struct doc *access;
 	int64_t expires; /* of the account */
 };
 int token_issue(const struct tokens *t, struct arena *a, const struct token_grant *grant,
 		bool refresh, struct buf *out, struct err *err);
-/* A token of ours for requests: *ret is filled. */
+/*
+ * A token of ours for requests: *ret and its end (seconds) are filled. One that was made for an
+ * account ends with it: by expiry, a new password, a revocation.
+ */
 int token_check(const struct tokens *t, struct arena *a, struct slice token, const char *service,
-		struct who *ret, struct err *err);
+		const struct policy *p, struct who *ret, int64_t *ret_expires, struct err *err);
 /* A refresh token of ours: the account it is for, if that still is what it was. */
 int token_refresh(const struct tokens *t, struct arena *a, struct slice token, const char *service,
 		  const struct policy *p, const struct account **ret, struct err *err);
+
+/* ---- token-cache.c: tokens that were verified ---- */
+
+struct token_cache;
+struct token_entry;
+struct token_cache *token_cache_new(void);
+void token_cache_free(struct token_cache *k); /* NULL is fine */
+/* True: *ret, whose strings live as long as the arena. generation: as it was put by. */
+bool token_cache_get(struct token_cache *k, struct slice token, uint64_t generation,
+		     struct arena *a, struct who *ret);
+/* An entry to be: the token is verified in its arena, then put. */
+struct token_entry *token_entry_new(struct slice token);
+void token_entry_free(struct token_entry *e); /* also after it was put */
+DEFINE_CLEANUP(struct token_entry *, token_entry_free)
+struct arena *token_entry_arena(struct token_entry *e);
+/* Negative: the arena is full. expires in seconds since 1970. */
+int token_cache_put(struct token_cache *k, struct token_entry *e, const struct who *who,
+		    int64_t expires, uint64_t generation, struct arena *a, struct who *ret);

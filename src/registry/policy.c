@@ -267,16 +267,20 @@ static int take_accounts(struct policy *p, const struct conf *c, struct err *err
 
 	for (size_t i = 0; i < c->users.n && r >= 0; i++)
 		r = add_account(p,
-				(struct account){ c->users.v[i].key, c->users.v[i].value.password,
-						  INT64_MAX },
+				(struct account){ .name = c->users.v[i].key,
+						  .hash = c->users.v[i].value.password,
+						  .expires = INT64_MAX },
 				err);
 	for (size_t i = 0; i < c->robots.n && r >= 0; i++) {
 		const struct conf_robot *b = &c->robots.v[i].value;
 
-		r = add_account(p,
-				(struct account){ c->robots.v[i].key, b->secret,
-						  b->expires.set ? b->expires.sec : INT64_MAX },
-				err);
+		r = add_account(
+			p,
+			(struct account){ .name = c->robots.v[i].key,
+					  .hash = b->secret,
+					  .expires = b->expires.set ? b->expires.sec : INT64_MAX,
+					  .robot = true },
+			err);
 	}
 	return r;
 }
@@ -474,9 +478,17 @@ static bool in_group(const struct policy *p, const struct strs *groups, const ch
 unsigned policy_may(const struct policy *p, const char *name, const struct strs *groups,
 		    const char *repo)
 {
+	const struct account *acc = name ? map_get(&p->accounts, slice_str(name)) : NULL;
 	unsigned may = 0;
 
-	if (!p->closed || (!p->ruled && name))
+	if (!p->closed)
+		return MAY_ALL;
+	for (size_t i = 0; acc && i < acc->rules.n; i++)
+		if (fits(&acc->rules.v[i].repositories, repo))
+			may |= acc->rules.v[i].may;
+	if (acc && acc->limited)
+		return may;
+	if (!p->ruled && name)
 		return MAY_ALL;
 	for (size_t i = 0; i < p->rules.n; i++) {
 		const struct policy_rule *r = &p->rules.v[i];

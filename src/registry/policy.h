@@ -22,11 +22,23 @@ struct jwks;
 
 enum { MAY_PULL = 1, MAY_PUSH = 2, MAY_DELETE = 4, MAY_ALL = 7 };
 
+struct policy_rule {
+	struct strs repositories, users, groups;
+	LIST_OF(const char *) actions;
+	bool anonymous;
+	unsigned may; /* of actions */
+};
+
 /* Somebody with a password. */
 struct account {
 	const char *name;
-	const char *hash; /* bcrypt */
-	int64_t expires;  /* seconds since 1970; INT64_MAX = never */
+	const char *hash;    /* bcrypt */
+	int64_t expires;     /* seconds since 1970; INT64_MAX = never */
+	int64_t tokens_from; /* tokens made before (seconds) are revoked; 0 = none */
+	bool managed;	     /* of the file that the admin socket keeps */
+	bool robot;
+	bool limited; /* only what its own rules allow, whatever others do */
+	LIST_OF(struct policy_rule) rules;
 };
 
 /* Tokens of others: a token server's (access claims decide), or OpenID (rules decide). */
@@ -35,13 +47,6 @@ struct issuer {
 	const char *name_claim, *groups_claim; /* OpenID */
 	struct jwks *keys;
 	bool access; /* a token server */
-};
-
-struct policy_rule {
-	struct strs repositories, users, groups;
-	LIST_OF(const char *) actions;
-	bool anonymous;
-	unsigned may; /* of actions */
 };
 
 struct policy_tags {

@@ -168,12 +168,12 @@ int token_issue(const struct tokens *t, struct arena *a, const struct token_gran
 	doc_set_int(a, claims, "nbf", now - 5);
 	doc_set_int(a, claims, "iat", now);
 	doc_set_str(a, claims, "jti", id);
-	if (refresh) {
+	if (g->hash) {
 		hash_mark(g->hash, mark);
 		doc_set_str(a, claims, "mark", mark);
-	} else if (g->access) {
-		doc_set(a, claims, "access", *g->access);
 	}
+	if (!refresh && g->access)
+		doc_set(a, claims, "access", *g->access);
 	if (arena_exceeded(a))
 		return arena_quota(a, err);
 	return jwt_sign(t->keys, t->kid, refresh ? REFRESH_TYPE : ACCESS_TYPE, claims, out, err);
@@ -192,12 +192,33 @@ static int verify(const struct tokens *t, struct arena *a, struct slice token, c
 	return jwt_verify(t->keys, token, &check, a, ret, err);
 }
 
-int token_check(const struct tokens *t, struct arena *a, struct slice token, const char *service,
-		struct who *ret, struct err *err)
+/* The account that the token was made for is still what it was. */
+static int check_account(const struct policy *p, const struct jwt *j, const struct account **ret,
+			 struct err *err)
 {
+	struct slice had = doc_slice(doc_get(j->claims, "mark"));
+	char mark[HASH_MARK + 1];
+
+	*ret = policy_account(p, j->sub, clock_real() / NS_PER_SEC);
+	if (!*ret)
+		return err_set(err, ERR_UNAUTHORIZED, "its account is no more");
+	hash_mark((*ret)->hash, mark);
+	if (!secret_equal(had, slice_str(mark)))
+		return err_set(err, ERR_UNAUTHORIZED, "the password was changed since");
+	if (j->iat < (*ret)->tokens_from)
+		return err_set(err, ERR_UNAUTHORIZED, "the account's tokens were revoked");
+	return 0;
+}
+
+int token_check(const struct tokens *t, struct arena *a, struct slice token, const char *service,
+		const struct policy *p, struct who *ret, int64_t *ret_expires, struct err *err)
+{
+	const struct account *acc;
 	struct jwt j;
 	int r = verify(t, a, token, service, ACCESS_TYPE, &j, err);
 
+	if (r >= 0 && doc_get(j.claims, "mark"))
+		r = check_account(p, &j, &acc, err);
 	if (r < 0)
 		return r;
 	*ret = (struct who){ .name = j.sub[0] ? j.sub : NULL,
@@ -205,25 +226,15 @@ int token_check(const struct tokens *t, struct arena *a, struct slice token, con
 			     .token = true };
 	if (!ret->access)
 		ret->access = doc_new_array(a);
+	*ret_expires = j.exp;
 	return 0;
 }
 
 int token_refresh(const struct tokens *t, struct arena *a, struct slice token, const char *service,
 		  const struct policy *p, const struct account **ret, struct err *err)
 {
-	char mark[HASH_MARK + 1];
-	struct slice had;
 	struct jwt j;
 	int r = verify(t, a, token, service, REFRESH_TYPE, &j, err);
 
-	if (r < 0)
-		return r;
-	*ret = policy_account(p, j.sub, clock_real() / NS_PER_SEC);
-	had = doc_slice(doc_get(j.claims, "mark"));
-	if (!*ret)
-		return err_set(err, ERR_UNAUTHORIZED, "its account is no more");
-	hash_mark((*ret)->hash, mark);
-	if (!secret_equal(had, slice_str(mark)))
-		return err_set(err, ERR_UNAUTHORIZED, "the password was changed since");
-	return 0;
+	return r < 0 ? r : check_account(p, &j, ret, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Patterns, scopes, claims, rules, and tokens of our own. */
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "crypto/jwt.h"
@@ -195,6 +196,7 @@ static void our_tokens_are_ours_and_of_their_kind(void **state)
 	char path[160];
 	struct stat st;
 	struct who who;
+	int64_t expires = 0;
 
 	assert_int_equal(policy_read(&files, &p, NULL), 0);
 	assert_int_equal(policy_read(&changed, &q, NULL), 0);
@@ -205,12 +207,17 @@ static void our_tokens_are_ours_and_of_their_kind(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(token_issue(t, a, &grant, false, &token, NULL), 0);
 	assert_int_equal(token_issue(t, a, &grant, true, &refresh, NULL), 0);
-	assert_int_equal(token_check(again, a, buf_slice(&token), "s", &who, NULL), 0);
+	assert_int_equal(token_check(again, a, buf_slice(&token), "s", p, &who, &expires, NULL), 0);
 	assert_string_equal(who.name, "a");
 	assert_true(who.token && who.access && !doc_len(who.access));
-	assert_int_equal(token_check(t, a, buf_slice(&token), "other", &who, NULL),
+	assert_true(expires > 1700000000);
+	/* An access token ends with the password too. */
+	assert_int_equal(token_check(t, a, buf_slice(&token), "s", q, &who, &expires, &err),
 			 -ERR_UNAUTHORIZED);
-	assert_int_equal(token_check(t, a, buf_slice(&refresh), "s", &who, NULL),
+	assert_non_null(strstr(err.msg, "changed"));
+	assert_int_equal(token_check(t, a, buf_slice(&token), "other", p, &who, &expires, NULL),
+			 -ERR_UNAUTHORIZED);
+	assert_int_equal(token_check(t, a, buf_slice(&refresh), "s", p, &who, &expires, NULL),
 			 -ERR_UNAUTHORIZED);
 	assert_int_equal(token_refresh(t, a, buf_slice(&token), "s", p, &acc, NULL),
 			 -ERR_UNAUTHORIZED);
@@ -222,11 +229,42 @@ static void our_tokens_are_ours_and_of_their_kind(void **state)
 	grant.expires = 1000; /* the account ended long ago */
 	buf_clear(&token);
 	assert_int_equal(token_issue(t, a, &grant, false, &token, NULL), 0);
-	assert_int_equal(token_check(t, a, buf_slice(&token), "s", &who, NULL), -ERR_UNAUTHORIZED);
+	assert_int_equal(token_check(t, a, buf_slice(&token), "s", p, &who, &expires, NULL),
+			 -ERR_UNAUTHORIZED);
 	assert_int_equal(chmod(path, 0644), 0);
 	assert_int_equal(tokens_new(dir, &other, &err), -ERR_INVALID);
 	assert_non_null(strstr(err.msg, "0600"));
 	assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void a_token_is_seen_again_until_it_ends(void **state)
+{
+	struct token_cache *k = token_cache_new();
+	CLEANUP(arena_free) struct arena *a = arena_new("test", 1 << 20);
+	int64_t now = clock_real() / NS_PER_SEC;
+	struct token_entry *e;
+	struct who who, put = { 0 };
+	char text[16];
+
+	for (int i = 0; i < 600; i++) { /* more than are kept */
+		(void)snprintf(text, sizeof(text), "t%d", i);
+		e = token_entry_new(slice_str(text));
+		put.name = arena_strdup(token_entry_arena(e), text);
+		assert_int_equal(token_cache_put(k, e, &put, now + 1000, 7, a, &who), 0);
+		token_entry_free(e);
+		assert_string_equal(who.name, text);
+	}
+	assert_false(token_cache_get(k, SLICE("t0"), 7, a, &who));
+	assert_true(token_cache_get(k, SLICE("t599"), 7, a, &who));
+	assert_string_equal(who.name, "t599");
+	assert_false(token_cache_get(k, SLICE("t599"), 8, a, &put)); /* another policy */
+	assert_false(token_cache_get(k, SLICE("t599"), 7, a, &put));
+	e = token_entry_new(SLICE("old"));
+	assert_int_equal(token_cache_put(k, e, &put, now - 1, 7, a, &put), 0);
+	token_entry_free(e);
+	assert_false(token_cache_get(k, SLICE("old"), 7, a, &put));
+	token_cache_free(k);
+	assert_string_equal(who.name, "t599"); /* the request's until its end */
 }
 
 int main(void)
@@ -238,6 +276,7 @@ int main(void)
 		cmocka_unit_test(rules_add_up),
 		cmocka_unit_test(without_anything_all_is_open),
 		cmocka_unit_test(robots_expire),
+		cmocka_unit_test(a_token_is_seen_again_until_it_ends),
 		cmocka_unit_test(our_tokens_are_ours_and_of_their_kind),
 	};
 
