@@ -437,6 +437,25 @@ static int put_tag(struct content_change *ch, struct db_conn *c, int64_t repo, c
 		"itti", repo, tag, ch->digest, clock_real());
 }
 
+/* What the put would add, before anything of it is done. */
+static int check_limits(struct content_change *ch, struct db_conn *c, int64_t repo, struct err *err)
+{
+	struct content_more more = { 0 };
+	int r;
+
+	if (!ch->limits.n)
+		return 0;
+	r = exists(c, HAS_MANIFEST, repo, ch->digest, err);
+	if (r == 0)
+		more = (struct content_more){ .bytes = (int64_t)ch->bytes.n, .manifests = 1 };
+	for (size_t i = 0; i < ch->ntags && r >= 0; i++) {
+		r = exists(c, "SELECT 1 FROM tags WHERE repo = ? AND tag = ?", repo, ch->tags[i],
+			   err);
+		more.tags += r == 0;
+	}
+	return r < 0 ? r : content_limits_check(c, ch->repo, &ch->limits, more, err);
+}
+
 static int run_put(struct db_job *j, struct db_conn *c, struct err *err)
 {
 	struct content_change *ch = CONTAINER_OF(j, struct content_change, job);
@@ -446,6 +465,8 @@ static int run_put(struct db_job *j, struct db_conn *c, struct err *err)
 	r = content_repo_id(c, ch->repo, true, &repo, err);
 	if (r >= 0)
 		r = check_parts(ch, c, repo, err);
+	if (r >= 0)
+		r = check_limits(ch, c, repo, err);
 	if (r >= 0)
 		r = put_bytes(ch, c, err);
 	if (r >= 0)
@@ -514,7 +535,8 @@ static int prepare_put(struct content_change *ch, const struct content_put *put,
 	ch->subject = ch->manifest->subject ? ch->manifest->subject->digest : NULL;
 	ch->immutable = put->immutable;
 	ch->sparse = put->sparse;
-	return annotations_text(ch, err);
+	r = content_limits_dup(ch->arena, &put->limits, &ch->limits, err);
+	return r < 0 ? r : annotations_text(ch, err);
 }
 
 void content_put_manifest(struct image_store *is, const struct content_put *put,
@@ -638,15 +660,19 @@ static int run_mount(struct db_job *j, struct db_conn *c, struct err *err)
 		return err_set(err, ERR_NOT_FOUND, "repository '%s' has no blob '%s'",
 			       ch->from ? ch->from : "(any)", ch->ref);
 	(void)str_copy(ch->digest, sizeof(ch->digest), ch->ref);
+	if (r >= 0)
+		r = content_limits_check_blob(c, ch->repo, ch->ref, -1, &ch->limits, err);
 	return r < 0 ? r : content_link_blob(c, ch->repo, ch->ref, err);
 }
 
 void content_mount(struct image_store *is, const char *repo, const char *digest, const char *from,
-		   content_done_fn *done, void *ctx)
+		   const struct content_limits *lim, content_done_fn *done, void *ctx)
 {
 	struct content_change *ch = change_new(is, repo, digest, done, ctx);
 
 	ch->from = from ? arena_strdup(ch->arena, from) : NULL;
 	ch->job.run = run_mount;
+	if (content_limits_dup(ch->arena, lim, &ch->limits, &ch->refused) < 0)
+		ch->job.run = run_refused;
 	db_write(is->db, &ch->job);
 }

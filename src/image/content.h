@@ -72,6 +72,25 @@ struct content_referrers {
 int content_referrers(struct image_store *is, const char *repo, struct arena *a,
 		      struct content_referrers *q, struct err *err);
 
+/* ---- limits ---- */
+
+/*
+ * What repositories may have. A blob or manifest counts once in each repository that has it,
+ * however many others have it too. A limit is checked within the transaction of the change, so that
+ * pushes side by side cannot pass it: -ERR_QUOTA, err->msg begins with "quota:".
+ */
+struct content_limit {
+	const char *prefix; /* all below it together, "" = all; NULL = the repository by itself */
+	int64_t bytes, manifests, tags; /* at most; negative = any number */
+};
+struct content_limits {
+	const struct content_limit *v;
+	size_t n;
+};
+/* Bytes that may still be added to repo; INT64_MAX = any number, 0 also when it is over. */
+int content_room(struct image_store *is, const char *repo, const struct content_limits *lim,
+		 int64_t *ret, struct err *err);
+
 /* ---- changes ---- */
 
 struct content_change;
@@ -95,6 +114,7 @@ struct content_change {
 	const char *tags[CONTENT_TAGS_MAX];
 	size_t ntags;
 	bool sparse, immutable;
+	struct content_limits limits;
 	/* results */
 	char digest[IMAGE_DIGEST_MAX];
 	const char *subject; /* NULL = none */
@@ -115,6 +135,7 @@ struct content_put {
 	size_t ntags;
 	bool immutable; /* a tag is never moved to another manifest: -ERR_CONFLICT */
 	bool sparse;	/* parts may be missing */
+	struct content_limits limits;
 };
 void content_put_manifest(struct image_store *is, const struct content_put *put,
 			  content_done_fn *done, void *ctx);
@@ -127,7 +148,7 @@ void content_delete_blob(struct image_store *is, const char *repo, const char *d
 			 content_done_fn *done, void *ctx);
 /* Makes a blob of repository `from` (NULL: of any) seen in `repo`. -ERR_NOT_FOUND. */
 void content_mount(struct image_store *is, const char *repo, const char *digest, const char *from,
-		   content_done_fn *done, void *ctx);
+		   const struct content_limits *lim, content_done_fn *done, void *ctx);
 
 /* ---- uploads ---- */
 
@@ -157,14 +178,78 @@ void content_upload_flush(struct content_upload *u, content_flushed_fn *done, vo
 /* Complete: it becomes a blob of its repository if its bytes have this digest (-ERR_INVALID else,
  * and the upload is gone). Durable before done runs. Frees u, also on failure; only after a flush.
  */
-void content_upload_commit(struct content_upload *u, const char *digest, content_done_fn *done,
-			   void *ctx);
+void content_upload_commit(struct content_upload *u, const char *digest,
+			   const struct content_limits *lim, content_done_fn *done, void *ctx);
 /* Lets go of it: the next one may open it. */
 void content_upload_close(struct content_upload *u);
 /* Gives up: its files go. */
 void content_upload_cancel(struct content_upload *u);
 /* Removes uploads that nobody has touched for max_age (ns): their number. */
 int content_uploads_expire(struct image_store *is, int64_t max_age, struct err *err);
+
+/* ---- pulls, use ---- */
+
+struct content_pull {
+	char repo[CONTENT_NAME_MAX + 1];
+	char ref[IMAGE_DIGEST_MAX > CONTENT_TAG_MAX ? IMAGE_DIGEST_MAX : CONTENT_TAG_MAX + 1];
+	char digest[IMAGE_DIGEST_MAX];
+	int64_t when;
+};
+/* Notes when tags and manifests were pulled last; v is malloc'ed and taken. A job of its own, which
+ * nobody waits for. */
+void content_note_pulls(struct image_store *is, struct content_pull *v_taken, size_t n);
+
+/* What a repository has. Times are ns since 1970, 0 = never. */
+struct content_usage {
+	const char *repo; /* arena */
+	int64_t tags, manifests, blobs, bytes;
+	int64_t shared; /* of bytes: what other repositories or images of this machine have too */
+	int64_t created, pushed, pulled;
+};
+/* A page behind `after` ("" = from the first), sorted by name. For a worker: it waits for the
+ * writer. */
+struct content_usage_page {
+	const char *after;
+	size_t max;
+	struct arena *arena;
+	struct content_usage *v; /* out */
+	size_t n;
+	bool more;
+};
+int content_usage(struct image_store *is, struct content_usage_page *p, struct err *err);
+
+/* ---- retention ---- */
+
+/* A tag, or (tag NULL) a manifest that no tag, index or living subject leads to. */
+struct content_tag {
+	const char *tag, *digest;
+	int64_t pushed, pulled; /* ns; pulled: by the tag or its digest, 0 = never */
+	bool referred;		/* others refer to the manifest: signatures, attestations */
+	bool companion;		/* itself such a one, by its name (sha256-<hex>.sig) */
+	bool drop;		/* out of choose() */
+};
+/* Marks what is to go; called by a worker's transaction, maybe twice with the same. */
+typedef void content_choose_fn(void *ctx, const char *repo, struct content_tag *v, size_t n);
+struct content_dropped {
+	const char *repo, *tag, *digest; /* arena; tag NULL = the manifest with all */
+};
+#define CONTENT_DROPPED_MAX 10000 /* more are dropped, but not listed */
+struct content_retain {
+	content_choose_fn *choose;
+	void *ctx;
+	bool dry_run;
+	struct arena *arena;
+	/* out */
+	struct content_dropped *v;
+	size_t n;
+	uint64_t tags, manifests;
+};
+/*
+ * Asks choose() about every repository, one after the other, and drops in the same transaction:
+ * the tag; the manifest when nothing else leads to it, with what only it had (manifests of an
+ * index, referrers and companions). Blobs are the collection's. For a worker.
+ */
+int content_retain(struct image_store *is, struct content_retain *job, struct err *err);
 
 /* ---- collection ---- */
 

@@ -54,6 +54,18 @@ void image_gc_sweep_wait(struct image_store *is);
 int content_repo_id(struct db_conn *c, const char *repo, bool make, int64_t *ret,
 		    struct err *err); /* 1 = *ret, 0 = no such repository */
 int content_link_blob(struct db_conn *c, const char *repo, const char *digest, struct err *err);
+/* content-limit.c: may so much be added? */
+struct content_limits;
+struct content_more {
+	int64_t bytes, manifests, tags;
+};
+int content_limits_check(struct db_conn *c, const char *repo, const struct content_limits *lim,
+			 struct content_more more, struct err *err);
+int content_limits_dup(struct arena *a, const struct content_limits *lim,
+		       struct content_limits *ret, struct err *err);
+/* A blob of so many bytes (negative = it is there), unless the repository has it already. */
+int content_limits_check_blob(struct db_conn *c, const char *repo, const char *digest, int64_t size,
+			      const struct content_limits *lim, struct err *err);
 int content_doubt(struct db_conn *c, const char *digest, struct err *err);
 
 /* store.c: a directory for files that will be published, its fd (borrowed) or negative. It lies

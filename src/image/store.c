@@ -87,6 +87,34 @@ static const char *const schema[] = {
 	"  FOREIGN KEY(repo, digest) REFERENCES manifests(repo, digest) ON DELETE CASCADE) WITHOUT "
 	"ROWID;"
 	"CREATE INDEX tags_digest ON tags(repo, digest);",
+	/* 3: what a repository has, counted as it comes and goes (quotas, usage) */
+	"ALTER TABLE repos ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE repos ADD COLUMN manifests INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE repos ADD COLUMN tags INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE repos SET"
+	"  bytes = (SELECT coalesce(sum(size), 0) FROM repo_blobs JOIN blobs USING(digest) WHERE "
+	"repo = id)"
+	"    + (SELECT coalesce(sum(size), 0) FROM manifests WHERE repo = id),"
+	"  manifests = (SELECT count(*) FROM manifests WHERE repo = id),"
+	"  tags = (SELECT count(*) FROM tags WHERE repo = id);"
+	"CREATE TRIGGER repo_blobs_in AFTER INSERT ON repo_blobs BEGIN UPDATE repos SET bytes = "
+	"bytes +"
+	"  coalesce((SELECT size FROM blobs WHERE digest = NEW.digest), 0) WHERE id = NEW.repo; "
+	"END;"
+	"CREATE TRIGGER repo_blobs_out AFTER DELETE ON repo_blobs BEGIN UPDATE repos SET bytes = "
+	"bytes -"
+	"  coalesce((SELECT size FROM blobs WHERE digest = OLD.digest), 0) WHERE id = OLD.repo; "
+	"END;"
+	"CREATE TRIGGER manifests_in AFTER INSERT ON manifests BEGIN UPDATE repos SET bytes = "
+	"bytes + NEW.size,"
+	"  manifests = manifests + 1 WHERE id = NEW.repo; END;"
+	"CREATE TRIGGER manifests_out AFTER DELETE ON manifests BEGIN UPDATE repos SET bytes = "
+	"bytes - OLD.size,"
+	"  manifests = manifests - 1 WHERE id = OLD.repo; END;"
+	"CREATE TRIGGER tags_in AFTER INSERT ON tags BEGIN UPDATE repos SET tags = tags + 1"
+	"  WHERE id = NEW.repo; END;"
+	"CREATE TRIGGER tags_out AFTER DELETE ON tags BEGIN UPDATE repos SET tags = tags - 1"
+	"  WHERE id = OLD.repo; END;",
 };
 
 int image_store_publish_dir(struct image_store *is, struct err *err)

@@ -5,6 +5,7 @@
  * an upload that another process began is made anew from its file when it is complete. The lock on
  * `data` says that somebody has it.
  */
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash.h"
@@ -42,6 +43,7 @@ struct content_upload {
 	content_flushed_fn *flushed;
 	void *flushed_ctx;
 	/* The end. */
+	struct arena *arena; /* of the limits; NULL = none */
 	char digest[IMAGE_DIGEST_MAX];
 	struct content_change change;
 };
@@ -72,6 +74,7 @@ void content_upload_close(struct content_upload *u)
 	buf_fini(&u->busy);
 	fd_close(u->data);
 	fd_close(u->dir);
+	arena_free(u->arena);
 	free(u);
 }
 
@@ -399,7 +402,12 @@ static int run_commit(struct db_job *j, struct db_conn *c, struct err *err)
 			*err = u->err;
 		return err_ret(&u->err);
 	}
-	r = db_query_int(c, &one, err, "SELECT 1 FROM blobs WHERE digest = ?", "t", u->digest);
+	/* Before the file moves: what is refused leaves nothing behind. */
+	r = content_limits_check_blob(c, u->repo, u->digest, (int64_t)u->written, &u->change.limits,
+				      err);
+	if (r >= 0)
+		r = db_query_int(c, &one, err, "SELECT 1 FROM blobs WHERE digest = ?", "t",
+				 u->digest);
 	if (r == 0) {
 		/* ENOENT: moved by a run that was rolled back with others. */
 		if (sys_renameat(u->dir, "data", dir, IMAGE_HEX(u->digest)) < 0 && errno != ENOENT)
@@ -430,8 +438,8 @@ static void hashed_done(struct work *w)
 	db_write(u->is->db, &u->change.job);
 }
 
-void content_upload_commit(struct content_upload *u, const char *digest, content_done_fn *done,
-			   void *ctx)
+void content_upload_commit(struct content_upload *u, const char *digest,
+			   const struct content_limits *lim, content_done_fn *done, void *ctx)
 {
 	assert(!u->running && !u->fill.n);
 	u->change.is = u->is;
@@ -442,6 +450,10 @@ void content_upload_commit(struct content_upload *u, const char *digest, content
 	(void)str_copy(u->change.digest, sizeof(u->change.digest), digest);
 	if (!u->err.code)
 		(void)image_digest_check(slice_str(digest), &u->err);
+	if (!u->err.code && lim && lim->n) {
+		u->arena = arena_new("limits", 1u << 20);
+		(void)content_limits_dup(u->arena, lim, &u->change.limits, &u->err);
+	}
 	if (!u->err.code)
 		(void)image_store_publish_dir(u->is, &u->err);
 	u->running = true;

@@ -102,7 +102,6 @@ void call_done(struct call *c, enum counter which, int status, const char *diges
 		[COUNT_PUSHED] = EVENT_PUSH,
 		[COUNT_PULLED] = EVENT_PULL,
 		[COUNT_DELETED] = EVENT_DELETE,
-		[COUNT_REFUSED] = EVENT_QUOTA,
 	};
 
 	count(c->g, which, call_object(c), 1);
@@ -159,7 +158,12 @@ void answer_err(struct call *c, const struct err *err, enum reason unknown, enum
 		break;
 	case ERR_TOO_LARGE: why = SIZE_INVALID; break;
 	case ERR_CONFLICT: why = UNSUPPORTED; break;
-	case ERR_QUOTA: why = TOOMANYREQUESTS; break;
+	case ERR_QUOTA:
+		/* A limit of the configuration, or one of ours. */
+		why = strncmp(err->msg, "quota:", 6) == 0 ? DENIED : TOOMANYREQUESTS;
+		if (why == DENIED)
+			tell_event(c, EVENT_QUOTA, NULL);
+		break;
 	case ERR_UNAVAILABLE: why = UNAVAILABLE; break;
 	default:
 		why = UNKNOWN;
@@ -482,6 +486,7 @@ int registry_new(struct loop *l, const struct registry_conf *conf, struct regist
 		r = admin_new(g, conf->admin, &g->admin, err);
 	if (r < 0)
 		return r;
+	g->upkeep = upkeep_new(g);
 	gc_begin(g);
 	*ret = STEAL(g);
 	return 0;
@@ -498,6 +503,7 @@ void registry_free(struct registry *g)
 	tls_conf_unref(g->tls);
 	audit_end(g->audit);
 	work_pool_free(g->pool);
+	upkeep_free(g->upkeep);
 	audit_free(g->audit);
 	counters_free(g->counters);
 	access_log_free(g->access_log);

@@ -171,6 +171,21 @@ static void add_field(struct buf *b, const char *name, const char *value)
 	(void)json_write_string(b, slice_str(value), false);
 }
 
+static void add_line(struct audit *a, const struct buf *b)
+{
+	if (b->full)
+		return; /* names are far shorter than that */
+	if (fd_write_all(a->fd, b->p, b->n) < 0) {
+		report(a, "write");
+		return;
+	}
+	a->failing = false;
+	a->bytes += b->n;
+	if (a->bytes > a->bytes_max)
+		rotate(a);
+	begin_sync(a);
+}
+
 void audit_add(struct audit *a, const struct call *c, int status, const char *digest)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(LINE_MAX_BYTES);
@@ -187,15 +202,23 @@ void audit_add(struct audit *a, const struct call *c, int status, const char *di
 	add_field(&b, "reference", c->ref);
 	add_field(&b, "digest", digest);
 	buf_addf(&b, ",\"status\":%d}\n", status);
-	if (b.full)
-		return; /* names are far shorter than that */
-	if (fd_write_all(a->fd, b.p, b.n) < 0) {
-		report(a, "write");
+	add_line(a, &b);
+}
+
+void audit_note(struct audit *a, const char *by, const char *what, const char *repo,
+		const char *ref, const char *digest)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(LINE_MAX_BYTES);
+	char stamp[CLOCK_TEXT_MAX];
+
+	if (!a)
 		return;
-	}
-	a->failing = false;
-	a->bytes += b.n;
-	if (a->bytes > a->bytes_max)
-		rotate(a);
-	begin_sync(a);
+	buf_addf(&b, "{\"time\":\"%s\"", clock_rfc3339full(stamp, clock_real()));
+	add_field(&b, "by", by);
+	add_field(&b, "action", what);
+	add_field(&b, "repository", repo);
+	add_field(&b, "reference", ref);
+	add_field(&b, "digest", digest);
+	buf_adds(&b, "}\n");
+	add_line(a, &b);
 }

@@ -29,3 +29,7 @@ DEFINE_CLEANUP(struct audit *, audit_free)
 int audit_reopen(struct audit *a, struct err *err);
 /* Who of c did its operation, with what status; digest NULL = none. Nothing when a is NULL. */
 void audit_add(struct audit *a, const struct call *c, int status, const char *digest);
+/* Something that no request of a client did: `by` and `what` are words ("retention", "delete").
+ * repo and digest may be NULL. Nothing when a is NULL. */
+void audit_note(struct audit *a, const char *by, const char *what, const char *repo,
+		const char *ref, const char *digest);

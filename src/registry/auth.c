@@ -15,6 +15,7 @@
 
 #define BASIC_MAX 1024
 #define FORM_MAX 65536
+#define ACCOUNTS_FILE "registry/accounts.json"
 #define SERVICE_DEFAULT "teu-registry"
 
 struct auth {
@@ -25,6 +26,7 @@ struct auth {
 	uint64_t generation;   /* of the policy: what was verified before it is verified anew */
 	struct tokens *tokens; /* NULL: a foreign server makes them, or none are needed */
 	const char *service;
+	char *accounts; /* path */
 };
 
 /* ---- life ---- */
@@ -51,6 +53,7 @@ int auth_reload(struct auth *a, struct err *err)
 	const struct registry_conf *c = &a->g->conf;
 	const struct policy_files files = { .htpasswd = c->htpasswd,
 					    .config = c->config,
+					    .accounts = a->accounts,
 					    .token_issuer = c->token_issuer,
 					    .token_service = a->service,
 					    .token_jwks = c->token_jwks };
@@ -84,6 +87,8 @@ int auth_new(struct registry *g, struct auth **ret, struct err *err)
 		abort();
 	a->g = g;
 	a->seen = token_cache_new();
+	if (asprintf(&a->accounts, "%s/" ACCOUNTS_FILE, g->conf.root) < 0)
+		abort();
 	a->service = g->conf.token_service ? g->conf.token_service : SERVICE_DEFAULT;
 	r = check_conf(&g->conf, err);
 	if (r >= 0)
@@ -104,7 +109,23 @@ void auth_free(struct auth *a)
 	token_cache_free(a->seen);
 	tokens_free(a->tokens);
 	policy_unref(a->policy);
+	free(a->accounts);
 	free(a);
+}
+
+int auth_change(struct auth *a, enum account_change what, const char *name, const struct doc *value,
+		struct err *err)
+{
+	CLEANUP(buf_fini) struct buf old = BUF_INIT(8u << 20);
+	struct err again = ERR_INIT;
+	int r = accounts_change(a->accounts, what, name, value, &old, err);
+
+	if (r < 0)
+		return r;
+	r = auth_reload(a, err);
+	if (r < 0 && accounts_restore(a->accounts, &old, &again) < 0)
+		log_kv(LOG_LEVEL_ERROR, "accounts could not be put back", "error", again.msg, NULL);
+	return r;
 }
 
 struct policy *auth_policy(const struct auth *a)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "registry/accounts.h"
 #include "registry/policy.h"
 
 struct auth;
@@ -28,6 +29,10 @@ void auth_free(struct auth *a); /* NULL is fine */
 DEFINE_CLEANUP(struct auth *, auth_free)
 /* Reads the policy anew; on failure the one that was stays. */
 int auth_reload(struct auth *a, struct err *err);
+/* Changes the accounts that the admin socket keeps; in force on return, for all requests to come.
+ * On failure all is as it was. */
+int auth_change(struct auth *a, enum account_change what, const char *name, const struct doc *value,
+		struct err *err);
 /* Puts back one that was; referenced. */
 void auth_restore(struct auth *a, struct policy *p);
 struct policy *auth_policy(const struct auth *a); /* borrowed until the next reload */

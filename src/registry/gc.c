@@ -12,9 +12,30 @@ static void gc_run(struct work *w)
 	struct registry *g = CONTAINER_OF(w, struct registry, gc);
 	struct err err = ERR_INIT;
 
-	if (content_uploads_expire(g->store, UPLOAD_AGE, &err) < 0 ||
+	if ((!g->gc_job.dry_run && content_uploads_expire(g->store, UPLOAD_AGE, &err) < 0) ||
 	    content_gc(g->store, &g->gc_job, &err) < 0)
 		g->gc_err = err;
+}
+
+/* Who asked for it and waits. */
+static void answer_gc(struct registry *g)
+{
+	struct stream *s = STEAL(g->gc_asked);
+	const struct content_gc *j = &g->gc_job;
+
+	if (!s)
+		return;
+	if (g->gc_err.code)
+		(void)stream_replyf(s, 500, "text/plain", "%s\n", g->gc_err.msg);
+	else
+		(void)stream_replyf(s, 200, "application/json",
+				    "{\"dryRun\":%s,\"manifests\":%llu,\"blobs\":%llu,"
+				    "\"filesRemoved\":%llu,\"bytesFreed\":%llu}",
+				    j->dry_run ? "true" : "false", (unsigned long long)j->manifests,
+				    (unsigned long long)j->blobs,
+				    (unsigned long long)j->store.blobs,
+				    (unsigned long long)j->store.bytes);
+	stream_unref(s);
 }
 
 static void gc_done(struct work *w)
@@ -23,11 +44,14 @@ static void gc_done(struct work *w)
 	char freed[32];
 
 	g->gc_runs = false;
+	answer_gc(g);
 	if (g->gc_err.code)
 		log_kv(LOG_LEVEL_ERROR, "collection failed", "error", g->gc_err.msg, NULL);
 	else if (g->gc_job.blobs || g->gc_job.manifests)
 		log_kv(LOG_LEVEL_INFO, "collected", "freed",
 		       str_human_size(freed, sizeof(freed), g->gc_job.store.bytes), NULL);
+	if (g->gc_job.dry_run)
+		return;
 	count(g, COUNT_COLLECTED, "runs", 1);
 	count(g, COUNT_COLLECTED, "manifests", (double)g->gc_job.manifests);
 	count(g, COUNT_COLLECTED, "blobs", (double)g->gc_job.blobs);
@@ -35,12 +59,13 @@ static void gc_done(struct work *w)
 	cache_clear(g->cache);
 }
 
-static void begin_gc(struct registry *g)
+static void begin_gc(struct registry *g, bool dry_run)
 {
 	struct err err = ERR_INIT;
 
-	g->gc_job =
-		(struct content_gc){ .grace = g->conf.gc_grace, .untagged = g->conf.gc_untagged };
+	g->gc_job = (struct content_gc){ .grace = g->conf.gc_grace,
+					 .untagged = g->conf.gc_untagged,
+					 .dry_run = dry_run };
 	g->gc_err = ERR_INIT;
 	g->gc_runs = true;
 	if (work_submit(g->pool, &g->gc, gc_run, gc_done, &err) < 0)
@@ -50,7 +75,20 @@ static void begin_gc(struct registry *g)
 void gc_now(struct registry *g)
 {
 	if (!g->gc_runs)
-		begin_gc(g);
+		begin_gc(g, false);
+}
+
+void gc_ask(struct registry *g, struct stream *s, bool dry_run)
+{
+	if (g->gc_runs) {
+		(void)stream_replyf(s, 409, "text/plain", "a collection goes on already\n");
+		return;
+	}
+	begin_gc(g, dry_run);
+	if (g->gc_runs)
+		g->gc_asked = stream_ref(s);
+	else
+		(void)stream_replyf(s, 503, "text/plain", "too busy: try again\n");
 }
 
 static int on_tick(struct timer *t)
@@ -59,9 +97,10 @@ static int on_tick(struct timer *t)
 	int64_t now = clock_mono();
 
 	uploads_close_idle(g, now - UPLOAD_OPEN);
+	upkeep_tick(g->upkeep);
 	if (g->conf.gc_every > 0 && now >= g->gc_next && !g->gc_runs) {
 		g->gc_next = now + g->conf.gc_every;
-		begin_gc(g);
+		begin_gc(g, false);
 	}
 	timer_set(t, now + TICK);
 	return 0;

@@ -3,12 +3,14 @@
 #include "registry/policy.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/hash.h"
 #include "crypto/aead.h"
 #include "crypto/jwt.h"
 #include "doc/yaml.h"
+#include "registry/accounts.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -74,6 +76,9 @@ struct conf {
 	LIST_OF(struct policy_rule) rules;
 	LIST_OF(struct policy_tags) immutable;
 	LIST_OF(struct conf_oidc) oidc;
+	LIST_OF(struct policy_quota) quotas;
+	LIST_OF(struct policy_retain) retention;
+	const char *retention_every;
 	const char *challenge;
 };
 
@@ -104,7 +109,7 @@ static int check_hash(const char *hash, struct err *err)
 		       "what is stored is no bcrypt hash; make one with htpasswd -nB");
 }
 
-static int check_hash_doc(const struct doc *d, struct err *err)
+int policy_check_hash(const struct doc *d, struct err *err)
 {
 	char hash[PASSWORD_HASH_MAX + 1];
 	struct slice s = doc_slice(d);
@@ -116,7 +121,7 @@ static int check_hash_doc(const struct doc *d, struct err *err)
 	return check_hash(hash, err);
 }
 
-static int check_glob(const struct doc *d, struct err *err)
+int policy_check_glob(const struct doc *d, struct err *err)
 {
 	struct slice s = doc_slice(d);
 	unsigned stars = 0;
@@ -134,20 +139,20 @@ static const char *const challenges[] = { "token", "basic", NULL };
 
 static const struct schema_field user_rows[] = {
 	F_STR(struct conf_user, password, "password", SCHEMA_REQUIRED | SCHEMA_SECRET, 0,
-	      .check = check_hash_doc),
+	      .check = policy_check_hash),
 };
 static const struct schema user_schema =
 	SCHEMA("user", struct conf_user, user_rows, .unknown = SCHEMA_UNKNOWN_ERROR);
 static const struct schema_field robot_rows[] = {
 	F_STR(struct conf_robot, secret, "secret", SCHEMA_REQUIRED | SCHEMA_SECRET, 0,
-	      .check = check_hash_doc),
+	      .check = policy_check_hash),
 	F_TIME(struct conf_robot, expires, "expires", 0),
 };
 static const struct schema robot_schema =
 	SCHEMA("robot", struct conf_robot, robot_rows, .unknown = SCHEMA_UNKNOWN_ERROR);
 static const struct schema_field rule_rows[] = {
 	F_LIST_STR(struct policy_rule, repositories, "repositories",
-		   SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0, .check = check_glob),
+		   SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0, .check = policy_check_glob),
 	F_LIST_STR(struct policy_rule, users, "users", 0, 0),
 	F_LIST_STR(struct policy_rule, groups, "groups", 0, 0),
 	F_BOOL(struct policy_rule, anonymous, "anonymous", 0),
@@ -158,9 +163,9 @@ static const struct schema rule_schema =
 	SCHEMA("rule", struct policy_rule, rule_rows, .unknown = SCHEMA_UNKNOWN_ERROR);
 static const struct schema_field tags_rows[] = {
 	F_LIST_STR(struct policy_tags, repositories, "repositories",
-		   SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0, .check = check_glob),
+		   SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0, .check = policy_check_glob),
 	F_LIST_STR(struct policy_tags, tags, "tags", SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0,
-		   .check = check_glob),
+		   .check = policy_check_glob),
 };
 static const struct schema tags_schema =
 	SCHEMA("tags", struct policy_tags, tags_rows, .unknown = SCHEMA_UNKNOWN_ERROR);
@@ -181,6 +186,10 @@ static const struct schema_field conf_rows[] = {
 	F_LIST_OBJ(struct conf, rules, "rules", &rule_schema, 0),
 	F_LIST_OBJ(struct conf, immutable, "immutableTags", &tags_schema, 0),
 	F_LIST_OBJ(struct conf, oidc, "oidc", &oidc_schema, 0),
+	F_LIST_OBJ(struct conf, quotas, "quotas", &quota_schema, 0),
+	F_LIST_OBJ(struct conf, retention, "retention", &retain_schema, 0),
+	F_STR(struct conf, retention_every, "retentionInterval", SCHEMA_NONEMPTY, 0,
+	      .def = "\"24h\""),
 	F_ENUM_STR(struct conf, challenge, "challenge", challenges, 0),
 };
 static const struct schema conf_schema =
@@ -188,7 +197,7 @@ static const struct schema conf_schema =
 
 /* ---- reading ---- */
 
-static int add_account(struct policy *p, struct account acc, struct err *err)
+int policy_add_account(struct policy *p, struct account acc, struct err *err)
 {
 	struct account *a = ARENA_NEW(p->arena, struct account);
 
@@ -224,7 +233,7 @@ static int read_line(struct policy *p, struct slice line, struct err *err)
 		return arena_quota(p->arena, err);
 	if (check_hash(acc.hash, err) < 0)
 		return err_wrap(err, "user '%.128s'", acc.name);
-	return add_account(p, acc, err);
+	return policy_add_account(p, acc, err);
 }
 
 static int read_htpasswd(struct policy *p, const char *path, struct err *err)
@@ -266,15 +275,15 @@ static int take_accounts(struct policy *p, const struct conf *c, struct err *err
 	int r = 0;
 
 	for (size_t i = 0; i < c->users.n && r >= 0; i++)
-		r = add_account(p,
-				(struct account){ .name = c->users.v[i].key,
-						  .hash = c->users.v[i].value.password,
-						  .expires = INT64_MAX },
-				err);
+		r = policy_add_account(p,
+				       (struct account){ .name = c->users.v[i].key,
+							 .hash = c->users.v[i].value.password,
+							 .expires = INT64_MAX },
+				       err);
 	for (size_t i = 0; i < c->robots.n && r >= 0; i++) {
 		const struct conf_robot *b = &c->robots.v[i].value;
 
-		r = add_account(
+		r = policy_add_account(
 			p,
 			(struct account){ .name = c->robots.v[i].key,
 					  .hash = b->secret,
@@ -344,6 +353,25 @@ static int take_rules(struct policy *p, const struct conf *c, struct err *err)
 	return 0;
 }
 
+static int take_limits(struct policy *p, const struct conf *c, struct err *err)
+{
+	for (size_t i = 0; i < c->quotas.n; i++)
+		if (quota_read(&c->quotas.v[i], err) < 0)
+			return err_wrap(err, "quotas[%zu]", i);
+	for (size_t i = 0; i < c->retention.n; i++)
+		if (retain_read(&c->retention.v[i], err) < 0)
+			return err_wrap(err, "retention[%zu]", i);
+	if (limits_duration(c->retention_every, &p->retention_every, err) < 0)
+		return err_wrap(err, "retentionInterval");
+	if (p->retention_every < 60 * NS_PER_SEC)
+		return err_set(err, ERR_INVALID, "retentionInterval: at least a minute");
+	p->quotas.v = c->quotas.v;
+	p->quotas.n = c->quotas.n;
+	p->retention.v = c->retention.v;
+	p->retention.n = c->retention.n;
+	return 0;
+}
+
 static int read_config(struct policy *p, const char *path, struct err *err)
 {
 	static const struct schema_opts opts = { .strict = true };
@@ -367,6 +395,8 @@ static int read_config(struct policy *p, const char *path, struct err *err)
 		r = take_groups(p, c, err);
 	if (r >= 0)
 		r = take_rules(p, c, err);
+	if (r >= 0)
+		r = take_limits(p, c, err);
 	p->challenge_basic = r >= 0 && c->challenge && strcmp(c->challenge, "basic") == 0;
 	if (r >= 0)
 		p->issuers = ARENA_ARRAY(p->arena, struct issuer, c->oidc.n + 1);
@@ -412,11 +442,13 @@ int policy_read(const struct policy_files *f, struct policy **ret, struct err *e
 		r = read_htpasswd(p, f->htpasswd, err);
 	if (r >= 0 && f->config)
 		r = read_config(p, f->config, err);
+	if (r >= 0 && f->accounts)
+		r = accounts_read(p, f->accounts, err);
 	if (r >= 0 && f->token_jwks)
 		r = add_token_server(p, f, err);
 	if (r < 0)
 		return r;
-	p->closed = f->htpasswd || map_count(&p->accounts) || p->issuers_n || p->ruled;
+	p->closed = f->htpasswd || p->kept || map_count(&p->accounts) || p->issuers_n || p->ruled;
 	*ret = STEAL(p);
 	return 0;
 }
@@ -455,7 +487,7 @@ static bool has(const struct strs *list, const char *word)
 	return false;
 }
 
-static bool fits(const struct strs *patterns, const char *text)
+bool policy_fits(const struct strs *patterns, const char *text)
 {
 	for (size_t i = 0; i < patterns->n; i++)
 		if (glob_match(patterns->v[i], text))
@@ -484,7 +516,7 @@ unsigned policy_may(const struct policy *p, const char *name, const struct strs 
 	if (!p->closed)
 		return MAY_ALL;
 	for (size_t i = 0; acc && i < acc->rules.n; i++)
-		if (fits(&acc->rules.v[i].repositories, repo))
+		if (policy_fits(&acc->rules.v[i].repositories, repo))
 			may |= acc->rules.v[i].may;
 	if (acc && acc->limited)
 		return may;
@@ -497,7 +529,7 @@ unsigned policy_may(const struct policy *p, const char *name, const struct strs 
 			continue;
 		if (r->anonymous || (name && (has(&r->users, "*") || has(&r->users, name) ||
 					      in_group(p, &r->groups, name, groups))))
-			may |= fits(&r->repositories, repo) ? r->may : 0;
+			may |= policy_fits(&r->repositories, repo) ? r->may : 0;
 	}
 	return may;
 }
@@ -505,8 +537,8 @@ unsigned policy_may(const struct policy *p, const char *name, const struct strs 
 bool policy_immutable(const struct policy *p, const char *repo, const char *tag)
 {
 	for (size_t i = 0; i < p->immutable.n; i++)
-		if (fits(&p->immutable.v[i].repositories, repo) &&
-		    fits(&p->immutable.v[i].tags, tag))
+		if (policy_fits(&p->immutable.v[i].repositories, repo) &&
+		    policy_fits(&p->immutable.v[i].tags, tag))
 			return true;
 	return false;
 }

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/schema.h"
+#include "registry/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,6 +61,9 @@ struct policy {
 	const char *dummy;   /* a hash for names that nobody has: as slow as the others */
 	LIST_OF(struct policy_rule) rules;
 	LIST_OF(struct policy_tags) immutable;
+	LIST_OF(struct policy_quota) quotas;
+	LIST_OF(struct policy_retain) retention;
+	int64_t retention_every; /* ns */
 	const struct policy_group {
 		const char *name;
 		struct strs members;
@@ -69,12 +73,14 @@ struct policy {
 	size_t issuers_n;
 	bool ruled; /* the configuration has rules; else whoever is known may do all */
 	bool challenge_basic;
+	bool kept;   /* the admin socket keeps accounts */
 	bool closed; /* there is somebody to be known: who is not, is told to say who he is */
 };
 
 /* What it is read from; NULL = not given. */
 struct policy_files {
 	const char *htpasswd, *config;
+	const char *accounts; /* kept by the admin socket; may be absent */
 	const char *token_issuer, *token_service, *token_jwks; /* a token server of others */
 };
 
@@ -91,6 +97,15 @@ unsigned policy_may(const struct policy *p, const char *name, const struct strs 
 		    const char *repo);
 /* A tag that is never moved or deleted. */
 bool policy_immutable(const struct policy *p, const char *repo, const char *tag);
+
+/* While it is read: its strings live as long as the policy. */
+int policy_add_account(struct policy *p, struct account acc, struct err *err);
+/* Schema check of a stored password. */
+int policy_check_hash(const struct doc *d, struct err *err);
+/* One of the patterns matches. */
+bool policy_fits(const struct strs *patterns, const char *text);
+/* Schema check of a pattern. */
+int policy_check_glob(const struct doc *d, struct err *err);
 
 /* "*" is any run without "/", "**" any run, "?" one character but "/". */
 #define GLOB_STARS_MAX 8

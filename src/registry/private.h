@@ -20,6 +20,7 @@
 #include "registry/auth.h"
 #include "registry/events.h"
 #include "registry/registry.h"
+#include "registry/upkeep.h"
 
 #define MANIFEST_BYTES_MAX (4u << 20)
 #define PAGE_DEFAULT 1000
@@ -42,7 +43,8 @@ struct registry {
 	struct audit *audit;	   /* NULL = none */
 	struct counters *counters; /* NULL = none */
 	struct access_log *access_log;
-	struct admin *admin;  /* NULL = none */
+	struct admin *admin; /* NULL = none */
+	struct upkeep *upkeep;
 	struct tls_conf *tls; /* NULL = plain */
 	bool outside;	      /* a listener is not on loopback: users must stay */
 	struct map uploads;   /* id -> struct session */
@@ -54,6 +56,7 @@ struct registry {
 	struct content_gc gc_job;
 	struct err gc_err;
 	bool gc_runs;
+	struct stream *gc_asked; /* waits for the one that runs; NULL = nobody */
 	int64_t gc_next;
 };
 
@@ -213,3 +216,5 @@ int tls_load(struct registry *g, struct err *err);
 void gc_begin(struct registry *g);
 void gc_end(struct registry *g);
 void gc_now(struct registry *g); /* unless one runs */
+/* Runs one and answers s with its counts; 409 when one runs already. */
+void gc_ask(struct registry *g, struct stream *s, bool dry_run);

@@ -12,6 +12,7 @@
 
 #define OPEN_MAX 256
 #define WINDOW (512u << 10) /* body bytes under way */
+#define QUOTA_STEP (4u << 20)
 
 struct session {
 	struct list link; /* in registry.idle while no request has it */
@@ -27,6 +28,10 @@ struct feed {
 	void (*done)(struct feed *f); /* all of the body is written */
 	const char *digest;
 	size_t owed; /* credit that waits for room */
+	struct content_limit limit[LIMITS_MAX];
+	struct content_limits limits;
+	uint64_t most; /* bytes that the upload may reach; looked at again every QUOTA_STEP */
+	uint64_t look;
 	bool closed, ended, flushing;
 	struct err err;
 };
@@ -156,10 +161,79 @@ static void on_room(void *ctx)
 		stream_read(f->c->s, owed);
 }
 
+/* ---- quotas while bytes come ---- */
+
+static bool same_limit(const struct content_limits *lim, const char *repo, const char *other)
+{
+	if (strcmp(repo, other) == 0)
+		return true;
+	for (size_t i = 0; i < lim->n; i++)
+		if (lim->v[i].prefix &&
+		    strncmp(other, lim->v[i].prefix, strlen(lim->v[i].prefix)) == 0)
+			return true;
+	return false;
+}
+
+/* What uploads that are open here have taken already, where the same limits count. */
+static uint64_t under_way(struct registry *g, const struct content_limits *lim, const char *repo,
+			  const struct session *but)
+{
+	const struct session *ss;
+	uint64_t n = 0;
+	size_t i = 0;
+
+	while ((ss = map_next(&g->uploads, &i, NULL)))
+		if (ss != but && same_limit(lim, repo, content_upload_repo(ss->u)))
+			n += content_upload_size(ss->u);
+	return n;
+}
+
+/* How long the upload may become. The transaction that ends it has the last word: this only keeps
+ * what cannot end well from filling the disk. */
+static int look_at_quota(struct call *c, const struct content_limits *lim, const struct session *ss,
+			 uint64_t *ret_most, struct err *err)
+{
+	uint64_t taken;
+	int64_t room;
+
+	*ret_most = UINT64_MAX;
+	if (content_room(c->g->store, c->name, lim, &room, err) < 0)
+		return err_ret(err);
+	if (room == INT64_MAX)
+		return 0;
+	taken = under_way(c->g, lim, c->name, ss);
+	*ret_most = (uint64_t)room > taken ? (uint64_t)room - taken : 0;
+	return 0;
+}
+
+static int over_quota(const struct call *c, uint64_t most, struct err *err)
+{
+	return err_set(err, ERR_QUOTA,
+		       "quota: repository '%s' has room for %llu bytes, and the upload has more",
+		       c->name, (unsigned long long)most);
+}
+
+/* Before and while it is fed: n bytes more. */
+static int check_room(struct feed *f, uint64_t n)
+{
+	uint64_t size = content_upload_size(f->ss->u) + n;
+
+	if (!f->limits.n)
+		return 0;
+	if (size >= f->look) {
+		f->look = size + QUOTA_STEP;
+		if (look_at_quota(f->c, &f->limits, f->ss, &f->most, &f->err) < 0)
+			return err_ret(&f->err);
+	}
+	return size > f->most ? over_quota(f->c, f->most, &f->err) : 0;
+}
+
 static void on_data(struct stream *s, struct slice bytes)
 {
 	struct feed *f = stream_arg(s);
-	int r = f->err.code ? -1 : content_upload_push(f->ss->u, bytes, &f->err);
+	int r = f->err.code || check_room(f, bytes.n) < 0
+			? -1
+			: content_upload_push(f->ss->u, bytes, &f->err);
 
 	if (r == 1)
 		f->owed += bytes.n;
@@ -191,11 +265,33 @@ static const struct stream_events feed_events = { .data = on_data,
 						  .end = on_end,
 						  .closed = on_closed };
 
+/* What cannot be kept is not kept: its bytes go at once. */
+static void refuse_quota(struct feed *f)
+{
+	struct call *c = f->c;
+
+	session_drop(c->g, f->ss);
+	content_upload_cancel(f->ss->u);
+	free(f->ss);
+	answer_err(c, &f->err, BLOB_UPLOAD_UNKNOWN, BLOB_UPLOAD_INVALID);
+}
+
 static void feed_begin(struct call *c, struct session *ss, void (*done)(struct feed *f))
 {
 	struct feed *f = ARENA_NEW(c->a, struct feed);
+	int64_t length = stream_length(c->s);
 
 	*f = (struct feed){ .c = c, .ss = ss, .done = done, .digest = query_get(&c->q, "digest") };
+	f->limits = limits_of(auth_policy(c->g->auth), c->name, f->limit);
+	for (size_t i = 0; i < f->limits.n; i++) /* a reload may take the policy away */
+		if (f->limit[i].prefix)
+			f->limit[i].prefix = arena_strdup(c->a, f->limit[i].prefix);
+	/* Told before a byte is read. */
+	if (check_room(f, length > 0 ? (uint64_t)length : 0) < 0) {
+		refuse_quota(f);
+		return;
+	}
+	f->look = 0;
 	content_upload_on_room(ss->u, on_room, f);
 	stream_on(c->s, &feed_events, f);
 	if (c->ended)
@@ -210,6 +306,11 @@ static void fed_patch(struct feed *f)
 {
 	struct call *c = f->c;
 
+	if (f->err.code == ERR_QUOTA && !f->closed) {
+		refuse_quota(f);
+		stream_unref(c->s);
+		return;
+	}
 	if (f->closed)
 		log_kv(LOG_LEVEL_DEBUG, "a sender broke off", "upload", content_upload_id(f->ss->u),
 		       "error", f->err.msg, NULL);
@@ -250,7 +351,7 @@ static void fed_put(struct feed *f)
 		return;
 	}
 	session_drop(c->g, f->ss); /* the id ends here */
-	content_upload_commit(f->ss->u, f->digest, on_committed, f);
+	content_upload_commit(f->ss->u, f->digest, &f->limits, on_committed, f);
 }
 
 /* ---- requests ---- */
@@ -264,6 +365,18 @@ static bool check_digest(struct call *c, const char *digest)
 	answer_error(c, DIGEST_INVALID, "%s",
 		     digest ? err.msg : "the query has no digest: which one must the blob have?");
 	return false;
+}
+
+/* A repository that is full takes no upload at all. */
+static int check_begin(struct call *c, struct err *err)
+{
+	struct content_limit v[LIMITS_MAX];
+	struct content_limits lim = limits_of(auth_policy(c->g->auth), c->name, v);
+	uint64_t most = UINT64_MAX;
+
+	if (lim.n && look_at_quota(c, &lim, NULL, &most, err) < 0)
+		return err_ret(err);
+	return most == 0 ? over_quota(c, 0, err) : 0;
 }
 
 /* digest: the whole blob is in this request; NULL = further ones bring it. */
@@ -283,6 +396,10 @@ static void begin_session(struct call *c, const char *digest)
 	}
 	if (digest)
 		alg = image_digest_alg(digest);
+	if (check_begin(c, &err) < 0) {
+		answer_err(c, &err, UNKNOWN, UNKNOWN);
+		return;
+	}
 	if (content_upload_new(c->g->store, c->g->pool, c->name, alg, &u, &err) < 0) {
 		answer_err(c, &err, NAME_UNKNOWN, BLOB_UPLOAD_INVALID);
 		return;
@@ -318,6 +435,8 @@ static void mounted(void *ctx, const struct content_change *ch, int result, cons
 void upload_begin(struct call *c)
 {
 	const char *digest = query_get(&c->q, "mount"), *from = query_get(&c->q, "from");
+	struct content_limit v[LIMITS_MAX];
+	struct content_limits lim;
 
 	if (!digest) {
 		begin_session(c, query_get(&c->q, "digest"));
@@ -332,8 +451,9 @@ void upload_begin(struct call *c)
 		begin_session(c, NULL);
 		return;
 	}
+	lim = limits_of(auth_policy(c->g->auth), c->name, v);
 	stream_ref(c->s);
-	content_mount(c->g->store, c->name, digest, from, mounted, c);
+	content_mount(c->g->store, c->name, digest, from, &lim, mounted, c);
 }
 
 void upload_status(struct call *c)
