@@ -73,7 +73,7 @@ static int mount(struct fix *f, const char *repo, const char *digest, const char
 {
 	struct answer a = { .f = f };
 
-	content_mount(f->is, repo, digest, from, on_done, &a);
+	content_mount(f->is, repo, digest, from, NULL, on_done, &a);
 	return wait_for(&a);
 }
 
@@ -105,7 +105,7 @@ static int commit(struct fix *f, struct content_upload *u, const char *digest)
 {
 	struct answer a = { .f = f };
 
-	content_upload_commit(u, digest, on_done, &a);
+	content_upload_commit(u, digest, NULL, on_done, &a);
 	return wait_for(&a);
 }
 
