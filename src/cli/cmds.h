@@ -14,6 +14,7 @@
 	X(pull) X(push) X(login) X(logout) X(search) X(image_prune) \
 	X(image_copy) X(image_list_tags) X(image_delete) \
 	X(artifact_push) X(artifact_pull) X(artifact_attach) X(artifact_discover) \
+	X(manifest_create) X(manifest_annotate) X(manifest_inspect) X(manifest_push) X(manifest_rm) \
 	X(inspect) X(info) X(version) X(events) X(bench_grpc) X(bench_http) X(bench_ws) X(engine) \
 	X(registry) X(completion) X(man) X(help) \
 	X(container_inspect) X(image_inspect) X(network_inspect) X(volume_inspect)

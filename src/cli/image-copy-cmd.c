@@ -117,7 +117,8 @@ static int copy_run(struct cmd_call *call, struct err *err)
 		r = write_digest(o->digest_file, digest, err);
 	if (r < 0)
 		return r;
-	buf_addf(&out, o->quiet ? "" : "Digest: %s\n", digest);
+	if (!o->quiet)
+		buf_addf(&out, "Digest: %s\n", digest);
 	return cli_write(1, &out, err);
 }
 
