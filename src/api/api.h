@@ -58,6 +58,7 @@ struct api_type {
 	const struct api_group *group;
 	const char *unions; /* x-kubernetes-unions as JSON, or NULL */
 	bool atomic;	    /* x-kubernetes-map-type: atomic on the type */
+	uint8_t fix;	    /* private: its further defaults */
 	bool hidden;	    /* has no name in OpenAPI: lies in others, or is a request's query */
 };
 static inline const struct api_type *api_type_of(const struct schema *s)

@@ -2,6 +2,7 @@
 /* Tables of numbers (tables.h) to structs with pointers, in one arena. */
 #include "api/api.h"
 
+#include "api/defaults.h"
 #include "api/tables.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -133,6 +134,7 @@ static int load_types(struct load *l, struct api_group *groups, struct err *err)
 			.unions = text_or_null(o->unions),
 			.atomic = o->atomic,
 			.hidden = o->hidden,
+			.fix = (uint8_t)api_defaults_find(text(o->definition)),
 		};
 	}
 	return 0;

@@ -5,6 +5,7 @@
  */
 #include "api/object.h"
 
+#include "api/defaults.h"
 #include "api/quantity.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -534,6 +535,10 @@ static int admit_object(struct admit *x, const struct api_type *t, const struct 
 	x->in = outer;
 	x->depth--;
 	*ret = (struct doc){ .type = DOC_OBJECT, .n = n, .kids = kids };
+	if (r == 0 && t->fix && !(x->flags & (API_PARTIAL | API_NO_DEFAULTS))) {
+		api_defaults_run(t, ret, x->a);
+		r = arena_exceeded(x->a) ? full(x) : 0;
+	}
 	return r;
 }
 

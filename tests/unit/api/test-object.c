@@ -42,14 +42,16 @@ static void zeros_go_and_structs_stay(void **state)
 			 "\"binaryData\":{},\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}"),
 		"{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\"},"
 		"\"immutable\":false,\"data\":{\"b\":\"1\",\"a\":\"\"}}");
-	assert_string_equal(admitted(a, "v1", "Container", "{\"name\":\"c\",\"command\":[]}"),
+	assert_string_equal(admitted_with(a, "v1", "Container", API_NO_DEFAULTS, NULL,
+					  "{\"name\":\"c\",\"command\":[]}"),
 			    "{\"name\":\"c\",\"resources\":{}}");
 	assert_string_equal(
-		admitted(a, "apps/v1", "DeploymentSpec", "{}"),
+		admitted_with(a, "apps/v1", "DeploymentSpec", API_NO_DEFAULTS, NULL, "{}"),
 		"{\"selector\":null,\"template\":{\"metadata\":{},\"spec\":{\"containers\":null}},"
 		"\"strategy\":{}}");
 	/* a pointer's zero is a value */
-	assert_string_equal(admitted(a, "apps/v1", "ReplicaSetSpec", "{\"replicas\":0}"),
+	assert_string_equal(admitted_with(a, "apps/v1", "ReplicaSetSpec", API_NO_DEFAULTS, NULL,
+					  "{\"replicas\":0}"),
 			    "{\"replicas\":0,\"selector\":null,\"template\":{\"metadata\":{},"
 			    "\"spec\":{\"containers\":null}}}");
 }
@@ -70,10 +72,11 @@ static void values_have_one_form(void **state)
 				     "{\"renewTime\":\"2026-01-02T05:04:05.75+02:00\"}"),
 			    "{\"renewTime\":\"2026-01-02T03:04:05.750000Z\"}");
 	assert_string_equal(admitted(a, "v1", "HTTPGetAction", "{\"port\":\"http\"}"),
-			    "{\"port\":\"http\"}");
-	assert_string_equal(admitted(a, "v1", "HTTPGetAction", "{}"), "{\"port\":0}");
+			    "{\"path\":\"/\",\"port\":\"http\",\"scheme\":\"HTTP\"}");
+	assert_string_equal(admitted_with(a, "v1", "HTTPGetAction", API_NO_DEFAULTS, NULL, "{}"),
+			    "{\"port\":0}");
 	assert_string_equal(admitted(a, "v1", "Secret", "{\"data\":{\"a\":\"YQ==\"}}"),
-			    "{\"metadata\":{},\"data\":{\"a\":\"YQ==\"}}");
+			    "{\"metadata\":{},\"data\":{\"a\":\"YQ==\"},\"type\":\"Opaque\"}");
 	assert_string_equal(admitted(a, "v1", "ContainerPort", "{\"containerPort\":80}"),
 			    "{\"containerPort\":80,\"protocol\":\"TCP\"}");
 	assert_string_equal(admitted_with(a, "v1", "ContainerPort", API_NO_DEFAULTS, NULL,
@@ -157,6 +160,90 @@ static void parts_stay_parts(void **state)
 		"\"hostname\":null}}}}");
 }
 
+/* What defaults make of an object, as a part of the whole. */
+static void gives(struct arena *a, const char *gv, const char *kind, const char *text,
+		  const char *path, const char *want)
+{
+	const char *all = admitted(a, gv, kind, text);
+	struct doc *d = must_read(a, all);
+
+	if (!doc_find(d, path))
+		print_error("no %s in %s\n", path, all);
+	assert_non_null(doc_find(d, path));
+	assert_doc(a, doc_find(d, path), want);
+}
+
+static void defaults_follow_from_other_fields(void **state)
+{
+	struct arena *a = *state;
+	const char *two =
+		"{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x:1\",\"ports\":[{"
+		"\"containerPort\":80}],\"resources\":{\"limits\":{\"cpu\":\"1\"}}},{\"name\":"
+		"\"b\",\"image\":\"h:5/x\"}],\"volumes\":[{\"name\":\"v\"}],\"hostNetwork\":true}}";
+
+	gives(a, "v1", "Pod", two, "spec.containers.0.imagePullPolicy", "\"IfNotPresent\"");
+	gives(a, "v1", "Pod", two, "spec.containers.1.imagePullPolicy", "\"Always\"");
+	gives(a, "v1", "Pod", two, "spec.containers.0.resources.requests", "{\"cpu\":\"1\"}");
+	gives(a, "v1", "Pod", two, "spec.containers.0.ports.0.hostPort", "80");
+	gives(a, "v1", "Pod", two, "spec.volumes.0", "{\"name\":\"v\",\"emptyDir\":{}}");
+	gives(a, "v1", "Pod", two, "spec.enableServiceLinks", "true");
+	gives(a, "v1", "Pod", two, "spec.securityContext", "{}");
+	gives(a, "v1", "Service",
+	      "{\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80},{\"port\":81,"
+	      "\"targetPort\":\"x\"}]}}",
+	      "spec",
+	      "{\"ports\":[{\"protocol\":\"TCP\",\"port\":80,\"targetPort\":80},{\"protocol\":"
+	      "\"TCP\","
+	      "\"port\":81,\"targetPort\":\"x\"}],\"type\":\"NodePort\",\"sessionAffinity\":"
+	      "\"None\","
+	      "\"externalTrafficPolicy\":\"Cluster\",\"internalTrafficPolicy\":\"Cluster\"}");
+	gives(a, "v1", "Namespace", "{\"metadata\":{\"name\":\"n\"}}", "metadata",
+	      "{\"name\":\"n\",\"labels\":{\"kubernetes.io/metadata.name\":\"n\"}}");
+	gives(a, "v1", "LimitRange",
+	      "{\"spec\":{\"limits\":[{\"type\":\"Container\",\"max\":{\"cpu\":2},\"min\":{"
+	      "\"memory\":\"1Mi\"}}]}}",
+	      "spec.limits.0.defaultRequest", "{\"cpu\":\"2\",\"memory\":\"1Mi\"}");
+	gives(a, "apps/v1", "Deployment", "{}", "spec.strategy",
+	      "{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxUnavailable\":\"25%\","
+	      "\"maxSurge\":\"25%\"}}");
+	gives(a, "apps/v1", "StatefulSet", "{}", "spec.updateStrategy",
+	      "{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"partition\":0}}");
+	gives(a, "batch/v1", "Job",
+	      "{\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}}}}}",
+	      "metadata.labels", "{\"a\":\"b\"}");
+	gives(a, "batch/v1", "Job", "{\"spec\":{\"completions\":3}}", "spec.parallelism", "1");
+	gives(a, "autoscaling/v2", "HorizontalPodAutoscaler", "{\"spec\":{\"behavior\":{}}}",
+	      "spec.behavior.scaleDown",
+	      "{\"selectPolicy\":\"Max\",\"policies\":[{\"type\":\"Percent\",\"value\":100,"
+	      "\"periodSeconds\":15}]}");
+	gives(a, "networking.k8s.io/v1", "NetworkPolicy", "{\"spec\":{\"egress\":[{}]}}",
+	      "spec.policyTypes", "[\"Ingress\",\"Egress\"]");
+	gives(a, "rbac.authorization.k8s.io/v1", "RoleBinding",
+	      "{\"subjects\":[{\"kind\":\"User\",\"name\":\"u\"}]}", "subjects.0.apiGroup",
+	      "\"rbac.authorization.k8s.io\"");
+	gives(a, "apiextensions.k8s.io/v1", "CustomResourceDefinition",
+	      "{\"spec\":{\"names\":{\"kind\":\"FooBar\"},\"versions\":[{\"name\":\"v1\","
+	      "\"storage\":true}]}}",
+	      "spec.names",
+	      "{\"plural\":\"\",\"singular\":\"foobar\",\"kind\":\"FooBar\",\"listKind\":"
+	      "\"FooBarList\"}");
+}
+
+static void what_is_canonical_stays(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(api_fini) struct api api;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(api_load(a, &api, &err), 0);
+	for (size_t i = 0; i < api.nkinds; i++) {
+		const struct api_kind *k = &api.kinds[i];
+		const char *once = admitted(a, k->group->api_version, k->kind, "{}");
+
+		assert_string_equal(admitted(a, k->group->api_version, k->kind, once), once);
+	}
+}
+
 static void depth_is_bounded(void **state)
 {
 	struct arena *a = *state;
@@ -180,6 +267,8 @@ int main(void)
 		CASE(strays_are_told),
 		CASE(what_does_not_fit_is_told_in_upstreams_words),
 		CASE(parts_stay_parts),
+		CASE(defaults_follow_from_other_fields),
+		CASE(what_is_canonical_stays),
 		CASE(depth_is_bounded),
 	};
 
