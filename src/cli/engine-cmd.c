@@ -12,7 +12,7 @@
 struct engine_opts {
 	struct opt_list hosts, insecure, mirrors;
 	bool detach, debug, no_bridge;
-	const char *log_format, *bip, *pid_file;
+	const char *log_format, *bip, *pid_file, *storage_driver;
 };
 
 static const char *const formats[] = { "text", "json", NULL };
@@ -31,6 +31,9 @@ static const struct opt engine_opts[] = {
 	    "This HOST[:PORT] or network (CIDR) may speak HTTP or show any certificate"),
 	OPT(struct engine_opts, LIST, mirrors, "registry-mirror", 0,
 	    "Ask this URL before Docker Hub"),
+	OPT(struct engine_opts, STR, storage_driver, "storage-driver", 's',
+	    "What unpacked layers are kept with: auto (default), overlay, fuse-overlayfs, btrfs, "
+	    "copy"),
 	OPT(struct engine_opts, STR, pid_file, "pid-file", 0, "Write our process id there"),
 	OPT_END
 };
@@ -68,6 +71,10 @@ static int detach(struct cmd_call *call, struct err *err)
 		v[n++] = "--bip";
 		v[n++] = o->bip;
 	}
+	if (o->storage_driver) {
+		v[n++] = "--storage-driver";
+		v[n++] = o->storage_driver;
+	}
 	if (o->pid_file && o->pid_file[0] != '/') { /* the engine's directory will be "/" */
 		char cwd[PATH_MAX];
 
@@ -101,6 +108,7 @@ static int engine_run(struct cmd_call *call, struct err *err)
 		.nmirrors = o->mirrors.n,
 		.bip = o->bip,
 		.no_bridge = o->no_bridge,
+		.storage_driver = o->storage_driver,
 		.debug = o->debug || g->debug,
 		.log_format = o->log_format && strcmp(o->log_format, "json") == 0 ? LOG_FORMAT_JSON
 										  : LOG_FORMAT_TEXT,

@@ -18,7 +18,7 @@ static const struct opt info_opts[] = { OPT(struct info_opts, STR, format, "form
 					    "Print in this form (json, TEMPLATE)"),
 					OPT_END };
 
-enum row_kind { ROW_TEXT, ROW_MEMORY, ROW_LIST, ROW_KEYS };
+enum row_kind { ROW_TEXT, ROW_MEMORY, ROW_LIST, ROW_KEYS, ROW_PAIRS };
 
 static const struct {
 	unsigned char indent;
@@ -32,6 +32,7 @@ static const struct {
 	{ 1, "Images", "Images", ROW_TEXT },
 	{ 1, "Server Version", "ServerVersion", ROW_TEXT },
 	{ 1, "Storage Driver", "Driver", ROW_TEXT },
+	{ 2, "", "DriverStatus", ROW_PAIRS },
 	{ 1, "Logging Driver", "LoggingDriver", ROW_TEXT },
 	{ 1, "Cgroup Driver", "CgroupDriver", ROW_TEXT },
 	{ 1, "Cgroup Version", "CgroupVersion", ROW_TEXT },
@@ -81,6 +82,19 @@ static void put_row(const struct doc *v, enum row_kind kind, struct buf *out)
 			buf_addf(out, "%s%.*s", i ? " " : "", (int)doc_key_at(v, i)->n,
 				 doc_key_at(v, i)->s);
 		break;
+	case ROW_PAIRS: break; /* lines of their own */
+	}
+}
+
+/* [["label", "value"], ...] */
+static void put_pairs(const struct doc *v, int indent, struct buf *out)
+{
+	DOC_EACH (pair, v) {
+		if (doc_len_of(pair, DOC_ARRAY) != 2)
+			continue;
+		buf_addf(out, "%*s%.*s: %.*s\n", indent, "", (int)doc_slice(&pair->kids[0]).n,
+			 doc_slice(&pair->kids[0]).p, (int)doc_slice(&pair->kids[1]).n,
+			 doc_slice(&pair->kids[1]).p);
 	}
 }
 
@@ -92,6 +106,10 @@ static void print_info(const struct doc *d, struct buf *out)
 
 		if (!v)
 			continue;
+		if (rows[i].kind == ROW_PAIRS) {
+			put_pairs(v, rows[i].indent, out);
+			continue;
+		}
 		buf_addf(out, "%*s%s: ", rows[i].indent, "", rows[i].label);
 		put_row(v, rows[i].kind, out);
 		buf_addc(out, '\n');

@@ -11,6 +11,7 @@ struct commit {
 	struct image_import *im;
 	struct image_commit cm;
 	struct strv dirs;
+	enum image_diff_kind kind;
 	const char *id; /* of the container */
 	const char *ref, *comment;
 	bool pause, frozen;
@@ -130,7 +131,9 @@ static int find_container(struct commit *k, struct container **ret, struct err *
 	k->pause = query_bool(&k->c->q, "pause", true) &&
 		   container_get_state(*ret)->status == CT_RUNNING;
 	r = image_resolve(engine_images(k->c->e), container_image_id(*ret), &k->base, err);
-	return r < 0 ? r : engine_container_dirs(k->c->e, *ret, false, k->c->a, &k->dirs, err);
+	return r < 0 ? r
+		     : engine_container_dirs(k->c->e, *ret, IMAGE_VIEW_COMMIT, k->c->a, &k->dirs,
+					     &k->kind, err);
 }
 
 static int begin(struct commit *k, const struct doc *body, struct err *err)
@@ -153,6 +156,7 @@ static int begin(struct commit *k, const struct doc *body, struct err *err)
 	k->comment = k->comment ? k->comment : "";
 	k->cm.base = k->base;
 	k->cm.dirs = &k->dirs;
+	k->cm.kind = k->kind;
 	k->cm.author = query_get(&c->q, "author");
 	k->cm.created_by = command_line(c->a, ct);
 	k->cm.hold = hold;

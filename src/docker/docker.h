@@ -36,7 +36,8 @@ struct docker_engine_conf {
 	/* As in image/remotes.h. */
 	const char *const *insecure, *const *mirrors;
 	size_t ninsecure, nmirrors;
-	const char *bip; /* NULL = picked */
+	const char *bip;	    /* NULL = picked */
+	const char *storage_driver; /* NULL = auto */
 	bool no_bridge, debug;
 	enum log_format log_format;
 	const char *pid_file; /* NULL = none */

@@ -14,6 +14,7 @@ struct changes {
 	struct call *c;
 	struct image_store *is;
 	struct strv dirs;
+	enum image_diff_kind kind;
 	struct work work;
 	struct buf text;
 	int result;
@@ -42,7 +43,7 @@ static void changes_run(struct work *w)
 {
 	struct changes *ch = CONTAINER_OF(w, struct changes, work);
 
-	ch->result = image_diff_list(ch->is, IMAGE_DIFF_LAYER, &ch->dirs, add_change, ch, &ch->err);
+	ch->result = image_diff_list(ch->is, ch->kind, &ch->dirs, add_change, ch, &ch->err);
 	if (ch->result >= 0)
 		buf_adds(&ch->text, ch->text.n ? "]\n" : "null\n");
 }
@@ -70,7 +71,8 @@ void container_changes(struct call *c)
 	ch->c = c;
 	ch->is = engine_images(c->e);
 	ch->text = BUF_INIT(CHANGES_MAX);
-	if (engine_container_dirs(c->e, ct, true, c->a, &ch->dirs, &ch->err) < 0 ||
+	if (engine_container_dirs(c->e, ct, IMAGE_VIEW_CHANGES, c->a, &ch->dirs, &ch->kind,
+				  &ch->err) < 0 ||
 	    work_submit(engine_pool(c->e), &ch->work, changes_run, changes_done, &ch->err) < 0) {
 		reply_err(c, &ch->err);
 		return;
@@ -84,13 +86,14 @@ struct export
 {
 	struct image_store *is;
 	struct strv dirs;
+	enum image_diff_kind kind;
 };
 
 static int export_write(void *ctx, int out, struct err *err)
 {
 	struct export *x = ctx;
 
-	return image_diff_tar(x->is, IMAGE_DIFF_MERGED, &x->dirs, out, NULL, err);
+	return image_diff_tar(x->is, x->kind, &x->dirs, out, NULL, err);
 }
 
 void container_export(struct call *c)
@@ -102,7 +105,8 @@ void container_export(struct call *c)
 	if (call_container(c, &ct) < 0)
 		return;
 	x->is = engine_images(c->e);
-	if (engine_container_dirs(c->e, ct, true, c->a, &x->dirs, &err) < 0) {
+	if (engine_container_dirs(c->e, ct, IMAGE_VIEW_MERGED, c->a, &x->dirs, &x->kind, &err) <
+	    0) {
 		reply_err(c, &err);
 		return;
 	}

@@ -305,15 +305,21 @@ static void set_layers(struct call *c, const struct image *img, struct doc *o)
 	struct err ignored = ERR_INIT;
 	struct strv dirs = { 0 };
 
-	data = doc_set_object(a, g, "Data");
-	if (image_lower_dirs(engine_images(c->e), img, a, &dirs, &ignored) == 0 && dirs.n) {
+	/* docker's drivers of whole trees tell nothing of theirs. */
+	if (image_driver_is_whole(engine_images(c->e))) {
+		doc_set_null(a, g, "Data");
+		data = NULL;
+	} else {
+		data = doc_set_object(a, g, "Data");
+	}
+	if (data && image_lower_dirs(engine_images(c->e), img, a, &dirs, &ignored) == 0 && dirs.n) {
 		for (size_t i = 1; i < dirs.n; i++)
 			buf_addf(&b, "%s%s", i > 1 ? ":" : "", dirs.v[i]);
 		if (b.n)
 			doc_set_str(a, data, "LowerDir", buf_str(&b));
 		doc_set_str(a, data, "UpperDir", dirs.v[0]);
 	}
-	doc_set_str(a, g, "Name", "overlay2");
+	doc_set_str(a, g, "Name", image_driver_name(engine_images(c->e)));
 	fs = doc_set_object(a, o, "RootFS");
 	doc_set_str(a, fs, "Type", "layers");
 	set_strings(a, fs, "Layers", &image_config(img)->diff_ids);

@@ -35,6 +35,11 @@ static void show_graph(struct call *c, const struct container *ct, struct doc *o
 	const char *dir = container_dir(ct);
 	struct strv lower = { 0 };
 
+	doc_set_str(c->a, g, "Name", image_driver_name(engine_images(c->e)));
+	if (image_driver_is_whole(engine_images(c->e))) { /* as docker's */
+		doc_set_null(c->a, g, "Data");
+		return;
+	}
 	/* An image that was removed by force leaves only the container's own directories to show.
 	 */
 	if (image_resolve(engine_images(c->e), container_image_id(ct), &img, &ignored) == 0 &&
@@ -47,7 +52,6 @@ static void show_graph(struct call *c, const struct container *ct, struct doc *o
 	doc_set_strf(c->a, data, "MergedDir", "%s/merged", image_store_path(engine_images(c->e)));
 	doc_set_strf(c->a, data, "UpperDir", "%s/upper", dir);
 	doc_set_strf(c->a, data, "WorkDir", "%s/work", dir);
-	doc_set_str(c->a, g, "Name", "overlay2");
 }
 
 static void show_network_settings(struct call *c, struct container *ct, struct doc *o)
@@ -122,7 +126,7 @@ static void show_head(struct call *c, struct container *ct, struct doc *o)
 	doc_set_str(a, o, "LogPath", container_log_path(ct));
 	doc_set_strf(a, o, "Name", "/%s", container_name(ct));
 	doc_set_int(a, o, "RestartCount", container_get_state(ct)->restart_count);
-	doc_set_str(a, o, "Driver", "overlay2");
+	doc_set_str(a, o, "Driver", image_driver_name(engine_images(c->e)));
 	doc_set_str(a, o, "Platform", "linux");
 	doc_set_str(a, o, "MountLabel", "");
 	doc_set_str(a, o, "ProcessLabel", "");

@@ -206,6 +206,7 @@ static int open_daemon(struct daemon *d, struct err *err)
 				  .oci_program = d->oci,
 				  .self_program = d->self,
 				  .bip = conf->bip,
+				  .storage_driver = conf->storage_driver,
 				  .no_bridge = conf->no_bridge };
 	int r;
 

@@ -268,22 +268,33 @@ static void info_flags(struct call *c, struct doc *o)
 	doc_set_int(a, o, "NEventsListener", (int64_t)0);
 }
 
+static void info_driver(struct call *c, struct doc *o)
+{
+	struct image_store *is = engine_images(c->e);
+	struct image_driver_row rows[IMAGE_DRIVER_ROWS];
+	size_t n = image_driver_rows(is, rows);
+	struct arena *a = c->a;
+	struct doc *list;
+
+	doc_set_str(a, o, "Driver", image_driver_name(is));
+	list = doc_set_array(a, o, "DriverStatus");
+	for (size_t i = 0; i < n; i++) {
+		struct doc *row = doc_append(a, list, doc_array());
+
+		doc_append_str(a, row, rows[i].name);
+		doc_append_str(a, row, rows[i].value);
+	}
+}
+
 void info_handle(struct call *c)
 {
 	struct arena *a = c->a;
-	struct doc *o = doc_new_object(a), *row, *list;
+	struct doc *o = doc_new_object(a);
 	const struct engine_conf *conf = engine_get_conf(c->e);
 	bool v2;
 
 	info_counts(c, o);
-	doc_set_str(a, o, "Driver", "overlay2");
-	list = doc_set_array(a, o, "DriverStatus");
-	row = doc_append(a, list, doc_array());
-	doc_append_str(a, row, "Supports d_type");
-	doc_append_str(a, row, "true");
-	row = doc_append(a, list, doc_array());
-	doc_append_str(a, row, "Mounted in");
-	doc_append_str(a, row, "the container's mount namespace");
+	info_driver(c, o);
 	info_plugins(a, o);
 	info_cgroup(c, o, &v2);
 	info_limits(a, o, v2);

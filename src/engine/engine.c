@@ -145,7 +145,8 @@ static int open_parts(struct engine *e, struct err *err)
 {
 	struct image_store_options so = { .root = e->root,
 					  .loop = e->loop,
-					  .helper = e->self_program };
+					  .helper = e->self_program,
+					  .driver = e->storage_driver };
 	struct container *c;
 	int r;
 
@@ -170,6 +171,7 @@ static int open_parts(struct engine *e, struct err *err)
 		return r;
 	engine_thaw_left(e);
 	LIST_FOREACH (c, &e->containers, struct container, link) {
+		image_rootfs_release(c->run_dir); /* of an engine that died while it started one */
 		r = lifecycle_adopt(c, err);
 		if (r < 0)
 			return r;
@@ -192,11 +194,13 @@ int engine_open(struct loop *l, const struct engine_conf *conf, struct engine **
 	e->oci_program = copy(conf->oci_program);
 	e->self_program = copy(conf->self_program);
 	e->bip = copy(conf->bip);
+	e->storage_driver = copy(conf->storage_driver ? conf->storage_driver : "auto");
 	e->conf.root = e->root;
 	e->conf.run = e->run;
 	e->conf.oci_program = e->oci_program;
 	e->conf.self_program = e->self_program;
 	e->conf.bip = e->bip;
+	e->conf.storage_driver = e->storage_driver;
 	e->oci_root = path_join(e->run, "oci");
 	e->init_layer = path_join(e->root, "init");
 	e->rt = (struct rt_host){ .root = e->oci_root, .warn = rt_warned };
@@ -280,6 +284,7 @@ void engine_close(struct engine *e)
 	free(e->oci_program);
 	free(e->self_program);
 	free(e->bip);
+	free(e->storage_driver);
 	free(e);
 }
 

@@ -22,6 +22,7 @@
 #include "base/cleanup.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include "image/layers.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,13 +42,14 @@ struct exec;
 /* ---- the engine ---- */
 
 struct engine_conf {
-	const char *root;	  /* durable state, default /var/lib/teu */
-	const char *run;	  /* sockets and what may go at reboot, default /run/teu */
-	const char *oci_program;  /* absolute path of teu-oci */
-	const char *self_program; /* absolute path of teu, for fenced helpers */
-	const char *bip;	  /* address/prefix of the default bridge, NULL = picked free */
-	bool no_bridge;		  /* network "bridge" is refused */
-	uint64_t event_ring;	  /* events kept for `since`, default 1024 */
+	const char *root;	    /* durable state, default /var/lib/teu */
+	const char *run;	    /* sockets and what may go at reboot, default /run/teu */
+	const char *oci_program;    /* absolute path of teu-oci */
+	const char *self_program;   /* absolute path of teu, for fenced helpers */
+	const char *bip;	    /* address/prefix of the default bridge, NULL = picked free */
+	bool no_bridge;		    /* network "bridge" is refused */
+	const char *storage_driver; /* image_store_options.driver; NULL = auto */
+	uint64_t event_ring;	    /* events kept for `since`, default 1024 */
 };
 
 int engine_open(struct loop *l, const struct engine_conf *conf, struct engine **ret,
@@ -112,10 +114,10 @@ const char *container_log_path(const struct container *c);
 const char *container_dir(const struct container *c);
 /* Of the present run: bundle, socket, hosts, hostname, resolv.conf; gone after a reboot. */
 const char *container_run_dir(const struct container *c);
-/* What its root is made of, topmost first: its own upper directory (made if it never ran), the
- * engine's mount points if asked for, the image's layers. Absolute paths in the arena. */
-int engine_container_dirs(struct engine *e, struct container *c, bool with_init, struct arena *a,
-			  struct strv *ret, struct err *err);
+/* What its root is read from, and how (image/layers.h). Absolute paths in the arena. */
+int engine_container_dirs(struct engine *e, struct container *c, enum image_rootfs_view what,
+			  struct arena *a, struct strv *ret, enum image_diff_kind *ret_kind,
+			  struct err *err);
 /* Stops its processes where they are, or lets them go on. 1 = done, 0 = it does not run (or was so
  * already). Blocking, any thread. */
 int engine_freeze(struct engine *e, const char *id, bool frozen, struct err *err);

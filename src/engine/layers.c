@@ -10,46 +10,29 @@
 #include <limits.h>
 #include <unistd.h>
 
-/* A container that never ran has no directory of its own yet; one that did keeps its own. */
-static int need_upper(struct engine *e, struct container *c, const struct image *img,
-		      struct arena *a, struct err *err)
-{
-	const char *path = arena_printf(a, "%s/upper", c->dir);
-	struct image_rootfs rootfs;
-
-	if (!path)
-		return arena_quota(a, err);
-	if (faccessat(AT_FDCWD, path, F_OK, 0) == 0)
-		return 0;
-	return image_rootfs_prepare(e->images, img, c->dir, a, &rootfs, err);
-}
-
-int engine_container_dirs(struct engine *e, struct container *c, bool with_init, struct arena *a,
-			  struct strv *ret, struct err *err)
+int engine_rootfs_plan(struct engine *e, struct container *c, bool to_run, struct arena *a,
+		       struct image_rootfs *ret, struct err *err)
 {
 	CLEANUP(image_unref) struct image *img = NULL;
-	struct strv lower;
-	const char **v;
-	size_t n = 0;
+	const struct image_rootfs_place at = { .dir = c->dir,
+					       .run = to_run ? c->run_dir : NULL,
+					       .init = e->init_layer };
 	int r;
 
 	r = image_resolve(e->images, c->image_id, &img, err);
 	if (r == 0)
-		r = need_upper(e, c, img, a, err);
-	if (r == 0)
-		r = image_lower_dirs(e->images, img, a, &lower, err);
-	if (r < 0)
-		return err_wrap(err, "container %s", c->id);
-	v = ARENA_ARRAY(a, const char *, lower.n + 3);
-	if (!v)
-		return arena_quota(a, err);
-	v[n++] = arena_printf(a, "%s/upper", c->dir);
-	if (with_init)
-		v[n++] = e->init_layer;
-	for (size_t i = 0; i < lower.n; i++)
-		v[n++] = lower.v[i];
-	*ret = (struct strv){ v, n };
-	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+		r = image_rootfs_plan(e->images, img, &at, a, ret, err);
+	return r < 0 ? err_wrap(err, "container %s", c->id) : 0;
+}
+
+int engine_container_dirs(struct engine *e, struct container *c, enum image_rootfs_view what,
+			  struct arena *a, struct strv *ret, enum image_diff_kind *ret_kind,
+			  struct err *err)
+{
+	struct image_rootfs rf;
+	int r = engine_rootfs_plan(e, c, false, a, &rf, err);
+
+	return r < 0 ? r : image_rootfs_read(&rf, what, a, ret, ret_kind, err);
 }
 
 /* ---- freezing ---- */

@@ -379,6 +379,7 @@ void lifecycle_freed(struct container *c)
 
 	memcpy(id, c->id, sizeof(id));
 	/* A socket and an empty directory: what is left is removed by the next engine. */
+	image_rootfs_release(c->run_dir);
 	(void)fd_remove_tree(AT_FDCWD, c->run_dir, &ignored);
 	container_free(c);
 	container_trash(e, id);

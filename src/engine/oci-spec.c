@@ -219,17 +219,16 @@ static void put_user(struct arena *a, struct doc *process, const struct user_ids
 	}
 }
 
-static int resolve_user(struct container *c, const char *const *lower, size_t nlower,
-			const char *user, struct arena *a, struct user_ids *ret, struct err *err)
+static int resolve_user(struct container *c, const struct image_rootfs *rf, const char *user,
+			struct arena *a, struct user_ids *ret, struct err *err)
 {
-	const char **dirs = ARENA_ARRAY(a, const char *, nlower + 2);
+	const char **dirs = ARENA_ARRAY(a, const char *, rf->view.n + 1);
 	struct user_layers l = { dirs };
 
 	if (!dirs)
 		return arena_quota(a, err);
-	dirs[0] = arena_printf(a, "%s/upper", c->dir);
-	for (size_t i = 0; i < nlower; i++)
-		dirs[i + 1] = lower[i];
+	for (size_t i = 0; i < rf->view.n; i++)
+		dirs[i] = rf->view.v[i];
 	return user_resolve(&l, user, &c->spec.host.group_add, ret, err);
 }
 
@@ -271,8 +270,7 @@ static int put_process(struct spec_build *b)
 		doc_set_int(b->a, size, "height", b->host->console_size.v[0]);
 		doc_set_int(b->a, size, "width", b->host->console_size.v[1]);
 	}
-	r = resolve_user(b->c, b->in->rootfs->lower.v, b->in->rootfs->lower.n, b->config->user,
-			 b->a, &ids, b->err);
+	r = resolve_user(b->c, b->in->rootfs, b->config->user, b->a, &ids, b->err);
 	if (r < 0)
 		return r;
 	put_user(b->a, p, &ids);
@@ -1058,16 +1056,20 @@ static void put_annotations(struct spec_build *b)
 	for (size_t i = 0; i < b->host->annotations.n; i++)
 		doc_set_str(b->a, an, b->host->annotations.v[i].key,
 			    b->host->annotations.v[i].value);
-	buf_adds(&lower, b->c->e->init_layer);
+	doc_set_str(b->a, an, "io.teu.cgroup.controllers", "limited");
+	if (!r->upper || r->mount)
+		return; /* the root stands already */
+	buf_adds(&lower, r->init);
 	for (size_t i = 0; i < r->lower.n; i++)
 		buf_addf(&lower, ":%s", r->lower.v[i]);
 	doc_set_str(b->a, an, "io.teu.rootfs.lower", buf_str(&lower));
 	doc_set_str(b->a, an, "io.teu.rootfs.upper", r->upper);
 	doc_set_str(b->a, an, "io.teu.rootfs.work", r->work);
+	if (r->userxattr)
+		doc_set_str(b->a, an, "io.teu.rootfs.userxattr", "true");
 	/* What is thrown away at the end need not be synced at every umount. */
 	if (b->host->auto_remove)
 		doc_set_str(b->a, an, "io.teu.rootfs.volatile", "true");
-	doc_set_str(b->a, an, "io.teu.cgroup.controllers", "limited");
 }
 
 static int build(struct spec_build *b)
@@ -1084,7 +1086,7 @@ static int build(struct spec_build *b)
 		return r;
 	doc_set_str(b->a, b->root, "ociVersion", RT_SPEC_VERSION);
 	root = doc_set_object(b->a, b->root, "root");
-	doc_set_str(b->a, root, "path", b->in->rootfs->merged);
+	doc_set_str(b->a, root, "path", image_rootfs_path(b->in->rootfs));
 	doc_set_bool(b->a, root, "readonly", b->host->read_only);
 	if (!is_host(b->host->uts_mode)) {
 		doc_set_str(b->a, b->root, "hostname", b->config->hostname);
@@ -1213,9 +1215,8 @@ int oci_exec_process(struct container *c, const struct exec_spec *x, struct aren
 	struct spec_build b = {
 		.c = c, .config = &c->spec.config, .host = &c->spec.host, .a = a, .err = err
 	};
-	CLEANUP(image_unref) struct image *img = NULL;
 	struct doc *p = doc_new_object(a), *args, *env;
-	struct strv lower = { 0 };
+	struct image_rootfs rf;
 	struct user_ids ids;
 	int r;
 
@@ -1224,12 +1225,10 @@ int oci_exec_process(struct container *c, const struct exec_spec *x, struct aren
 		r = choose_caps(&b);
 	if (r < 0)
 		return r;
-	r = image_resolve(c->e->images, c->image_id, &img, err);
+	r = engine_rootfs_plan(c->e, c, false, a, &rf, err);
 	if (r == 0)
-		r = image_lower_dirs(c->e->images, img, a, &lower, err);
-	if (r == 0)
-		r = resolve_user(c, lower.v, lower.n,
-				 x->user && *x->user ? x->user : c->spec.config.user, a, &ids, err);
+		r = resolve_user(c, &rf, x->user && *x->user ? x->user : c->spec.config.user, a,
+				 &ids, err);
 	if (r < 0)
 		return r;
 	doc_set_bool(a, p, "terminal", x->tty);

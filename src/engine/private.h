@@ -33,7 +33,7 @@
 struct engine {
 	struct loop *loop;
 	struct engine_conf conf;
-	char *root, *run, *oci_program, *self_program, *bip;
+	char *root, *run, *oci_program, *self_program, *bip, *storage_driver;
 	char id[40], instance[NETWORK_INSTANCE_LEN + 1];
 	struct db *db;
 	struct image_store *images;
@@ -245,6 +245,10 @@ void start_abort(struct container *c, struct err *why); /* the shim went away */
 void exec_exited(struct container *c, const struct shim_exit *x);
 void exec_container_gone(struct container *c);
 void exec_free_all(struct container *c);
+
+/* layers.c: what the container's root is; to_run: with the place of a mount */
+int engine_rootfs_plan(struct engine *e, struct container *c, bool to_run, struct arena *a,
+		       struct image_rootfs *ret, struct err *err);
 
 /* oci-spec.c: the bundle's config.json. */
 struct oci_inputs {

@@ -3,7 +3,8 @@
  * From a recorded container to a running one. What blocks for microseconds (small files, one spawn)
  * is done on the loop; what takes the kernel's rtnl lock is done by a worker while the shim waits.
  *
- *   prepare (files, config.json) -> shim: CREATE, ATTACH..., [network: worker], START -> row saved
+ *   prepare ([root: worker], files, config.json) -> shim: CREATE, ATTACH..., [network: worker],
+ * START -> row saved
  * -> done
  *
  * CREATE, ATTACH and START are sent one after the other without waiting when no network has to be
@@ -21,7 +22,9 @@ struct start {
 	struct container *c;
 	void (*done)(struct container *c, int result, struct err *err);
 	struct arena *a;
-	struct work work; /* network attach */
+	struct work work;      /* network attach */
+	struct work root_work; /* a root that takes long to make */
+	struct image_rootfs rootfs;
 	int netns;
 	struct network *network;
 	struct network_endpoint ep;
@@ -31,6 +34,7 @@ struct start {
 	bool own_netns; /* network none */
 	bool attached;	/* ep holds an address */
 	bool working;	/* the worker has it */
+	bool mounted;	/* rootfs.mount, here */
 	bool abandoned; /* the container went away while the worker had it */
 };
 
@@ -182,6 +186,14 @@ static int choose_network(struct start *s)
 
 /* ---- the row ---- */
 
+/* The container's own namespace holds the root by now, or it will never start. */
+static void release_root(struct start *s)
+{
+	if (s->mounted)
+		image_rootfs_release(s->c->run_dir);
+	s->mounted = false;
+}
+
 static void start_finish(struct start *s, int result)
 {
 	struct container *c = s->c;
@@ -191,6 +203,7 @@ static void start_finish(struct start *s, int result)
 	if (result < 0)
 		c->state.exit_code = s->exit_code ? s->exit_code : 128;
 	c->start = NULL;
+	release_root(s);
 	arena_free(s->a);
 	fd_close(s->netns);
 	free(s);
@@ -263,6 +276,7 @@ void start_free(struct container *c)
 	if (!s)
 		return;
 	c->start = NULL;
+	release_root(s);
 	arena_free(s->a);
 	fd_close(s->netns);
 	free(s);
@@ -404,6 +418,7 @@ static void on_created(void *arg, struct shim_reply *r)
 		return;
 	}
 	c->state.pid = (int)wire_u32(&r->payload);
+	release_root(s);
 	if (!s->network && !s->own_netns)
 		return; /* START is on its way already */
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", c->state.pid);
@@ -422,30 +437,32 @@ static void on_created(void *arg, struct shim_reply *r)
 
 /* ---- begin ---- */
 
-static int prepare(struct start *s)
+/* What can be found wrong before anything is made. */
+static int prepare_root(struct start *s)
 {
 	struct container *c = s->c;
-	CLEANUP(image_unref) struct image *img = NULL;
-	CLEANUP(fd_close) int dir = -1, run = -1;
-	struct oci_inputs in = { .c = c, .files = c };
-	struct image_rootfs rootfs;
-	struct slice json;
 	int r;
 
 	r = choose_network(s);
-	if (r == 0)
-		r = join_path(s, c->spec.host.network_mode, "net", &in.join_net);
+	/* A volatile overlay is mounted once only: the kernel marks its work directory. */
+	if (r == 0 && c->spec.host.auto_remove && c->state.finished != CLOCK_ZERO)
+		r = fd_remove_tree(AT_FDCWD, arena_printf(s->a, "%s/work", c->dir), &s->err);
+	return r < 0 ? r : engine_rootfs_plan(c->e, c, true, s->a, &s->rootfs, &s->err);
+}
+
+static int prepare(struct start *s)
+{
+	struct container *c = s->c;
+	CLEANUP(fd_close) int dir = -1, run = -1;
+	struct oci_inputs in = { .c = c, .files = c, .rootfs = &s->rootfs };
+	struct slice json;
+	int r;
+
+	r = join_path(s, c->spec.host.network_mode, "net", &in.join_net);
 	if (r == 0)
 		r = files_of(s, &in.files);
 	if (r == 0)
 		r = join_path(s, c->spec.host.pid_mode, "pid", &in.join_pid);
-	if (r == 0)
-		r = image_resolve(c->e->images, c->image_id, &img, &s->err);
-	/* A volatile overlay is mounted once only: the kernel marks its work directory. */
-	if (r == 0 && c->spec.host.auto_remove && c->state.finished != CLOCK_ZERO)
-		r = fd_remove_tree(AT_FDCWD, arena_printf(s->a, "%s/work", c->dir), &s->err);
-	if (r == 0)
-		r = image_rootfs_prepare(c->e->images, img, c->dir, s->a, &rootfs, &s->err);
 	/* Bundle and network files are of this run only, so they lie where a reboot forgets them
 	 * (and no inode of a disk is spent). */
 	if (r == 0)
@@ -454,7 +471,6 @@ static int prepare(struct start *s)
 		r = write_network_files(c, NULL, &s->err);
 	if (r < 0)
 		return r;
-	in.rootfs = &rootfs;
 	r = oci_spec_build(&in, s->a, &json, &s->err);
 	if (r < 0)
 		return r;
@@ -514,10 +530,42 @@ static int launch(struct start *s)
 	return 0;
 }
 
+static void root_run(struct work *w)
+{
+	struct start *s = CONTAINER_OF(w, struct start, root_work);
+
+	(void)image_rootfs_make(s->c->e->images, &s->rootfs, &s->err); /* root_done looks */
+}
+
+static void root_done(struct work *w)
+{
+	struct start *s = CONTAINER_OF(w, struct start, root_work);
+
+	s->working = false;
+	s->mounted = s->rootfs.mount != NULL;
+	if (s->c->e->closing)
+		return; /* nobody will start it */
+	if (s->err.code || prepare(s) < 0 || launch(s) < 0)
+		fail(s);
+}
+
+/* Copying a whole tree, or waiting for a program that mounts, is no work for the loop. */
+static int make_root(struct start *s)
+{
+	int r;
+
+	if (!s->rootfs.slow)
+		return image_rootfs_make(s->c->e->images, &s->rootfs, &s->err);
+	r = work_submit(s->c->e->pool, &s->root_work, root_run, root_done, &s->err);
+	s->working = r == 0;
+	return r < 0 ? r : 1;
+}
+
 void start_begin(struct container *c,
 		 void (*done)(struct container *c, int result, struct err *err))
 {
 	struct start *s = calloc(1, sizeof(*s));
+	int r;
 
 	if (!s)
 		abort();
@@ -526,6 +574,9 @@ void start_begin(struct container *c,
 	s->netns = -1;
 	s->a = arena_new("start", 8u << 20);
 	c->start = s;
-	if (prepare(s) < 0 || launch(s) < 0)
+	r = prepare_root(s);
+	if (r == 0)
+		r = make_root(s);
+	if (r < 0 || (r == 0 && (prepare(s) < 0 || launch(s) < 0)))
 		fail(s);
 }

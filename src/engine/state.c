@@ -7,6 +7,7 @@
  */
 #include "engine/private.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 #define ENGINE_APP_ID 0x54455501u
@@ -392,6 +393,7 @@ struct trash {
 	struct list link;
 	struct work work;
 	int dirfd;
+	const char *root; /* the engine's */
 	char id[ID_LEN + 1];
 	struct err err;
 };
@@ -400,6 +402,11 @@ static void trash_run(struct work *w)
 {
 	struct trash *t = CONTAINER_OF(w, struct trash, work);
 
+	CLEANUP(buf_fini) struct buf path = BUF_INIT(PATH_MAX);
+
+	/* Whole trees may have a quicker way. */
+	if (buf_addf(&path, "%s/containers/%s", t->root, t->id) == 0)
+		(void)image_rootfs_remove(buf_str(&path), NULL);
 	(void)fd_remove_tree(t->dirfd, t->id,
 			     &t->err); /* told by trash_done; the next start tries again */
 }
@@ -422,6 +429,7 @@ void container_trash(struct engine *e, const char *id)
 	if (!t)
 		abort();
 	t->dirfd = e->containers_fd;
+	t->root = e->root;
 	str_copy(t->id, sizeof(t->id), id);
 	list_append(&e->trash, &t->link);
 	if (work_submit(e->pool, &t->work, trash_run, trash_done, &err) < 0) {

@@ -28,7 +28,8 @@ static bool hides_below(int dir)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return S_ISCHR(st.st_mode) ||
 	       (S_ISDIR(st.st_mode) &&
-		getxattr(path, "trusted.overlay.opaque", value, sizeof(value)) == 1 &&
+		(getxattr(path, "trusted.overlay.opaque", value, sizeof(value)) == 1 ||
+		 getxattr(path, "user.overlay.opaque", value, sizeof(value)) == 1) &&
 		value[0] == 'y');
 }
 

@@ -24,7 +24,7 @@ static int read_layer(struct image_import *im, const struct image_commit *cm, st
 	r = cm->hold ? cm->hold(cm->ctx, err) : 0;
 	if (r < 0)
 		return r;
-	r = image_diff_tar(im->is, IMAGE_DIFF_LAYER, cm->dirs, im->spool, NULL, err);
+	r = image_diff_tar(im->is, cm->kind, cm->dirs, im->spool, NULL, err);
 	if (cm->release)
 		cm->release(cm->ctx);
 	if (r >= 0 && sys_fstat(im->spool, &st) < 0)

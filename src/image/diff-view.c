@@ -77,7 +77,8 @@ static bool has_mark(int fd, const char *name, const char *value)
 int diff_is_opaque(int fd)
 {
 	return has_mark(fd, "trusted.overlay.opaque", "y") ||
-	       has_mark(fd, "user.overlay.opaque", "y");
+	       has_mark(fd, "user.overlay.opaque", "y") ||
+	       has_mark(fd, "user.fuseoverlayfs.opaque", "y");
 }
 
 /* 1 = there */
@@ -161,7 +162,8 @@ int diff_view_names(struct diff_view *v, unsigned i, struct buf *names, struct e
 		return err_sys(err, "read directory '/%s'", v->path);
 	}
 	while (r == 0 && (errno = 0, de = readdir(d))) {
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 ||
+		    strcmp(de->d_name, ".wh..wh..opq") == 0) /* fuse-overlayfs's second mark */
 			continue;
 		buf_adds(names, de->d_name);
 		if (buf_addc(names, '\0') < 0)

@@ -116,7 +116,8 @@ static bool kept_xattr(const char *name)
 	struct slice s = slice_str(name);
 
 	return slice_is(s, "security.capability") || slice_starts(s, SLICE("system.posix_acl_")) ||
-	       (slice_starts(s, SLICE("user.")) && !slice_starts(s, SLICE("user.overlay.")));
+	       (slice_starts(s, SLICE("user.")) && !slice_starts(s, SLICE("user.overlay.")) &&
+		!slice_starts(s, SLICE("user.fuseoverlayfs.")));
 }
 
 static int by_xattr(const void *a, const void *b)

@@ -55,10 +55,10 @@ static const char *const reader_calls[] = {
 /* The sanitizers' run time asks for these before it lets the process exit. */
 static const char *const sanitizer_calls[] = { "sigaltstack", "sched_yield" };
 static const char *const writer_calls[] = {
-	"openat",    "openat2",	  "mkdir",	"mkdirat", "mknodat",  "mknod",
-	"symlinkat", "symlink",	  "linkat",	"link",	   "unlinkat", "unlink",
-	"rmdir",     "fchown",	  "fchownat",	"lchown",  "fchmod",   "fchmodat",
-	"utimensat", "fsetxattr", "getdents64", "fcntl",
+	"openat",    "openat2",	  "mkdir",	"mkdirat", "mknodat",	"mknod",
+	"symlinkat", "symlink",	  "linkat",	"link",	   "unlinkat",	"unlink",
+	"rmdir",     "fchown",	  "fchownat",	"lchown",  "fchmod",	"fchmodat",
+	"utimensat", "fsetxattr", "getdents64", "fcntl",   "ftruncate",
 };
 
 /* ---- root ---- */

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "image/driver.h"
 #include "image/private.h"
 #include "linux/sys.h"
 
@@ -510,7 +511,7 @@ static int sweep_one(void *ctx, const char *name, struct err *err)
 	if (!trash && !image_lease_dead(s->is, name, NULL))
 		return 0;
 	/* Best effort: what cannot be removed now is tried at the next collection. */
-	if (fd_remove_tree(s->is->ingest, name, NULL) >= 0)
+	if (driver_remove_tree(s->is->ingest, name, NULL) >= 0)
 		s->res->ingests += !trash;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images as objects: opening by id (config document verified against it), a small cache, listing,
- * and the directories of a container's root.
+ * Images as objects: opening by id (config document verified against it), a small cache and
+ * listing.
  */
 #include "image/image.h"
 
@@ -326,109 +326,4 @@ int image_layer_sizes(struct image_store *is, const struct image *img, uint64_t 
 		ret[i] = (uint64_t)size;
 	}
 	return 0;
-}
-
-/* ---- root of a container ---- */
-
-int image_lower_dirs(struct image_store *is, const struct image *img, struct arena *a,
-		     struct strv *ret, struct err *err)
-{
-	size_t layers = img->config.diff_ids.n, n = 0;
-	const char **v = ARENA_ARRAY(a, const char *, layers + 2);
-	int r;
-
-	if (!v)
-		return arena_quota(a, err);
-	for (size_t i = layers; i-- > 0;) {
-		CLEANUP(db_row_done) struct db_row *row = NULL;
-		const char *link;
-		int64_t opaque = 0;
-
-		r = db_query(db_reader(is->db), &row, err,
-			     "SELECT link, opaque FROM layers WHERE chain = ?", "t",
-			     img->chains[i]);
-		if (r >= 0)
-			r = db_row_next(row, err);
-		if (r < 0)
-			return r;
-		if (r == 0)
-			return err_set(
-				err, ERR_NOT_FOUND,
-				"image '%s': layer '%s' is not in the store; load the image again",
-				img->id, img->chains[i]);
-		db_row_get(row, "ti", &link, &opaque);
-		v[n] = arena_printf(a, "%s/l/%s", is->path, link);
-		if (!v[n++])
-			return arena_quota(a, err);
-		if (opaque)
-			break; /* overlay does not heed the mark on the root of a layer */
-	}
-	*ret = (struct strv){ v, n };
-	return 0;
-}
-
-/* Overlay shows the attributes of the upper root: they must be the image's. */
-static int copy_root(const char *lower, int upper, struct err *err)
-{
-	struct stat st;
-
-	if (sys_fstatat(AT_FDCWD, lower, &st, 0) < 0)
-		return err_sys(err, "look at layer '%s'", lower);
-	if (fchown(upper, st.st_uid, st.st_gid) < 0 || sys_fchmod(upper, st.st_mode & 07777) < 0)
-		return err_sys(err, "set owner and mode of the root");
-	return 0;
-}
-
-int image_rootfs_prepare(struct image_store *is, const struct image *img, const char *dir,
-			 struct arena *a, struct image_rootfs *ret, struct err *err)
-{
-	static const char *const names[] = { "upper", "work" };
-	bool made[ARRAY_LEN(names)];
-	struct image_rootfs rf;
-	CLEANUP(fd_close) int fd = -1, upper = -1;
-	int r;
-
-	r = image_lower_dirs(is, img, a, &rf.lower, err);
-	if (r < 0)
-		return r;
-	if (rf.lower.n == 0)
-		return err_set(err, ERR_INVALID,
-			       "image '%s' has no layers, so no container can run from it",
-			       img->id);
-	fd = sys_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return err_sys(err, "open container directory '%s'", dir);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		made[i] = sys_mkdirat(fd, names[i], 0700) == 0;
-		if (!made[i] && errno != EEXIST)
-			return err_sys(err, "make '%s/%s'", dir, names[i]);
-	}
-	/* A root that was used keeps what its container made of it. */
-	r = made[0] ? path_open_beneath(fd, "upper", O_RDONLY | O_DIRECTORY, 0, &upper, err) : 0;
-	if (r >= 0 && made[0])
-		r = copy_root(rf.lower.v[0], upper, err);
-	if (r < 0) {
-		(void)image_rootfs_remove(dir, NULL); /* made just now: nothing is lost */
-		return err_wrap(err, "root of container in '%s'", dir);
-	}
-	rf.upper = arena_printf(a, "%s/upper", dir);
-	rf.work = arena_printf(a, "%s/work", dir);
-	rf.merged = arena_printf(a, "%s/merged", image_store_path(is));
-	if (arena_exceeded(a))
-		return arena_quota(a, err);
-	*ret = rf;
-	return 0;
-}
-
-int image_rootfs_remove(const char *dir, struct err *err)
-{
-	static const char *const names[] = { "work", "upper" };
-	CLEANUP(fd_close) int fd = sys_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	int r = 0;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "open container directory '%s'", dir);
-	for (size_t i = 0; i < ARRAY_LEN(names) && r >= 0; i++)
-		r = fd_remove_tree(fd, names[i], err);
-	return r < 0 ? r : 0;
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct arena;
+struct image_driver;
 struct work_pool;
 
 /* ---- References: [domain/]path[:tag][@digest] ---- */
@@ -201,21 +202,55 @@ void image_import_cancel(struct image_import *im);
 
 /* ---- Root of a container ---- */
 
+/* By the store's storage driver: overlay and fuse-overlayfs have an upper directory over the
+ * image's layers, btrfs and copy a whole tree of the container's own. */
 struct image_rootfs {
+	const struct image_driver *driver; /* private */
+	const char *dir, *init, *top;
 	struct strv lower; /* topmost first, for overlay's lowerdir / lowerdir+; short absolute
-			      paths (store/l/xxxxxxxx) */
-	const char *upper, *work; /* absolute */
-	const char *merged; /* the mount point: one directory for all, since each mount is in a
-			       namespace of its own */
+			      paths (store/l/xxxxxxxx); of whole trees: the image's */
+	/* overlay: absolute; merged is the mount point, one directory for all, since each mount is
+	 * in a namespace of its own. The runtime mounts it if `mount` is NULL. */
+	const char *upper, *work, *merged;
+	const char *tree;  /* the root itself, or NULL */
+	const char *mount; /* mounted here by image_rootfs_make until image_rootfs_release, or NULL
+			    */
+	struct strv view;  /* what shows the root's files without a mount, topmost first */
+	bool userxattr;	   /* overlay inside a user namespace: user.overlay.* */
+	bool exists;	   /* it was made before */
+	bool slow;	   /* making it takes longer than an event loop should stand still */
 };
-/* Makes `dir`/{upper,work} and tells the mount to be made (by the runtime in the container's
- * mount namespace; no user xattrs: trusted.overlay.*). Snapshots were verified at import. arena
- * holds the strings. upper has the mode and owner of the image's root directory. Not durable: the
- * container's own row is. */
-int image_rootfs_prepare(struct image_store *is, const struct image *img, const char *dir,
-			 struct arena *a, struct image_rootfs *ret, struct err *err);
+struct image_rootfs_place {
+	const char *dir;  /* the container's directory */
+	const char *run;  /* its directory of this run, for a mount; NULL = it is not to run */
+	const char *init; /* directory of files that lie over every image, or NULL */
+};
+/* What the root of a container will be: no file is made. arena holds the strings. Queries thread.
+ */
+int image_rootfs_plan(struct image_store *is, const struct image *img,
+		      const struct image_rootfs_place *at, struct arena *a,
+		      struct image_rootfs *ret, struct err *err);
+/* Makes it where it is missing. upper has the mode and owner of the image's root directory. Not
+ * durable: the container's own row is. Blocking, any thread. */
+int image_rootfs_make(struct image_store *is, const struct image_rootfs *rf, struct err *err);
+/* For the runtime: the root's path (overlay: where it mounts). */
+const char *image_rootfs_path(const struct image_rootfs *rf);
+/* The container has the mount of a driver in its own namespace now, or will never have it: ours
+ * goes. Fine when there is none. */
+void image_rootfs_release(const char *run);
 /* Lower directories alone. */
 int image_lower_dirs(struct image_store *is, const struct image *img, struct arena *a,
 		     struct strv *ret, struct err *err);
-/* Removes upper and work; 0 also if absent. */
+/* Removes what image_rootfs_make made; 0 also if absent. Not while it is mounted. */
 int image_rootfs_remove(const char *dir, struct err *err);
+
+/* ---- The storage driver ---- */
+
+const char *image_driver_name(const struct image_store *is); /* docker's: "overlay2", "vfs" */
+bool image_driver_is_whole(const struct image_store *is);    /* roots are whole trees */
+struct image_driver_row {
+	const char *name, *value; /* live as long as the store */
+};
+#define IMAGE_DRIVER_ROWS 8
+/* For `docker info`; the last one says why it was chosen. Returns their number. */
+size_t image_driver_rows(struct image_store *is, struct image_driver_row rows[IMAGE_DRIVER_ROWS]);

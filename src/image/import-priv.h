@@ -43,6 +43,7 @@ struct image_new_blob *import_new_blob(struct image_import *im, const char *dige
 				       const char *media, const char *file);
 /* The next row of the list of layers, zeroed; it counts when im->nlayers is raised. */
 struct image_new_layer *import_new_layer(struct image_import *im);
+struct image_new_layer *import_find_layer(struct image_import *im, const char *chain);
 /* A new file or directory of the ingest directory, and its name. */
 int import_create_file(struct image_import *im, char name[32], int *ret, struct err *err);
 int import_snapshot_dir(struct image_import *im, char name[32], int *ret, struct err *err);
@@ -52,10 +53,11 @@ int import_blob_from_bytes(struct image_import *im, struct slice s, const char *
 /* Media type of a layer compressed so ("none", "gzip", "zstd"). */
 const char *import_layer_media(const char *compression);
 void import_chain_of(const char *parent, const char *diff, char dst[IMAGE_DIGEST_MAX]);
-/* What the helper reported of directory `target`, layer l (report.h). Lower layers must be listed.
- */
-int import_apply_marks(struct image_import *im, struct image_new_layer *l, int target,
-		       struct slice marks, struct err *err);
+/* layer.c: the directory `target` of layer l, as the helper left it and reported (report.h),
+ * becomes what the store's driver keeps; l->dir may be another one then. Lower layers must be
+ * listed. */
+int import_finish_layer(struct image_import *im, struct image_new_layer *l, int target,
+			struct slice marks, struct err *err);
 /* A layer that the store has, on top of `parent` ("" = none): 1, and the lease holds it; 0 = not
  * there. */
 int import_reuse_layer(struct image_import *im, const char *parent, const char *chain,

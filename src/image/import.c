@@ -15,6 +15,7 @@
 #include "doc/json.h"
 #include "image/helper.h"
 #include "image/import-priv.h"
+#include "image/inflate.h"
 #include "image/manifest.h"
 #include "image/private.h"
 #include "image/report.h"
@@ -25,7 +26,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/xattr.h>
 
 #define ARENA_MAX (256u << 20)
 
@@ -311,84 +311,12 @@ void import_chain_of(const char *parent, const char *diff, char dst[IMAGE_DIGEST
 	image_digest_of(text, strlen(text), dst);
 }
 
-static struct image_new_layer *find_layer(struct image_import *im, const char *chain)
+struct image_new_layer *import_find_layer(struct image_import *im, const char *chain)
 {
 	for (size_t i = 0; i < im->nlayers; i++)
 		if (strcmp(im->layers[i].chain, chain) == 0)
 			return &im->layers[i];
 	return NULL;
-}
-
-/* ---- marks: what the caller sets because the helper has no right to ---- */
-
-static int open_layer_dir(struct image_import *im, const struct image_new_layer *l, int *ret,
-			  struct err *err)
-{
-	if (l->dir[0])
-		return path_open_beneath(im->dir, l->dir, O_RDONLY | O_DIRECTORY, 0, ret, err);
-	return path_open_beneath(im->is->snapshots, IMAGE_HEX(l->chain), O_RDONLY | O_DIRECTORY, 0,
-				 ret, err);
-}
-
-/* A directory that the layer names only as a part of other names keeps what the layers below gave
- * it. */
-static int inherit(struct image_import *im, const struct image_new_layer *l, int fd,
-		   const char *path, struct err *err)
-{
-	while (l->parent[0]) {
-		CLEANUP(fd_close) int dir = -1, lower = -1;
-		struct stat st;
-
-		l = find_layer(im, l->parent);
-		if (!l)
-			return 0;
-		if (open_layer_dir(im, l, &dir, err) < 0)
-			return err_ret(err);
-		if (path_open_beneath(dir, path, O_RDONLY | O_DIRECTORY, 0, &lower, NULL) < 0)
-			continue;
-		if (fstat(lower, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 ||
-		    sys_fchmod(fd, st.st_mode & 07777) < 0 ||
-		    futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }) < 0)
-			return err_sys(err, "take over the attributes of directory '%s'", path);
-		return 0;
-	}
-	return 0;
-}
-
-static int apply_mark(struct image_import *im, struct image_new_layer *l, int target,
-		      const char *mark, struct err *err)
-{
-	CLEANUP(fd_close) int fd = -1;
-	const char *path = mark + 1;
-	int r;
-
-	r = path_open_beneath(target, path[0] ? path : ".", O_RDONLY | O_DIRECTORY, 0, &fd, NULL);
-	if (r < 0)
-		return 0; /* replaced by a later entry of the layer */
-	if (mark[0] == UNPACK_MARK_IMPLICIT)
-		return inherit(im, l, fd, path, err);
-	if (mark[0] != UNPACK_MARK_OPAQUE)
-		return err_set(err, ERR_INVALID, "the helper's report is damaged");
-	l->opaque |= !path[0];
-	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
-		return err_sys(err, "mark directory '%s' opaque", path);
-	return 0;
-}
-
-int import_apply_marks(struct image_import *im, struct image_new_layer *l, int target,
-		       struct slice marks, struct err *err)
-{
-	int r = 0;
-
-	while (marks.n && r >= 0) {
-		size_t n = strnlen(marks.p, marks.n);
-
-		if (n == marks.n || n < 1 || n > 4097)
-			return err_set(err, ERR_INVALID, "the helper's report is damaged");
-		r = apply_mark(im, l, target, marks.p, err);
-		marks = slice_of(marks.p + n + 1, marks.n - n - 1);
-	}
-	return r;
 }
 
 /* ---- layers ---- */
@@ -421,12 +349,39 @@ int import_snapshot_dir(struct image_import *im, char name[32], int *ret, struct
 	return path_open_beneath(im->dir, name, O_RDONLY | O_DIRECTORY, 0, ret, err);
 }
 
+/* xz and bzip2 are no media types of layers: a blob of theirs is kept uncompressed. 1 = so it is.
+ */
+static int keep_plain(struct image_import *im, const struct layer_in *in, struct err *err)
+{
+	char head[6] = "";
+	enum inflate_kind kind;
+
+	if (pread(im->spool, head, MIN(sizeof(head), in->size), (off_t)in->offset) < 0)
+		return err_sys(err, "read the spooled archive");
+	kind = inflate_sniff(head, sizeof(head));
+	if (kind != INFLATE_XZ && kind != INFLATE_BZIP2)
+		return 0;
+	if (in->promised[0])
+		return err_set(err, ERR_UNSUPPORTED,
+			       "blob %s is compressed with %s, for which there is no media type of "
+			       "layers; use gzip, zstd or none",
+			       in->promised, inflate_name(head, sizeof(head)));
+	return 1;
+}
+
 static int pump_layer(struct image_import *im, const struct layer_in *in, struct pump *p,
 		      struct err *err)
 {
 	const struct image_limits *lim = &im->is->o.limits;
-	int r;
+	int r = keep_plain(im, in, err);
 
+	if (r < 0)
+		return r;
+	p->plain = -1;
+	if (r) {
+		p->plain = p->copy;
+		p->copy = -1;
+	}
 	p->program = im->is->helper;
 	p->limits = lim;
 	p->cancel = &im->cancel;
@@ -434,7 +389,6 @@ static int pump_layer(struct image_import *im, const struct layer_in *in, struct
 	p->offset = in->offset;
 	p->size = in->size;
 	p->alg = in->promised[0] ? image_digest_alg(in->promised) : IMAGE_SHA256;
-	p->plain = -1;
 	p->empty = im->dir;
 	p->base_layer = !in->parent[0];
 	p->size_max = MIN(lim->layer_max, lim->total_max - im->plain_total);
@@ -468,6 +422,7 @@ static int add_layer(struct image_import *im, const struct layer_in *in,
 	struct pump p = { 0 };
 	struct image_new_layer *l = import_new_layer(im);
 	char file[32] = "spool";
+	uint64_t size = in->size;
 	int r;
 
 	if (!l)
@@ -485,6 +440,11 @@ static int add_layer(struct image_import *im, const struct layer_in *in,
 	res = p.unpacked;
 	if (r < 0)
 		return r;
+	if (p.plain >= 0) {
+		size = p.plain_size;
+		p.compression = "none";
+		(void)str_copy(p.digest, sizeof(p.digest), p.diff_id);
+	}
 	if (sys_fsync(in->whole_spool ? im->spool : copy) < 0)
 		return err_sys(err, "write a blob to disk");
 	(void)str_copy(l->diff, sizeof(l->diff), p.diff_id);
@@ -492,10 +452,10 @@ static int add_layer(struct image_import *im, const struct layer_in *in,
 	(void)str_copy(l->blob, sizeof(l->blob), p.digest);
 	import_chain_of(l->parent, l->diff, l->chain);
 	l->size = res.bytes;
-	r = import_apply_marks(im, l, target, buf_slice(&res.extra), err);
+	r = import_finish_layer(im, l, target, buf_slice(&res.extra), err);
 	if (r < 0)
 		return r;
-	if (!import_new_blob(im, p.digest, in->size, import_layer_media(p.compression), file))
+	if (!import_new_blob(im, p.digest, size, import_layer_media(p.compression), file))
 		return arena_quota(im->arena, err);
 	im->nlayers++;
 	*ret = l;
@@ -530,7 +490,8 @@ static int make_manifest(struct image_import *im, struct image_new_image *n, str
 
 	add_descriptor(a, &config, MEDIA_OCI_CONFIG, n->id, find_blob(im, n->id)->size);
 	for (size_t i = 0; i < n->nchains; i++) {
-		const struct image_new_blob *b = find_blob(im, find_layer(im, n->chains[i])->blob);
+		const struct image_new_blob *b =
+			find_blob(im, import_find_layer(im, n->chains[i])->blob);
 		struct doc d = doc_object();
 
 		add_descriptor(a, &d, b->media, b->digest, b->size);
@@ -555,7 +516,7 @@ static int list_blobs(struct image_import *im, struct image_new_image *n,
 	(void)str_copy(n->blobs[n->nblobs++], IMAGE_DIGEST_MAX, n->manifest);
 	for (size_t i = 0; i < n->nchains; i++) {
 		(void)str_copy(n->blobs[n->nblobs++], IMAGE_DIGEST_MAX,
-			       find_layer(im, n->chains[i])->blob);
+			       import_find_layer(im, n->chains[i])->blob);
 		if (promised && promised[i].digest[0])
 			(void)str_copy(n->blobs[n->nblobs++], IMAGE_DIGEST_MAX, promised[i].digest);
 	}
@@ -643,38 +604,6 @@ int import_add_spool(struct image_import *im, const char *parent, struct image_n
 	return add_layer(im, &in, ret, err);
 }
 
-static int run_rootfs(struct image_import *im, struct err *err)
-{
-	struct image_new_image *n = ARENA_NEW(im->arena, struct image_new_image);
-	struct image_new_layer *l;
-	struct slice config;
-	int r;
-
-	if (!n)
-		return arena_quota(im->arena, err);
-	if (!im->size)
-		return err_set(err, ERR_INVALID, "the archive is empty");
-	r = import_add_spool(im, "", &l, err);
-	if (r < 0)
-		return r;
-	n->created = clock_real();
-	n->os = "linux";
-	n->arch = manifest_host_arch;
-	n->chains = arena_alloc_array(im->arena, 1, IMAGE_DIGEST_MAX);
-	r = make_config(im, l->diff, n->created, &config, err);
-	if (r < 0 || !n->chains)
-		return r < 0 ? r : arena_quota(im->arena, err);
-	(void)str_copy(n->chains[n->nchains++], IMAGE_DIGEST_MAX, l->chain);
-	r = import_blob_from_bytes(im, config, MEDIA_OCI_CONFIG, n->id, err);
-	if (r >= 0)
-		r = import_finish_image(im, n, err);
-	im->images = n;
-	im->nimages = 1;
-	return r;
-}
-
-/* ---- archive ---- */
-
 static int unwrap(struct image_import *im, struct err *err)
 {
 	CLEANUP(fd_close) int plain = -1;
@@ -696,12 +625,49 @@ static int unwrap(struct image_import *im, struct err *err)
 	r = pump_run(&p, err);
 	if (r < 0)
 		return r;
-	(void)sys_unlinkat(im->dir, "spool", 0);
+	if (sys_renameat(im->dir, "plain", im->dir, "spool") < 0)
+		return err_sys(err, "name the uncompressed archive");
 	fd_close(im->spool);
 	im->spool = STEAL_FD(plain);
 	im->size = p.plain_size;
 	return 0;
 }
+
+static int run_rootfs(struct image_import *im, struct err *err)
+{
+	struct image_new_image *n = ARENA_NEW(im->arena, struct image_new_image);
+	struct image_new_layer *l;
+	struct slice config;
+	int r;
+
+	if (!n)
+		return arena_quota(im->arena, err);
+	if (!im->size)
+		return err_set(err, ERR_INVALID, "the archive is empty");
+	r = keep_plain(im, &(struct layer_in){ .size = im->size, .promised = "" }, err);
+	if (r > 0)
+		r = unwrap(im, err);
+	if (r >= 0)
+		r = import_add_spool(im, "", &l, err);
+	if (r < 0)
+		return r;
+	n->created = clock_real();
+	n->os = "linux";
+	n->arch = manifest_host_arch;
+	n->chains = arena_alloc_array(im->arena, 1, IMAGE_DIGEST_MAX);
+	r = make_config(im, l->diff, n->created, &config, err);
+	if (r < 0 || !n->chains)
+		return r < 0 ? r : arena_quota(im->arena, err);
+	(void)str_copy(n->chains[n->nchains++], IMAGE_DIGEST_MAX, l->chain);
+	r = import_blob_from_bytes(im, config, MEDIA_OCI_CONFIG, n->id, err);
+	if (r >= 0)
+		r = import_finish_image(im, n, err);
+	im->images = n;
+	im->nimages = 1;
+	return r;
+}
+
+/* ---- archive ---- */
 
 static int list_members(struct image_import *im, struct helper_result *ret, struct err *err)
 {
@@ -838,7 +804,7 @@ static int load_layer(struct image_import *im, const struct archive_image *ai, s
 	import_chain_of(parent, in.diff, chain);
 	snprintf(short_id, sizeof(short_id), "%.12s", IMAGE_HEX(in.diff));
 	im->layer_id = short_id;
-	l = find_layer(im, chain);
+	l = import_find_layer(im, chain);
 	if (l) {
 		r = in.promised[0] && !find_blob(im, in.promised) ? add_blob_alone(im, &in, err)
 								  : 0;

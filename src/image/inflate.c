@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decompression of a stream: gzip (RFC 1952, several members) by zlib, zstd (RFC 8878, skippable
- * frames too) by libzstd. Runs only inside the fenced helper; the size of what comes out is bounded
- * by its reader.
+ * frames too) by libzstd, xz by liblzma, bzip2 by libbz2 (both: several streams). Runs only inside
+ * the fenced helper; the size of what comes out is bounded by its reader.
  */
 #include "image/inflate.h"
 
 #include "base/err.h"
 #include "base/fd.h"
 
+#include <bzlib.h>
 #include <errno.h>
+#include <lzma.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +20,8 @@
 
 #define IN_SIZE (128 * 1024)
 #define OUT_SIZE (256 * 1024)
-#define ZSTD_WINDOW_LOG 27 /* 128 MiB: what zstd -19 --long writes by default */
+#define LZMA_MEMORY (256u << 20) /* xz -9 needs 65 MiB; the helper has 512 MiB of addresses */
+#define ZSTD_WINDOW_LOG 27	 /* 128 MiB: what zstd -19 --long writes by default */
 
 struct stream {
 	int in, out;
@@ -55,13 +58,20 @@ const char *inflate_name(const void *p, size_t n)
 
 enum inflate_kind inflate_sniff(const void *p, size_t n)
 {
+	static const struct {
+		const char *name;
+		enum inflate_kind kind;
+	} kinds[] = { { "none", INFLATE_PLAIN },
+		      { "gzip", INFLATE_GZIP },
+		      { "zstd", INFLATE_ZSTD },
+		      { "xz", INFLATE_XZ },
+		      { "bzip2", INFLATE_BZIP2 } };
 	const char *name = inflate_name(p, n);
 
-	if (strcmp(name, "none") == 0)
-		return INFLATE_PLAIN;
-	if (strcmp(name, "gzip") == 0)
-		return INFLATE_GZIP;
-	return strcmp(name, "zstd") == 0 ? INFLATE_ZSTD : INFLATE_OTHER;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(name, kinds[i].name) == 0)
+			return kinds[i].kind;
+	return INFLATE_OTHER;
 }
 
 static int fill(struct stream *s, struct err *err)
@@ -177,6 +187,92 @@ static int run_zstd(struct stream *s, struct err *err)
 	return r;
 }
 
+static int lzma_bad(lzma_ret rc, struct err *err)
+{
+	if (rc == LZMA_MEMLIMIT_ERROR)
+		return err_set(err, ERR_TOO_LARGE,
+			       "xz stream needs more than %u MiB of memory to be unpacked",
+			       LZMA_MEMORY >> 20);
+	return err_set(err, ERR_INVALID,
+		       rc == LZMA_OPTIONS_ERROR ? "xz stream uses a filter that is not known"
+		       : rc == LZMA_BUF_ERROR	? "xz stream ends too early"
+						: "xz stream is damaged");
+}
+
+static int run_xz(struct stream *s, struct err *err)
+{
+	lzma_stream z = LZMA_STREAM_INIT;
+	lzma_action action = LZMA_RUN;
+	lzma_ret rc = LZMA_OK;
+	int r = 1;
+
+	if (lzma_stream_decoder(&z, LZMA_MEMORY, LZMA_CONCATENATED) != LZMA_OK)
+		abort();
+	z.next_in = s->ib;
+	z.avail_in = s->have;
+	while (r >= 0 && rc != LZMA_STREAM_END) {
+		if (z.avail_in == 0 && action == LZMA_RUN) {
+			r = fill(s, err);
+			if (r < 0)
+				break;
+			action = r ? LZMA_RUN : LZMA_FINISH;
+			z.next_in = s->ib;
+			z.avail_in = s->have;
+		}
+		z.next_out = s->ob;
+		z.avail_out = OUT_SIZE;
+		rc = lzma_code(&z, action);
+		r = rc == LZMA_OK || rc == LZMA_STREAM_END ? put(s, OUT_SIZE - z.avail_out, err)
+							   : lzma_bad(rc, err);
+	}
+	lzma_end(&z);
+	return r < 0 ? r : 0;
+}
+
+/* What follows the last stream is ignored when it begins otherwise, as bzip2(1) does. */
+static int run_bzip2(struct stream *s, struct err *err)
+{
+	bz_stream z = { 0 };
+	bool open = false;
+	int r = 1, rc;
+
+	z.next_in = (char *)s->ib;
+	z.avail_in = (unsigned)s->have;
+	for (;;) {
+		if (z.avail_in == 0) {
+			r = fill(s, err);
+			if (r <= 0)
+				break;
+			z.next_in = (char *)s->ib;
+			z.avail_in = (unsigned)s->have;
+		}
+		if (!open && s->bytes && *z.next_in != 'B') {
+			while ((r = fill(s, NULL)) > 0)
+				;
+			r = 0;
+			break;
+		}
+		if (!open && BZ2_bzDecompressInit(&z, 0, 0) != BZ_OK)
+			abort();
+		open = true;
+		z.next_out = (char *)s->ob;
+		z.avail_out = OUT_SIZE;
+		rc = BZ2_bzDecompress(&z);
+		r = rc == BZ_OK || rc == BZ_STREAM_END
+			    ? put(s, OUT_SIZE - z.avail_out, err)
+			    : err_set(err, ERR_INVALID, "bzip2 stream is damaged");
+		if (r < 0)
+			break;
+		if (rc == BZ_STREAM_END) {
+			BZ2_bzDecompressEnd(&z);
+			open = false;
+		}
+	}
+	if (open)
+		BZ2_bzDecompressEnd(&z);
+	return r == 0 && open ? err_set(err, ERR_INVALID, "bzip2 stream ends too early") : r;
+}
+
 int inflate_fd(int in, int out, uint64_t *ret_bytes, struct err *err)
 {
 	CLEANUP_FREE unsigned char *ib = malloc(IN_SIZE);
@@ -192,7 +288,9 @@ int inflate_fd(int in, int out, uint64_t *ret_bytes, struct err *err)
 	switch (inflate_sniff(ib, s.have)) {
 	case INFLATE_GZIP: r = run_gzip(&s, err); break;
 	case INFLATE_ZSTD: r = run_zstd(&s, err); break;
-	default: return err_set(err, ERR_INVALID, "stream is neither gzip nor zstd");
+	case INFLATE_XZ: r = run_xz(&s, err); break;
+	case INFLATE_BZIP2: r = run_bzip2(&s, err); break;
+	default: return err_set(err, ERR_INVALID, "stream is not compressed");
 	}
 	*ret_bytes = s.bytes;
 	return r;

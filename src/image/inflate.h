@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to src/image: streams of gzip and zstd, and telling compressions apart. */
+/* Private to src/image: streams of gzip, zstd, xz and bzip2, and telling compressions apart. */
 #pragma once
 
 #include <stddef.h>
@@ -7,10 +7,17 @@
 
 struct err;
 
-enum inflate_kind { INFLATE_PLAIN, INFLATE_GZIP, INFLATE_ZSTD, INFLATE_OTHER };
+enum inflate_kind {
+	INFLATE_PLAIN,
+	INFLATE_GZIP,
+	INFLATE_ZSTD,
+	INFLATE_XZ,
+	INFLATE_BZIP2,
+	INFLATE_OTHER
+};
 
-/* By the first bytes (6 are enough). INFLATE_OTHER: xz, bzip2, lz4, which are refused by name
- * (inflate_name). */
+/* By the first bytes (6 are enough). INFLATE_OTHER: lz4, which is refused by name (inflate_name).
+ */
 enum inflate_kind inflate_sniff(const void *p, size_t n);
 const char *inflate_name(const void *p, size_t n); /* "xz" */
 

@@ -27,6 +27,15 @@ enum image_diff_kind {
 	IMAGE_DIFF_MERGED,  /* what an overlay of all shows, without regard to any base */
 };
 
+/* A container's root, for the two below: the directories and how they belong together. */
+enum image_rootfs_view {
+	IMAGE_VIEW_MERGED,  /* all files, as the container sees them */
+	IMAGE_VIEW_CHANGES, /* what tells it from its image, without the init directory */
+	IMAGE_VIEW_COMMIT,  /* the same, to become a layer over the image */
+};
+int image_rootfs_read(const struct image_rootfs *rf, enum image_rootfs_view what, struct arena *a,
+		      struct strv *ret, enum image_diff_kind *ret_kind, struct err *err);
+
 /* Of the kind that overlay makes on directories: IMAGE_DIFF_LAYER and _MERGED refuse, by name,
  * what "redirect_dir" and "metacopy" leave behind (-ERR_UNSUPPORTED). A file that goes away
  * meanwhile is left out; one that changes its size is cut or filled with zeros. `out` is written to
@@ -87,8 +96,10 @@ int image_save_layout(const struct image_save_layout *o, int out, struct err *er
  * the import's. */
 struct image_commit {
 	const struct image *base;
-	const struct strv *dirs; /* the upper directory, then those of the base */
-	struct slice config;	 /* JSON of the new image's "config", before the changes */
+	/* image_rootfs_read(IMAGE_VIEW_COMMIT) */
+	const struct strv *dirs;
+	enum image_diff_kind kind;
+	struct slice config; /* JSON of the new image's "config", before the changes */
 	const char *author, *created_by;
 	/* Around the reading of the files, on the thread that runs the import; may be NULL. */
 	int (*hold)(void *ctx, struct err *err);

@@ -17,6 +17,9 @@ struct image_store {
 	int dir, blobs[IMAGE_DIGEST_ALGS], snapshots, ingest, leases, links,
 		uploads; /* directory fds */
 	struct db *db;
+	const struct image_driver *driver;
+	bool userxattr;		       /* overlay's marks are user.overlay.* */
+	char *why;		       /* the driver was chosen */
 	struct image_lease *publisher; /* see image_store_publish_dir() */
 	char boot[40];
 	struct image *cached[IMAGE_CACHED]; /* most recent first; queries thread */

@@ -214,7 +214,7 @@ static int list_layer(struct layer_job *j, struct err *err)
 	(void)str_copy(l->dir, sizeof(l->dir), j->dir);
 	l->size = j->pump.unpacked.bytes;
 	if (!j->has_layer)
-		r = import_apply_marks(im, l, j->target, buf_slice(&j->pump.unpacked.extra), err);
+		r = import_finish_layer(im, l, j->target, buf_slice(&j->pump.unpacked.extra), err);
 	if (r < 0)
 		return r;
 	im->nlayers++;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/hash.h"
+#include "image/driver.h"
 #include "image/helper.h"
 #include "image/inflate.h"
 #include "image/report.h"
@@ -267,7 +268,8 @@ static int start(struct state *s, struct err *err)
 	p->compression = inflate_name(head, n);
 	if (inflate_sniff(head, n) == INFLATE_OTHER)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "it is compressed with %s; use gzip, zstd or none", p->compression);
+			       "it is compressed with %s; use gzip, zstd, xz, bzip2 or none",
+			       p->compression);
 	s->inflate = inflate_sniff(head, n) != INFLATE_PLAIN;
 	s->plain_apart = s->inflate || p->alg != IMAGE_SHA256;
 	if (s->inflate) {
@@ -287,7 +289,8 @@ static int start(struct state *s, struct err *err)
 	hs.mode = "unpack";
 	hs.output = false;
 	hs.root = p->target;
-	hs.flags = p->base_layer ? UNPACK_FLAG_BASE : 0;
+	hs.flags = (p->base_layer ? UNPACK_FLAG_BASE : 0) |
+		   (driver_in_userns() ? UNPACK_FLAG_USERNS : 0);
 	r = helper_start(&hs, &s->unpacker, err);
 	if (r >= 0)
 		(void)fd_set_nonblock(s->unpacker.in, true);

@@ -15,7 +15,8 @@
 #define UNPACK_MAGIC 0x31504e55u
 #define UNPACK_EXTRA_MAX (8u << 20) /* marks, and members of an archive */
 
-#define UNPACK_FLAG_BASE 1u /* lowest layer: whiteouts have nothing to hide */
+#define UNPACK_FLAG_BASE 1u   /* lowest layer: whiteouts have nothing to hide */
+#define UNPACK_FLAG_USERNS 2u /* devices cannot be made: leave them out */
 
 struct unpack_report {
 	uint32_t magic;
@@ -31,6 +32,10 @@ struct unpack_report {
 #define UNPACK_MARK_OPAQUE 'o' /* directory hides what lower layers have in it */
 #define UNPACK_MARK_IMPLICIT \
 	'i' /* directory without an entry of its own: attributes come from the layers below */
+/* "<inode> <path>": an empty file that becomes a copy of what lower layers show at that path (the
+ * target of a hard link); the mark that follows tells another name of it. */
+#define UNPACK_MARK_COPY_UP 'c'
+#define UNPACK_MARK_COPY_AT 'C'
 
 /* In extra, list mode: this, then name and link without NULs. */
 struct __attribute__((packed)) unpack_member {

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/hash.h"
+#include "image/driver.h"
 #include "image/private.h"
 #include "linux/path.h"
 #include "linux/sys.h"
@@ -242,6 +243,8 @@ int image_store_open(const struct image_store_options *o, struct image_store **r
 	if (r >= 0)
 		r = open_db(is, err);
 	if (r >= 0)
+		r = driver_choose(is, o->driver, err);
+	if (r >= 0)
 		r = image_gc_recover(is, err);
 	if (r < 0)
 		return err_wrap(err, "open the image store");
@@ -270,6 +273,7 @@ void image_store_close(struct image_store *is)
 	pthread_cond_destroy(&is->idle);
 	free(is->path);
 	free(is->helper);
+	free(is->why);
 	free(is);
 }
 

@@ -49,6 +49,11 @@ struct image_store_options {
 	const char *helper;	    /* program that answers --role=unpack and --role=fetch; NULL =
 				       /proc/self/exe */
 	struct image_limits limits; /* zeros = defaults */
+	/* Storage driver: overlay (overlay2), fuse-overlayfs, btrfs, copy (vfs), or auto: the one
+	 * that the store's layers were made with, else the first that works. A store with layers of
+	 * another one is -ERR_CONFLICT. NULL = that of the layers or overlay, untried: for those
+	 * who mount nothing. */
+	const char *driver;
 	/* For tests: called before each named step of an import ("spool", "publish", ...); negative
 	 * makes it fail there. */
 	int (*step)(void *ctx, const char *name);

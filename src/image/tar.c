@@ -11,6 +11,7 @@
 #include "image/tar.h"
 
 #include "base/err.h"
+#include "image/tar-sparse.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -37,9 +38,15 @@ enum {
 	H_MAJOR = 329,
 	H_MINOR = 337,
 	H_PREFIX = 345,
+	/* Old GNU: four {offset, length}, "more blocks of them follow", size of the file. */
+	H_SPARSE = 386,
+	H_SPARSE_MORE = 482,
+	H_SPARSE_REAL = 483,
+	H_SPARSE_ONE = 24,
+	H_SPARSE_EXT_MORE = 504,
 };
 
-enum state { ST_HEADER, ST_META, ST_DATA, ST_PAD, ST_ZERO, ST_END, ST_FAILED };
+enum state { ST_HEADER, ST_META, ST_SPARSE, ST_MAP, ST_DATA, ST_PAD, ST_ZERO, ST_END, ST_FAILED };
 enum meta_kind { META_PAX = 'x', META_GLOBAL = 'g', META_NAME = 'L', META_LINK = 'K' };
 
 /* What pax records said of the next entry. */
@@ -61,6 +68,8 @@ struct tar_reader {
 	struct buf pax_bytes; /* records of the next entry: strings point into it */
 	size_t meta_total;    /* header bytes of the next entry so far */
 	struct pax pax;
+	struct tar_sparse sparse;
+	bool sparse_name; /* as its pax record says, whatever "path" is */
 	bool gnu_name, gnu_link;
 	struct tar_entry e;
 	struct tar_xattr xattrs[TAR_XATTRS_MAX];
@@ -97,6 +106,7 @@ void tar_reader_free(struct tar_reader *t)
 		return;
 	buf_fini(&t->meta);
 	buf_fini(&t->pax_bytes);
+	tar_sparse_fini(&t->sparse);
 	free(t);
 }
 
@@ -221,6 +231,17 @@ static int pax_id(struct tar_reader *t, struct slice v, int64_t *ret, struct err
 	return str_int64(v, ret, NULL) < 0 ? bad(t, err, "a pax uid or gid is no number") : 0;
 }
 
+static int sparse_record(struct tar_reader *t, struct slice k, struct slice v, struct err *err)
+{
+	k = slice_of(k.p + strlen("GNU.sparse."), k.n - strlen("GNU.sparse."));
+	if (tar_sparse_record(&t->sparse, k, v) < 0)
+		return bad(t, err, "a record of a sparse file is bad");
+	if (!slice_is(k, "name") || !v.n)
+		return 0;
+	t->sparse_name = t->pax.path = true;
+	return copy_name(t, t->name, v, err);
+}
+
 /* One local record; key and value lie in pax_bytes. */
 static int pax_record(struct tar_reader *t, char *key, size_t key_len, struct slice v,
 		      struct err *err)
@@ -230,6 +251,8 @@ static int pax_record(struct tar_reader *t, char *key, size_t key_len, struct sl
 	struct pax *p = &t->pax;
 
 	if (slice_is(k, "path")) {
+		if (t->sparse_name)
+			return 0;
 		p->path = v.n > 0;
 		return copy_name(t, t->name, v, err);
 	}
@@ -271,10 +294,7 @@ static int pax_record(struct tar_reader *t, char *key, size_t key_len, struct sl
 		return copy_user(t, t->gname, v, err);
 	}
 	if (slice_starts(k, SLICE("GNU.sparse.")))
-		return err_set(
-			err, ERR_UNSUPPORTED,
-			"tar: entry %llu is a sparse file; write the archive without --sparse",
-			(unsigned long long)t->entries);
+		return sparse_record(t, k, v, err);
 	if (slice_starts(k, slice_str(xattr)))
 		return add_xattr(t, key + sizeof(xattr) - 1, key_len - (sizeof(xattr) - 1), v, err);
 	return 0; /* unknown records are to be ignored (pax(1)) */
@@ -416,9 +436,9 @@ static int entry_type(struct tar_reader *t, int c, struct err *err)
 	case '5': t->e.type = TAR_DIR; return 0;
 	case '6': t->e.type = TAR_FIFO; return 0;
 	case 'S':
-		return err_set(err, ERR_UNSUPPORTED,
-			       "tar: '%.200s' is a sparse file; write the archive without --sparse",
-			       t->name);
+		t->e.type = TAR_REG;
+		t->sparse.on = true;
+		return 0;
 	case 'M':
 		return err_set(
 			err, ERR_UNSUPPORTED,
@@ -484,13 +504,104 @@ static int header_numbers(struct tar_reader *t, struct err *err)
 		return bad(t, err, "an owner is out of range");
 	if (e->mtime_s > (1ll << 53) || e->mtime_s < -(1ll << 53))
 		return bad(t, err, "a time is out of range");
-	if (e->type != TAR_REG)
+	if (e->type != TAR_REG) {
 		e->size = 0;
+		if (t->sparse.on)
+			return bad(t, err, "something that is no file is said to be sparse");
+	}
 	if (e->size > t->limits.total_max || t->total + e->size > t->limits.total_max)
 		return err_set(err, ERR_TOO_LARGE,
 			       "tar: '%.200s' makes the archive larger than %llu bytes", t->name,
 			       (unsigned long long)t->limits.total_max);
 	return 0;
+}
+
+/* Up to `n` pieces of an old GNU header; an empty one ends the list. */
+static int gnu_pieces(struct tar_reader *t, const unsigned char *p, int n, struct err *err)
+{
+	int64_t off, len;
+
+	for (; n-- && p[0]; p += H_SPARSE_ONE)
+		if (number(p, 12, &off) < 0 || number(p + 12, 12, &len) < 0 || off < 0 || len < 0 ||
+		    tar_sparse_add(&t->sparse, (uint64_t)off, (uint64_t)len) < 0)
+			return bad(t, err, "the map of a sparse file is bad");
+	return 0;
+}
+
+static int gnu_sparse(struct tar_reader *t, struct err *err)
+{
+	int64_t real;
+
+	if (number(t->block + H_SPARSE_REAL, 12, &real) < 0 || real < 0)
+		return bad(t, err, "the size of a sparse file is bad");
+	t->sparse.real = (uint64_t)real;
+	t->sparse.has_real = true;
+	return gnu_pieces(t, t->block + H_SPARSE, 4, err);
+}
+
+static int check_map(struct tar_reader *t, struct err *err)
+{
+	if (tar_sparse_check(&t->sparse, t->left) < 0)
+		return bad(t, err, "the map of a sparse file does not fit its data");
+	t->state = ST_DATA;
+	return 0;
+}
+
+/* Size and map of the file in t->block, as far as they are known before its data. */
+static int begin_sparse(struct tar_reader *t, int type, struct err *err)
+{
+	struct tar_entry *e = &t->e;
+	int r = 0;
+
+	e->real_size = e->size;
+	if (!t->sparse.on)
+		return 0;
+	if (type == 'S')
+		r = gnu_sparse(t, err);
+	if (r < 0)
+		return r;
+	if (!t->sparse.has_real || t->sparse.real > t->limits.total_max)
+		return err_set(err, ERR_TOO_LARGE,
+			       "tar: sparse file '%.200s' has no size, or one over %llu bytes",
+			       t->name, (unsigned long long)t->limits.total_max);
+	e->sparse = true;
+	e->real_size = t->sparse.real;
+	return 0;
+}
+
+/* What comes after the header of the entry that was told. */
+static int after_entry(struct tar_reader *t, int type, struct err *err)
+{
+	t->left = t->e.size;
+	t->pad = (unsigned)(-t->e.size & (TAR_BLOCK - 1));
+	t->state = ST_DATA;
+	if (!t->sparse.on)
+		return 0;
+	if (type == 'S' && t->block[H_SPARSE_MORE])
+		t->state = ST_SPARSE;
+	else if (t->sparse.map_in_data)
+		t->state = ST_MAP;
+	else
+		return check_map(t, err);
+	if (t->state == ST_MAP && t->left < TAR_BLOCK)
+		return bad(t, err, "a sparse file has no map");
+	return 0;
+}
+
+/* A block of the map, between header and data or at the beginning of the data. */
+static int map_block(struct tar_reader *t, struct err *err)
+{
+	int r;
+
+	if (t->state == ST_SPARSE) {
+		r = gnu_pieces(t, t->block, 21, err);
+		return r < 0 || t->block[H_SPARSE_EXT_MORE] ? r : check_map(t, err);
+	}
+	t->left -= TAR_BLOCK;
+	r = tar_sparse_map(&t->sparse, t->block);
+	if (r < 0 || (r > 0 && t->left < TAR_BLOCK))
+		return bad(t, err, "the map of a sparse file is bad");
+	return r > 0 ? 0 : check_map(t, err);
 }
 
 static int begin_entry(struct tar_reader *t, int type, struct err *err)
@@ -510,6 +621,9 @@ static int begin_entry(struct tar_reader *t, int type, struct err *err)
 	r = header_numbers(t, err);
 	if (r < 0)
 		return r;
+	r = begin_sparse(t, type, err);
+	if (r < 0)
+		return r;
 	if ((t->e.type == TAR_HARD || t->e.type == TAR_SYM) && !t->link[0])
 		return bad(t, err, "a link has no target");
 	if (!t->pax.uname)
@@ -524,18 +638,15 @@ static int begin_entry(struct tar_reader *t, int type, struct err *err)
 	t->e.offset = t->total;
 	t->entries++;
 	r = t->ops->entry(t->ctx, &t->e, err);
-	if (r < 0)
-		return r;
-	t->left = t->e.size;
-	t->pad = (unsigned)(-t->e.size & (TAR_BLOCK - 1));
-	t->state = ST_DATA;
-	return 0;
+	return r < 0 ? r : after_entry(t, type, err);
 }
 
 static int on_block(struct tar_reader *t, struct err *err)
 {
 	int type = t->block[H_TYPE], r;
 
+	if (t->state == ST_SPARSE || t->state == ST_MAP)
+		return map_block(t, err);
 	if (is_zero(t->block)) {
 		if (t->meta_total)
 			return bad(t, err,
@@ -556,6 +667,12 @@ static int on_block(struct tar_reader *t, struct err *err)
 /* The entry is out: forget what was said about it. */
 static int entry_done(struct tar_reader *t, struct err *err)
 {
+	int r = t->sparse.on ? tar_sparse_end(&t->sparse, t->ops, t->ctx, err) : 0;
+
+	if (r < 0)
+		return r;
+	tar_sparse_reset(&t->sparse);
+	t->sparse_name = false;
 	t->pax = (struct pax){ 0 };
 	t->e = (struct tar_entry){ 0 };
 	t->gnu_name = t->gnu_link = false;
@@ -588,6 +705,8 @@ static int step(struct tar_reader *t, const char *p, size_t n, size_t *ret_used,
 	switch (t->state) {
 	case ST_HEADER:
 	case ST_ZERO:
+	case ST_SPARSE:
+	case ST_MAP:
 		k = MIN(n, TAR_BLOCK - t->fill);
 		memcpy(t->block + t->fill, p, k);
 		t->fill += k;
@@ -604,6 +723,8 @@ static int step(struct tar_reader *t, const char *p, size_t n, size_t *ret_used,
 		t->total += k;
 		if (t->state == ST_META)
 			r = buf_add(&t->meta, p, k) < 0 ? bad(t, err, "header too large") : 0;
+		else if (t->sparse.on)
+			r = tar_sparse_data(&t->sparse, t->ops, t->ctx, p, k, err);
 		else if (t->ops->data)
 			r = t->ops->data(t->ctx, p, k, err);
 		break;

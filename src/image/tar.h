@@ -4,10 +4,10 @@
  * writer.
  *
  * Reader: ustar, pax (local and global, SCHILY.xattr), GNU long names and links, base-256 numbers,
- * old V7. Sparse files (GNU 'S', pax GNU.sparse.*), multi-volume and unknown critical types are
- * refused by name. Memory is bounded by struct tar_limits whatever the input says; nothing of the
- * input is trusted: names are handed out as they stand (tar_name_clean judges them), sizes are only
- * counted. Not thread safe.
+ * old V7, sparse files (GNU 'S'; pax GNU.sparse.* 0.0, 0.1, 1.0). Multi-volume and unknown critical
+ * types are refused by name. Memory is bounded by struct tar_limits whatever the input says;
+ * nothing of the input is trusted: names are handed out as they stand (tar_name_clean judges them),
+ * sizes are only counted. Not thread safe.
  */
 #pragma once
 
@@ -23,6 +23,7 @@ struct err;
 #define TAR_BLOCK 512
 #define TAR_NAME_MAX 4096
 #define TAR_XATTRS_MAX 64
+#define TAR_SEGMENTS_MAX (256u << 10) /* pieces of one sparse file */
 
 enum tar_type { TAR_REG, TAR_HARD, TAR_SYM, TAR_CHAR, TAR_BLOCKDEV, TAR_DIR, TAR_FIFO };
 
@@ -36,6 +37,8 @@ struct tar_entry {
 	const char *name;	   /* as written; not empty, no NUL inside */
 	const char *link;	   /* target of TAR_HARD and TAR_SYM, else "" */
 	uint64_t size;		   /* data bytes that follow (only TAR_REG) */
+	bool sparse;		   /* the data has holes: see tar_ops.hole */
+	uint64_t real_size;	   /* of the file: size, unless it is sparse */
 	uint32_t mode;		   /* permission bits and suid, sgid, sticky */
 	int64_t uid, gid;	   /* 0 .. 2^32-2 */
 	const char *uname, *gname; /* "" when not given */
@@ -59,6 +62,9 @@ struct tar_ops {
 	int (*entry)(void *ctx, const struct tar_entry *e, struct err *err);
 	/* Data of the last TAR_REG entry, in order, in pieces; NULL = not wanted. */
 	int (*data)(void *ctx, const void *p, size_t n, struct err *err);
+	/* A sparse file: so many zero bytes that are not in the stream come here, between the data.
+	 * NULL = not wanted. */
+	int (*hole)(void *ctx, uint64_t n, struct err *err);
 	/* All data of the last entry was given (also for entries without data); NULL = not wanted.
 	 */
 	int (*end)(void *ctx, struct err *err);

@@ -25,6 +25,7 @@
 #include <sys/xattr.h>
 
 #define READ_SIZE (256 * 1024)
+#define HOLE 4096u	     /* zeros of this size and place are not written */
 #define DIRS_MAX (64u << 20) /* bytes of remembered directory times */
 
 struct dir_time {
@@ -39,10 +40,12 @@ struct unpacker {
 	char path[TAR_NAME_MAX + 1]; /* of the current entry */
 	const char *base;	     /* its last part, in path */
 	int file;		     /* current regular file, or -1 */
-	struct tar_entry entry;	     /* its attributes */
-	struct buf dirs;	     /* struct dir_time + path */
-	struct buf marks;	     /* for the report */
-	bool base_layer;
+	uint64_t at;		     /* position in it */
+	bool ends_in_hole;
+	struct tar_entry entry; /* its attributes */
+	struct buf dirs;	/* struct dir_time + path */
+	struct buf marks;	/* for the report */
+	bool base_layer, userns;
 	uint64_t bytes, entries;
 };
 
@@ -90,6 +93,24 @@ static int parent_err(const struct unpacker *u, struct err *err)
 	return failed(u, err, "open its directory");
 }
 
+static bool is_whiteout(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
+}
+
+/* A whiteout of this layer stands where a directory is needed: what lies below it is new, so the
+ * directory hides the lower one. `path`: all parts but the last are directories. 1 = done. */
+static int whiteout_to_dir(struct unpacker *u, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (sys_fstatat(u->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_whiteout(&st))
+		return 0;
+	if (sys_unlinkat(u->root, path, 0) < 0 || sys_mkdirat(u->root, path, 0755) < 0)
+		return failed(u, err, "make its directory");
+	return mark(u, UNPACK_MARK_OPAQUE, path, err) < 0 ? err_ret(err) : 1;
+}
+
 /* Makes the missing directories of `path` (borrowed, changed and restored). */
 static int make_parents(struct unpacker *u, char *path, struct err *err)
 {
@@ -110,7 +131,13 @@ static int make_parents(struct unpacker *u, char *path, struct err *err)
 			if (r < 0 && r != -1)
 				return r;
 		} else if (r < 0) {
-			return parent_err(u, err);
+			int saved = errno;
+
+			r = saved == ENOTDIR ? whiteout_to_dir(u, path, err) : 0;
+			if (r < 0)
+				return r;
+			errno = saved;
+			r = r ? 0 : -1;
 		}
 		if (r < 0)
 			return parent_err(u, err);
@@ -139,7 +166,7 @@ static int open_parent(struct unpacker *u, const char *path, int *ret_fd, const 
 	memcpy(u->parent_path, path, n);
 	u->parent_path[n] = '\0';
 	if (open_dir(u, u->parent_path, &fd) < 0) {
-		if (errno != ENOENT)
+		if (errno != ENOENT && errno != ENOTDIR)
 			return parent_err(u, err);
 		r = make_parents(u, u->parent_path, err);
 		if (r < 0)
@@ -155,11 +182,6 @@ static int open_parent(struct unpacker *u, const char *path, int *ret_fd, const 
 static void forget_parent(struct unpacker *u)
 {
 	fd_close(STEAL_FD(u->parent));
-}
-
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
 }
 
 /* Removes what stands at dir/base. 1 if it was a whiteout. */
@@ -231,6 +253,16 @@ static void entry_times(const struct tar_entry *e, struct timespec ts[2])
 	ts[1] = (struct timespec){ .tv_sec = e->mtime_s, .tv_nsec = e->mtime_ns };
 }
 
+static int owner_failed(const struct unpacker *u, const struct tar_entry *e, struct err *err)
+{
+	if (errno != EINVAL)
+		return failed(u, err, "set its owner");
+	return err_set(err, ERR_INVALID,
+		       "layer entry '%.300s': its owner %lld:%lld is not mapped in this user "
+		       "namespace; give it more ids (/etc/subuid, /etc/subgid)",
+		       u->path, (long long)e->uid, (long long)e->gid);
+}
+
 /* Owner, mode, attributes, times of an open file or directory. Order: chown clears suid and
  * capabilities. */
 static int set_attributes(const struct unpacker *u, int fd, bool times, struct err *err)
@@ -240,7 +272,7 @@ static int set_attributes(const struct unpacker *u, int fd, bool times, struct e
 	int r;
 
 	if (fchown(fd, (uid_t)e->uid, (gid_t)e->gid) < 0)
-		return failed(u, err, "set its owner");
+		return owner_failed(u, e, err);
 	if (sys_fchmod(fd, e->mode) < 0)
 		return failed(u, err, "set its mode");
 	r = set_xattrs(u, fd, err);
@@ -257,7 +289,7 @@ static int set_attributes_at(const struct unpacker *u, int dir, const struct tar
 	struct timespec ts[2];
 
 	if (sys_fchownat(dir, u->base, (uid_t)e->uid, (gid_t)e->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return failed(u, err, "set its owner");
+		return owner_failed(u, e, err);
 	if (e->type != TAR_SYM && sys_fchmodat(dir, u->base, e->mode) < 0)
 		return failed(u, err, "set its mode");
 	entry_times(e, ts);
@@ -280,6 +312,8 @@ static int add_file(struct unpacker *u, int dir, const struct tar_entry *e, stru
 			return r;
 		u->file = sys_openat(dir, u->base, flags, 0600);
 	}
+	u->at = 0;
+	u->ends_in_hole = false;
 	return u->file < 0 ? failed(u, err, "create file") : 0;
 }
 
@@ -358,6 +392,10 @@ static int add_special(struct unpacker *u, int dir, const struct tar_entry *e, s
 			u, err,
 			"character device 0:0 is overlay's whiteout and not allowed in a layer");
 	if (sys_mknodat(dir, u->base, kinds[e->type] | 0600, dev) < 0) {
+		/* Nobody in a user namespace can make a device, so it is left out, as docker does
+		 * there. */
+		if (errno == EPERM && u->userns && e->type != TAR_FIFO)
+			return 0;
 		if (errno != EEXIST)
 			return failed(u, err, "make special file");
 		r = make_room(u, dir, err);
@@ -369,29 +407,37 @@ static int add_special(struct unpacker *u, int dir, const struct tar_entry *e, s
 	return set_attributes_at(u, dir, e, err);
 }
 
-static int add_hardlink(struct unpacker *u, const struct tar_entry *e, struct err *err)
+/* The target lies in a lower layer, or nowhere: an empty file takes its place, which the starter
+ * fills with what the layers below show there (they may not be unpacked yet). As overlay does, the
+ * file is copied up, and this layer's links are links to the copy. */
+static int copy_up_later(struct unpacker *u, const char *target, struct err *err)
 {
-	char target[TAR_NAME_MAX + 1];
-	CLEANUP(fd_close) int from = -1;
-	const char *base, *slash;
+	CLEANUP(fd_close) int fd = -1;
+	char path[TAR_NAME_MAX + 1], text[TAR_NAME_MAX + 32];
+	const char *base;
 	struct stat st;
 	int dir, r;
 
-	r = tar_name_clean(e->link, target, err);
+	if (u->base_layer)
+		return refuse(u, err, "the target of the hard link is not in this layer");
+	(void)str_copy(path, sizeof(path), target);
+	r = open_parent(u, path, &dir, &base, err);
 	if (r < 0)
-		return err_wrap(err, "layer entry '%.300s': hard link", u->path);
-	if (!target[0] || strcmp(target, u->path) == 0)
-		return refuse(u, err, "is a hard link to itself or to the root");
-	slash = strrchr(target, '/');
-	base = slash ? slash + 1 : target;
-	if (slash)
-		target[slash - target] = '\0';
-	if (open_dir(u, slash ? target : "", &from) < 0)
-		return refuse(u, err, "the target of the hard link is not in this layer");
-	if (sys_fstatat(from, base, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_whiteout(&st))
-		return refuse(u, err, "the target of the hard link is not in this layer");
-	if (S_ISDIR(st.st_mode))
-		return refuse(u, err, "is a hard link to a directory");
+		return r;
+	fd = sys_openat(dir, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || sys_fstat(fd, &st) < 0)
+		return failed(u, err, "make the target of the hard link");
+	snprintf(text, sizeof(text), "%llu %s", (unsigned long long)st.st_ino, target);
+	return mark(u, UNPACK_MARK_COPY_UP, text, err);
+}
+
+/* What stands at the name is removed first, but not when it is this very file. */
+static int link_to(struct unpacker *u, int from, const char *base, const struct stat *target,
+		   struct err *err)
+{
+	struct stat st;
+	int dir, r;
+
 	r = open_parent(u, u->path, &dir, &u->base, err);
 	if (r < 0)
 		return r;
@@ -399,10 +445,69 @@ static int add_hardlink(struct unpacker *u, const struct tar_entry *e, struct er
 		return 0;
 	if (errno != EEXIST)
 		return failed(u, err, "make hard link");
+	if (sys_fstatat(dir, u->base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino == target->st_ino && st.st_dev == target->st_dev)
+		return 0;
 	r = make_room(u, dir, err);
 	if (r < 0)
 		return r;
 	return linkat(from, base, dir, u->base, 0) < 0 ? failed(u, err, "make hard link") : 0;
+}
+
+/* The target as this layer has it: 1, 0 = it has none. */
+static int find_target(struct unpacker *u, const char *target, int *ret_dir, const char **ret_base,
+		       struct stat *st, struct err *err)
+{
+	char dir[TAR_NAME_MAX + 1];
+	const char *slash = strrchr(target, '/');
+	size_t n = slash ? (size_t)(slash - target) : 0;
+
+	*ret_base = slash ? slash + 1 : target;
+	memcpy(dir, target, n);
+	dir[n] = '\0';
+	if (open_dir(u, dir, ret_dir) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return refuse(u, err,
+			      errno == ELOOP ? "the target of the hard link lies below a symbolic "
+					       "link; links are not followed"
+					     : "the target of the hard link is not in this layer");
+	}
+	if (sys_fstatat(*ret_dir, *ret_base, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : failed(u, err, "look at the target of the hard link");
+	if (is_whiteout(st))
+		return refuse(u, err, "the target of the hard link was removed by this layer");
+	if (S_ISDIR(st->st_mode))
+		return refuse(u, err, "is a hard link to a directory");
+	return 1;
+}
+
+static int add_hardlink(struct unpacker *u, const struct tar_entry *e, struct err *err)
+{
+	char target[TAR_NAME_MAX + 1];
+	const char *base;
+	struct stat st;
+	int r;
+
+	r = tar_name_clean(e->link, target, err);
+	if (r < 0)
+		return err_wrap(err, "layer entry '%.300s': hard link", u->path);
+	if (!target[0] || strcmp(target, u->path) == 0)
+		return refuse(u, err, "is a hard link to itself or to the root");
+	for (int turn = 0; turn < 2; turn++) {
+		CLEANUP(fd_close) int from = -1;
+
+		r = find_target(u, target, &from, &base, &st, err);
+		if (r > 0)
+			r = link_to(u, from, base, &st, err) < 0 ? err_ret(err) : 1;
+		if (r > 0)
+			return turn ? mark(u, UNPACK_MARK_COPY_AT, u->path, err) : 0;
+		if (r == 0)
+			r = copy_up_later(u, target, err);
+		if (r < 0)
+			return r;
+	}
+	return refuse(u, err, "the target of the hard link went away");
 }
 
 static int add_opaque(struct unpacker *u, int dir, struct err *err)
@@ -490,6 +595,50 @@ static int on_entry(void *ctx, const struct tar_entry *e, struct err *err)
 	}
 }
 
+/* ---- data: blocks of zeros become holes ---- */
+
+static int skip_zeros(struct unpacker *u, uint64_t n, struct err *err)
+{
+	u->at += n;
+	u->ends_in_hole = true;
+	return lseek(u->file, (off_t)u->at, SEEK_SET) < 0 ? failed(u, err, "leave a hole") : 0;
+}
+
+static int write_plain(struct unpacker *u, const char *p, size_t n, struct err *err)
+{
+	u->at += n;
+	u->ends_in_hole = false;
+	return fd_write_all(u->file, p, n) < 0 ? failed(u, err, "write") : 0;
+}
+
+static bool all_zero(const char *p)
+{
+	return p[0] == 0 && p[HOLE - 1] == 0 && memcmp(p, p + 1, HOLE - 1) == 0;
+}
+
+/* Whole blocks of the file that lie in this piece; others are written as they are. */
+static int write_sparse(struct unpacker *u, const char *p, size_t n, struct err *err)
+{
+	size_t from = 0, k = (size_t)(-u->at & (HOLE - 1));
+	int r = 0;
+
+	for (; k + HOLE <= n && r >= 0; k += HOLE) {
+		size_t end = k;
+
+		while (end + HOLE <= n && all_zero(p + end))
+			end += HOLE;
+		if (end == k)
+			continue;
+		if (k > from)
+			r = write_plain(u, p + from, k - from, err);
+		if (r >= 0)
+			r = skip_zeros(u, end - k, err);
+		from = end;
+		k = end - HOLE;
+	}
+	return r >= 0 && n > from ? write_plain(u, p + from, n - from, err) : r;
+}
+
 static int on_data(void *ctx, const void *p, size_t n, struct err *err)
 {
 	struct unpacker *u = ctx;
@@ -497,7 +646,17 @@ static int on_data(void *ctx, const void *p, size_t n, struct err *err)
 	if (u->file < 0)
 		return 0; /* data of what was left out */
 	u->bytes += n;
-	return fd_write_all(u->file, p, n) < 0 ? failed(u, err, "write") : 0;
+	return write_sparse(u, p, n, err);
+}
+
+static int on_hole(void *ctx, uint64_t n, struct err *err)
+{
+	struct unpacker *u = ctx;
+
+	if (u->file < 0)
+		return 0;
+	u->bytes += n;
+	return skip_zeros(u, n, err);
 }
 
 static int on_end(void *ctx, struct err *err)
@@ -507,6 +666,8 @@ static int on_end(void *ctx, struct err *err)
 
 	if (u->file < 0)
 		return 0;
+	if (u->ends_in_hole && ftruncate(u->file, (off_t)u->at) < 0)
+		return failed(u, err, "set its size");
 	r = set_attributes(u, u->file, true, err);
 	fd_close(STEAL_FD(u->file));
 	return r;
@@ -567,7 +728,7 @@ static int pump_tar(struct tar_reader *t, struct err *err)
 
 static int job_unpack(struct job *j, struct err *err)
 {
-	static const struct tar_ops ops = { on_entry, on_data, on_end };
+	static const struct tar_ops ops = { on_entry, on_data, on_hole, on_end };
 	const struct tar_limits limits = { .total_max = j->size_max,
 					   .entries_max = j->entries_max };
 	CLEANUP_FREE struct unpacker *u = calloc(1, sizeof(*u));
@@ -584,6 +745,7 @@ static int job_unpack(struct job *j, struct err *err)
 	u->dirs = BUF_INIT(DIRS_MAX);
 	u->marks = BUF_INIT(UNPACK_EXTRA_MAX);
 	u->base_layer = j->flags & UNPACK_FLAG_BASE;
+	u->userns = j->flags & UNPACK_FLAG_USERNS;
 	u->root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (u->root < 0)
 		return err_sys(err, "open the new root");
@@ -608,6 +770,11 @@ static int list_entry(void *ctx, const struct tar_entry *e, struct err *err)
 					 .link_len = (uint16_t)strlen(e->link),
 					 .type = (uint8_t)e->type };
 
+	if (e->sparse)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "member '%.200s' of the archive is sparse; files inside of layers "
+			       "can be, members cannot",
+			       e->name);
 	buf_add(&j->extra, &m, sizeof(m));
 	buf_add(&j->extra, e->name, m.name_len);
 	if (buf_add(&j->extra, e->link, m.link_len) < 0)
@@ -620,7 +787,7 @@ static int list_entry(void *ctx, const struct tar_entry *e, struct err *err)
 /* Reads headers and seeks over data: an archive of many gigabytes is listed in little time. */
 static int job_list(struct job *j, struct err *err)
 {
-	static const struct tar_ops ops = { list_entry, NULL, NULL };
+	static const struct tar_ops ops = { list_entry, NULL, NULL, NULL };
 	const struct tar_limits limits = { .total_max = j->size_max,
 					   .entries_max = j->entries_max };
 	CLEANUP(tar_reader_free) struct tar_reader *t = tar_reader_new(&limits, &ops, j);

@@ -116,11 +116,12 @@ static int overlay_root(struct init *in, const char *lower, struct err *err)
 	CLEANUP(mount_target_fini)
 	struct mount_target t = { .root = AT_FDCWD, .path = in->rootfs, .fd = -1 };
 	const char *vol = conf_annotation(in->conf, "io.teu.rootfs.volatile");
+	const char *user = conf_annotation(in->conf, "io.teu.rootfs.userxattr");
 	struct mount_overlay ov = {
 		.upper = conf_annotation(in->conf, "io.teu.rootfs.upper"),
 		.work = conf_annotation(in->conf, "io.teu.rootfs.work"),
 		.is_volatile = vol && !strcmp(vol, "true"),
-		.userxattr = in->user_ns,
+		.userxattr = in->user_ns || (user && !strcmp(user, "true")),
 	};
 	const char **layers;
 	int r;

@@ -7,13 +7,14 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 TEU=${TEU:-$TOP/build/teu}
 DOCKER=${TEU_DOCKER_CLI:-/usr/local/bin/docker}
 
-# engine_start NAME [PID]: an engine with state below $DIR/NAME; beside the engine PID when that is given.
+# engine_start NAME [PID]: an engine with state below $DIR/NAME; beside the engine PID when that is given. ENGINE_ARGS
+# (an array) are further words for it; ENGINE_BEFORE is a shell command that runs in its namespaces first.
 engine_start() {
 	local base=$DIR/$1 how=(unshare -nm)
 	[ -z "${2:-}" ] || how=(nsenter "--net=/proc/$2/ns/net" "--mount=/proc/$2/ns/mnt")
 	mkdir -p "$base"
-	"${how[@]}" sh -c 'ip link set lo up; exec "$@"' sh "$TEU" --root "$base/root" --run "$base/run" engine --debug \
-		--pid-file "$base/pid" --host "unix://$base/docker.sock" >>"$base/log" 2>&1 </dev/null 3>&- &
+	"${how[@]}" sh -c 'ip link set lo up; eval "$1"; shift; exec "$@"' sh "${ENGINE_BEFORE:-}" "$TEU" --root "$base/root" --run "$base/run" engine --debug \
+		--pid-file "$base/pid" --host "unix://$base/docker.sock" ${ENGINE_ARGS[@]+"${ENGINE_ARGS[@]}"} >>"$base/log" 2>&1 </dev/null 3>&- &
 	until_ok curl -sf --unix-socket "$base/docker.sock" http://engine/_ping
 }
 

@@ -77,7 +77,7 @@ static int on_end(void *ctx, struct err *err)
 	return 0;
 }
 
-static const struct tar_ops ops = { on_entry, on_data, on_end };
+static const struct tar_ops ops = { .entry = on_entry, .data = on_data, .end = on_end };
 static const struct tar_limits limits = { .total_max = 4 * INPUT_MAX,
 					  .entries_max = 100,
 					  .header_max = 16384 };

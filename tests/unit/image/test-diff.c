@@ -122,7 +122,7 @@ static int see_entry(void *ctx, const struct tar_entry *e, struct err *err)
 
 static const char *names_in(struct fix *f, const struct buf *tar)
 {
-	static const struct tar_ops ops = { see_entry, NULL, NULL };
+	static const struct tar_ops ops = { .entry = see_entry };
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
 	CLEANUP(tar_reader_free)
 	struct tar_reader *t = tar_reader_new(&(struct tar_limits){ 0 }, &ops, &b);

@@ -481,7 +481,9 @@ static void a_container_root_mounts_and_shows_the_merged_tree(void **state)
 	OK(f, image_resolve(f->is, "m:1", &img, &f->err));
 	snprintf(dir, sizeof(dir), "%s/ctr", f->dir);
 	assert_int_equal(mkdir(dir, 0700), 0);
-	OK(f, image_rootfs_prepare(f->is, img, dir, f->arena, &rf, &f->err));
+	OK(f, image_rootfs_plan(f->is, img, &(struct image_rootfs_place){ .dir = dir }, f->arena,
+				&rf, &f->err));
+	OK(f, image_rootfs_make(f->is, &rf, &f->err));
 	snprintf(opts, sizeof(opts), "lowerdir=%s:%s,upperdir=%s,workdir=%s", rf.lower.v[0],
 		 rf.lower.v[1], rf.upper, rf.work);
 	pid = fork();
