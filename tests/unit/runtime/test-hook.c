@@ -148,7 +148,7 @@ static void messages_cross_with_numbers_text_and_fds(void **state)
 	sync_send_warn(s[0], "careful");
 	assert_int_equal(sync_recv(s[1], &m, &err), 1);
 	assert_string_equal(m.text, "careful");
-	assert_ok(sync_send_cgroup(s[0], "", NULL, 0, &err));
+	assert_ok(sync_send_cgroup(s[0], &(struct sync_cgroup){ .dirs = "" }, &err));
 	assert_ok(sync_wait(s[1], NULL, &err));
 	fd_close(p[0]);
 	fd_close(p[1]);
@@ -193,7 +193,8 @@ static void a_packet_of_another_shape_is_refused(void **state)
 	assert_int_equal(write(s[0], "short", 5), 5);
 	assert_err(sync_recv(s[1], &m, &err), ERR_SYSTEM, "none of ours");
 	memset(big, 'a', sizeof(big) - 1);
-	assert_err(sync_send_cgroup(s[0], big, NULL, 0, &err), ERR_TOO_LARGE, "message");
+	assert_err(sync_send_cgroup(s[0], &(struct sync_cgroup){ .dirs = big }, &err),
+		   ERR_TOO_LARGE, "message");
 	fd_close(s[0]);
 	fd_close(s[1]);
 }
