@@ -3,19 +3,16 @@
  * kept as docker's client keeps them (image/auth-file.h). */
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "cli/cli.h"
 #include "cli/cmds.h"
+#include "cli/secret.h"
 #include "cli/term.h"
 #include "doc/doc.h"
 #include "dockerclient/dockerclient.h"
 #include "image/auth-file.h"
-#include "linux/sys.h"
 
 #include <string.h>
 #include <unistd.h>
-
-#define SECRET_MAX 65536
 
 /* A server as people give it, "" or "https://index.docker.io/v1/" too: a host of image names. */
 static const char *host_of(struct cmd_call *call)
@@ -29,78 +26,6 @@ static const char *host_of(struct cmd_call *call)
 	if (!rest.n || slice_is(rest, "index.docker.io") || slice_is(rest, "registry-1.docker.io"))
 		return "docker.io";
 	return arena_strndup(call->arena, rest.p, rest.n);
-}
-
-/* ---- asking ---- */
-
-static int read_line(struct arena *a, const char **ret, struct err *err)
-{
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);
-	char c;
-
-	for (;;) {
-		ssize_t n = sys_read(0, &c, 1);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(err, "read the answer");
-		if (n == 0 || c == '\n')
-			break;
-		if (buf_addc(&b, c) < 0)
-			return err_set(err, ERR_TOO_LARGE, "the answer has more than %zu bytes",
-				       b.max);
-	}
-	*ret = arena_strndup(a, buf_str(&b), b.n);
-	if (b.p)
-		explicit_bzero(b.p, b.n);
-	return *ret ? 0 : arena_quota(a, err);
-}
-
-static int ask(struct arena *a, const char *prompt, bool hidden, const char **ret, struct err *err)
-{
-	CLEANUP(buf_fini) struct buf out = BUF_INIT(256);
-	struct term t = { .fd = 0 };
-	int r;
-
-	buf_adds(&out, prompt);
-	r = cli_write(1, &out, err);
-	if (r == 0 && hidden)
-		r = term_hide(&t, 0, err);
-	if (r < 0)
-		return r;
-	r = read_line(a, ret, err);
-	term_restore(&t);
-	if (hidden)
-		(void)fd_write_all(1, "\n", 1); /* only decoration */
-	return r;
-}
-
-static int read_secret(struct arena *a, const char **ret, struct err *err)
-{
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(SECRET_MAX);
-	char piece[4096];
-
-	for (;;) {
-		ssize_t n = sys_read(0, piece, sizeof(piece));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(err, "read the password");
-		if (n == 0)
-			break;
-		if (buf_add(&b, piece, (size_t)n) < 0)
-			return err_set(err, ERR_TOO_LARGE, "the password has more than %d bytes",
-				       SECRET_MAX);
-	}
-	while (b.n && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == '\r'))
-		b.n--;
-	*ret = arena_strndup(a, b.p ? b.p : "", b.n);
-	if (b.p)
-		explicit_bzero(b.p, b.n);
-	explicit_bzero(piece, sizeof(piece));
-	return *ret ? 0 : arena_quota(a, err);
 }
 
 /* ---- login ---- */
@@ -133,16 +58,16 @@ static int complete(struct cmd_call *call, struct remote_auth *auth, struct err 
 		cli_complain(&(struct err){ .msg = "WARNING! Using --password via the CLI is "
 						   "insecure. Use --password-stdin." });
 	if (o->password_stdin)
-		return read_secret(call->arena, &auth->password, err);
+		return secret_read(call->arena, &auth->password, err);
 	if (auth->username && auth->password)
 		return 0;
 	if (!term_is(0))
 		return err_set(err, ERR_INVALID,
 			       "Cannot perform an interactive login from a non TTY device");
 	if (!auth->username)
-		r = ask(call->arena, "Username: ", false, &auth->username, err);
+		r = secret_ask(call->arena, "Username: ", false, &auth->username, err);
 	if (r == 0 && !auth->password)
-		r = ask(call->arena, "Password: ", true, &auth->password, err);
+		r = secret_ask(call->arena, "Password: ", true, &auth->password, err);
 	return r;
 }
 

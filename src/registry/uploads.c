@@ -265,6 +265,14 @@ static const struct stream_events feed_events = { .data = on_data,
 						  .end = on_end,
 						  .closed = on_closed };
 
+/* The same once more adds nothing. */
+static bool has_blob(struct call *c, const char *digest)
+{
+	uint64_t size;
+
+	return digest && content_blob(c->g->store, c->name, digest, &size, NULL) == 0;
+}
+
 /* What cannot be kept is not kept: its bytes go at once. */
 static void refuse_quota(struct feed *f)
 {
@@ -286,6 +294,8 @@ static void feed_begin(struct call *c, struct session *ss, void (*done)(struct f
 	for (size_t i = 0; i < f->limits.n; i++) /* a reload may take the policy away */
 		if (f->limit[i].prefix)
 			f->limit[i].prefix = arena_strdup(c->a, f->limit[i].prefix);
+	if (has_blob(c, f->digest))
+		f->limits.n = 0;
 	/* Told before a byte is read. */
 	if (check_room(f, length > 0 ? (uint64_t)length : 0) < 0) {
 		refuse_quota(f);
@@ -368,13 +378,13 @@ static bool check_digest(struct call *c, const char *digest)
 }
 
 /* A repository that is full takes no upload at all. */
-static int check_begin(struct call *c, struct err *err)
+static int check_begin(struct call *c, const char *digest, struct err *err)
 {
 	struct content_limit v[LIMITS_MAX];
 	struct content_limits lim = limits_of(auth_policy(c->g->auth), c->name, v);
 	uint64_t most = UINT64_MAX;
 
-	if (lim.n && look_at_quota(c, &lim, NULL, &most, err) < 0)
+	if (lim.n && !has_blob(c, digest) && look_at_quota(c, &lim, NULL, &most, err) < 0)
 		return err_ret(err);
 	return most == 0 ? over_quota(c, 0, err) : 0;
 }
@@ -396,7 +406,7 @@ static void begin_session(struct call *c, const char *digest)
 	}
 	if (digest)
 		alg = image_digest_alg(digest);
-	if (check_begin(c, &err) < 0) {
+	if (check_begin(c, digest, &err) < 0) {
 		answer_err(c, &err, UNKNOWN, UNKNOWN);
 		return;
 	}
