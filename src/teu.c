@@ -2,6 +2,7 @@
 /* Entry point of `teu`: a fenced helper's role, or the command line. Dispatch only. */
 #include "cli/cli.h"
 #include "image/fetch.h"
+#include "image/lazy.h"
 #include "image/unpack.h"
 #include "linux/proc.h"
 
@@ -14,5 +15,7 @@ int main(int argc, char **argv)
 		return image_unpack_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], IMAGE_FETCH_ROLE) == 0)
 		return image_fetch_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], IMAGE_LAZY_ROLE) == 0)
+		return image_lazy_main(argc, argv);
 	return cli_main(argc, argv);
 }

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to src/image: one request of the kernel's FUSE protocol (linux/fuse.h, 7.31 and later)
+ * answered from a layer's tree. No state but the tree: node ids are inode numbers, nothing is
+ * counted, so a request may be answered twice, or by another process than the one that read it.
+ * Read-only: what would change something is EROFS, what is not known ENOSYS. No system call is made
+ * here.
+ */
+#pragma once
+
+#include "base/str.h"
+#include "image/lazy-tree.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LAZY_READ_MAX (1u << 20) /* bytes of one READ */
+#define LAZY_REQUEST_MAX 8192	 /* the kernel's least buffer; no request we let come is longer */
+#define LAZY_REPLY_MAX (LAZY_READ_MAX + 4096)
+
+struct lazy_fs {
+	const struct lazy_tree *tree;
+	bool growing; /* entries still come: what is not there yet is waited for */
+	/* Bytes of the tar: 0; 1 = not here yet, they are asked for; or a negative errno. */
+	int (*data)(void *ctx, uint64_t offset, size_t n, char *dst);
+	void *ctx;
+};
+
+enum lazy_verdict {
+	LAZY_ANSWER,	/* out is the reply */
+	LAZY_SILENT,	/* none is due */
+	LAZY_WAIT,	/* ask again when more is here */
+	LAZY_INTERRUPT, /* *ret_unique is the request that nobody waits for any more */
+	LAZY_BROKEN,	/* no request */
+};
+/* out has room for LAZY_REPLY_MAX. */
+enum lazy_verdict lazy_fuse_answer(const struct lazy_fs *fs, const void *request, size_t n,
+				   struct buf *out, uint64_t *ret_unique);
+/* A reply that is an error alone. */
+void lazy_fuse_error(const void *request, int error, struct buf *out);
+uint64_t lazy_fuse_unique(const void *request);

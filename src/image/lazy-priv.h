@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the lazy server's processes: what they share, and what the serving one knows. */
+#pragma once
+
+#include "image/lazy-fuse.h"
+#include "image/lazy-index.h"
+#include "image/lazy.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#define LAZY_LINES 4	     /* fetches at once */
+#define LAZY_FILL_LINES 2    /* of them, for what nobody waits for */
+#define LAZY_WAITING 2048    /* requests that wait at once */
+#define LAZY_WAITING_MAX 512 /* bytes of one: names have at most 255 */
+#define LAZY_CONNS 8
+
+/* In memory that all processes of the server share. Written by the serving one alone, so that its
+ * partner can go on at any moment: a request is read into `landing`, whose length is 0 until the
+ * kernel has put it there, and is moved to `waiting` before the landing is emptied. To answer one
+ * twice does no harm: the kernel knows the second as one of no request. */
+struct lazy_shared {
+	atomic_uint failed, complete, unmounted;
+	_Alignas(8) char landing[LAZY_REQUEST_MAX];
+	struct {
+		_Alignas(8) char request[LAZY_WAITING_MAX]; /* length 0: free */
+	} waiting[LAZY_WAITING];
+	unsigned char have[LAZY_POINTS_MAX]; /* chunks that are in "data" */
+};
+
+/* A fetch: asked on a line's socket with the chunk's number, answered with this. The bytes are in
+ * the line's room, first as uncompressed, then as they came. */
+struct lazy_fetched {
+	uint32_t chunk, code; /* enum err_code */
+	char msg[248];
+};
+
+struct lazy_chunk {
+	bool wanted, failed; /* failed: whoever waits for it is told */
+	unsigned tries;
+	int64_t since, next; /* monotonic ns: when it first failed, when to try again */
+};
+
+struct lazy_server {
+	struct lazy_conf conf;
+	struct remote *remote; /* used by the fetcher alone */
+	struct lazy_index *ix;
+	struct lazy_tree *tree;
+	struct lazy_fs fs;
+	int fuse, data, blob, listen;
+	struct lazy_shared *shared;
+	char *room; /* LAZY_LINES times line_room bytes, shared */
+	size_t plain_max, line_room;
+	/* Of the serving process. */
+	struct lazy_chunk *chunks;
+	size_t nhave, fill_at;
+	int64_t demanded;    /* when a chunk was last waited for */
+	int64_t fetcher_due; /* when one may be made again */
+	int partner;
+	struct {
+		int fd;
+		int64_t chunk; /* -1 = idle */
+		bool fill;
+	} lines[LAZY_LINES];
+	int conns[LAZY_CONNS];
+	struct buf out;
+	char *plain; /* a chunk while it is checked */
+};
+
+/* lazy-serve.c: serves until the file system is gone, then ends the process. */
+_Noreturn void lazy_serve(struct lazy_server *s);
+/* lazy-pair.c: waits for the partner's end, then serves. `sock` is ours of the two. */
+_Noreturn void lazy_stand_by(struct lazy_server *s, int sock);
+/* Makes a partner and a fetcher where there is none. */
+int lazy_spawn_partner(struct lazy_server *s, struct err *err);
+int lazy_spawn_fetcher(struct lazy_server *s, struct err *err);
+void lazy_end_fetcher(struct lazy_server *s);
+/* lazy-fetch.c: the fetching process. */
+_Noreturn void lazy_fetch(struct lazy_server *s, const int lines[LAZY_LINES]);
