@@ -11,7 +11,8 @@
 
 struct engine_opts {
 	struct opt_list hosts, insecure, mirrors;
-	bool detach, debug, no_bridge;
+	bool detach, debug, no_bridge, lazy;
+	int64_t lazy_wait;
 	const char *log_format, *bip, *pid_file, *storage_driver;
 };
 
@@ -34,6 +35,10 @@ static const struct opt engine_opts[] = {
 	OPT(struct engine_opts, STR, storage_driver, "storage-driver", 's',
 	    "What unpacked layers are kept with: auto (default), overlay, fuse-overlayfs, btrfs, "
 	    "copy"),
+	OPT(struct engine_opts, BOOL, lazy, "lazy", 0,
+	    "Start containers before their layers are here, where there is an index"),
+	OPT(struct engine_opts, INT, lazy_wait, "lazy-wait", 0,
+	    "Seconds that a lazy read waits for a registry that is away (default 60)"),
 	OPT(struct engine_opts, STR, pid_file, "pid-file", 0, "Write our process id there"),
 	OPT_END
 };
@@ -88,6 +93,12 @@ static int detach(struct cmd_call *call, struct err *err)
 	}
 	if (o->no_bridge)
 		v[n++] = "--no-bridge";
+	if (o->lazy)
+		v[n++] = "--lazy";
+	if (o->lazy_wait) {
+		v[n++] = "--lazy-wait";
+		v[n++] = arena_printf(call->arena, "%u", (unsigned)o->lazy_wait);
+	}
 	g.debug |= o->debug;
 	g.engine_args = v;
 	return cli_engine_spawn(&g, err);
@@ -109,12 +120,17 @@ static int engine_run(struct cmd_call *call, struct err *err)
 		.bip = o->bip,
 		.no_bridge = o->no_bridge,
 		.storage_driver = o->storage_driver,
+		.lazy = o->lazy,
+		.lazy_wait = (unsigned)o->lazy_wait,
 		.debug = o->debug || g->debug,
 		.log_format = o->log_format && strcmp(o->log_format, "json") == 0 ? LOG_FORMAT_JSON
 										  : LOG_FORMAT_TEXT,
 		.pid_file = o->pid_file,
 	};
 
+	if (o->lazy_wait < 0 || o->lazy_wait > 86400)
+		return err_set(err, ERR_BAD_REQUEST, "--lazy-wait %lld is not 1 to 86400 seconds",
+			       (long long)o->lazy_wait);
 	if (o->detach)
 		return detach(call, err);
 	return docker_engine_main(&conf, err);

@@ -41,7 +41,9 @@ static void print_warnings(const struct doc *answer)
 /* The image is not here, or is wanted anew. */
 static int pull(struct cmd_call *call, const struct run_opts *o, struct err *err)
 {
-	const struct pull_request rq = { .ref = call->args[0], .quiet = o->quiet, .fd = 2 };
+	const struct pull_request rq = {
+		.ref = call->args[0], .quiet = o->quiet, .lazy = o->lazy, .fd = 2
+	};
 	int r = pull_image(call, &rq, err);
 
 	return r < 0 ? r : 0;

@@ -142,21 +142,25 @@ int pull_image(struct cmd_call *call, const struct pull_request *rq, struct err 
 	tag = n.digest[0] ? n.digest : (n.tag[0] ? n.tag : NULL);
 	return transfer(call,
 			docker_target(call->arena, "/images/create", "fromImage", n.name, "tag",
-				      tag, "platform", rq->platform, NULL),
+				      tag, "platform", rq->platform, "lazy", rq->lazy ? "1" : NULL,
+				      NULL),
 			host, rq->fd, rq->quiet, err);
 }
 
 struct pull_opts {
-	bool all_tags, quiet;
+	bool all_tags, quiet, lazy;
 	const char *platform;
 };
 
 static const struct opt pull_opts[] = {
 	OPT(struct pull_opts, BOOL, all_tags, "all-tags", 'a', "Pull all tags of the repository"),
 	OPT_NOT_SUPPORTED(BOOL, "disable-content-trust", 0, NO_TRUST),
+	OPT(struct pull_opts, BOOL, lazy, "lazy", 0,
+	    "Do not wait for layers whose index is known; keep the others' indexes"),
 	OPT(struct pull_opts, STR, platform, "platform", 0,
 	    "Platform to pull, OS[/ARCH[/VARIANT]]"),
-	OPT(struct pull_opts, BOOL, quiet, "quiet", 'q', "Print the name alone"), OPT_END
+	OPT(struct pull_opts, BOOL, quiet, "quiet", 'q', "Print the name alone"),
+	OPT_END
 };
 
 static int pull_run(struct cmd_call *call, struct err *err)
@@ -166,6 +170,7 @@ static int pull_run(struct cmd_call *call, struct err *err)
 					 .platform = o->platform,
 					 .all_tags = o->all_tags,
 					 .quiet = o->quiet,
+					 .lazy = o->lazy,
 					 .fd = 1 };
 	struct image_name n;
 	char host[256];

@@ -11,7 +11,7 @@ struct err;
 struct pull_request {
 	const char *ref; /* as typed */
 	const char *platform;
-	bool all_tags, quiet;
+	bool all_tags, quiet, lazy;
 	int fd; /* progress goes there */
 };
 int pull_image(struct cmd_call *call, const struct pull_request *rq, struct err *err);

@@ -119,6 +119,7 @@ static const char *const pulls[] = { "always", "missing", "never", NULL };
 	OPT_NOT_SUPPORTED(BOOL, "publish-all", 'P', NO_PORTS), \
 	OPT_CHOICE(O, pull, "pull", 0, pulls, "When to pull the image (default missing)"), \
 	OPT(O, BOOL, quiet, "quiet", 'q', "No output of pulling"), \
+	OPT(O, BOOL, lazy, "lazy", 0, "Pull lazily: start before all layers are here"), \
 	OPT(O, BOOL, read_only, "read-only", 0, "Mount the root filesystem read-only"), \
 	OPT(O, STR, restart, "restart", 0, "When to restart (no|on-failure[:n]|always|unless-stopped)"), \
 	OPT(O, BOOL, rm, "rm", 0, "Remove the container when it ends"), \

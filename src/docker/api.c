@@ -363,6 +363,11 @@ void docker_api_set_remotes(struct docker_api *api, const struct image_remotes *
 	api->remotes = remotes;
 }
 
+void docker_api_set_lazy(struct docker_api *api, bool on)
+{
+	api->lazy = on;
+}
+
 void docker_api_set_debug(struct docker_api *api, bool on)
 {
 	api->debug = on;

@@ -5,6 +5,7 @@
  */
 #include "base/role.h"
 #include "docker/private.h"
+#include "image/pull.h"
 #include "image/remotes.h"
 
 #include <errno.h>
@@ -198,6 +199,14 @@ static void on_signal(void *arg, int signal)
 
 /* ---- the role ---- */
 
+static int begin_lazy(struct daemon *d, struct err *err)
+{
+	const struct image_lazy_options o = { .remotes = &d->remotes,
+					      .wait_s = d->conf->lazy_wait };
+
+	return image_lazy_begin(engine_images(d->engine), &o, err);
+}
+
 static int open_daemon(struct daemon *d, struct err *err)
 {
 	const struct docker_engine_conf *conf = d->conf;
@@ -224,11 +233,14 @@ static int open_daemon(struct daemon *d, struct err *err)
 	if (r == 0)
 		r = engine_open(d->loop, &ec, &d->engine, err);
 	if (r == 0)
+		r = begin_lazy(d, err);
+	if (r == 0)
 		r = docker_api_new(d->loop, d->engine, &d->api, err);
 	if (r < 0)
 		return r;
 	docker_api_set_debug(d->api, conf->debug);
 	docker_api_set_remotes(d->api, &d->remotes);
+	docker_api_set_lazy(d->api, conf->lazy);
 	return listen_all(d, err);
 }
 

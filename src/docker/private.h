@@ -52,6 +52,7 @@ struct docker_api {
 	struct work_pool *flows;     /* flow.c; made when it is first needed */
 	struct work_pool *transfers; /* pulls, pushes, questions to registries */
 	const struct image_remotes *remotes;
+	bool lazy; /* all pulls */
 	struct list watches; /* long-lived answers: waits, events, logs; ended when we end */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the engine says of itself: _ping, version, info, system/df. */
 #include "docker/private.h"
+#include "image/pull.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -283,6 +284,12 @@ static void info_driver(struct call *c, struct doc *o)
 
 		doc_append_str(a, row, rows[i].name);
 		doc_append_str(a, row, rows[i].value);
+	}
+	if (image_lazy_possible(is)) {
+		struct doc *row = doc_append(a, list, doc_array());
+
+		doc_append_str(a, row, "Lazy start");
+		doc_append_str(a, row, c->api->lazy ? "every pull" : "pulls that ask for it");
 	}
 }
 

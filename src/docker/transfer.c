@@ -219,11 +219,19 @@ static const char *reference(struct call *c, const char *image, const char *tag,
 	return arena_strdup(c->a, image);
 }
 
+/* Our own word, which docker's clients do not say: they get what the engine was told. */
+static bool wants_lazy(struct call *c)
+{
+	return slice_is(slice_trim(stream_header(c->s, "X-Teu-Lazy")), "1") ||
+	       query_bool(&c->q, "lazy", false);
+}
+
 void image_pull_begin(struct call *c)
 {
 	const char *tag = query_get(&c->q, "tag"), *platform = query_get(&c->q, "platform");
 	struct image_pull_options o = { .platform = platform && *platform ? platform : NULL,
 					.remotes = c->api->remotes,
+					.lazy = c->api->lazy || wants_lazy(c),
 					.progress = on_progress };
 	struct transfer *t;
 	struct err err = ERR_INIT;

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "image/driver.h"
+#include "image/lazy.h"
 #include "image/private.h"
 #include "linux/sys.h"
 
@@ -72,6 +73,7 @@ static int blob_used(struct db_conn *c, const char *digest, struct err *err)
 		"SELECT 1 FROM layers WHERE blob = ?",
 		"SELECT 1 FROM repo_blobs WHERE digest = ?",
 		"SELECT 1 FROM manifests WHERE digest = ?",
+		"SELECT 1 FROM lazy_indexes WHERE blob = ?",
 		"SELECT 1 FROM lease_items WHERE kind = 0 AND digest = ?",
 	};
 	int r = 0;
@@ -246,6 +248,8 @@ static int run_leases(void *ctx, struct db_conn *c, struct err *err)
 	struct gc *g = ctx;
 
 	g->res.leases = 0;
+	if (lazy_expire(c, err) < 0)
+		return err_ret(err);
 	return drop_dead_leases(g->is, c, &g->res.leases, err);
 }
 

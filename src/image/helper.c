@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "image/lazy-index.h"
 #include "image/report.h"
 #include "image/unpack.h"
 #include "linux/sys.h"
@@ -180,13 +181,14 @@ static int died(const struct helper *h, const struct proc_exit *x, struct err *e
 
 static int take_report(struct helper *h, struct helper_result *res, struct err *err)
 {
+	const size_t extra_max = strcmp(h->mode, "index") == 0 ? LAZY_FILE_MAX : UNPACK_EXTRA_MAX;
 	struct unpack_report rp;
 	ssize_t n;
 	char *room;
 
 	n = fd_read_full(h->report, &rp, sizeof(rp));
 	if (n != (ssize_t)sizeof(rp) || rp.magic != UNPACK_MAGIC || rp.code >= ERR_CODE_COUNT ||
-	    rp.extra > UNPACK_EXTRA_MAX)
+	    rp.extra > extra_max)
 		return 1;
 	rp.msg[sizeof(rp.msg) - 1] = '\0';
 	if (rp.code) {
@@ -197,7 +199,7 @@ static int take_report(struct helper *h, struct helper_result *res, struct err *
 	}
 	res->entries = rp.entries;
 	res->bytes = rp.bytes;
-	res->extra = BUF_INIT(UNPACK_EXTRA_MAX);
+	res->extra = BUF_INIT(extra_max);
 	room = rp.extra ? buf_room(&res->extra, rp.extra) : NULL;
 	if (!room)
 		return 0;

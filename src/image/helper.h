@@ -23,7 +23,7 @@ struct helper {
 
 struct helper_start {
 	const char *program;
-	const char *mode;     /* "unpack", "list", "inflate", "diff" */
+	const char *mode;     /* "unpack", "list", "inflate", "index", "diff" */
 	int input;	      /* becomes its fd 0; -1 = a pipe, see helper.in */
 	bool output;	      /* its fd 1 is a pipe */
 	const int *output_to; /* or this; NULL = neither */
@@ -64,6 +64,7 @@ struct pump {
 	int empty;		   /* some directory: root of the decompressor */
 	bool base_layer;
 	uint64_t size_max; /* uncompressed */
+	bool want_index;   /* made while it is decompressed: `index` */
 	void (*progress)(void *ctx, uint64_t done);
 	void *ctx;
 	/* results */
@@ -72,5 +73,6 @@ struct pump {
 	uint64_t plain_size;
 	const char *compression; /* "none", "gzip", "zstd" */
 	struct helper_result unpacked;
+	struct buf index; /* lazy-index.h; empty when there can be none. The caller's to free */
 };
 int pump_run(struct pump *p, struct err *err);

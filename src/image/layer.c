@@ -25,6 +25,15 @@
 static int open_layer_dir(struct image_import *im, const struct image_new_layer *l, int *ret,
 			  struct err *err)
 {
+	char mnt[IMAGE_DIGEST_MAX + 16];
+
+	if (l->lazy) { /* through the mount that serves it */
+		snprintf(mnt, sizeof(mnt), l->dir[0] ? "%s/mnt" : "lazy/%s/mnt",
+			 l->dir[0] ? l->dir : IMAGE_HEX(l->chain));
+		*ret = sys_openat(l->dir[0] ? im->dir : im->is->dir, mnt,
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+		return *ret < 0 ? err_sys(err, "open '%s'", mnt) : 0;
+	}
 	if (l->dir[0])
 		return path_open_beneath(im->dir, l->dir, O_RDONLY | O_DIRECTORY, 0, ret, err);
 	return path_open_beneath(im->is->snapshots, IMAGE_HEX(l->chain), O_RDONLY | O_DIRECTORY, 0,

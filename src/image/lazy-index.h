@@ -25,6 +25,7 @@
 
 struct err;
 
+#define LAZY_MEDIA "application/vnd.teu.layer.index.v1"
 #define LAZY_SPAN (4u << 20) /* bytes of tar between two points, at least */
 #define LAZY_CHUNK_MAX (64u << 20)
 #define LAZY_POINTS_MAX 2048

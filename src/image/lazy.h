@@ -64,3 +64,49 @@ struct lazy_report {
 
 /* lazy-fence.c: for good, in a process of one thread. What it forks is fenced as well. */
 int lazy_fence(struct err *err);
+
+/* ---- the starter's side ---- */
+
+struct image_store;
+struct image_publish;
+struct image_new_layer;
+struct db_conn;
+struct layer_job;
+
+/* In the layer's directory (which holds "index"): mounts "mnt", makes the socket "sock", starts the
+ * server and hears its report. Blocking, any thread. Nothing is left of a failure but empty names.
+ */
+int lazy_start(int dir, const char *program, const char *label, const struct lazy_conf *c,
+	       struct lazy_report *ret, struct err *err);
+void lazy_unmount(const char *path); /* of what was mounted there; detached: users keep it */
+
+/* Where a layer comes from that is published before it is here. */
+struct lazy_source {
+	const char *blob, *media, *host, *repo;
+	uint64_t size;
+	bool base;
+};
+
+/* lazy-layer.c, in a pull: notes in the lease what a lazy start of the layer needs, 1 if it has all
+ * of it; then makes the layer served: 1, or 0 when it is to be pulled as a whole. */
+int lazy_layer_reserve(struct layer_job *j, struct db_conn *c, struct err *err);
+int lazy_layer_begin(struct layer_job *j);
+void lazy_layer_fini(struct layer_job *j); /* unmounts it if it was not published */
+/* In the publishing transaction: a layer that is served; one that was, and now is here. */
+int lazy_publish_new(struct image_publish *p, struct db_conn *c, struct image_new_layer *l,
+		     struct err *err);
+int lazy_publish_whole(struct image_publish *p, struct db_conn *c, struct image_new_layer *l,
+		       struct err *err); /* 0 = it is no lazy one; 1 = done */
+int lazy_publish_index(struct db_conn *c, const struct image_new_layer *l, struct err *err);
+/* Indexes that nobody has used for LAZY_INDEX_KEEP are in doubt (gc.c). In a write transaction. */
+#define LAZY_INDEX_KEEP (30 * 86400 * NS_PER_SEC)
+int lazy_expire(struct db_conn *c, struct err *err);
+/* Takes store/lazy/<hex> out of the way; for a write transaction. */
+int lazy_put_away(struct image_store *is, const char *hex, struct err *err);
+
+/* lazy-manage.c: a thread that finds the servers of this store again, restarts what died, and makes
+ * whole what is complete. */
+struct image_lazy;
+void lazy_manager_wake(struct image_lazy *m); /* NULL is fine; rows or directories have changed */
+unsigned lazy_manager_wait(const struct image_lazy *m); /* seconds; 0 = the default */
+void lazy_manager_free(struct image_lazy *m);

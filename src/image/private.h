@@ -27,7 +27,8 @@ struct image_store {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	bool sweeping;
-	unsigned live; /* leases and imports: must be 0 at close */
+	struct image_lazy *lazy; /* NULL: nothing is served here */
+	unsigned live;		 /* leases and imports: must be 0 at close */
 };
 
 /* store.c */
@@ -102,6 +103,9 @@ struct image_new_layer {
 	char dir[32];  /* in the lease's directory; "" = in the store already */
 	char link[16];
 	bool moved;
+	char index[IMAGE_DIGEST_MAX];	   /* of the layer's index, a new blob; "" = none */
+	bool lazy;			   /* it is served: its files are not here */
+	const struct lazy_source *lazy_of; /* dir is a served one then */
 };
 struct image_new_image {
 	char id[IMAGE_DIGEST_MAX], manifest[IMAGE_DIGEST_MAX];

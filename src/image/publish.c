@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/hash.h"
+#include "image/lazy.h"
 #include "image/private.h"
 #include "linux/sys.h"
 
@@ -102,8 +103,14 @@ static int put_layer(struct image_publish *p, struct db_conn *c, struct image_ne
 	int r;
 
 	r = has_layer(c, l->chain, err);
+	if (r > 0 && l->dir[0] && !l->lazy)
+		r = lazy_publish_whole(p, c, l, err) < 0 ? err_ret(err) : 1;
+	if (r >= 0 && l->index[0] && lazy_publish_index(c, l, err) < 0)
+		return err_ret(err);
 	if (r)
 		return r < 0 ? r : 0;
+	if (l->lazy && l->dir[0])
+		return lazy_publish_new(p, c, l, err);
 	if (!l->dir[0])
 		return err_set(err, ERR_UNAVAILABLE, "layer '%s' was removed meanwhile; try again",
 			       l->chain);

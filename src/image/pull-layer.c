@@ -68,6 +68,8 @@ static int run_reserve(void *ctx, struct db_conn *c, struct err *err)
 		r = reserve_layer(&p->jobs[i], c, err);
 		if (r >= 0)
 			r = reserve_blob(&p->jobs[i], c, err);
+		if (r >= 0 && p->o.lazy && !p->jobs[i].has_layer)
+			r = lazy_layer_reserve(&p->jobs[i], c, err);
 	}
 	return r < 0 ? r : 0;
 }
@@ -126,6 +128,7 @@ static int pump_from(struct layer_job *j, int src, bool stream, struct err *err)
 				 .empty = j->p->im.dir,
 				 .base_layer = !j->parent[0],
 				 .size_max = lim->layer_max,
+				 .want_index = j->p->o.lazy && !j->index[0],
 				 .progress = on_pumped,
 				 .ctx = j };
 	return pump_run(&j->pump, err);
@@ -176,7 +179,9 @@ static int do_layer(struct layer_job *j, struct err *err)
 	struct image_import *im = &j->p->im;
 	int r = 0;
 
-	if (j->has_layer && j->has_blob)
+	if ((j->has_layer && j->has_blob) || j->served)
+		return 0;
+	if (!j->has_blob && j->index[0] && lazy_layer_begin(j) > 0)
 		return 0;
 	r = image_store_step(j->p->t.is, "layer-begin", err);
 	pthread_mutex_lock(&j->p->lock);
@@ -212,8 +217,18 @@ static int list_layer(struct layer_job *j, struct err *err)
 	(void)str_copy(l->parent, sizeof(l->parent), j->parent);
 	(void)str_copy(l->blob, sizeof(l->blob), j->has_layer ? j->blob : j->d->digest);
 	(void)str_copy(l->dir, sizeof(l->dir), j->dir);
-	l->size = j->pump.unpacked.bytes;
-	if (!j->has_layer)
+	l->size = j->begun ? j->bytes : j->pump.unpacked.bytes;
+	if (j->begun || j->served) {
+		l->lazy = true;
+		l->lazy_of = &j->source;
+		im->nlayers++;
+		teller_say(&j->p->t.teller, j->short_id, "Lazily served");
+		return 0;
+	}
+	if (j->pump.index.n)
+		r = import_blob_from_bytes(im, buf_slice(&j->pump.index), LAZY_MEDIA, l->index,
+					   err);
+	if (r >= 0 && !j->has_layer)
 		r = import_finish_layer(im, l, j->target, buf_slice(&j->pump.unpacked.extra), err);
 	if (r < 0)
 		return r;
@@ -266,7 +281,7 @@ static void announce(struct image_pull *p, unsigned parallel)
 
 	for (size_t i = 0; i < p->njobs; i++) {
 		const struct layer_job *j = &p->jobs[i];
-		bool there = j->has_layer && j->has_blob;
+		bool there = (j->has_layer && j->has_blob) || j->served;
 
 		teller_say(&p->t.teller, j->short_id,
 			   there ? "Already exists" : "Pulling fs layer");
@@ -291,6 +306,8 @@ void pull_jobs_fini(struct image_pull *p)
 {
 	for (size_t i = 0; i < p->njobs; i++) {
 		helper_result_fini(&p->jobs[i].pump.unpacked);
+		buf_fini(&p->jobs[i].pump.index);
+		lazy_layer_fini(&p->jobs[i]);
 		fd_close(p->jobs[i].copy);
 		fd_close(p->jobs[i].target);
 	}

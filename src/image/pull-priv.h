@@ -4,6 +4,8 @@
 
 #include "image/helper.h"
 #include "image/import-priv.h"
+#include "image/lazy-index.h"
+#include "image/lazy.h"
 #include "image/manifest.h"
 #include "image/transfer.h"
 
@@ -23,6 +25,11 @@ struct layer_job {
 	int copy, target;
 	uint64_t told_at;
 	bool done;
+	/* Lazily: served already, or its index is here; what came of it. */
+	bool served, begun;
+	char index[IMAGE_DIGEST_MAX];
+	struct lazy_source source;
+	uint64_t bytes;
 };
 
 struct image_pull {

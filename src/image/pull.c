@@ -277,6 +277,8 @@ static void list_layers(struct image_pull *p, struct image_new_image *n)
 		const struct layer_job *j = &p->jobs[i];
 
 		(void)str_copy(n->chains[n->nchains++], IMAGE_DIGEST_MAX, j->chain);
+		if (j->begun || j->served)
+			continue; /* listed when it is whole */
 		(void)str_copy(n->blobs[n->nblobs++], IMAGE_DIGEST_MAX, j->d->digest);
 		if (j->has_layer)
 			(void)str_copy(n->blobs[n->nblobs++], IMAGE_DIGEST_MAX, j->blob);
@@ -360,7 +362,9 @@ static int publish(struct image_pull *p, struct err *err)
 		return r;
 	if (syncfs(im->dir) < 0)
 		return err_sys(err, "write the layers to disk");
-	return image_publish(&pub, err);
+	r = image_publish(&pub, err);
+	lazy_manager_wake(p->t.is->lazy);
+	return r;
 }
 
 static void say_end(struct image_pull *p, bool same)

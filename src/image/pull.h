@@ -36,6 +36,9 @@ struct image_pull_options {
 	struct remote_auth auth;
 	const struct image_remotes *remotes; /* outlives the pull; NULL = nothing configured */
 	unsigned parallel;		     /* downloads at once; 0 = 3 */
+	/* Layers whose index is here are served while they are fetched, and others' indexes are
+	 * made (lazy.h); only where image_lazy_begin() was called. */
+	bool lazy;
 	image_transfer_fn *progress; /* may be NULL; on the loop after image_pull_start, else on any
 					thread, one at a time */
 	void *ctx;
@@ -59,6 +62,19 @@ const char *image_pull_id(const struct image_pull *p);
 const char *image_pull_digest(const struct image_pull *p);
 void image_pull_free(struct image_pull *p); /* not while running */
 DEFINE_CLEANUP(struct image_pull *, image_pull_free)
+
+/* ---- lazy start ---- */
+
+/* Layers that are served while they are fetched: from now on pulls may begin some, and those that
+ * an earlier process of this store began are found again. Ends with the store; the servers live
+ * on. Overlay alone can use them. */
+struct image_lazy_options {
+	const struct image_remotes *remotes; /* copied for servers that are made anew */
+	unsigned wait_s; /* how long a read waits for a registry that is away; 0 = 60 */
+};
+int image_lazy_begin(struct image_store *is, const struct image_lazy_options *o, struct err *err);
+/* It was begun, and the driver is the kernel's overlay, outside of user namespaces. */
+bool image_lazy_possible(const struct image_store *is);
 
 /* ---- push ---- */
 

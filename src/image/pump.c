@@ -266,14 +266,16 @@ static int start(struct state *s, struct err *err)
 	int r;
 
 	p->compression = inflate_name(head, n);
+	/* xz and bzip2 have no places to begin at. */
+	p->want_index &= inflate_sniff(head, n) <= INFLATE_ZSTD;
 	if (inflate_sniff(head, n) == INFLATE_OTHER)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "it is compressed with %s; use gzip, zstd, xz, bzip2 or none",
 			       p->compression);
-	s->inflate = inflate_sniff(head, n) != INFLATE_PLAIN;
+	s->inflate = inflate_sniff(head, n) != INFLATE_PLAIN || p->want_index;
 	s->plain_apart = s->inflate || p->alg != IMAGE_SHA256;
 	if (s->inflate) {
-		hs.mode = "inflate";
+		hs.mode = p->want_index ? "index" : "inflate";
 		hs.output = true;
 		hs.root = p->empty;
 		r = helper_start(&hs, &s->inflater, err);
@@ -313,6 +315,10 @@ static int finish(struct state *s, int r, struct err *err)
 	}
 	if (s->inflate)
 		ri = helper_finish(&s->inflater, &inflated, &ierr);
+	if (s->p->want_index) {
+		s->p->index = inflated.extra;
+		inflated.extra = BUF_INIT(0);
+	}
 	helper_result_fini(&inflated);
 	if (s->p->target >= 0)
 		ru = helper_finish(&s->unpacker, &s->p->unpacked, &uerr);

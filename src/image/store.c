@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "image/driver.h"
+#include "image/lazy.h"
 #include "image/private.h"
 #include "linux/path.h"
 #include "linux/sys.h"
@@ -116,6 +117,14 @@ static const char *const schema[] = {
 	"  WHERE id = NEW.repo; END;"
 	"CREATE TRIGGER tags_out AFTER DELETE ON tags BEGIN UPDATE repos SET tags = tags - 1"
 	"  WHERE id = OLD.repo; END;",
+	/* 4: lazy layers: indexes by blob of the layer, and the layers that are served (lazy.h) */
+	"CREATE TABLE lazy_indexes(layer TEXT NOT NULL, diff TEXT NOT NULL,"
+	"  blob TEXT NOT NULL REFERENCES blobs(digest), used INTEGER NOT NULL,"
+	"  PRIMARY KEY(layer, diff)) WITHOUT ROWID;"
+	"CREATE INDEX lazy_indexes_blob ON lazy_indexes(blob);"
+	"CREATE TABLE lazy(chain TEXT PRIMARY KEY REFERENCES layers(chain) ON DELETE CASCADE,"
+	"  blob TEXT NOT NULL, media TEXT NOT NULL, size INTEGER NOT NULL, base INTEGER NOT NULL,"
+	"  host TEXT NOT NULL, repo TEXT NOT NULL, failed INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 int image_store_publish_dir(struct image_store *is, struct err *err)
@@ -256,6 +265,7 @@ void image_store_close(struct image_store *is)
 {
 	if (!is)
 		return;
+	lazy_manager_free(is->lazy);
 	db_close(is->db);
 	image_lease_free(is->publisher);
 	assert(is->live == 0);

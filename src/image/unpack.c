@@ -15,6 +15,7 @@
 #include "image/diff.h"
 #include "image/fence.h"
 #include "image/inflate.h"
+#include "image/lazy-index.h"
 #include "image/report.h"
 #include "image/tar.h"
 #include "linux/sys.h"
@@ -828,6 +829,17 @@ static int job_inflate(struct job *j, struct err *err)
 	return r < 0 ? r : inflate_fd(0, 1, &j->report.bytes, err);
 }
 
+/* The same, and the layer's index is the report's extra. */
+static int job_index(struct job *j, struct err *err)
+{
+	int r = fence_enter(FENCE_FILTER, UNPACK_FD_ROOT, 0, err);
+
+	if (r >= 0)
+		r = lazy_build_fd(0, 1, &j->extra, &j->report.bytes, err);
+	fd_close(1); /* the stream ends before the report, which whoever pumps reads after it */
+	return r;
+}
+
 static int job_diff(struct job *j, struct err *err)
 {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -868,6 +880,7 @@ int image_unpack_main(int argc, char **argv)
 	} modes[] = { { "unpack", job_unpack },
 		      { "list", job_list },
 		      { "inflate", job_inflate },
+		      { "index", job_index },
 		      { "diff", job_diff } };
 	CLEANUP_FREE struct job *j = calloc(1, sizeof(*j));
 	struct err err = ERR_INIT;
