@@ -2,7 +2,7 @@
 /*
  * Private to src/runtime: what its files share. Three parts meet here: the record on disk
  * (state.c), the words that parent and init exchange over a SEQPACKET pair (sync.c), and the job
- * that init gets by fork (init.c, rootfs.c).
+ * that init gets by fork (init*.c, rootfs.c).
  */
 #pragma once
 
