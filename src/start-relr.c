@@ -9,7 +9,10 @@
  */
 #include "start.h"
 
+#include "runtime/join.h"
+
 #include <elf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -56,22 +59,36 @@ __asm__(".text\n"
 #define DT_RELR 36
 #endif
 
-extern const Elf64_Dyn start_dynamic[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
-void start_main(const struct start_stack *s) __attribute__((visibility("hidden"), used));
+#define HIDDEN __attribute__((visibility("hidden")))
+/* Tables of the command line (start.ld): whole pages. */
+extern const char start_cli[] HIDDEN, start_cli_end[] HIDDEN;
+extern const Elf64_Dyn start_dynamic[] __asm__("_DYNAMIC") HIDDEN;
+void start_main(const struct start_stack *s) HIDDEN __attribute__((used));
+
+/* What is not written: pages that this process has no use for. from == end: there are none. */
+struct hole {
+	uintptr_t from, end;
+};
+
+static inline void move(uint64_t *p, const char *base, const struct hole *h)
+{
+	if ((uintptr_t)p - h->from >= h->end - h->from)
+		*p += (uint64_t)base;
+}
 
 /* An even entry is the place of one pointer; an odd one is a bitmap of the 63 that follow it. */
-static void unpack(char *base, const uint64_t *v, size_t n)
+static void unpack(char *base, const uint64_t *v, size_t n, const struct hole *h)
 {
 	uint64_t *where = (uint64_t *)base;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!(v[i] & 1)) {
 			where = (uint64_t *)(base + v[i]);
-			*where++ += (uint64_t)base;
+			move(where++, base, h);
 			continue;
 		}
 		for (uint64_t bits = v[i] >> 1; bits; bits &= bits - 1)
-			where[__builtin_ctzll(bits)] += (uint64_t)base;
+			move(&where[__builtin_ctzll(bits)], base, h);
 		where += 63;
 	}
 }
@@ -87,9 +104,16 @@ static const Elf64_Phdr *find(const char *image, unsigned type, unsigned flags)
 	return NULL;
 }
 
-/* All pages that will be written, by one call instead of a fault for each. No matter if it fails
- * (before 5.14). */
-static void populate(const char *image)
+/* No matter if it fails (before 5.14): then there is a fault for each page. */
+static void write_soon(uintptr_t from, uintptr_t end)
+{
+	if (end > from)
+		(void)start_call(SYS_madvise, (long)from, (long)(end - from), POPULATE_WRITE, 0, 0,
+				 0);
+}
+
+/* All pages that will be written, by one call, or by two around the hole. */
+static void populate(const char *image, const struct hole *h)
 {
 	const Elf64_Phdr *p = find(image, PT_LOAD, PF_W);
 	uintptr_t from, end;
@@ -98,7 +122,17 @@ static void populate(const char *image)
 		return;
 	from = ((uintptr_t)image + p->p_vaddr) & ~(PAGE - 1);
 	end = ((uintptr_t)image + p->p_vaddr + p->p_filesz + PAGE - 1) & ~(PAGE - 1);
-	(void)start_call(SYS_madvise, (long)from, (long)(end - from), POPULATE_WRITE, 0, 0, 0);
+	if (h->end > h->from) {
+		write_soon(from, h->from);
+		from = h->end;
+	}
+	write_soon(from, end);
+}
+
+/* A shim, or what joins a container: the command line of such a process is not for people. */
+static bool is_inner(const struct start_stack *s)
+{
+	return s->argc > 1 && (start_same(s->argv[1], "shim") || start_same(s->argv[1], JOIN_WORD));
 }
 
 /* What only relocation writes is constant from here on; musl's start leaves that to a dynamic
@@ -118,6 +152,7 @@ static void seal(const char *image)
 void start_main(const struct start_stack *s)
 {
 	const char *image = start_image;
+	struct hole hole = { 0 };
 	const uint64_t *v = NULL;
 	size_t bytes = 0;
 
@@ -133,7 +168,9 @@ void start_main(const struct start_stack *s)
 	}
 	if (!v)
 		return;
-	populate(image);
-	unpack((char *)(uintptr_t)image, v, bytes / sizeof(*v));
+	if (is_inner(s))
+		hole = (struct hole){ (uintptr_t)start_cli, (uintptr_t)start_cli_end };
+	populate(image, &hole);
+	unpack((char *)(uintptr_t)image, v, bytes / sizeof(*v), &hole);
 	seal(image);
 }

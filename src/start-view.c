@@ -39,16 +39,6 @@ void start_view(const struct start_stack *s, const char *image)
 #define AT_EMPTY_PATH 0x1000
 #endif
 
-/* No loop that the compiler would make a call of the C library's. */
-static bool same(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
 /* Does a word name a command that enters containers? One that is only called so costs a
  * microsecond. */
 static bool enters(const struct start_stack *s)
@@ -56,8 +46,8 @@ static bool enters(const struct start_stack *s)
 	for (long i = 1; i < s->argc; i++) {
 		const char *a = s->argv[i];
 
-		if (same(a, "create") || same(a, "run") || same(a, "exec") || same(a, "restore") ||
-		    (i == 1 && same(a, "shim")))
+		if (start_same(a, "create") || start_same(a, "run") || start_same(a, "exec") ||
+		    start_same(a, "restore") || (i == 1 && start_same(a, "shim")))
 			return true;
 	}
 	return false;

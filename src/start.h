@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* As the kernel leaves it at the top of the stack. */
@@ -49,6 +50,16 @@ static inline long start_call(long nr, long a, long b, long c, long d, long e, l
 	return x0;
 }
 #endif
+
+/* No loop that the compiler would make a call of the C library's. */
+static inline bool start_same(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
 
 /* Where the program is mapped; its ELF header is there. */
 extern const char start_image[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));

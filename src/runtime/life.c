@@ -62,7 +62,7 @@ int rt_signal(const char *text, int *ret, struct err *err)
 	static const struct {
 		const char *name;
 		int no;
-	} names[] = {
+	} signals[] = {
 		{ "HUP", SIGHUP },	 { "INT", SIGINT },   { "QUIT", SIGQUIT },
 		{ "ILL", SIGILL },	 { "TRAP", SIGTRAP }, { "ABRT", SIGABRT },
 		{ "IOT", SIGIOT },	 { "BUS", SIGBUS },   { "FPE", SIGFPE },
@@ -89,17 +89,18 @@ int rt_signal(const char *text, int *ret, struct err *err)
 	if (!strncasecmp(p, "SIG", 3))
 		p += 3;
 	len = strcspn(p, "+-");
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strlen(names[i].name) != len || strncasecmp(p, names[i].name, len))
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		if (strlen(signals[i].name) != len || strncasecmp(p, signals[i].name, len))
 			continue;
 		if (p[len] == '\0') {
-			*ret = names[i].no;
+			*ret = signals[i].no;
 			return 0;
 		}
 		if (str_uint64(slice_str(p + len + 1), &n, NULL) < 0 || n > 30)
 			break;
-		if ((p[len] == '+' && names[i].no == 34) || (p[len] == '-' && names[i].no == 64)) {
-			*ret = names[i].no + (p[len] == '+' ? (int)n : -(int)n);
+		if ((p[len] == '+' && signals[i].no == 34) ||
+		    (p[len] == '-' && signals[i].no == 64)) {
+			*ret = signals[i].no + (p[len] == '+' ? (int)n : -(int)n);
 			return 0;
 		}
 		break;
