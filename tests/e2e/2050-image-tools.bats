@@ -189,3 +189,27 @@ teardown_file() { engine_teardown_file; }
 	teu artifact pull -q -o out4 oci:lay:a
 	cmp f1 out4/f1
 }
+
+@test "tree tells what layers bring, waste what nobody sees, and --ci judges it" {
+	run teu image tree --format json layers:one
+	[ "$(jq -c '[.layers[] | [.index, .added, .changed, .removed, .command]]' <<<"$output")" = "[[0,$(tar tf "$("$TOP/tools/image" busybox)" | grep -vc '/$'),0,0,\"step 0\"],[1,9,0,0,\"step 1\"],[2,2,1,5,\"step 2\"],[3,2,0,0,\"step 3\"]]" ] || { jq -c .layers <<<"$output"; return 1; }
+	run teu image tree --layer 2 layers:one
+	prints "C f         3B /d/changed"
+	prints "D -         1B /d/gone"
+	fails_with 1 "has layers 0 to 3, no layer 4" teu image tree --layer 4 layers:one
+	run teu image waste layers:one
+	prints "Wasted: 12B of"
+	prints "1      4B         /swap"
+	fails_with 1 "FAIL: highestUserWastedPercent" teu image waste --ci layers:one
+	teu image waste --ci --lowestEfficiency 0.99 --highestUserWastedPercent 0.5 --highestWastedBytes 12 layers:one
+	fails_with 1 "FAIL: highestWastedBytes" teu image waste --ci --highestUserWastedPercent 1 --highestWastedBytes 11 layers:one
+	fails_with 1 "judged with --ci" teu image waste --lowestEfficiency 0.9 layers:one
+	[ "$(teu image waste --format json docker-archive:layers.tar:layers:one | jq -c '[.wastedBytes, .files[0]]')" = '[12,{"wastedBytes":4,"times":1,"path":"/swap"}]' ]
+	# gzip layers of a registry; and without rights, in a process that has none to lose
+	teu image copy -q --all oci-archive:index.tar "docker://$R/gz:1"
+	[ "$(teu image tree --format json "docker://$R/gz:1" | jq -c '[.layers[].size] | length')" = 2 ]
+	chmod 711 "$DIR" && chmod 644 index.tar
+	mkdir -m 777 "$DIR/tmp"
+	[ "$(TMPDIR=$DIR/tmp beside setpriv --reuid 1000 --regid 1000 --clear-groups "$TEU" image tree --format json oci-archive:index.tar | jq '.layers | length')" = 2 ]
+	fails_with 1 "it is no image but an artifact" teu image tree "docker://$R/art:1"
+}
