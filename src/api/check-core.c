@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of core/v1: what holds data, names and accounts. */
+#include "api/check.h"
+
+#define DATA_MAX (1u << 20)
+
+/* ---- ConfigMap and Secret ---- */
+
+static void check_keys(struct check *c, const struct path *p, const struct doc *data)
+{
+	DOC_EACH_MEMBER (key, value, data) {
+		const struct path at = PATH_KEY(p, doc_slice(key));
+		const char *why = form_config_key(doc_slice(key));
+
+		(void)value;
+		if (why)
+			check_invalid(c, &at, key, "%s", why);
+	}
+}
+
+static size_t size_of(const struct doc *data, bool base64)
+{
+	size_t n = 0;
+
+	DOC_EACH_MEMBER (key, value, data) {
+		(void)key;
+		n += base64 ? value->n / 4 * 3 : value->n;
+	}
+	return n;
+}
+
+/* An object whose `immutable` is true keeps it, and its data. */
+static void check_frozen(struct check *c, const struct doc *obj, const char *const *fields)
+{
+	const struct path immutable = PATH(NULL, "immutable");
+
+	if (!doc_true(doc_get(c->old, "immutable")))
+		return;
+	if (!doc_true(doc_get(obj, "immutable")))
+		check_forbidden(c, &immutable, "field is immutable when `immutable` is set");
+	for (size_t i = 0; fields[i]; i++) {
+		const struct path at = PATH(NULL, fields[i]);
+		const struct doc *now = doc_get(obj, fields[i]), *old = doc_get(c->old, fields[i]);
+
+		if (doc_len(now) + doc_len(old) > 0 && !(now && old && doc_equal(now, old)))
+			check_forbidden(c, &at, "field is immutable when `immutable` is set");
+	}
+}
+
+static void check_config_map(struct check *c, const struct doc *obj, const char *sub)
+{
+	static const char *const frozen[] = { "data", "binaryData", NULL };
+	const struct doc *data = doc_get(obj, "data"), *binary = doc_get(obj, "binaryData");
+	const struct path p = PATH(NULL, "data"), b = PATH(NULL, "binaryData");
+
+	(void)sub;
+	check_keys(c, &p, data);
+	check_keys(c, &b, binary);
+	DOC_EACH_MEMBER (key, value, binary) {
+		const struct path at = PATH_KEY(&p, doc_slice(key));
+
+		(void)value;
+		if (doc_getn(data, doc_slice(key)))
+			check_invalid(c, &at, key, "duplicate of key present in binaryData");
+	}
+	if (size_of(data, false) + size_of(binary, true) > DATA_MAX)
+		check_too_long(c, NULL, DATA_MAX);
+	check_frozen(c, obj, frozen);
+}
+
+/* What the well-known types of secrets must hold. */
+static const struct {
+	const char *type, *key;
+} secret_keys[] = {
+	{ "kubernetes.io/dockercfg", ".dockercfg" },
+	{ "kubernetes.io/dockerconfigjson", ".dockerconfigjson" },
+	{ "kubernetes.io/ssh-auth", "ssh-privatekey" },
+	{ "kubernetes.io/tls", "tls.crt" },
+	{ "kubernetes.io/tls", "tls.key" },
+};
+
+static void check_secret_type(struct check *c, const struct doc *obj)
+{
+	const struct path data = PATH(NULL, "data"), meta = PATH(NULL, "metadata"),
+			  annotations = PATH(&meta, "annotations"),
+			  account = PATH_KEY(&annotations,
+					     SLICE("kubernetes.io/service-account.name"));
+	const struct doc *type = doc_get(obj, "type"), *d = doc_get(obj, "data");
+
+	for (size_t i = 0; i < ARRAY_LEN(secret_keys); i++) {
+		const struct path at = PATH_KEY(&data, slice_str(secret_keys[i].key));
+
+		if (doc_str_is(type, secret_keys[i].type) && !doc_get(d, secret_keys[i].key))
+			check_required(c, &at, "");
+	}
+	if (doc_str_is(type, "kubernetes.io/basic-auth") && !doc_get(d, "username") &&
+	    !doc_get(d, "password")) {
+		const struct path name = PATH_KEY(&data, SLICE("username")),
+				  word = PATH_KEY(&data, SLICE("password"));
+
+		check_required(c, &name, "");
+		check_required(c, &word, "");
+	}
+	if (doc_str_is(type, "kubernetes.io/service-account-token") &&
+	    !doc_slice(doc_get(doc_find(obj, "metadata.annotations"),
+			       "kubernetes.io/service-account.name"))
+		     .n)
+		check_required(c, &account, "");
+}
+
+static void check_secret(struct check *c, const struct doc *obj, const char *sub)
+{
+	static const char *const frozen[] = { "data", NULL };
+	const struct path data = PATH(NULL, "data"), type = PATH(NULL, "type");
+
+	(void)sub;
+	check_keys(c, &data, doc_get(obj, "data"));
+	if (size_of(doc_get(obj, "data"), true) > DATA_MAX)
+		check_too_long(c, &data, DATA_MAX);
+	check_secret_type(c, obj);
+	if (c->old) {
+		check_immutable(c, &type, doc_get(obj, "type"), doc_get(c->old, "type"));
+		check_frozen(c, obj, frozen);
+	}
+}
+
+/* ---- Namespace, ServiceAccount ---- */
+
+static void check_namespace(struct check *c, const struct doc *obj, const char *sub)
+{
+	const struct path spec = PATH(NULL, "spec"), list = PATH(&spec, "finalizers"),
+			  status = PATH(NULL, "status"), phase = PATH(&status, "phase");
+	const struct doc *finalizers = doc_find(obj, "spec.finalizers");
+	bool gone = doc_is(doc_find(obj, "metadata.deletionTimestamp"), DOC_STRING);
+	bool ends = doc_str_is(doc_find(obj, "status.phase"), "Terminating");
+
+	for (size_t i = 0; i < doc_len(finalizers); i++) {
+		const struct path at = PATH_INDEX(&list, i);
+		struct slice s = doc_slice(doc_at(finalizers, i));
+
+		check_text(c, &at, doc_at(finalizers, i), form_qualified_name);
+		if (s.n && !memchr(s.p, '/', s.n) && !slice_is(s, "kubernetes"))
+			check_invalid(c, &at, doc_at(finalizers, i),
+				      "name is neither a standard finalizer name nor is it fully "
+				      "qualified");
+	}
+	if (strcmp(sub, "status") != 0)
+		return;
+	if (!gone && ends)
+		check_invalid(c, &phase, doc_find(obj, "status.phase"),
+			      "may only be 'Active' if `deletionTimestamp` is empty");
+	if (gone && !ends)
+		check_invalid(c, &phase, doc_find(obj, "status.phase"),
+			      "may only be 'Terminating' if `deletionTimestamp` is not empty");
+}
+
+const struct check_kind check_core[] = {
+	{ "", "ConfigMap", check_config_map, NULL },
+	{ "", "Secret", check_secret, NULL },
+	{ "", "Namespace", check_namespace, form_dns_label },
+	{ "", "ServiceAccount", NULL, form_dns_subdomain },
+	{ NULL, NULL, NULL, NULL },
+};
