@@ -20,6 +20,7 @@ struct calling {
 	struct stream *s;
 	struct err err;
 	char *piece;
+	size_t held; /* bytes of piece that were not taken yet */
 	bool over, produced;
 };
 
@@ -83,7 +84,7 @@ static void feed(struct calling *k)
 	int r = 0;
 
 	while (!k->over && !k->produced && r == 0) {
-		n = call->produce(call->arg, k->piece, PIECE, &k->err);
+		n = k->held ? (ssize_t)k->held : call->produce(call->arg, k->piece, PIECE, &k->err);
 		if (n < 0) {
 			if (!k->err.code)
 				(void)err_set(&k->err, ERR_SYSTEM,
@@ -97,6 +98,8 @@ static void feed(struct calling *k)
 			return;
 		}
 		r = stream_write(k->s, k->piece, (size_t)n);
+		/* A stream that waits for its connection takes nothing. */
+		k->held = r == -ERR_QUOTA ? (size_t)n : 0;
 		if (r == -ERR_INVALID) {
 			(void)err_set(&k->err, ERR_INVALID,
 				      "the request's body is longer than announced");
