@@ -381,6 +381,25 @@ static bool read_challenge(const struct reply *p, struct arena *a, struct challe
 	return challenge_parse(a, buf_slice(&all), ret) > 0;
 }
 
+void auth_prepare(struct remote *r, struct endpoint *e, const struct ask *q)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("token", 1u << 20);
+	struct challenge c = { .kind = AUTH_BEARER };
+	bool known;
+
+	if (q->no_auth || !q->scope || (r->conf.auth.registry_token && !e->mirror))
+		return;
+	pthread_mutex_lock(&r->lock);
+	known = e->kind == AUTH_BEARER && e->realm;
+	if (known) {
+		c.realm = arena_strdup(a, e->realm);
+		c.service = e->service ? arena_strdup(a, e->service) : NULL;
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (known && c.realm && !auth_header(r, e, q->scope, a))
+		(void)fetch_token(r, e, &c, q->scope, NULL, a, NULL);
+}
+
 int auth_answer(struct remote *r, struct endpoint *e, const struct ask *q, const struct reply *p,
 		struct err *err)
 {

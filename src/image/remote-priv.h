@@ -147,6 +147,9 @@ struct challenge {
 int challenge_parse(struct arena *a, struct slice text, struct challenge *ret);
 /* The Authorization value for a request, in the arena; NULL = none is known yet. */
 const char *auth_header(struct remote *r, struct endpoint *e, const char *scope, struct arena *a);
+/* Asks for the token of a scope where it is known that one will be asked for: a body is not sent in
+ * vain. A failure is left to the answer of the request itself. */
+void auth_prepare(struct remote *r, struct endpoint *e, const struct ask *q);
 /* A 401 came: makes what its challenge asks for. 1 = ask again; 0 = nothing more can be done. */
 int auth_answer(struct remote *r, struct endpoint *e, const struct ask *q, const struct reply *p,
 		struct err *err);

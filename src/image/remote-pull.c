@@ -143,8 +143,8 @@ int remote_head(struct remote *r, const char *repo, const char *ref, struct aren
 
 struct download {
 	struct remote *r;
-	uint64_t at, end; /* the next byte, and the first behind the last */
-	bool hashed;
+	uint64_t at, end;  /* the next byte, and the first behind the last */
+	bool hashed, part; /* part: less than the whole blob is wanted */
 	struct image_hash hash;
 	remote_consume_fn *consume;
 	void *ctx;
@@ -232,7 +232,7 @@ static int ask_once(struct remote *r, struct download *d, struct ask *q, struct 
 		q->headers[0][0] = "Range";
 		q->headers[0][1] = arena_printf(a, "bytes=%llu-%llu", (unsigned long long)d->at,
 						(unsigned long long)d->end - 1);
-		q->nheaders = d->at > 0 || !d->hashed;
+		q->nheaders = d->at > 0 || d->part;
 	}
 	ret = remote_ask(r, q, &p, err);
 	if (ret >= 0 && p.a.status != 200 && p.a.status != 206)
@@ -418,7 +418,9 @@ int remote_range(struct remote *r, const char *repo, const char *digest, uint64_
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("range", 1u << 20);
 	const struct manifest_desc desc = { .digest = digest, .size = (int64_t)(from + n) };
-	struct download d = { .r = r, .at = from, .end = from + n, .consume = consume, .ctx = ctx };
+	struct download d = {
+		.r = r, .at = from, .end = from + n, .part = true, .consume = consume, .ctx = ctx
+	};
 	struct ask q = { .scope = remote_scope(a, repo, "pull"),
 			 .what = arena_printf(a, "blob '%s' of '%s'", digest, repo) };
 

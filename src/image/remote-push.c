@@ -41,7 +41,9 @@ static int begin(struct session *s, struct err *err)
 	if (s->p->mount_from) {
 		(void)query_add(&path, "mount", s->p->digest);
 		(void)query_add(&path, "from", s->p->mount_from);
-		q.scope = arena_printf(s->a, "%s repository:%s:pull", s->scope, s->p->mount_from);
+		/* For the rest of the upload too: one token serves it all. */
+		s->scope = arena_printf(s->a, "%s repository:%s:pull", s->scope, s->p->mount_from);
+		q.scope = s->scope;
 	}
 	q.path = buf_str(&path);
 	ret = remote_ask(s->r, &q, &p, err);

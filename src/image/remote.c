@@ -404,6 +404,8 @@ int remote_ask(struct remote *r, const struct ask *q, struct reply *ret, struct 
 		if (remote_cancelled(r, err))
 			return err_ret(err);
 		n = find_scheme(r, e, &why);
+		if (n >= 0 && !answered)
+			auth_prepare(r, e, q);
 		if (n >= 0)
 			n = once(r, e, q, ret, &taken, &why);
 		if (n >= 0 && ret->a.status == 401 && !answered && !q->no_auth) {
