@@ -19,6 +19,7 @@
 	X(registry) X(registry_status) X(registry_usage) X(registry_gc) X(registry_retention) \
 	X(registry_readonly) X(registry_reload) X(registry_user_add) X(registry_user_ls) \
 	X(registry_user_rm) X(registry_robot_add) X(registry_robot_rm) X(registry_token_revoke) \
+	X(registry_webhook) X(registry_replication) \
 	X(completion) X(man) X(help) \
 	X(container_inspect) X(image_inspect) X(network_inspect) X(volume_inspect)
 /* clang-format on */

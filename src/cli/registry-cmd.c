@@ -11,7 +11,7 @@ struct registry_opts {
 	struct opt_list listen, tls_certs, tls_keys;
 	bool debug, read_only, no_delete, immutable, sparse, untagged;
 	const char *tls_client_ca, *htpasswd, *config, *token_realm, *token_service, *token_issuer,
-		*token_jwks, *access_log, *audit_log, *metrics, *admin, *user;
+		*token_jwks, *proxy, *proxy_auth, *access_log, *audit_log, *metrics, *admin, *user;
 	int64_t audit_bytes;
 	const char *log_format, *pid_file, *gc_every, *gc_grace;
 };
@@ -29,7 +29,11 @@ static const struct opt registry_opts[] = {
 	OPT(struct registry_opts, STR, htpasswd, "htpasswd", 0,
 	    "Users with bcrypt passwords (htpasswd -B)"),
 	OPT(struct registry_opts, STR, config, "config", 0,
-	    "Users, groups, robots, rules: YAML or JSON"),
+	    "Users, groups, robots, rules, upstreams, replication, webhooks: YAML or JSON"),
+	OPT(struct registry_opts, STR, proxy, "proxy", 0,
+	    "Be a pull-through cache of this registry: https://HOST[:PORT]"),
+	OPT(struct registry_opts, STR, proxy_auth, "proxy-auth", 0,
+	    "File with USER:PASSWORD for the registry of --proxy"),
 	OPT(struct registry_opts, STR, token_realm, "token-realm", 0,
 	    "URL of the token server (default: our own /token)"),
 	OPT(struct registry_opts, STR, token_service, "token-service", 0,
@@ -92,6 +96,8 @@ static int registry_run(struct cmd_call *call, struct err *err)
 		.tls_client_ca = o->tls_client_ca,
 		.htpasswd = o->htpasswd,
 		.config = o->config,
+		.proxy = o->proxy,
+		.proxy_auth = o->proxy_auth,
 		.token_realm = o->token_realm,
 		.token_service = o->token_service,
 		.token_issuer = o->token_issuer,
@@ -121,6 +127,8 @@ static int registry_run(struct cmd_call *call, struct err *err)
 	if (o->tls_client_ca && !o->tls_certs.n)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "--tls-client-ca: needs --tls-cert and --tls-key");
+	if (o->proxy_auth && !o->proxy)
+		return err_set(err, ERR_BAD_REQUEST, "--proxy-auth: goes with --proxy");
 	r = duration("--gc-interval", o->gc_every, &conf.gc_every, err);
 	if (r >= 0 && o->gc_every && conf.gc_every == 0)
 		conf.gc_every = -1;

@@ -408,28 +408,40 @@ static int put_rows(struct content_change *ch, struct db_conn *c, int64_t repo, 
 	return r;
 }
 
-static int put_tag(struct content_change *ch, struct db_conn *c, int64_t repo, const char *tag,
+/* Where the tag leads, if elsewhere: in *ret (arena); else NULL. */
+static int tag_was(struct content_change *ch, struct db_conn *c, int64_t repo, const char *tag,
+		   const char **ret, struct err *err)
+{
+	CLEANUP(db_row_done) struct db_row *row = NULL;
+	const char *digest;
+	int r;
+
+	*ret = NULL;
+	r = db_query(c, &row, err, "SELECT digest FROM tags WHERE repo = ? AND tag = ?", "it", repo,
+		     tag);
+	if (r >= 0)
+		r = db_row_next(row, err);
+	if (r <= 0)
+		return r;
+	db_row_get(row, "t", &digest);
+	if (strcmp(digest, ch->digest) != 0)
+		*ret = arena_strdup(ch->arena, digest);
+	return 0;
+}
+
+static int put_tag(struct content_change *ch, struct db_conn *c, int64_t repo, size_t i,
 		   struct err *err)
 {
-	if (ch->immutable) {
-		CLEANUP(db_row_done) struct db_row *row = NULL;
-		const char *digest;
-		int r;
+	const char *tag = ch->tags[i];
+	int r = tag_was(ch, c, repo, tag, &ch->was[i], err);
 
-		r = db_query(c, &row, err, "SELECT digest FROM tags WHERE repo = ? AND tag = ?",
-			     "it", repo, tag);
-		if (r >= 0)
-			r = db_row_next(row, err);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			db_row_get(row, "t", &digest);
-		if (r > 0 && strcmp(digest, ch->digest) != 0)
-			return err_set(err, ERR_CONFLICT,
-				       "tag '%s' of repository '%s' is immutable and names another "
-				       "manifest",
-				       tag, ch->repo);
-	}
+	if (r < 0)
+		return r;
+	if (ch->immutable && ch->was[i])
+		return err_set(err, ERR_CONFLICT,
+			       "tag '%s' of repository '%s' is immutable and names another "
+			       "manifest",
+			       tag, ch->repo);
 	return db_exec(
 		c, err,
 		"INSERT INTO tags VALUES (?, ?, ?, ?, 0) ON CONFLICT(repo, tag) DO UPDATE SET"
@@ -472,7 +484,7 @@ static int run_put(struct db_job *j, struct db_conn *c, struct err *err)
 	if (r >= 0)
 		r = put_rows(ch, c, repo, err);
 	for (size_t i = 0; i < ch->ntags && r >= 0; i++)
-		r = put_tag(ch, c, repo, ch->tags[i], err);
+		r = put_tag(ch, c, repo, i, err);
 	return r < 0 ? r : 0;
 }
 
@@ -625,6 +637,35 @@ void content_delete_blob(struct image_store *is, const char *repo, const char *d
 	struct content_change *ch = change_new(is, repo, digest, done, ctx);
 
 	ch->job.run = run_delete_blob;
+	db_write(is->db, &ch->job);
+}
+
+static int run_evict(struct db_job *j, struct db_conn *c, struct err *err)
+{
+	struct content_change *ch = CONTAINER_OF(j, struct content_change, job);
+	int64_t repo, n;
+	int r;
+
+	r = need_repo(ch, c, &repo, err);
+	if (r >= 0)
+		r = db_exec(c, err, "DELETE FROM manifests WHERE repo = ? AND digest = ?", "it",
+			    repo, ch->ref);
+	n = db_changes(c);
+	if (r >= 0)
+		r = db_exec(c, err, "DELETE FROM repo_blobs WHERE repo = ? AND digest = ?", "it",
+			    repo, ch->ref);
+	if (r >= 0 && n + db_changes(c) == 0)
+		return err_set(err, ERR_NOT_FOUND, "repository '%s' has no '%s'", ch->repo,
+			       ch->ref);
+	return r < 0 ? r : content_doubt(c, ch->ref, err);
+}
+
+void content_evict(struct image_store *is, const char *repo, const char *digest,
+		   content_done_fn *done, void *ctx)
+{
+	struct content_change *ch = change_new(is, repo, digest, done, ctx);
+
+	ch->job.run = run_evict;
 	db_write(is->db, &ch->job);
 }
 

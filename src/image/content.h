@@ -117,8 +117,9 @@ struct content_change {
 	struct content_limits limits;
 	/* results */
 	char digest[IMAGE_DIGEST_MAX];
-	const char *subject; /* NULL = none */
-	bool created;	     /* it was not there before */
+	const char *subject;		   /* NULL = none */
+	bool created;			   /* it was not there before */
+	const char *was[CONTENT_TAGS_MAX]; /* where tags[i] led, if elsewhere; else NULL */
 };
 
 /*
@@ -146,6 +147,10 @@ void content_delete_manifest(struct image_store *is, const char *repo, const cha
  * the repository has it. */
 void content_delete_blob(struct image_store *is, const char *repo, const char *digest,
 			 content_done_fn *done, void *ctx);
+/* A blob or manifest of a repository that is a cache: gone, also while something there lists it.
+ * -ERR_NOT_FOUND. */
+void content_evict(struct image_store *is, const char *repo, const char *digest,
+		   content_done_fn *done, void *ctx);
 /* Makes a blob of repository `from` (NULL: of any) seen in `repo`. -ERR_NOT_FOUND. */
 void content_mount(struct image_store *is, const char *repo, const char *digest, const char *from,
 		   const struct content_limits *lim, content_done_fn *done, void *ctx);
@@ -172,6 +177,11 @@ uint64_t content_upload_size(const struct content_upload *u);
  * it. */
 int content_upload_push(struct content_upload *u, struct slice bytes, struct err *err);
 void content_upload_on_room(struct content_upload *u, void (*room)(void *ctx), void *ctx);
+/* For a writer of its own, on any one thread, in place of content_upload_push: the file (borrowed),
+ * which it appends to; then, on the opening thread, how long it is. Its bytes are hashed at the
+ * commit. */
+int content_upload_fd(const struct content_upload *u);
+void content_upload_wrote(struct content_upload *u, uint64_t size);
 /* All that was pushed is written when done runs. result as of writing. */
 typedef void content_flushed_fn(void *ctx, int result, const struct err *err);
 void content_upload_flush(struct content_upload *u, content_flushed_fn *done, void *ctx);

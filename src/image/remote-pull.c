@@ -448,6 +448,31 @@ int remote_has_blob(struct remote *r, const char *repo, const char *digest, stru
 	return ret;
 }
 
+int remote_blob_size(struct remote *r, const char *repo, const char *digest, uint64_t *ret,
+		     struct err *err)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("blob", 64 << 10);
+	struct ask q = { .method = "HEAD",
+			 .path = remote_path(a, repo, "blobs", digest),
+			 .scope = remote_scope(a, repo, "pull"),
+			 .what = arena_printf(a, "blob '%s' of '%s'", digest, repo) };
+	struct reply p = REPLY_INIT;
+	const char *size;
+	int n;
+
+	if (r->fetch)
+		return err_set(err, ERR_UNSUPPORTED, "%s: its size is not asked for", q.what);
+	n = remote_ask(r, &q, &p, err);
+	if (n >= 0 && p.a.status != 200)
+		n = remote_failed(&q, &p, err);
+	size = n >= 0 ? remote_header(a, &p, "Content-Length") : NULL;
+	if (n >= 0 && (!size || str_uint64(slice_str(size), ret, NULL) < 0))
+		n = err_set(err, ERR_UNSUPPORTED, "%s: the registry does not tell its size",
+			    q.what);
+	reply_fini(r, &p);
+	return n < 0 ? n : 0;
+}
+
 /* ---- lists ---- */
 
 /* The target of rel="next" in a Link header (RFC 8288), in the arena; NULL = there is none. */

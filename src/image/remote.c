@@ -195,8 +195,8 @@ struct hop {
 	bool body, credentials;
 };
 
-static int exchange(const struct ask *q, const struct hop *h, struct reply *p, bool *ret_taken,
-		    struct err *err)
+static int exchange(struct remote *r, const struct ask *q, const struct hop *h, struct reply *p,
+		    bool *ret_taken, struct err *err)
 {
 	struct http_header headers[ARRAY_LEN(q->headers) + 1];
 	struct buf body = BUF_INIT(REMOTE_BODY_MAX);
@@ -205,7 +205,8 @@ static int exchange(const struct ask *q, const struct hop *h, struct reply *p, b
 				  .target = h->target,
 				  .headers = headers,
 				  .consume = on_consume,
-				  .arg = &f };
+				  .arg = &f,
+				  .cancel = r->conf.cancel };
 	int ret;
 
 	for (size_t i = 0; i < q->nheaders; i++)
@@ -257,7 +258,7 @@ static int find_scheme(struct remote *r, struct endpoint *e, struct err *err)
 
 		ret = line_take(r, e, !plain, &p.line, err);
 		if (ret >= 0)
-			ret = exchange(&q, &h, &p, &taken, err);
+			ret = exchange(r, &q, &h, &p, &taken, err);
 		if (ret >= 0)
 			e->scheme = plain ? SCHEME_HTTP : SCHEME_HTTPS;
 		reply_fini(r, &p);
@@ -355,7 +356,7 @@ static int once(struct remote *r, struct endpoint *e, const struct ask *q, struc
 		if (ret >= 0)
 			ret = line_take(r, h.e, h.e->scheme == SCHEME_HTTPS, &p->line, err);
 		if (ret >= 0)
-			ret = exchange(q, &h, p, ret_taken, err);
+			ret = exchange(r, q, &h, p, ret_taken, err);
 		if (ret < 0)
 			break;
 		ret = http_redirect_step(&to, p->a.status, http_answer_header(&p->a, "Location"),

@@ -106,6 +106,10 @@ int remote_range(struct remote *r, const char *repo, const char *digest, uint64_
 int remote_has_blob(struct remote *r, const char *repo, const char *digest,
 		    struct err *err); /* 1, 0 */
 
+/* -ERR_NOT_FOUND; -ERR_UNSUPPORTED when the registry does not tell, or a fenced process talks. */
+int remote_blob_size(struct remote *r, const char *repo, const char *digest, uint64_t *ret,
+		     struct err *err);
+
 /* Lists; every page is fetched, at most `max` entries (-ERR_TOO_LARGE). */
 int remote_tags(struct remote *r, const char *repo, struct arena *a, size_t max, struct strs *ret,
 		struct err *err);

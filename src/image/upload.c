@@ -242,6 +242,16 @@ uint64_t content_upload_size(const struct content_upload *u)
 	return u->written + u->busy.n + u->fill.n;
 }
 
+int content_upload_fd(const struct content_upload *u)
+{
+	return u->data;
+}
+
+void content_upload_wrote(struct content_upload *u, uint64_t size)
+{
+	u->written = size;
+}
+
 /* ---- writing ---- */
 
 static void write_run(struct work *w)

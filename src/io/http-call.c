@@ -172,6 +172,16 @@ static int start(struct calling *k, struct err *err)
 	return 0;
 }
 
+#define CANCEL_STEP (100 * NS_PER_MS)
+
+/* How long the loop may wait; another thread's word does not wake it. */
+static int64_t bounded(const struct calling *k, int64_t left)
+{
+	if (!k->call->cancel)
+		return left;
+	return left < 0 ? CANCEL_STEP : MIN(left, CANCEL_STEP);
+}
+
 static int wait_for_end(struct calling *k, struct loop *l, struct err *err)
 {
 	int64_t end = k->call->time > 0 ? clock_mono() + k->call->time : 0, left = -1;
@@ -185,7 +195,12 @@ static int wait_for_end(struct calling *k, struct loop *l, struct err *err)
 				break;
 			}
 		}
-		if (loop_step(l, left, err) < 0)
+		if (k->call->cancel && atomic_load(k->call->cancel)) {
+			(void)err_set(&k->err, ERR_UNAVAILABLE, "cancelled");
+			stop(k);
+			break;
+		}
+		if (loop_step(l, bounded(k, left), err) < 0)
 			return err_ret(err);
 	}
 	if (k->err.code) {

@@ -15,6 +15,8 @@
 #include "io/http2.h"
 #include "io/stream.h"
 
+#include <stdatomic.h>
+
 struct http_answer;
 struct http_client;
 struct http_proxy;
@@ -101,6 +103,8 @@ struct http_call {
 	size_t body_max;
 	bool hijack;  /* take the connection when the answer is 101 or 200: answer.fd */
 	int64_t time; /* limit of the whole call in ns [none] */
+	/* Set by another thread: the call ends within a moment, UNAVAILABLE [none] */
+	const atomic_bool *cancel;
 };
 
 struct http_answer {

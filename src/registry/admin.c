@@ -260,7 +260,7 @@ static void tell_rows(struct stream *s)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		buf_addf(&b, "%s %s %s%s", i ? "," : "", rows[i].method, rows[i].path,
 			 rows[i].path[strlen(rows[i].path) - 1] == '/' ? "NAME" : "");
-	buf_adds(&b, "\n");
+	buf_adds(&b, ", GET /outward, POST /replication/VERB, POST /webhooks/VERB\n");
 	(void)stream_reply(s, 404, "text/plain", b.p, b.n);
 }
 
@@ -270,6 +270,8 @@ static void request(struct stream *s, void *arg)
 	struct ask *k = ARENA_NEW(stream_arena(s), struct ask);
 	struct err err = ERR_INIT;
 
+	if (hooks_admin(((struct admin *)arg)->g, s))
+		return;
 	*k = (struct ask){ .g = ((struct admin *)arg)->g, .s = s };
 	if (query_parse(stream_arena(s), rq->query, &k->q, &err) < 0) {
 		reply_err(k, &err);

@@ -91,7 +91,10 @@ static void tell_event(struct call *c, enum event_kind kind, const char *digest)
 				 .user = c->who.name,
 				 .peer = stream_peer(c->s)->addr,
 				 .agent = text ? text : "",
-				 .when = clock_real() };
+				 .when = clock_real(),
+				 .tags = c->tags,
+				 .was = c->was,
+				 .ntags = c->ntags };
 
 	events_tell(c->g, &e);
 }
@@ -374,6 +377,11 @@ static unsigned need_of(const struct op *op)
 
 static void run_op(struct call *c)
 {
+	if ((c->op->flags & (WRITES | DELETES)) == WRITES && hooks_proxied(c->g, c->name)) {
+		answer_error(c, UNSUPPORTED,
+			     "repository '%s' is a cache of another registry: push there", c->name);
+		return;
+	}
 	c->op->fn(c);
 }
 
@@ -412,7 +420,7 @@ static void begin(struct call *c, const struct http_request *rq)
 		answer_error(c, UNSUPPORTED, "%s is not for '%.200s'", rq->method, rq->path);
 		return;
 	}
-	if (check_place(c, c->op, &p) && allowed(c, c->op))
+	if (check_place(c, c->op, &p) && allowed(c, c->op) && hooks_ns(c) >= 0)
 		auth_check(c, need_of(c->op), run_op);
 }
 
@@ -484,6 +492,8 @@ int registry_new(struct loop *l, const struct registry_conf *conf, struct regist
 		r = tls_load(g, err);
 	if (r >= 0 && conf->admin)
 		r = admin_new(g, conf->admin, &g->admin, err);
+	if (r >= 0)
+		r = hooks_new(g, &g->hooks, err);
 	if (r < 0)
 		return r;
 	g->upkeep = upkeep_new(g);
@@ -497,6 +507,7 @@ void registry_free(struct registry *g)
 	if (!g)
 		return;
 	gc_end(g);
+	hooks_stop(g->hooks);
 	admin_free(g->admin);
 	http_server_free(g->server);
 	auth_free(g->auth);
@@ -509,6 +520,7 @@ void registry_free(struct registry *g)
 	access_log_free(g->access_log);
 	uploads_free(g);
 	image_store_close(g->store);
+	hooks_free(g->hooks);
 	cache_free(g->cache);
 	free(g);
 }
@@ -535,6 +547,8 @@ int registry_reload(struct registry *g, struct err *err)
 
 	if (r >= 0)
 		r = tls_load(g, err);
+	if (r >= 0)
+		r = hooks_reload(g->hooks, err);
 	if (r < 0)
 		auth_restore(g->auth, old);
 	else

@@ -98,7 +98,32 @@ static void reply_outside(struct call *c, uint64_t size)
 	answer_error(c, RANGE_INVALID, "the blob has %llu bytes", (unsigned long long)size);
 }
 
-void blob_get(struct call *c)
+void blob_headers(struct call *c)
+{
+	(void)stream_set_header(c->s, "Docker-Content-Digest", c->ref);
+	(void)stream_set_header(c->s, "Accept-Ranges", "bytes");
+	(void)stream_set_headerf(c->s, "ETag", "\"%s\"", c->ref);
+	(void)stream_set_header(c->s, "Cache-Control", "max-age=31536000");
+	(void)stream_set_header(c->s, "Content-Type", "application/octet-stream");
+}
+
+void blob_send_rest(struct call *c, uint64_t at)
+{
+	CLEANUP(fd_close) int fd = -1;
+	struct sending *w = ARENA_NEW(c->a, struct sending);
+	struct err err = ERR_INIT;
+	uint64_t size;
+
+	if (!w || image_blob_open(c->g->store, c->ref, &fd, &size, &err) < 0 || at > size) {
+		stream_reset(c->s, &err);
+		return;
+	}
+	*w = (struct sending){ .c = c, .fd = STEAL_FD(fd), .at = at, .left = size - at };
+	stream_on(c->s, &send_events, w);
+	send_more(w);
+}
+
+static void get_local(struct call *c)
 {
 	CLEANUP(fd_close) int fd = -1;
 	struct err err = ERR_INIT;
@@ -117,11 +142,7 @@ void blob_get(struct call *c)
 		reply_outside(c, size);
 		return;
 	}
-	(void)stream_set_header(c->s, "Docker-Content-Digest", c->ref);
-	(void)stream_set_header(c->s, "Accept-Ranges", "bytes");
-	(void)stream_set_headerf(c->s, "ETag", "\"%s\"", c->ref);
-	(void)stream_set_header(c->s, "Cache-Control", "max-age=31536000");
-	(void)stream_set_header(c->s, "Content-Type", "application/octet-stream");
+	blob_headers(c);
 	if (part)
 		(void)stream_set_headerf(
 			c->s, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)r.from,
@@ -129,6 +150,12 @@ void blob_get(struct call *c)
 	if (strcmp(c->method, "GET") == 0)
 		call_done(c, COUNT_PULLED, part ? 206 : 200, c->ref);
 	send_begin(c, STEAL_FD(fd), &r, part ? 206 : 200);
+}
+
+void blob_get(struct call *c)
+{
+	if (!hooks_blob(c, get_local))
+		get_local(c);
 }
 
 /* ---- delete ---- */

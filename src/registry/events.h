@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct registry;
@@ -34,7 +35,10 @@ struct event {
 	const char *user;   /* NULL = nobody known */
 	const char *peer;   /* "192.0.2.1:4711"; "" = none */
 	const char *agent;  /* User-Agent; "" = none */
-	int64_t when;	    /* ns since 1970 */
+	/* Of a push: all its tags, and for each where it led before, if elsewhere; else NULL. */
+	const char *const *tags, *const *was;
+	size_t ntags;
+	int64_t when; /* ns since 1970 */
 };
 
 struct watcher {

@@ -57,6 +57,8 @@ static void gc_done(struct work *w)
 	count(g, COUNT_COLLECTED, "blobs", (double)g->gc_job.blobs);
 	count(g, COUNT_COLLECTED, "bytes", (double)g->gc_job.store.bytes);
 	cache_clear(g->cache);
+	if (!g->gc_job.dry_run)
+		hooks_collected(g, g->gc_job.manifests, g->gc_job.blobs, g->gc_job.store.bytes);
 }
 
 static void begin_gc(struct registry *g, bool dry_run)
@@ -98,6 +100,7 @@ static int on_tick(struct timer *t)
 
 	uploads_close_idle(g, now - UPLOAD_OPEN);
 	upkeep_tick(g->upkeep);
+	hooks_tick(g);
 	if (g->conf.gc_every > 0 && now >= g->gc_next && !g->gc_runs) {
 		g->gc_next = now + g->conf.gc_every;
 		begin_gc(g, false);

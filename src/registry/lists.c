@@ -24,7 +24,7 @@ static void put_names(struct call *c, struct doc *list, const struct content_pag
 		doc_append_str(c->a, list, p->names.v[i]);
 }
 
-void tags_list(struct call *c)
+void tags_list_local(struct call *c)
 {
 	struct doc *d = doc_new_object(c->a);
 	struct err err = ERR_INIT;
@@ -42,6 +42,12 @@ void tags_list(struct call *c)
 	if (p.more && p.names.n)
 		set_next_link(c, path_of(c, "tags", "list"), p.names.v[p.names.n - 1], n);
 	reply_doc(c, "application/json", d);
+}
+
+void tags_list(struct call *c)
+{
+	if (!hooks_tags(c))
+		tags_list_local(c);
 }
 
 /* Those that one may pull: a page may have fewer than were asked for. */
@@ -116,7 +122,7 @@ static void add_tagged(struct call *c, struct doc *list, const struct content_re
 	}
 }
 
-void referrers_list(struct call *c)
+void referrers_list_local(struct call *c)
 {
 	struct content_referrers q = { .digest = c->ref,
 				       .artifact_type = query_get(&c->q, "artifactType"),
@@ -151,4 +157,10 @@ void referrers_list(struct call *c)
 		set_next_link(c, path_of(c, "referrers", c->ref), q.v[q.n - 1].digest,
 			      PAGE_DEFAULT);
 	reply_doc(c, MEDIA_OCI_INDEX, d);
+}
+
+void referrers_list(struct call *c)
+{
+	if (!hooks_referrers(c))
+		referrers_list_local(c);
 }

@@ -190,11 +190,27 @@ static void close_daemon(struct daemon *d)
 	loop_free(d->loop);
 }
 
+/* What the fence must leave open. */
+static int find_outward(struct registry_conf *own, struct hooks_conf **ret, struct err *err)
+{
+	int r = hooks_read(own, ret, err);
+
+	if (r < 0)
+		return r;
+	own->outward = hooks_conf_outward(*ret);
+	own->hook_files = (*ret)->files.v;
+	own->hook_files_n = (*ret)->files.n;
+	own->hook_dirs = (*ret)->dirs.v;
+	own->hook_dirs_n = (*ret)->dirs.n;
+	return 0;
+}
+
 int registry_main(const struct registry_conf *conf, struct err *err)
 {
 	int64_t begun = clock_mono();
 	struct registry_conf own = *conf;
 	struct daemon d = { 0 };
+	CLEANUP(hooks_conf_free) struct hooks_conf *hooks = NULL;
 	char took[32];
 	int r;
 
@@ -202,6 +218,8 @@ int registry_main(const struct registry_conf *conf, struct err *err)
 	mallopt(M_ARENA_MAX, 2);
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 	r = conf->user ? privileges_parse_user(conf->user, &own.uid, &own.gid, err) : 0;
+	if (r == 0 && conf->user)
+		r = find_outward(&own, &hooks, err);
 	if (r == 0 && conf->user)
 		r = privileges_drop(&own, err);
 	if (r == 0)

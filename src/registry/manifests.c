@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void manifest_get(struct call *c)
+static void get_local(struct call *c)
 {
 	struct cached *m = cache_get(c->g->cache, c->name, c->ref);
 	struct content_manifest found;
@@ -33,7 +33,23 @@ void manifest_get(struct call *c)
 	cached_unref(m);
 }
 
+void manifest_get(struct call *c)
+{
+	if (!hooks_manifest(c, get_local))
+		get_local(c);
+}
+
 /* ---- put ---- */
+
+static void answer_created(struct call *c)
+{
+	answer_status(c, 201);
+}
+
+static void answer_accepted(struct call *c)
+{
+	answer_status(c, 202);
+}
 
 static void put_done(void *ctx, const struct content_change *ch, int result, const struct err *err)
 {
@@ -51,8 +67,12 @@ static void put_done(void *ctx, const struct content_change *ch, int result, con
 		c->size = ch->bytes.n;
 		for (size_t i = 0; query_nth(&c->q, "tag", i); i++)
 			(void)stream_add_header(c->s, "OCI-Tag", query_nth(&c->q, "tag", i));
+		c->tags = ch->tags;
+		c->was = ch->was;
+		c->ntags = ch->ntags;
 		call_done(c, COUNT_PUSHED, 201, ch->digest);
-		answer_status(c, 201);
+		c->ntags = 0; /* they are the change's */
+		hooks_then(c, answer_created);
 		log_kv(LOG_LEVEL_INFO, "manifest pushed", "repository", c->name, "reference",
 		       c->ref, "digest", ch->digest, NULL);
 	}
@@ -120,7 +140,7 @@ static void delete_done(void *ctx, const struct content_change *ch, int result,
 		answer_err(c, err, MANIFEST_UNKNOWN, MANIFEST_INVALID);
 	} else {
 		call_done(c, COUNT_DELETED, 202, NULL);
-		answer_status(c, 202);
+		hooks_then(c, answer_accepted);
 	}
 	stream_unref(c->s);
 }

@@ -80,6 +80,7 @@ struct conf {
 	LIST_OF(struct policy_retain) retention;
 	const char *retention_every;
 	const char *challenge;
+	const struct doc *elsewhere; /* sections that hooks-conf.c reads */
 };
 
 static int check_hash(const char *hash, struct err *err)
@@ -191,6 +192,10 @@ static const struct schema_field conf_rows[] = {
 	F_STR(struct conf, retention_every, "retentionInterval", SCHEMA_NONEMPTY, 0,
 	      .def = "\"24h\""),
 	F_ENUM_STR(struct conf, challenge, "challenge", challenges, 0),
+	F_DOC(struct conf, elsewhere, "upstreams", 0),
+	F_DOC(struct conf, elsewhere, "cache", 0),
+	F_DOC(struct conf, elsewhere, "replication", 0),
+	F_DOC(struct conf, elsewhere, "webhooks", 0),
 };
 static const struct schema conf_schema =
 	SCHEMA("registry", struct conf, conf_rows, .unknown = SCHEMA_UNKNOWN_ERROR);

@@ -19,6 +19,7 @@
 #include "registry/audit.h"
 #include "registry/auth.h"
 #include "registry/events.h"
+#include "registry/hooks.h"
 #include "registry/registry.h"
 #include "registry/upkeep.h"
 
@@ -45,6 +46,7 @@ struct registry {
 	struct access_log *access_log;
 	struct admin *admin; /* NULL = none */
 	struct upkeep *upkeep;
+	struct hooks *hooks;  /* NULL = no dealings with other registries */
 	struct tls_conf *tls; /* NULL = plain */
 	bool outside;	      /* a listener is not on loopback: users must stay */
 	struct map uploads;   /* id -> struct session */
@@ -90,10 +92,12 @@ struct call {
 	const char *name, *ref; /* "" when the path has none */
 	const struct op *op;
 	struct who who;
-	const char *user;  /* that a password is compared for */
-	unsigned need;	   /* MAY_* */
-	const char *media; /* of a manifest, when it is known: for call_done */
-	uint64_t size;	   /* of it */
+	const char *user;		      /* that a password is compared for */
+	unsigned need;			      /* MAY_* */
+	const char *media;		      /* of a manifest, when it is known: for call_done */
+	uint64_t size;			      /* of it */
+	const char *const *tags, *const *was; /* see struct event */
+	size_t ntags;
 	void (*then)(struct call *c);
 	bool ended; /* the body's end came before there was a handler for it */
 };
@@ -171,12 +175,19 @@ void admin_free(struct admin *a); /* NULL is fine */
 /* ---- handlers ---- */
 
 void blob_get(struct call *c);
+/* Headers of an answer with a blob. */
+void blob_headers(struct call *c);
+/* An answer that has begun gets the blob's bytes from `at` on. */
+void blob_send_rest(struct call *c, uint64_t at);
 void blob_delete(struct call *c);
 void manifest_get(struct call *c);
 void manifest_put(struct call *c);
 void manifest_delete(struct call *c);
 void tags_list(struct call *c);
 void catalog_list(struct call *c);
+/* Of what is here, whatever an upstream has. */
+void tags_list_local(struct call *c);
+void referrers_list_local(struct call *c);
 void referrers_list(struct call *c);
 void upload_begin(struct call *c);  /* POST */
 void upload_status(struct call *c); /* GET */

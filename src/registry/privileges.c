@@ -14,7 +14,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -143,6 +145,31 @@ static int allow_beside(int rules, const char *path, uint64_t access, struct err
 	return allow_dir(rules, dir, access, err);
 }
 
+/* Names of hosts, the system's certificates, and what is configured for others. What of it is not
+ * there is not needed. */
+static int allow_outward(int rules, const struct registry_conf *c, struct err *err)
+{
+	static const char *const usual[] = { "/etc/ssl",
+					     "/etc/pki",
+					     "/usr/share/ca-certificates",
+					     "/usr/local/share/ca-certificates",
+					     "/etc/docker/certs.d",
+					     "/run/systemd/resolve" };
+	char real[PATH_MAX];
+	int r = allow_dir(rules, "/etc", LL_READ, err); /* hosts, resolv.conf: they are replaced */
+
+	for (size_t i = 0; i < ARRAY_LEN(usual) && r >= 0; i++)
+		if (access(usual[i], F_OK) == 0)
+			r = allow_dir(rules, usual[i], LL_READ, err);
+	if (r >= 0 && realpath("/etc/resolv.conf", real))
+		r = allow_beside(rules, real, LL_READ, err);
+	for (size_t i = 0; i < c->hook_files_n && r >= 0; i++)
+		r = allow_beside(rules, c->hook_files[i], LL_READ, err);
+	for (size_t i = 0; i < c->hook_dirs_n && r >= 0; i++)
+		r = allow_dir(rules, c->hook_dirs[i], LL_READ, err);
+	return r;
+}
+
 static int allow_all(int rules, uint64_t known, const struct registry_conf *c, struct err *err)
 {
 	const char *const read[] = { c->tls_client_ca, c->htpasswd, c->config, c->token_jwks };
@@ -165,6 +192,8 @@ static int allow_all(int rules, uint64_t known, const struct registry_conf *c, s
 		r = allow_beside(rules, c->metrics + 7, LL_SOCKETS & known, err);
 	if (r >= 0)
 		r = allow_beside(rules, c->admin, LL_SOCKETS & known, err);
+	if (r >= 0 && c->outward)
+		r = allow_outward(rules, c, err);
 	return r < 0 ? r : allow_dir(rules, "/proc", LL_READ, err);
 }
 
@@ -194,6 +223,30 @@ static int install(const struct seccomp_filter *f, struct err *err)
 	int r = seccomp_compile(f, &prog, err);
 
 	return r < 0 ? r : seccomp_install(&prog, NULL, err);
+}
+
+/* Nobody is configured that it would speak to first. */
+static int restrict_outward(struct err *err)
+{
+	static const char *const connects[] = { "connect" };
+	static const char *const sends[] = { "sendto" };
+	static const char *const sockets[] = { "socket" };
+	/* A destination, as of UDP or TCP fast open; and datagrams, whose sendmsg has one too. */
+	static const struct seccomp_cond addressed = { .index = 4, .op = SECCOMP_CMP_NE };
+	static const struct seccomp_cond not_stream = {
+		.index = 1, .op = SECCOMP_CMP_MASKED_EQ, .value = 0xf, .value_two = SOCK_DGRAM
+	};
+	const struct seccomp_rule rules[] = {
+		{ connects, 1, SECCOMP_ACT_ERRNO, EPERM, NULL, 0 },
+		{ sends, 1, SECCOMP_ACT_ERRNO, EPERM, &addressed, 1 },
+		{ sockets, 1, SECCOMP_ACT_ERRNO, EPERM, &not_stream, 1 },
+	};
+	const struct seccomp_filter f = { .def_action = SECCOMP_ACT_ALLOW,
+					  .def_errno = SECCOMP_ERRNO_UNSET,
+					  .rules = rules,
+					  .n_rules = ARRAY_LEN(rules) };
+
+	return install(&f, err);
 }
 
 static int restrict_calls(struct err *err)
@@ -233,5 +286,7 @@ int privileges_drop(const struct registry_conf *conf, struct err *err)
 		r = restrict_files(conf, err);
 	if (r >= 0)
 		r = restrict_calls(err);
+	if (r >= 0 && !conf->outward)
+		r = restrict_outward(err);
 	return r < 0 ? err_wrap(err, "--user %u", conf->uid) : 0;
 }

@@ -40,6 +40,9 @@ struct registry_conf {
 	const char *tls_client_ca; /* clients show a certificate of this CA, or (with users) may */
 	/* Users: NULL = not given; with none of them everybody may do all, on loopback only. */
 	const char *htpasswd, *config;
+	/* A pull-through cache of the whole of another registry: its address, and a file with one
+	 * line USER:PASSWORD; NULL = none. More is in the configuration. */
+	const char *proxy, *proxy_auth;
 	/* A token server of others: all four; or, without jwks, where ours is reached and its
 	 * name. */
 	const char *token_realm, *token_service, *token_issuer, *token_jwks;
@@ -49,8 +52,13 @@ struct registry_conf {
 	const char *metrics; /* listener for /metrics and health, loopback or unix; NULL = none */
 	const char *admin;   /* path of the admin socket; NULL = none */
 	const char *user;    /* run as: "reserved", UID or UID:GID; NULL = as we are */
-	uid_t uid;	     /* of user; filled by registry_main */
+	uid_t uid;	     /* of user; filled by registry_main, as what follows */
 	gid_t gid;
+	/* What dealings with others read, and whether there are any: else the fence lets no
+	 * connection out. */
+	const char *const *hook_files, *const *hook_dirs;
+	size_t hook_files_n, hook_dirs_n;
+	bool outward;
 	bool debug;
 	enum log_format log_format;
 	const char *pid_file;

@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`teu registry` as a pull-through cache: of another `teu registry`, and of servers that are slow, lie, cut or refuse.
+
+Prints TAP. Everything runs in a network namespace of this process.
+"""
+import base64
+import http.client
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+
+import registries as r
+from registries import EMPTY, INDEX, MANIFEST, Registry, Server, case, cut, desc, digest, image, sh, until
+
+UP = "http://127.0.0.1:5001"
+BIG = bytes(range(256)) * 4096 * 3  # 3 MiB
+
+
+def bytes_in(root):
+    return sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(os.path.join(root, "store/blobs")) for f in fs)
+
+
+class Far(Server):
+    """An upstream: `manifests` by "repo:ref", `blobs` by digest; `rule` may answer in its place."""
+
+    def __init__(self, port=5001):
+        self.manifests, self.blobs, self.rule = {}, {}, None
+        super().__init__(port, self.answer)
+
+    def put(self, repo, tag, *layers):
+        m = image(*layers)
+        for b in (EMPTY, *layers):
+            self.blobs[digest(b)] = b
+        for ref in (tag, digest(m)):
+            self.manifests[f"{repo}:{ref}"] = m
+        return digest(m)
+
+    def answer(self, method, where, headers, body):
+        where = where.split("?")[0]
+        if self.rule:
+            got = self.rule(method, where, headers)
+            if got:
+                return got
+        if where == "/v2/":
+            return 200, {}, b"{}"
+        name, kind, ref = where[4:].rsplit("/", 2)
+        found = self.manifests.get(f"{name}:{ref}") if kind == "manifests" else self.blobs.get(ref)
+        if kind == "tags":
+            tags = [k.rsplit(":", 1)[1] for k in self.manifests if k.startswith(name + ":") and "sha256:" not in k]
+            return 200, {}, r.json.dumps({"name": name, "tags": tags}).encode()
+        if found is None:
+            return 404, {}, b'{"errors":[{"code":"UNKNOWN","message":"it is not there"}]}'
+        if kind == "manifests":
+            return 200, {"Content-Type": MANIFEST, "Docker-Content-Digest": digest(found)}, found
+        return 200, {}, found
+
+
+def proxy(port=5000, ttl="0s", **more):
+    return Registry(port, config={"upstreams": [{"url": UP, "ttl": ttl}], **more})
+
+
+@case
+def a_whole_registry_is_mirrored_and_goes_on_without_it():
+    with Registry(5001) as far, Registry(5000, "--proxy", UP) as near:
+        top = far.push("a/b", "1", b"layer", BIG)
+        m = near.get("/v2/a/b/manifests/1")
+        assert m.headers["docker-content-digest"] == top and digest(m.body) == top
+        assert near.get(f"/v2/a/b/blobs/{digest(BIG)}").body == BIG
+        a = near.ask("HEAD", f"/v2/a/b/blobs/{digest(b'layer')}", want=200)
+        assert a.headers["content-length"] == "5"
+        assert near.get("/v2/a/b/tags/list").json()["tags"] == ["1"]
+        a = near.ask("GET", f"/v2/a/b/blobs/{digest(b'layer')}", None, {"Range": "bytes=1-2"}, want=206)
+        assert a.body == b"ay", a.body
+        near.get("/v2/a/b/manifests/2", want=404)
+        near.get(f"/v2/a/b/blobs/{digest(b'none')}", want=404)
+        a = near.ask("POST", "/v2/a/b/blobs/uploads/", want=405)
+        assert "cache of another registry" in a.body.decode()
+        far.stop()
+        assert near.get(f"/v2/a/b/manifests/{top}").body == m.body
+        assert near.get(f"/v2/a/b/blobs/{digest(BIG)}").body == BIG
+        assert near.get("/v2/a/b/manifests/1").body == m.body  # within its time
+        near.get("/v2/a/b/manifests/other", want=503)
+
+
+@case
+def tags_are_asked_for_again_and_answered_stale_when_nobody_answers():
+    with Far() as far, proxy() as near:
+        one = far.put("a", "1", b"one")
+        assert near.has("a", "1") == one and near.has("a", "1") == one
+        assert far.count("GET", "/v2/a/manifests/1") == 1 and far.count("HEAD", "/v2/a/manifests/1") == 1
+        two = far.put("a", "1", b"two")
+        assert near.has("a", "1") == two
+        assert near.has("a", one) == one  # by digest for ever
+        far.rule = lambda *a: (500, {}, b"")
+        a = near.get("/v2/a/manifests/1")
+        assert a.headers["docker-content-digest"] == two and a.headers["warning"].startswith("110 "), a.headers
+        far.rule = None
+        # It is left alone for a moment after failures, then asked again.
+        until(lambda: "warning" not in near.get("/v2/a/manifests/1").headers, "fresh again")
+        del far.manifests["a:1"]
+        near.get("/v2/a/manifests/1", want=404)
+        assert near.has("a", two) == two
+
+
+@case
+def fifty_clients_of_one_new_blob_are_one_request():
+    gate = threading.Event()
+
+    def slow(method, where, headers):
+        if method != "GET" or "/blobs/" not in where:
+            return None
+
+        def out(h):
+            h.wfile.write(BIG[:1 << 20])
+            h.wfile.flush()
+            gate.wait(60)
+            h.wfile.write(BIG[1 << 20:])
+
+        return 200, {"Content-Length": str(len(BIG))}, out
+
+    with Far() as far, proxy() as near:
+        far.put("a", "1", BIG)
+        far.rule = slow
+        first, got = [], []
+
+        def client():
+            c = http.client.HTTPConnection("127.0.0.1", 5000, timeout=60)
+            c.request("GET", f"/v2/a/blobs/{digest(BIG)}")
+            a = c.getresponse()
+            head = a.read(4096)  # comes while the upstream still sends
+            first.append(len(head))
+            got.append(head + a.read())
+            c.close()
+
+        threads = [threading.Thread(target=client) for _ in range(50)]
+        for t in threads:
+            t.start()
+        until(lambda: len(first) == 50, "all have the first bytes")
+        assert not got
+        gate.set()
+        for t in threads:
+            t.join(60)
+        assert got == [BIG] * 50, [len(g) for g in got]
+        assert far.count("GET", f"/v2/a/blobs/{digest(BIG)}") == 1
+        until(lambda: bytes_in(near.root) >= len(BIG), "it is kept")
+
+
+@case
+def wrong_bytes_reach_nobody_whole_and_are_not_kept():
+    with Far() as far, proxy() as near:
+        far.put("a", "1", BIG)
+        far.blobs[digest(BIG)] = BIG[:-1] + b"!"
+        try:
+            body = near.get(f"/v2/a/blobs/{digest(BIG)}").body
+            raise AssertionError(f"{len(body)} bytes came")
+        except (http.client.IncompleteRead, ConnectionError):
+            pass
+        near.ask("GET", f"/v2/a/blobs/{digest(BIG)}", None, {"Range": "bytes=0-1"}, want=503)
+        assert bytes_in(near.root) == 0 and not os.listdir(os.path.join(near.root, "store/uploads"))
+        m = far.manifests["a:1"]
+        far.manifests[f"a:{digest(m)}"] = m + b" "
+        near.get(f"/v2/a/manifests/{digest(m)}", want=503)
+        far.blobs[digest(BIG)] = BIG
+        until(lambda: near.ask("GET", f"/v2/a/blobs/{digest(BIG)}").body == BIG, "the right ones come")
+
+
+@case
+def a_download_that_is_cut_goes_on():
+    cuts = []
+
+    def breaks(method, where, headers):
+        if method != "GET" or "/blobs/" not in where:
+            return None
+        if headers.get("Range"):
+            n = int(headers["Range"].split("=")[1].split("-")[0])
+            return 206, {"Content-Range": f"bytes {n}-{len(BIG) - 1}/{len(BIG)}"}, BIG[n:]
+        cuts.append(1)
+
+        def out(h):
+            h.wfile.write(BIG[:1 << 20])
+            cut(h)
+
+        return 200, {"Content-Length": str(len(BIG))}, out
+
+    with Far() as far, proxy() as near:
+        far.put("a", "1", BIG)
+        far.rule = breaks
+        assert near.get(f"/v2/a/blobs/{digest(BIG)}").body == BIG and len(cuts) == 1
+
+
+@case
+def rate_limits_are_told_and_heeded():
+    with Far() as far, proxy() as near:
+        one = far.put("a", "1", b"one")
+        assert near.has("a", "1") == one
+        far.rule = lambda m, w, h: (429, {"Retry-After": "30"}, b"") if w != "/v2/" else None
+        assert near.get("/v2/a/manifests/1").headers["warning"].startswith("110")
+        a = near.get("/v2/a/manifests/2", want=429)
+        assert a.json()["errors"][0]["code"] == "TOOMANYREQUESTS" and int(a.headers["retry-after"]) > 0
+        n = len(far.seen)
+        near.get("/v2/a/manifests/3", want=429)
+        near.get(f"/v2/a/blobs/{digest(b'x')}", want=429)
+        assert len(far.seen) == n, far.seen[n:]
+
+
+@case
+def prefixes_names_and_credentials():
+    def basic(method, where, headers):
+        want = "Basic " + base64.b64encode(b"bob:secret").decode()
+        if headers.get("Authorization") != want:
+            return 401, {"WWW-Authenticate": 'Basic realm="x"'}, b"{}"
+        return None
+
+    ups = [{"prefix": "docker.io", "url": UP, "authFile": r.write("auth", "bob:secret\n"), "ns": "hub.example"}]
+    with Far() as far, Registry(5000, config={"upstreams": ups}) as near:
+        far.rule = basic
+        one = far.put("library/busybox", "1", b"one")
+        assert near.has("docker.io/library/busybox", "1") == one
+        for ns in ("docker.io", "hub.example"):
+            a = near.get(f"/v2/library/busybox/manifests/1?ns={ns}")
+            assert digest(a.body) == one
+        near.get("/v2/library/busybox/manifests/1?ns=quay.example", want=404)
+        near.get("/v2/library/busybox/manifests/1", want=404)
+        near.push("own/image", "1", b"mine")  # no upstream is behind it
+        assert near.has("own/image", "1")
+        near.ask("POST", "/v2/docker.io/x/blobs/uploads/", want=405)
+        far.rule = lambda *a: (401, {"WWW-Authenticate": 'Basic realm="x"'}, b"{}")
+        near.get("/v2/docker.io/library/busybox/manifests/none", want=404)
+
+
+@case
+def what_was_not_wanted_for_longest_goes():
+    layers = [os.urandom(300_000) for _ in range(4)]
+    with Far() as far, proxy(cache={"size": "800k"}) as near:
+        for i, b in enumerate(layers):
+            far.put(f"r{i}", "1", b)
+            near.get(f"/v2/r{i}/manifests/1")
+            assert near.get(f"/v2/r{i}/blobs/{digest(b)}").body == b
+            until(lambda: b"x" and os.path.exists(os.path.join(near.root, "store/blobs/sha256", digest(b)[7:])) or i < 3, "kept")
+        until(lambda: bytes_in(near.root) < 800 << 10, "the cache is within its size")
+        n = far.count("GET", f"/v2/r0/blobs/{digest(layers[0])}")
+        assert near.get(f"/v2/r0/blobs/{digest(layers[0])}").body == layers[0]  # it comes again
+        assert far.count("GET", f"/v2/r0/blobs/{digest(layers[0])}") == n + 1
+
+
+@case
+def killed_in_the_middle_it_has_nothing_half():
+    with Far() as far, proxy() as near:
+        top = far.put("a", "1", BIG)
+        began, hold = threading.Event(), threading.Event()
+
+        def half(method, where, headers):
+            if method != "GET" or "/blobs/" not in where or began.is_set():
+                return None
+
+            def out(h):
+                h.wfile.write(BIG[:2 << 20])
+                h.wfile.flush()
+                began.set()
+                hold.wait(60)
+
+            return 200, {"Content-Length": str(len(BIG))}, out
+
+        far.rule = half
+
+        def client():
+            try:
+                near.ask("GET", f"/v2/a/blobs/{digest(BIG)}")
+            except (OSError, http.client.HTTPException):
+                pass
+
+        t = threading.Thread(target=client)
+        t.start()
+        began.wait(60)
+        near.kill()
+        hold.set()
+        t.join(60)
+        near.start()
+        assert bytes_in(near.root) == 0
+        assert near.has("a", "1") == top
+        assert near.get(f"/v2/a/blobs/{digest(BIG)}").body == BIG
+
+
+@case
+def a_hanging_upstream_does_not_hold_up_the_end():
+    hold = threading.Event()
+    with Far() as far, proxy() as near:
+        far.rule = lambda m, w, h: hold.wait(60) and None if w != "/v2/" else None
+
+        def client():
+            try:
+                near.ask("GET", "/v2/a/manifests/1")
+            except (OSError, http.client.HTTPException):
+                pass
+
+        t = threading.Thread(target=client)
+        t.start()
+        until(lambda: far.count("GET", "/v2/a/manifests/1"), "it is asked")
+        begun = time.monotonic()
+        near.p.send_signal(signal.SIGTERM)
+        until(lambda: "registry ends" in near.said(), "it ends")
+        assert near.stop() == 0  # the second signal waits for nobody
+        assert time.monotonic() - begun < 30
+        hold.set()
+        t.join(60)
+
+
+@case
+def skopeo_and_podman_pull_through():
+    if not shutil.which("skopeo"):
+        return "SKIP no skopeo"
+    with Registry(5001) as far, proxy() as near:
+        top = far.push("lib/x", "1", b"layer")
+        index = r.json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+            {**desc(image(b"layer"), MANIFEST), "platform": {"os": "linux", "architecture": "amd64"}}]}).encode()
+        far.manifest("lib/x", "multi", index, INDEX)
+        out = r.path("copy")
+        a = sh("skopeo", "copy", "--all", "--preserve-digests", "--src-tls-verify=false", "docker://127.0.0.1:5000/lib/x:multi",
+               f"oci:{out}:x")
+        assert a.returncode == 0, a.stderr
+        assert os.path.exists(os.path.join(out, "blobs/sha256", top[7:]))
+        a = sh("skopeo", "list-tags", "--tls-verify=false", "docker://127.0.0.1:5000/lib/x")
+        assert r.json.loads(a.stdout)["Tags"] == ["1", "multi"], a
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(r.main("through"))
