@@ -7,6 +7,7 @@
 #include "image/content.h"
 #include "io/url.h"
 #include "registry/hooks.h"
+#include "registry/limits.h"
 #include "registry/policy.h"
 #include "registry/private.h"
 
@@ -100,27 +101,8 @@ static int read_duration(const char *text, const char *field, int64_t def, int64
 	*ret = def;
 	if (!text)
 		return 0;
-	if (clock_parse_duration(slice_str(text), ret, NULL) < 0 || *ret < 0)
-		return err_set(err, ERR_INVALID, "%s '%s': must be a duration such as 90m", field,
-			       text);
-	return 0;
-}
-
-/* "10g", "512m", plain bytes. */
-static int read_size(const char *text, int64_t *ret, struct err *err)
-{
-	static const char units[] = "bkmgt";
-	struct slice s = slice_str(text ? text : "0");
-	const char *unit = s.n ? strchr(units, s.p[s.n - 1] | 0x20) : NULL;
-	uint64_t v;
-
-	if (unit)
-		s.n--;
-	if (str_uint64(s, &v, NULL) < 0 ||
-	    (unit && v > (uint64_t)INT64_MAX >> (10 * (unit - units))))
-		return err_set(err, ERR_INVALID, "cache.size '%s': must be a size such as 20g",
-			       text);
-	*ret = (int64_t)(unit ? v << (10 * (unit - units)) : v);
+	if (limits_duration(text, ret, err) < 0)
+		return err_wrap(err, "%s", field);
 	return 0;
 }
 
@@ -285,8 +267,8 @@ static int check_all(struct hooks_conf *c, struct err *err)
 	for (size_t i = 0; i < c->webhooks.n; i++)
 		if (check_hook(c, i, err) < 0)
 			return err_wrap(err, "webhooks[%zu]", i);
-	if (read_size(c->size_text, &c->cache_size, err) < 0)
-		return err_ret(err);
+	if (c->size_text && limits_bytes(c->size_text, &c->cache_size, err) < 0)
+		return err_wrap(err, "cache.size");
 	return read_duration(c->age_text, "cache.age", 0, &c->cache_age, err);
 }
 

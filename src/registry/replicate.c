@@ -83,8 +83,11 @@ void rule_over(struct rule *k, struct run *run, const struct err *err)
 	switch (err->code) {
 	case 0: res = RUN_DONE; break;
 	case ERR_UNAVAILABLE:
-	case ERR_TIMEOUT:
-	case ERR_QUOTA: res = RUN_AWAY; break;
+	case ERR_TIMEOUT: res = RUN_AWAY; break;
+	case ERR_QUOTA: /* the other side's rate limit; or our own quota, which is this job's */
+		if (!slice_starts(slice_str(err->msg), SLICE("quota:")))
+			res = RUN_AWAY;
+		break;
 	case ERR_UNSUPPORTED: res = RUN_HOPELESS; break;
 	default: break;
 	}

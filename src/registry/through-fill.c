@@ -8,6 +8,7 @@
 #include "image/manifest.h"
 #include "image/remote.h"
 #include "registry/hooks.h"
+#include "registry/limits.h"
 #include "registry/private.h"
 #include "registry/through.h"
 
@@ -182,6 +183,8 @@ static void fetch_done(struct work *w)
 {
 	struct fill *f = CONTAINER_OF(w, struct fill, work);
 	struct registry *g = f->h->g;
+	struct content_limit v[LIMITS_MAX];
+	struct content_limits lim = limits_of(auth_policy(g->auth), f->repo, v);
 
 	if (f->err.code) {
 		struct err why = f->err;
@@ -191,13 +194,13 @@ static void fetch_done(struct work *w)
 		return;
 	}
 	if (f->here) {
-		content_mount(g->store, f->repo, f->digest, NULL, kept, f);
+		content_mount(g->store, f->repo, f->digest, NULL, &lim, kept, f);
 		return;
 	}
 	f->verified = true;
 	tell_moved(f);
 	content_upload_wrote(f->upload, atomic_load(&f->written));
-	content_upload_commit(f->upload, f->digest, kept, f);
+	content_upload_commit(f->upload, f->digest, &lim, kept, f);
 }
 
 /* ---- the begin ---- */

@@ -105,7 +105,7 @@ void upstream_heard(struct upstream *u, const struct err *err)
 
 	hooks_count(u->t->h, "through", u->conf->prefix[0] ? u->conf->prefix : u->conf->far.url,
 		    err->code ? "failed" : "asked");
-	if (err->code == ERR_QUOTA)
+	if (err->code == ERR_QUOTA && !slice_starts(slice_str(err->msg), SLICE("quota:")))
 		u->limited = now + LIMITED_TIME;
 	if (circuit_allow(&u->circuit, now))
 		circuit_done(&u->circuit, !is_away(err->code), now);

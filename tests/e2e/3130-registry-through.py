@@ -235,7 +235,7 @@ def prefixes_names_and_credentials():
 @case
 def what_was_not_wanted_for_longest_goes():
     layers = [os.urandom(300_000) for _ in range(4)]
-    with Far() as far, proxy(cache={"size": "800k"}) as near:
+    with Far() as far, proxy(cache={"size": "800Ki"}) as near:
         for i, b in enumerate(layers):
             far.put(f"r{i}", "1", b)
             near.get(f"/v2/r{i}/manifests/1")
