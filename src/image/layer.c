@@ -220,7 +220,7 @@ static int apply_opaque(struct image_import *im, struct image_new_layer *l, int 
 		       : 0;
 }
 
-static int apply_mark(const struct stack *s, const char *mark, const char *next, struct err *err)
+static int apply_mark(const struct stack *s, const char *mark, const char *other, struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
 	const char *path = mark + 1;
@@ -228,7 +228,7 @@ static int apply_mark(const struct stack *s, const char *mark, const char *next,
 	switch (mark[0]) {
 	case UNPACK_MARK_OPAQUE:
 	case UNPACK_MARK_COPY_AT: return 0;
-	case UNPACK_MARK_COPY_UP: return copy_up(s, mark, next, err);
+	case UNPACK_MARK_COPY_UP: return copy_up(s, mark, other, err);
 	case UNPACK_MARK_IMPLICIT: break;
 	default: return err_set(err, ERR_INVALID, "the helper's report is damaged");
 	}
@@ -265,9 +265,12 @@ static int apply_marks(struct image_import *im, struct image_new_layer *l, int t
 	if (r >= 0)
 		r = open_stack(im, l, target, &s, err);
 	for (p = marks.p; r >= 0 && p < end; p += strlen(p) + 1) {
-		const char *next = p + strlen(p) + 1;
+		const char *other = p;
 
-		r = apply_mark(&s, p, next < end ? next : "", err);
+		while (p[0] == UNPACK_MARK_COPY_UP && other < end &&
+		       other[0] != UNPACK_MARK_COPY_AT)
+			other += strlen(other) + 1;
+		r = apply_mark(&s, p, other < end ? other : "", err);
 	}
 	return r;
 }

@@ -33,7 +33,7 @@ struct unpack_report {
 #define UNPACK_MARK_IMPLICIT \
 	'i' /* directory without an entry of its own: attributes come from the layers below */
 /* "<inode> <path>": an empty file that becomes a copy of what lower layers show at that path (the
- * target of a hard link); the mark that follows tells another name of it. */
+ * target of a hard link); the next mark of the other kind tells another name of it. */
 #define UNPACK_MARK_COPY_UP 'c'
 #define UNPACK_MARK_COPY_AT 'C'
 

@@ -5,7 +5,8 @@
  * RESOLVE_NO_SYMLINKS, the last component is only created, never opened (and the mount is
  * nosymfollow); (2) what is there is replaced, except a directory by a directory; (3) a whiteout
  * hides lower layers only: a name that this layer has too stays, and as a directory becomes opaque;
- * (4) times of directories are set last, since every entry made in one changes them.
+ * (4) times of directories are set last, since every entry made in one changes them; one that has
+ * no entry gets those of the first that needs it, so equal tars give equal trees.
  */
 #include "image/unpack.h"
 
@@ -41,6 +42,7 @@ struct unpacker {
 	char path[TAR_NAME_MAX + 1]; /* of the current entry */
 	const char *base;	     /* its last part, in path */
 	int file;		     /* current regular file, or -1 */
+	struct timespec times[2];    /* of the current entry */
 	uint64_t at;		     /* position in it */
 	bool ends_in_hole;
 	struct tar_entry entry; /* its attributes */
@@ -67,6 +69,25 @@ static int mark(struct unpacker *u, char kind, const char *path, struct err *err
 	if (buf_addc(&u->marks, '\0') < 0)
 		return err_set(err, ERR_TOO_LARGE,
 			       "layer has too many opaque or implied directories");
+	return 0;
+}
+
+static void entry_times(const struct tar_entry *e, struct timespec ts[2])
+{
+	ts[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
+	if (e->has_atime)
+		ts[0] = (struct timespec){ .tv_sec = e->atime_s, .tv_nsec = e->atime_ns };
+	ts[1] = (struct timespec){ .tv_sec = e->mtime_s, .tv_nsec = e->mtime_ns };
+}
+
+static int remember_times(struct unpacker *u, const char *path, struct err *err)
+{
+	struct dir_time dt = { .len = (uint32_t)strlen(path) };
+
+	memcpy(dt.ts, u->times, sizeof(dt.ts));
+	buf_add(&u->dirs, &dt, sizeof(dt));
+	if (buf_add(&u->dirs, path, dt.len) < 0)
+		return err_set(err, ERR_TOO_LARGE, "layer has too many directories");
 	return 0;
 }
 
@@ -109,7 +130,9 @@ static int whiteout_to_dir(struct unpacker *u, const char *path, struct err *err
 		return 0;
 	if (sys_unlinkat(u->root, path, 0) < 0 || sys_mkdirat(u->root, path, 0755) < 0)
 		return failed(u, err, "make its directory");
-	return mark(u, UNPACK_MARK_OPAQUE, path, err) < 0 ? err_ret(err) : 1;
+	if (mark(u, UNPACK_MARK_OPAQUE, path, err) < 0 || remember_times(u, path, err) < 0)
+		return err_ret(err);
+	return 1;
 }
 
 /* Makes the missing directories of `path` (borrowed, changed and restored). */
@@ -129,6 +152,8 @@ static int make_parents(struct unpacker *u, char *path, struct err *err)
 			r = sys_mkdirat(u->root, path, 0755);
 			if (r >= 0)
 				r = mark(u, UNPACK_MARK_IMPLICIT, path, err);
+			if (r >= 0)
+				r = remember_times(u, path, err);
 			if (r < 0 && r != -1)
 				return r;
 		} else if (r < 0) {
@@ -212,7 +237,8 @@ static enum xattr_verdict judge_xattr(const char *name)
 	struct slice s = slice_str(name);
 
 	/* Overlay's own marks would let a layer hide or redirect files of others. */
-	if (slice_starts(s, SLICE("trusted.")) || slice_starts(s, SLICE("user.overlay.")))
+	if (slice_starts(s, SLICE("trusted.")) || slice_starts(s, SLICE("user.overlay.")) ||
+	    slice_starts(s, SLICE("user.fuseoverlayfs.")))
 		return XATTR_REFUSE;
 	if (slice_is(s, "security.capability") || slice_starts(s, SLICE("user.")) ||
 	    slice_starts(s, SLICE("system.posix_acl_")))
@@ -244,14 +270,6 @@ static int check_xattrs(const struct unpacker *u, const struct tar_entry *e, str
 				       "allowed in a layer",
 				       u->path, e->xattrs[i].name);
 	return 0;
-}
-
-static void entry_times(const struct tar_entry *e, struct timespec ts[2])
-{
-	ts[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
-	if (e->has_atime)
-		ts[0] = (struct timespec){ .tv_sec = e->atime_s, .tv_nsec = e->atime_ns };
-	ts[1] = (struct timespec){ .tv_sec = e->mtime_s, .tv_nsec = e->mtime_ns };
 }
 
 static int owner_failed(const struct unpacker *u, const struct tar_entry *e, struct err *err)
@@ -318,17 +336,6 @@ static int add_file(struct unpacker *u, int dir, const struct tar_entry *e, stru
 	return u->file < 0 ? failed(u, err, "create file") : 0;
 }
 
-static int remember_times(struct unpacker *u, const struct tar_entry *e, struct err *err)
-{
-	struct dir_time dt = { .len = (uint32_t)strlen(u->path) };
-
-	entry_times(e, dt.ts);
-	buf_add(&u->dirs, &dt, sizeof(dt));
-	if (buf_add(&u->dirs, u->path, dt.len) < 0)
-		return err_set(err, ERR_TOO_LARGE, "layer has too many directories");
-	return 0;
-}
-
 static int add_dir(struct unpacker *u, int dir, const struct tar_entry *e, struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
@@ -359,7 +366,7 @@ static int add_dir(struct unpacker *u, int dir, const struct tar_entry *e, struc
 		return failed(u, err, "open directory");
 	u->entry = *e;
 	r = set_attributes(u, fd, false, err);
-	return r < 0 ? r : remember_times(u, e, err);
+	return r < 0 ? r : remember_times(u, u->path, err);
 }
 
 static int add_symlink(struct unpacker *u, int dir, const struct tar_entry *e, struct err *err)
@@ -570,6 +577,7 @@ static int on_entry(void *ctx, const struct tar_entry *e, struct err *err)
 	if (r < 0)
 		return err_wrap(err, "layer entry");
 	u->entries++;
+	entry_times(e, u->times);
 	u->base = strrchr(u->path, '/') ? strrchr(u->path, '/') + 1 : u->path;
 	r = check_parts(u, err);
 	if (r)
@@ -612,32 +620,36 @@ static int write_plain(struct unpacker *u, const char *p, size_t n, struct err *
 	return fd_write_all(u->file, p, n) < 0 ? failed(u, err, "write") : 0;
 }
 
-static bool all_zero(const char *p)
+static bool all_zero(const char *p, size_t n)
 {
-	return p[0] == 0 && p[HOLE - 1] == 0 && memcmp(p, p + 1, HOLE - 1) == 0;
+	return p[0] == 0 && p[n - 1] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
-/* Whole blocks of the file that lie in this piece; others are written as they are. */
+/* Block by block of the file; a piece may begin and end inside of one. */
 static int write_sparse(struct unpacker *u, const char *p, size_t n, struct err *err)
 {
-	size_t from = 0, k = (size_t)(-u->at & (HOLE - 1));
+	size_t from = 0, k = 0, holes = 0; /* [from, holes) is data, [holes, k) zeros */
 	int r = 0;
 
-	for (; k + HOLE <= n && r >= 0; k += HOLE) {
-		size_t end = k;
+	while (k < n && r >= 0) {
+		size_t part = MIN(n - k, (size_t)(HOLE - ((u->at + k - from) & (HOLE - 1))));
 
-		while (end + HOLE <= n && all_zero(p + end))
-			end += HOLE;
-		if (end == k)
+		if (all_zero(p + k, part)) {
+			k += part;
 			continue;
-		if (k > from)
-			r = write_plain(u, p + from, k - from, err);
-		if (r >= 0)
-			r = skip_zeros(u, end - k, err);
-		from = end;
-		k = end - HOLE;
+		}
+		if (k > holes) {
+			r = holes > from ? write_plain(u, p + from, holes - from, err) : 0;
+			if (r >= 0)
+				r = skip_zeros(u, k - holes, err);
+			from = k;
+		}
+		k += part;
+		holes = k;
 	}
-	return r >= 0 && n > from ? write_plain(u, p + from, n - from, err) : r;
+	if (r >= 0 && holes > from)
+		r = write_plain(u, p + from, holes - from, err);
+	return r >= 0 && k > holes ? skip_zeros(u, k - holes, err) : r;
 }
 
 static int on_data(void *ctx, const void *p, size_t n, struct err *err)

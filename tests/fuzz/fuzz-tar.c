@@ -46,7 +46,10 @@ static int on_entry(void *ctx, const struct tar_entry *e, struct err *err)
 
 	assert(t->left == 0);
 	check_entry(e);
-	t->left = e->size;
+	assert(e->sparse || e->real_size == e->size);
+	assert(e->real_size <= 4 * INPUT_MAX);
+	t->left = e->real_size;
+	t->writable &= !e->sparse; /* the writer knows no holes */
 	(void)buf_addf(&t->text, "%d %s>%s %llu %o %lld:%lld %lld.%u\n", (int)e->type, e->name,
 		       e->link, (unsigned long long)e->size, e->mode, (long long)e->uid,
 		       (long long)e->gid, (long long)e->mtime_s, e->mtime_ns);
@@ -71,13 +74,26 @@ static int on_data(void *ctx, const void *p, size_t n, struct err *err)
 	return 0;
 }
 
+static int on_hole(void *ctx, uint64_t n, struct err *err)
+{
+	struct trace *t = ctx;
+
+	(void)err;
+	assert(n && n <= t->left);
+	t->left -= n;
+	(void)buf_addf(&t->text, "hole %llu\n", (unsigned long long)n);
+	return 0;
+}
+
 static int on_end(void *ctx, struct err *err)
 {
 	assert(((struct trace *)ctx)->left == 0);
 	return 0;
 }
 
-static const struct tar_ops ops = { .entry = on_entry, .data = on_data, .end = on_end };
+static const struct tar_ops ops = {
+	.entry = on_entry, .data = on_data, .hole = on_hole, .end = on_end
+};
 static const struct tar_limits limits = { .total_max = 4 * INPUT_MAX,
 					  .entries_max = 100,
 					  .header_max = 16384 };

@@ -36,6 +36,7 @@ struct fix {
 	struct image_store *is;
 	struct work_pool *pool; /* made by who needs it */
 	struct image_limits limits;
+	const char *driver;
 	int (*step)(void *ctx, const char *name);
 	void *step_ctx;
 	struct arena *arena;
@@ -61,6 +62,7 @@ static inline void open_store(struct fix *f)
 	struct image_store_options o = { .root = f->dir,
 					 .loop = f->loop,
 					 .limits = f->limits,
+					 .driver = f->driver,
 					 .step = f->step,
 					 .step_ctx = f->step_ctx };
 
