@@ -371,3 +371,20 @@ int jwt_verify(const struct jwks *s, struct slice token, const struct jwt_check 
 		*ret = t;
 	return r;
 }
+
+int jwt_peek(struct slice token, struct arena *a, struct jwt *ret, struct err *err)
+{
+	struct parts p = { 0 };
+	struct jwt t = { 0 };
+	int r = split(a, token, &p, err);
+
+	if (r < 0)
+		return r;
+	t.header = p.header;
+	t.alg = p.alg->name;
+	t.kid = p.kid ? p.kid : "";
+	r = read_claims(a, p.payload, &t, err);
+	if (r == 0)
+		*ret = t;
+	return r;
+}

@@ -88,6 +88,8 @@ struct jwt {
  */
 int jwt_verify(const struct jwks *s, struct slice token, const struct jwt_check *check,
 	       struct arena *a, struct jwt *ret, struct err *err);
+/* What a token says, with nothing verified: only to find out whose keys are to be asked. */
+int jwt_peek(struct slice token, struct arena *a, struct jwt *ret, struct err *err);
 /* Only the signature: what a JWS carries, of any form. As jwt_verify otherwise. */
 int jws_verify(const struct jwks *s, struct slice token, struct arena *a, struct slice *ret,
 	       struct err *err);

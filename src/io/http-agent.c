@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "crypto/tls.h"
 #include "io/http-redirect.h"
+#include "io/resolver.h"
 #include "io/stream-impl.h"
 
 #include <time.h>
@@ -31,6 +32,7 @@ struct origin {
 struct http_agent {
 	struct http_agent_conf conf;
 	struct loop *loop;
+	struct resolver *resolver; /* of its own; NULL = none */
 	struct list origins;
 	struct http_agent_stats stats;
 	struct http_redirect at; /* of the call that runs, or ran last */
@@ -62,8 +64,12 @@ int http_agent_new(const struct http_agent_conf *conf, struct http_agent **ret, 
 	if (!k->origins_max)
 		k->origins_max = 16;
 	r = loop_new(&a->loop, err);
+	if (r >= 0 && k->names && !k->client.resolver)
+		r = resolver_new(a->loop, NULL, &a->resolver, err);
 	if (r < 0)
 		return r;
+	if (a->resolver)
+		k->client.resolver = a->resolver;
 	*ret = STEAL(a);
 	return 0;
 }
@@ -84,6 +90,7 @@ void http_agent_free(struct http_agent *a)
 		return;
 	while ((o = LIST_FIRST(&a->origins, struct origin, link)))
 		origin_free(a, o);
+	resolver_free(a->resolver);
 	loop_free(a->loop);
 	tls_conf_unref(a->conf.client.tls);
 	free(a);

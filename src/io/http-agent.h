@@ -23,6 +23,9 @@ struct http_agent_conf {
 	/* Of each origin's client: limits, times, TLS, resolver. host, proxy and tls_name are not
 	 * for all origins, and must be NULL. TLS speaks to https addresses only. */
 	struct http_client_conf client;
+	/* Names of hosts are looked up by a resolver of the agent's own, when client.resolver is
+	 * not given [numeric and localhost only]. */
+	bool names;
 	struct http_proxy_env proxies; /* borrowed [none; see http_proxy_env_get] */
 	struct retry_policy retry;
 	/* Of each origin: retries per hundred requests, and how many at once [10, 10]. */

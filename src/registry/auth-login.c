@@ -185,6 +185,12 @@ static void on_end(struct stream *s)
 
 static const struct stream_events waiting = { .end = on_end };
 
+void login_park(struct call *c)
+{
+	stream_on(c->s, &waiting, c);
+	stream_ref(c->s);
+}
+
 void login_begin(struct logins *l, struct call *c, const char *user, struct slice password,
 		 login_fn *then)
 {
@@ -216,8 +222,7 @@ void login_begin(struct logins *l, struct call *c, const char *user, struct slic
 	}
 	memcpy(lo->password, password.p, password.n);
 	lo->n = password.n;
-	stream_on(c->s, &waiting, c);
-	stream_ref(c->s);
+	login_park(c);
 	if (work_submit(l->pool, &lo->work, run, done, NULL) < 0) {
 		secret_wipe(lo->password, sizeof(lo->password));
 		then(c, -ERR_UNAVAILABLE);

@@ -23,6 +23,7 @@ struct auth {
 	struct policy *policy;
 	struct logins *logins;
 	struct token_cache *seen;
+	struct oidc *oidc;
 	uint64_t generation;   /* of the policy: what was verified before it is verified anew */
 	struct tokens *tokens; /* NULL: a foreign server makes them, or none are needed */
 	const char *service;
@@ -76,6 +77,11 @@ void auth_restore(struct auth *a, struct policy *p)
 	policy_unref(a->policy);
 	a->policy = p;
 	a->generation++;
+	oidc_begin(a->oidc);
+	for (size_t i = 0; i < p->issuers_n; i++)
+		if (!p->issuers[i].keys)
+			oidc_want(a->oidc, &p->issuers[i].source);
+	oidc_end(a->oidc);
 }
 
 int auth_new(struct registry *g, struct auth **ret, struct err *err)
@@ -92,6 +98,8 @@ int auth_new(struct registry *g, struct auth **ret, struct err *err)
 	a->service = g->conf.token_service ? g->conf.token_service : SERVICE_DEFAULT;
 	r = check_conf(&g->conf, err);
 	if (r >= 0)
+		r = oidc_new(g, &a->oidc, err);
+	if (r >= 0)
 		r = auth_reload(a, err);
 	if (r >= 0)
 		r = logins_new(g, &a->logins, err);
@@ -106,6 +114,7 @@ void auth_free(struct auth *a)
 	if (!a)
 		return;
 	logins_free(a->logins);
+	oidc_free(a->oidc);
 	token_cache_free(a->seen);
 	tokens_free(a->tokens);
 	policy_unref(a->policy);
@@ -126,6 +135,16 @@ int auth_change(struct auth *a, enum account_change what, const char *name, cons
 	if (r < 0 && accounts_restore(a->accounts, &old, &again) < 0)
 		log_kv(LOG_LEVEL_ERROR, "accounts could not be put back", "error", again.msg, NULL);
 	return r;
+}
+
+void auth_forget(struct auth *a)
+{
+	a->generation++;
+}
+
+void auth_tick(struct auth *a)
+{
+	oidc_tick(a->oidc);
 }
 
 struct policy *auth_policy(const struct auth *a)
@@ -260,14 +279,15 @@ static void set_openid(struct arena *a, const struct issuer *is, const struct jw
 	}
 }
 
-static int check_issuer(struct arena *a, const struct issuer *is, struct slice token,
-			struct who *ret, int64_t *ret_expires, struct err *err)
+static int check_issuer(struct arena *a, const struct issuer *is, const struct jwks *keys,
+			struct slice token, struct who *ret, int64_t *ret_expires, struct err *err)
 {
 	const struct jwt_check check = {
 		.iss = is->iss, .aud = &is->aud, .aud_n = 1, .leeway = 60
 	};
 	struct jwt j;
-	int r = jwt_verify(is->keys, token, &check, a, &j, err);
+	int r = keys ? jwt_verify(keys, token, &check, a, &j, err)
+		     : err_set(err, ERR_UNAUTHORIZED, "the keys of '%s' are not here yet", is->iss);
 
 	if (r < 0)
 		return r;
@@ -300,14 +320,49 @@ static int check_bearer(struct call *c, struct slice token, struct err *err)
 	if (a->tokens)
 		r = token_check(a->tokens, token_entry_arena(e), token, a->service, a->policy, &who,
 				&expires, err);
-	for (size_t i = 0; r < 0 && i < a->policy->issuers_n; i++)
-		r = check_issuer(token_entry_arena(e), &a->policy->issuers[i], token, &who,
-				 &expires, err);
+	for (size_t i = 0; r < 0 && i < a->policy->issuers_n; i++) {
+		const struct issuer *is = &a->policy->issuers[i];
+		const struct jwks *keys = is->keys ? is->keys : oidc_keys(a->oidc, &is->source);
+
+		r = check_issuer(token_entry_arena(e), is, keys, token, &who, &expires, err);
+	}
 	if (r < 0)
 		return r;
 	if (token_cache_put(a->seen, e, &who, expires, a->generation, c->a, &c->who) < 0)
 		return arena_quota(c->a, err);
 	return 0;
+}
+
+static bool take_scheme(struct slice text, const char *scheme, struct slice *ret);
+
+/* The keys were fetched: once more, and this time it counts. */
+static void check_again(struct call *c)
+{
+	struct slice rest;
+	struct err err = ERR_INIT;
+
+	if (take_scheme(stream_header(c->s, "Authorization"), "Bearer", &rest) &&
+	    check_bearer(c, rest, &err) == 0)
+		decide(c);
+	else
+		refuse_unknown(c, "invalid_token", err.msg);
+}
+
+/* A token that is refused may be signed with a key that its issuer has only just made. */
+static bool wait_for_keys(struct call *c, struct slice token)
+{
+	const struct auth *a = c->g->auth;
+	struct jwt j;
+
+	if (jwt_peek(token, c->a, &j, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < a->policy->issuers_n; i++) {
+		const struct issuer *is = &a->policy->issuers[i];
+
+		if (!is->keys && strcmp(is->iss, j.iss) == 0)
+			return oidc_wait(a->oidc, &is->source, j.kid, c, check_again);
+	}
+	return false;
 }
 
 /* "Basic base64(name:password)". The password is in `room` until it is wiped by the caller. */
@@ -384,10 +439,10 @@ void auth_check(struct call *c, unsigned need, void (*then)(struct call *c))
 	} else if (take_scheme(header, "Basic", &rest)) {
 		begin_basic(c, rest, logged_in);
 	} else if (take_scheme(header, "Bearer", &rest)) {
-		if (check_bearer(c, rest, &err) < 0)
-			refuse_unknown(c, "invalid_token", err.msg);
-		else
+		if (check_bearer(c, rest, &err) == 0)
 			decide(c);
+		else if (!wait_for_keys(c, rest))
+			refuse_unknown(c, "invalid_token", err.msg);
 	} else {
 		refuse_unknown(c, NULL, "only Basic and Bearer are known here");
 	}

@@ -35,6 +35,10 @@ int auth_change(struct auth *a, enum account_change what, const char *name, cons
 		struct err *err);
 /* Puts back one that was; referenced. */
 void auth_restore(struct auth *a, struct policy *p);
+/* Keys have changed: every token is verified anew. */
+void auth_forget(struct auth *a);
+/* Every minute. */
+void auth_tick(struct auth *a);
 struct policy *auth_policy(const struct auth *a); /* borrowed until the next reload */
 
 /* Finds out who asks and calls then(c), maybe later, if he may do `need` (MAY_*) on c->name; else
@@ -59,6 +63,9 @@ DEFINE_CLEANUP(struct logins *, logins_free)
 typedef void login_fn(struct call *c, int result);
 void login_begin(struct logins *l, struct call *c, const char *user, struct slice password,
 		 login_fn *then);
+
+/* c waits for somebody: holds its stream, whose end is noted meanwhile. */
+void login_park(struct call *c);
 
 /* ---- token.c: our own tokens ---- */
 

@@ -67,7 +67,7 @@ struct conf_robot {
 	struct schema_time expires;
 };
 struct conf_oidc {
-	const char *issuer, *audience, *jwks, *name, *groups;
+	const char *issuer, *audience, *jwks, *url, *ca, *name, *groups;
 };
 struct conf {
 	MAP_OF(struct conf_user) users;
@@ -173,7 +173,9 @@ static const struct schema tags_schema =
 static const struct schema_field oidc_rows[] = {
 	F_STR(struct conf_oidc, issuer, "issuer", SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0),
 	F_STR(struct conf_oidc, audience, "audience", SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0),
-	F_STR(struct conf_oidc, jwks, "jwks", SCHEMA_REQUIRED, FORMAT_ABS_PATH),
+	F_STR(struct conf_oidc, jwks, "jwks", 0, FORMAT_ABS_PATH),
+	F_STR(struct conf_oidc, url, "jwksUrl", 0, FORMAT_URL),
+	F_STR(struct conf_oidc, ca, "caFile", 0, FORMAT_ABS_PATH),
 	F_STR(struct conf_oidc, name, "userClaim", SCHEMA_NONEMPTY, 0, .def = "\"sub\""),
 	F_STR(struct conf_oidc, groups, "groupsClaim", SCHEMA_NONEMPTY, 0, .def = "\"groups\""),
 };
@@ -265,6 +267,11 @@ static int add_issuer(struct policy *p, struct issuer is, const char *jwks, stru
 	*to = is;
 	to->keys = jwks_new();
 	p->issuers_n++;
+	if (!jwks) {
+		to->source.issuer = is.iss;
+		jwks_free(STEAL(to->keys));
+		return oidc_check(&to->source, err);
+	}
 	r = fd_read_file(AT_FDCWD, jwks, &b, err);
 	if (r >= 0)
 		r = jwks_read(to->keys, buf_slice(&b), err);
@@ -410,12 +417,17 @@ static int read_config(struct policy *p, const char *path, struct err *err)
 	for (size_t i = 0; r >= 0 && i < c->oidc.n; i++) {
 		const struct conf_oidc *o = &c->oidc.v[i];
 
-		r = add_issuer(p,
-			       (struct issuer){ .iss = o->issuer,
-						.aud = o->audience,
-						.name_claim = o->name,
-						.groups_claim = o->groups },
-			       o->jwks, err);
+		if (o->jwks && o->url)
+			r = err_set(err, ERR_INVALID,
+				    "oidc[%zu]: give either jwks (a file) or jwksUrl", i);
+		else
+			r = add_issuer(p,
+				       (struct issuer){ .iss = o->issuer,
+							.aud = o->audience,
+							.name_claim = o->name,
+							.groups_claim = o->groups,
+							.source = { .url = o->url, .ca = o->ca } },
+				       o->jwks, err);
 	}
 	return r < 0 ? err_wrap(err, "--config %s", path) : 0;
 }

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "doc/schema.h"
 #include "registry/limits.h"
+#include "registry/oidc.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,7 +47,8 @@ struct account {
 struct issuer {
 	const char *iss, *aud;
 	const char *name_claim, *groups_claim; /* OpenID */
-	struct jwks *keys;
+	struct jwks *keys;		       /* of a file; NULL = by source */
+	struct oidc_source source;
 	bool access; /* a token server */
 };
 

@@ -378,6 +378,7 @@ void upkeep_tick(struct upkeep *u)
 	int64_t now = clock_mono();
 
 	upkeep_flush(u);
+	auth_tick(u->g->auth);
 	if (!p->retention.n || u->run || u->g->conf.read_only || now < u->next)
 		return;
 	u->next = now + p->retention_every;

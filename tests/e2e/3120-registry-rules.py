@@ -5,6 +5,7 @@
 Prints TAP. Every registry runs in a network namespace of this process.
 """
 import ctypes
+import http.server
 import importlib.machinery
 import importlib.util
 import json
@@ -307,6 +308,88 @@ def what_is_kept_at_run_time_stands_beside_the_configuration():
         write("conf", json.dumps({"rules": [{"repositories": ["other"], "users": ["*"], "actions": ["pull"]}]}))
         g.admin("reload")
         want(g.ask("GET", "/v2/a/b/manifests/t", token=token), 401)
+
+
+# ---- issuers by URL ----
+
+
+class Issuer(http.server.BaseHTTPRequestHandler):
+    """An OpenID issuer on loopback; `keys` is what it shows, `asked` how often its keys were asked for."""
+    keys, asked, slow, broken = {}, 0, None, False
+
+    def do_GET(self):
+        kind = type(self)
+        if kind.broken:
+            self.send_error(500)
+            return
+        if self.path == "/.well-known/openid-configuration":
+            body = json.dumps({"issuer": f"http://127.0.0.1:{self.server.server_port}", "jwks_uri": f"http://127.0.0.1:{self.server.server_port}/keys"})
+        else:
+            kind.asked += 1
+            if kind.slow:
+                kind.slow.wait(30)
+            body = json.dumps(kind.keys)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *a):
+        pass
+
+
+@case
+def keys_of_an_issuer_come_by_url_and_change():
+    def keys(*pairs):
+        all_ = []
+        for name, kid in pairs:
+            k = json.load(open(access.make_idp(name)))["keys"][0] if not os.path.exists(path(name)) else KEYS[name]
+            KEYS[name] = k
+            all_.append({**k, "kid": kid})
+        return {"keys": all_}
+    KEYS = {}
+    Issuer.keys = keys(("k1.key", "k1"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    iss = f"http://127.0.0.1:{server.server_port}"
+    claims = {"iss": iss, "aud": "reg", "exp": int(time.time()) + 3600, "sub": "kim"}
+    one, two, three = access.sign(claims, "k1.key", "k1"), None, access.sign({**claims, "iss": "http://127.0.0.1:1"}, "k1.key", "k1")
+    try:
+        Issuer.slow = threading.Event()
+        with Registry({"oidc": [{"issuer": iss, "audience": "reg"}]}) as g:
+            # The issuer does not answer: the request that needs it waits, others do not.
+            got = []
+            t = threading.Thread(target=lambda: got.append(g.ask("GET", "/v2/", token=one).status))
+            t.start()
+            want(g.ask("GET", "/v2/"), 401)
+            want(g.ask("GET", "/v2/", token=three), 401)
+            assert not got
+            Issuer.slow.set()
+            t.join(30)
+            assert got == [200], got
+            asked = Issuer.asked
+            for _ in range(5):
+                want(g.ask("GET", "/v2/", token=one), 200)
+            assert Issuer.asked == asked == 1, Issuer.asked
+            Issuer.broken = True  # what is there goes on
+            want(g.ask("GET", "/v2/", token=one), 200)
+        Issuer.broken, Issuer.slow = False, None
+        Issuer.keys = keys(("k1.key", "k1"), ("k2.key", "k2"))
+        with Registry({"oidc": [{"issuer": iss, "audience": "reg", "jwksUrl": iss + "/keys"}]}) as g:
+            g.wait_log("keys of an issuer are here")
+            two = access.sign(claims, "k2.key", "k2")
+            want(g.ask("GET", "/v2/", token=two), 200)
+            want(g.ask("GET", "/v2/", token=one), 200)
+            want(g.ask("GET", "/v2/", token=access.sign(claims, "k2.key", "k9")), 401)  # such a key is nowhere
+            want(g.ask("GET", "/v2/", token=access.sign(claims, "k2.key", "k1")), 401)
+        Issuer.keys = keys(("k1.key", "k1"))
+        Issuer.broken = True
+        with Registry({"oidc": [{"issuer": iss, "audience": "reg"}]}) as g:
+            g.wait_log("could not be fetched")
+            want(g.ask("GET", "/v2/", token=one), 401)
+    finally:
+        server.shutdown()
+        server.server_close()
+    access.fails("--config", write("bad", json.dumps({"oidc": [{"issuer": "http://idp.example", "audience": "r"}]})), says="https")
 
 
 # ---- clients ----
