@@ -3,8 +3,11 @@
 """The OCI runtimes side by side: create+start+delete, run and exec of `true`, for teu-oci, crun and runc.
 
 Shuffled rounds; medians of wall time and of CPU time (rusage of everything a round started) as oci-cycle takes them,
-beside the floor program that does the same kernel work in one process. Peak memory is VmHWM of the runtime process at its exit. Runs in network
-and mount namespaces of its own (crun refuses this machine's hybrid cgroups, so the unified tree is unmounted there).
+beside the floor. The floor is floor-run --rootfs --all-cgroups --cli: one process that knows all beforehand and does the same kernel work (the
+same namespaces, mounts, v1 hierarchies, capabilities, exec), and starts and ends three times the smallest program there is, for create, start and
+delete are three commands. State and pid files are on a tmpfs, as the runtimes' own default (/run) is: on a disk's file system creating and removing
+files at a high rate costs more than the containers. Peak memory is VmHWM of the runtime process at its exit. Runs in network and mount namespaces
+of its own (crun refuses this machine's hybrid cgroups, so the unified tree is unmounted there).
 """
 import argparse
 import json
@@ -16,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -90,6 +94,23 @@ def stopwatch(commands, parallel=1):
     return float(wall), float(cpu)
 
 
+class Floor:
+    """One container by floor-run: (wall ms, CPU ms) as it says itself, so that its own start counts for nothing."""
+    name = "floor"
+
+    def __init__(self, scratch):
+        self.argv = [f"{BUILD}/floor-run", "--rootfs", "--all-cgroups", "--cli"]
+        self.scratch = scratch
+
+    def cycle(self, *args, parallel=1):
+        r = subprocess.run([*self.argv, *args, "--parallel", str(parallel), self.scratch], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, stdin=subprocess.DEVNULL)
+        if r.returncode:
+            raise RuntimeError(r.stderr.strip())
+        said = dict(line.split() for line in r.stdout.splitlines())
+        return float(said["wall"]), float(said["cpu"])
+
+
 class Runtime:
     def __init__(self, name, program, tmp):
         self.name, self.program, self.tmp = name, program, tmp
@@ -105,7 +126,7 @@ class Runtime:
         return stopwatch([[*self.base, "run", "--bundle", bundle, self.next_id()]])
 
     def cycle(self, bundle, parallel=1):
-        cid, pid_file = self.next_id() + "-%", f"{self.tmp}/pid-%"
+        cid, pid_file = self.next_id() + "-%", f"{self.tmp}/state/pid-%"
         return stopwatch([[*self.base, "create", "--bundle", bundle, "--pid-file", pid_file, cid], [*self.base, "start", cid],
                           ["@wait", pid_file], [*self.base, "delete", cid]], parallel)
 
@@ -190,18 +211,68 @@ def bench_execs(rts, bundles, budget):
             r.call("delete", "--force", ids[r.name])
 
 
+# Who sleeps where, by a function of the kernel's stack: which lock it waits for.
+LOCKS = [("rtnl_mutex", ("rtnl_", "register_nexthop_notifier", "devinet_ioctl", "dev_ioctl", "default_device_exit", "addrconf_")),
+         ("pernet_ops_rwsem", ("copy_net_ns", "setup_net")),
+         ("cgroup_mutex", ("cgroup_", "kernfs_", "cgroup1_", "start_dirtree_creation", "do_rmdir", "filename_create")),
+         ("RCU grace period", ("synchronize_rcu", "namespace_unlock", "exp_funnel_lock", "rcu_exp_")),
+         ("namespace_sem", ("namespace_lock", "lock_mount", "copy_mnt_ns", "do_lock_mount"))]
+
+
+def sleepers(names, found, stop):
+    """Until stop: counts in `found` for what each process of these names that is in state D waits."""
+    while not stop.is_set():
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat") as f:
+                    name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+                if rest.split()[0] != "D" or name not in names:
+                    continue
+                with open(f"/proc/{pid}/stack") as f:
+                    stack = [line.split()[1] for line in f][:4]
+            except (OSError, IndexError):
+                continue  # has ended
+            if any(x.startswith(("kernel_clone", "wait_for_vfork", "do_fork")) for x in stack):
+                continue  # for its child
+            lock = next((k for fn in stack for k, heads in LOCKS if fn.startswith(heads)), "other")
+            found[lock] = found.get(lock, 0) + 1
+        time.sleep(0.002)
+
+
+def bench_locks(runs):
+    """The lock that 200 at once wait for: a run of its own, for looking on disturbs."""
+    shares = {}
+    for name, (comms, run) in runs.items():
+        found, stop = {}, threading.Event()
+        t = threading.Thread(target=sleepers, args=(comms, found, stop))
+        t.start()
+        try:
+            run()
+        finally:
+            stop.set()
+            t.join()
+        total = sum(found.values())
+        shares[name] = {k: 100.0 * v / total for k, v in found.items()} if total else {}
+    for lock in [k for k, _ in LOCKS] + ["other"]:
+        if any(v.get(lock, 0) >= 1 for v in shares.values()):
+            row(f"{PARALLEL} at once: asleep for {lock}", "% of sleepers", {k: v.get(lock, 0.0) for k, v in shares.items()})
+
+
 def bench_parallel(rts, floor, bundles, budget):
-    """One at a time and 200 at once: CPU for each must not rise; what rises is the wait for one another."""
-    alone = {r.name: statistics.median(r.cycle(bundles["plain"])[1] for _ in range(10)) for r in rts}
-    out = {r.name: [] for r in rts}
-    floors = []
+    """One at a time and 200 at once, in turn: CPU for each must not rise; what rises is the wait for one another."""
+    runs = {r.name: lambda n=1, r=r: r.cycle(bundles["plain"], n) for r in rts}
+    runs["floor"] = lambda n=1: floor.cycle("--no-seccomp", parallel=n)
+    alone, out = {k: [] for k in runs}, {k: [] for k in runs}
     for _ in budget.each():
-        for r in rts:
-            out[r.name].append(r.cycle(bundles["plain"], PARALLEL))
-        floors.append(stopwatch([[*floor, "--parallel", str(PARALLEL)]])[0])
-    row(f"{PARALLEL} at once: all done", "ms wall", {**{k: statistics.median(x[0] for x in v) for k, v in out.items()}, "floor": statistics.median(floors)})
-    row(f"{PARALLEL} at once: CPU of one", "ms CPU", {k: statistics.median(x[1] for x in v) for k, v in out.items()})
-    row("the same, to one at a time", "times", {k: statistics.median(x[1] for x in v) / alone[k] for k, v in out.items()}, "<= 1")
+        for k, run in runs.items():
+            alone[k] += [run()[1] for _ in range(10)]
+            out[k].append(run(PARALLEL))
+    cpu = {k: statistics.median(x[1] for x in v) for k, v in out.items()}
+    row(f"{PARALLEL} at once: all done", "ms wall", {k: statistics.median(x[0] for x in v) for k, v in out.items()})
+    row(f"{PARALLEL} at once: CPU of one", "ms CPU", cpu)
+    row("the same, to one at a time", "times", {k: cpu[k] / statistics.median(alone[k]) for k in runs}, "<= 1")
+    comms = {"floor": ("floor-run", "true"), "teu-oci": ("teu-oci",), "crun": ("crun", "crun:[0:VERSION]"), "runc": ("runc", "runc:[2:INIT]", "runc:[1:CHILD]")}
+    bench_locks({k: (comms[k], lambda run=run: run(PARALLEL)) for k, run in runs.items() if k != "runc"})
 
 
 def make_bundles(tmp, rootfs):
@@ -237,9 +308,9 @@ def bench(tmp, rootfs, budget):
     bundles = make_bundles(tmp, rootfs)
     found = [("teu-oci", TEU_OCI), ("crun", shutil.which("crun")), ("runc", shutil.which("runc"))]
     rts = [Runtime(n, p, tmp) for n, p in found if p and os.path.exists(p)]
-    floor = [f"{BUILD}/floor-run", "--rootfs", f"{tmp}/floor"]
+    floor = Floor(f"{tmp}/floor")
     print("| what | floor | teu-oci | crun | runc | unit | ratio of teu-oci to | goal |\n|---|--:|--:|--:|--:|---|---|---|")
-    cycles = lambda name, args: {**{r.name: (lambda r=r: r.cycle(bundles[name])) for r in rts}, "floor": lambda: stopwatch([[*floor, *args]])}
+    cycles = lambda name, args: {**{r.name: (lambda r=r: r.cycle(bundles[name])) for r in rts}, "floor": lambda: floor.cycle(*args)}
     goal = "<= 0.4 crun, <= 1/6 runc"
     rows_of("create + start + delete of true", interleave(budget, cycles("plain", ["--no-seccomp"])), goal, goal)
     if docker_profile():
@@ -247,7 +318,7 @@ def bench(tmp, rootfs, budget):
     rows_of("without a network namespace", interleave(budget, cycles("no-net", ["--no-seccomp", "--host-net"])), "<= 1/3 crun or 1.3 floor",
             "<= 1/3 crun or 1.3 floor")
     v = {r.name: (lambda r=r: r.run(bundles["plain"])) for r in rts}
-    v["floor"] = lambda: stopwatch([[*floor, "--no-seccomp"]])
+    v["floor"] = lambda: floor.cycle("--no-seccomp")
     rows_of("run of true", interleave(budget, v), "", "")
     bench_execs(rts, bundles, budget)
     bench_parallel(rts, floor, bundles, Budget(max(1, budget.rounds // 40), budget.seconds))
@@ -274,6 +345,8 @@ def main():
     try:
         rootfs = f"{tmp}/floor/lower"
         os.makedirs(rootfs)
+        os.mkdir(f"{tmp}/state")
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", f"{tmp}/state"], check=True)
         subprocess.run(["tar", "-xf", tar, "-C", rootfs], check=True)
         bench(tmp, rootfs, Budget(args.rounds, args.seconds))
     finally:
@@ -281,6 +354,7 @@ def main():
             with open(args.json, "w") as f:
                 json.dump(ROWS, f, indent=1)
         if not os.environ.get("KEEP"):
+            subprocess.run(["umount", f"{tmp}/state"], check=False)
             shutil.rmtree(tmp, ignore_errors=True)
 
 
