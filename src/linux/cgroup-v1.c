@@ -75,6 +75,21 @@ static int put_pair(const struct cgroup *cg, const struct cgroup_part *p, const 
 	return r;
 }
 
+/* Kernels since 5.16 take any number for the kernel's memory, and forget it. */
+static int check_kernel_memory(const struct cgroup_part *p, const struct cgroup_limits *lim,
+			       struct err *err)
+{
+	uint64_t now;
+
+	if (!lim->memory.kernel.set || lim->memory.kernel.v <= 0 ||
+	    cgroup_read_u64(p->dir, "memory.kmem.limit_in_bytes", &now) < 0 ||
+	    now <= (uint64_t)lim->memory.kernel.v)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "linux.resources.memory.kernel: this kernel lacks a limit of its own for "
+		       "kernel memory: memory.limit covers it");
+}
+
 static int apply_memory(const struct cgroup *cg, const struct cgroup_part *p,
 			const struct cgroup_limits *lim, struct err *err)
 {
@@ -107,7 +122,9 @@ static int apply_memory(const struct cgroup *cg, const struct cgroup_part *p,
 		r = cgroup_check_usage(cg, p, "memory.usage_in_bytes", limit.v, err);
 	if (r == 0)
 		r = put_pair(cg, p, &limit, &swap, err);
-	return r < 0 ? r : put_all(cg, p, rest, ARRAY_LEN(rest), err);
+	if (r == 0)
+		r = put_all(cg, p, rest, ARRAY_LEN(rest), err);
+	return r < 0 ? r : check_kernel_memory(p, lim, err);
 }
 
 static int apply_cpu(const struct cgroup *cg, const struct cgroup_part *p,

@@ -188,7 +188,8 @@ static unsigned emit_cond(struct comp *c, const struct seccomp_cond *cond, unsig
 		op = BPF_JGT;
 	if (cond->op == SECCOMP_CMP_MASKED_EQ) {
 		mask = cond->value;
-		k = cond->value_two;
+		k = cond->value_two &
+		    mask; /* as libseccomp: bits outside of the mask say nothing */
 	}
 
 	if (yes == no)

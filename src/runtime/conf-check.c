@@ -104,6 +104,20 @@ static int check_sysctl(const struct conf *c, const char *name, struct err *err)
 	return 0;
 }
 
+/* "/", and what is the same by its words. */
+static bool path_is_root(const char *path)
+{
+	struct slice rest = slice_str(path);
+
+	while (rest.p) {
+		struct slice part = slice_split(&rest, '/');
+
+		if (part.n && !slice_is(part, ".") && !slice_is(part, ".."))
+			return false;
+	}
+	return true;
+}
+
 static int check_user_ns(const struct conf *c, struct err *err)
 {
 	const struct conf_ns *user = conf_ns(c, NS_USER);
@@ -346,6 +360,24 @@ static int check_annotations(struct conf *c, struct err *err)
 	return 0;
 }
 
+/* A mount over the root is not seen by who has it as root already: without effect. */
+static int check_paths(const struct conf_linux *l, struct err *err)
+{
+	for (size_t i = 0; i < l->masked.n; i++)
+		if (path_is_root(l->masked.v[i]))
+			return err_set(err, ERR_INVALID,
+				       "linux.maskedPaths[%zu]: '%s' is the root: nothing would be "
+				       "left to run",
+				       i, l->masked.v[i]);
+	for (size_t i = 0; i < l->readonly.n; i++)
+		if (path_is_root(l->readonly.v[i]))
+			return err_set(err, ERR_INVALID,
+				       "linux.readonlyPaths[%zu]: '%s' is the root: use "
+				       "root.readonly",
+				       i, l->readonly.v[i]);
+	return 0;
+}
+
 /* In the order of the document. */
 int conf_check(struct conf *c, struct arena *a, struct err *err)
 {
@@ -378,6 +410,8 @@ int conf_check(struct conf *c, struct arena *a, struct err *err)
 		r = check_mempolicy(c->lin.mempolicy, err);
 	if (r >= 0)
 		r = check_netdevs(c, err);
+	if (r >= 0)
+		r = check_paths(&c->lin, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < c->lin.sysctl.n; i++) {

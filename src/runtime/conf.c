@@ -189,11 +189,14 @@ static const struct schema_field offset_rows[] = {
 };
 static const struct schema offset_schema = SCHEMA("time offset", struct conf_offset, offset_rows);
 
+/* dev_t of the kernel: 12 and 20 bits. */
+#define DEV_MAJOR_MAX 0xfff
+#define DEV_MINOR_MAX 0xfffff
 static const struct schema_field device_rows[] = {
 	F_STR(struct conf_device, path, "path", SCHEMA_REQUIRED, FORMAT_ABS_PATH),
 	F_ENUM_STR(struct conf_device, type, "type", device_types, SCHEMA_REQUIRED),
-	F_INT(struct conf_device, major, "major", 0, 0, 0),
-	F_INT(struct conf_device, minor, "minor", 0, 0, 0),
+	F_INT(struct conf_device, major, "major", 0, 0, DEV_MAJOR_MAX),
+	F_INT(struct conf_device, minor, "minor", 0, 0, DEV_MINOR_MAX),
 	F_OPT_UINT(struct conf_device, mode, "fileMode", 0, 0, UINT32_MAX),
 	F_OPT_UINT(struct conf_device, uid, "uid", 0, 0, UINT32_MAX),
 	F_OPT_UINT(struct conf_device, gid, "gid", 0, 0, UINT32_MAX),

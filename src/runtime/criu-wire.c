@@ -175,22 +175,81 @@ struct child {
 	int sock;
 };
 
+/* The same directory by a mount of our own namespace, as the same number; stays open over exec. */
+static int reopen(int fd)
+{
+	CLEANUP(fd_close) int own = -1;
+	char link[40], path[PATH_MAX];
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = sys_readlinkat(AT_FDCWD, link, path, sizeof(path) - 1);
+	if (n < 0)
+		return -1;
+	path[n] = '\0';
+	own = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	return own < 0 ? -1 : sys_dup3(own, fd, 0);
+}
+
+static int send_fd(int sock, int fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} ctl = { 0 };
+	struct iovec iov = { (char[]){ 'f' }, 1 };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = ctl.buf,
+			    .msg_controllen = sizeof(ctl.buf) };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &fd, sizeof(int));
+	return sys_sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+/*
+ * A mount namespace that criu alone sees: it wants a mount point as root. criu finds its
+ * directories as /proc/PID/fd/N of whoever made its socket, and mounts in them: both must be of
+ * this namespace, so the socket is made here, and its other end sent to our parent.
+ */
+static int own_namespace(struct child *c)
+{
+	const char *root = c->call->root;
+	int pair[2];
+
+	if (mount_propagate("/", MS_REC | MS_SLAVE, NULL) < 0 ||
+	    sys_mount(root, root, NULL, MS_BIND | MS_REC, NULL) < 0 ||
+	    reopen(c->call->images) < 0 || reopen(c->call->work) < 0 ||
+	    sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    send_fd(c->sock, pair[0]) < 0)
+		return -1;
+	fd_close(pair[0]);
+	return pair[1];
+}
+
 static int child_main(void *arg)
 {
 	struct child *c = arg;
-	const char *root = c->call->root;
+	int sock = c->sock;
 	char text[16];
 	char *argv[] = { "criu", "swrk", text, NULL };
 
 	(void)proc_reset_signals(NULL); /* criu runs all the same */
-	/* Seen by criu alone: it wants a mount point as root. */
-	if (root && (mount_propagate("/", MS_REC | MS_SLAVE, NULL) < 0 ||
-		     sys_mount(root, root, NULL, MS_BIND | MS_REC, NULL) < 0))
-		return 126;
+	if (c->call->root) {
+		sock = own_namespace(c);
+		if (sock < 0)
+			return 126;
+	}
 	for (unsigned i = 0; i < c->call->n_keep; i++)
 		(void)sys_fcntl(c->call->keep[i], F_SETFD, 0); /* -1 is none */
-	(void)sys_fcntl(c->sock, F_SETFD, 0);
-	(void)snprintf(text, sizeof(text), "%d", c->sock);
+	(void)sys_fcntl(sock, F_SETFD, 0);
+	(void)snprintf(text, sizeof(text), "%d", sock);
 	sys_execveat(AT_FDCWD, c->program, argv, environ, 0);
 	return 127;
 }
@@ -213,14 +272,14 @@ static int send_request(int sock, unsigned type, const struct buf *opts, bool no
 	return sys_sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? err_sys(err, "ask criu") : 0;
 }
 
-static int receive(int sock, struct criu_reply *ret, int *ret_fd, struct err *err)
+/* A message, and the fd with it or -1. */
+static ssize_t receive_bytes(int sock, char *to, size_t max, int *ret_fd)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(PACKET_MAX);
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} ctl;
-	struct iovec iov = { buf_room(&b, PACKET_MAX), PACKET_MAX };
+	struct iovec iov = { to, max };
 	struct msghdr m = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
 			    .msg_control = ctl.buf,
@@ -232,14 +291,38 @@ static int receive(int sock, struct criu_reply *ret, int *ret_fd, struct err *er
 	do
 		n = sys_recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
+	h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(h), sizeof(int));
+	return n;
+}
+
+static int receive(int sock, struct criu_reply *ret, int *ret_fd, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(PACKET_MAX);
+	ssize_t n = receive_bytes(sock, buf_room(&b, PACKET_MAX), PACKET_MAX, ret_fd);
+
 	if (n < 0 && errno != ECONNRESET) /* it ended before it read all of ours */
 		return err_sys(err, "hear from criu");
 	if (n <= 0)
 		return err_set(err, ERR_SYSTEM, "criu has ended without an answer");
-	h = CMSG_FIRSTHDR(&m);
-	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_fd, CMSG_DATA(h), sizeof(int));
 	return criu_parse_reply(slice_of(b.p, (size_t)n), ret, err);
+}
+
+/* Instead of our end of the pair: that of the socket made in criu's mount namespace. */
+static int take_socket(int *sock, struct err *err)
+{
+	int fd;
+	char byte;
+	ssize_t n = receive_bytes(*sock, &byte, 1, &fd);
+
+	if (n <= 0 || fd < 0)
+		return err_set(err, ERR_SYSTEM,
+			       "a mount namespace for criu: its root or directories cannot be "
+			       "mounted and opened there");
+	fd_close(*sock);
+	*sock = fd;
+	return 0;
 }
 
 static int failed(const struct criu_call *c, const struct criu_reply *p, struct err *err)
@@ -296,6 +379,8 @@ int criu_run(const struct criu_call *c, pid_t *ret_pid, struct err *err)
 					     .cgroup_fd = -1 },
 		       &p, err);
 	fd_close(pair[1]);
+	if (r >= 0 && c->root)
+		r = take_socket(&pair[0], err);
 	if (r >= 0 && c->on_start)
 		r = c->on_start(c->arg, p.pid, err);
 	if (r >= 0)

@@ -159,12 +159,13 @@ static bool is_bind(const struct conf_mount *m)
 	return false;
 }
 
-static const struct conf_mount *find_bind(const struct conf *c, const char *target)
+/* The config's mount there, the last one; a bind only, if asked. */
+static const struct conf_mount *find_mount(const struct conf *c, const char *target, bool bind)
 {
 	for (size_t i = c->mounts.n; i > 0; i--) {
 		const struct conf_mount *m = &c->mounts.v[i - 1];
 
-		if (!strcmp(m->destination, target) && is_bind(m))
+		if (!strcmp(m->destination, target) && (!bind || is_bind(m)))
 			return m;
 	}
 	return NULL;
@@ -214,9 +215,11 @@ static int each_mount(const struct mount_info *mi, void *arg)
 	struct dump *d = arg;
 	const char *slash = strrchr(mi->target, '/');
 
-	if (find_bind(d->conf, mi->target))
+	if (find_mount(d->conf, mi->target, true))
 		add_mount(d, mi->target, "bind", NULL);
-	else if (!strcmp(mi->fstype, "cgroup"))
+	else if (!strcmp(mi->fstype, "cgroup2") && find_mount(d->conf, mi->target, false))
+		add_mount(d, mi->target, "cgroup", ""); /* v2: the one directory has no name */
+	else if (!strncmp(mi->fstype, "cgroup", 6))
 		add_mount(d, mi->target, "cgroup", slash ? slash + 1 : "");
 	else if (is_host_device(d, mi))
 		add_mount(d, mi->target, "device", mi->root);
@@ -438,7 +441,7 @@ static int restore_mount(struct restore *r, int root, const struct doc *d, struc
 	if (!target)
 		return err_set(err, ERR_INVALID, FILE_MOUNTS " is none of ours");
 	if (doc_str_is(kind, "bind")) {
-		m = find_bind(&r->conf, target);
+		m = find_mount(&r->conf, target, true);
 		if (!m || !m->source)
 			return err_set(err, ERR_INVALID,
 				       "the images have a bind on '%s' that config.json lacks",

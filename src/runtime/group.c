@@ -315,6 +315,10 @@ int group_create(const struct group_want *w, struct group *g, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "linux.resources: no cgroups are mounted here");
 	}
+	if (w->host->cgroups != RT_SYSTEMD && subgroup(w->conf))
+		return err_set(err, ERR_INVALID,
+			       "annotation run.oci.systemd.subgroup is for the systemd manager "
+			       "(--systemd-cgroup): without it cgroupsPath names the whole path");
 	r = w->host->cgroups == RT_SYSTEMD ? make_by_systemd(w, g, err) : make_in_fs(w, g, err);
 	if (r < 0 || !g->cgroup)
 		return r;

@@ -170,7 +170,8 @@ static uint64_t cap_set(struct init *in, const struct strs *names, uint64_t kern
 	uint64_t set = 0;
 
 	for (size_t i = 0; i < names->n; i++) {
-		int n = caps_number(names->v[i]);
+		/* With its prefix only, as the spec names them: peers know no others. */
+		int n = strncasecmp(names->v[i], "CAP_", 4) ? -1 : caps_number(names->v[i]);
 
 		if (n < 0 || !(kernel >> n & 1))
 			init_warn(in, "capability %s is unknown here and left out", names->v[i]);

@@ -17,7 +17,9 @@ static struct cgroup_num num_int(struct opt_int v)
 
 static struct cgroup_num num_uint(struct opt_uint v)
 {
-	return (struct cgroup_num){ v.set, (int64_t)v.v };
+	/* More than a file's number can be is the most: the kernel cuts it, or says what it may be.
+	 */
+	return (struct cgroup_num){ v.set, v.v > INT64_MAX ? INT64_MAX : (int64_t)v.v };
 }
 
 static struct cgroup_num num_bool(struct opt_bool v)

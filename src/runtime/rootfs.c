@@ -730,6 +730,27 @@ static int root_read_only(struct init *in, struct err *err)
 	return err_sys(err, "make the root read-only");
 }
 
+/* Standard fds that are the host's /dev/null become the container's own, as runc does it: an fd of
+ * a mount that is not below the root is one that criu cannot find again. */
+static int own_null(struct err *err)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		CLEANUP(fd_close) int own = -1;
+		int flags = sys_fcntl(fd, F_GETFL, 0);
+		struct stat st, now;
+
+		if (flags < 0 || sys_fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
+		    st.st_rdev != makedev(1, 3))
+			continue;
+		own = sys_openat(AT_FDCWD, "/dev/null", (flags & O_ACCMODE) | O_CLOEXEC, 0);
+		if (own < 0 || sys_fstat(own, &now) < 0 || now.st_rdev != st.st_rdev)
+			continue; /* the config has put something else there */
+		if (sys_dup3(own, fd, 0) < 0)
+			return err_sys(err, "open /dev/null as fd %d", fd);
+	}
+	return 0;
+}
+
 int rootfs_enter(struct init *in, struct err *err)
 {
 	const struct conf *c = in->conf;
@@ -757,6 +778,11 @@ int rootfs_enter(struct init *in, struct err *err)
 		return r;
 	fd_close(in->root);
 	in->root = -1;
+	if (!dev_is_bound(c, &dev)) {
+		r = own_null(err);
+		if (r < 0)
+			return r;
+	}
 	return c->lin.rootfs_propagation
 		       ? mount_propagate("/", propagation_flags(c->lin.rootfs_propagation), err)
 		       : 0;

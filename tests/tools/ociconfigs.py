@@ -296,7 +296,12 @@ def spoil(r, c):
         del holder[key]
         return "gone:" + where
     holder[key] = copy.deepcopy(r.choice(WRONG))
-    return f"type:{where}={json.dumps(holder[key])}"
+    return "type:" + tag(where, holder[key])
+
+
+def tag(path, value):
+    """The field and what it was given, without a space: what an entry of oci-random.known looks at."""
+    return f"{path}={json.dumps(value, separators=(',', ':'))}".replace(" ", "_")
 
 
 def change(r, c, name):
@@ -304,18 +309,18 @@ def change(r, c, name):
     if path == "userns":
         if isinstance(c["linux"].get("namespaces"), list):
             values(r, c)
-        return "userns"
+        return tag("userns", {k: c["linux"].get(k) for k in ("uidMappings", "gidMappings")})
     value = values(r) if callable(values) else copy.deepcopy(r.choice(values))
     if path == "linux.cgroupsPath":
         value = value.replace("NAME", name)
     if path.endswith("+"):
         if isinstance(c.get(path[:-1]), list):
             c[path[:-1]].append(value)
-        return path[:-1]
+        return tag(path[:-1], value)
     holder, key = walk(c, path)
     if holder is not None:
         holder[key] = value
-    return path
+    return tag(path, value)
 
 
 def twice(r, text):

@@ -48,6 +48,16 @@ test_a_scope_with_properties_and_files() {
 	equals "$(unit LoadState)" not-found
 }
 
+test_a_group_below_the_scope() {
+	scope 'sleep 1000' '.annotations={"run.oci.systemd.subgroup":"inner"} | .linux.resources.pids.limit=40'
+	oci --systemd-cgroup create -b "$DIR/b" "$ID" >/dev/null 2>&1
+	oci start "$ID"
+	equals "$(cut -d: -f3 <"/proc/$(oci state "$ID" | jq .pid)/cgroup")" "/teu.slice/teu-vm.slice/pre-$ID.scope/inner"
+	equals "$(unit TasksMax)" 40
+	oci delete -f "$ID"
+	[ ! -e "$(at)" ]
+}
+
 test_devices_hold_under_systemd() {
 	scope 'mknod /tmp/mem c 1 1; cat /tmp/mem >/dev/null && exit 5; echo x >/dev/null' \
 		'.root.readonly=false | .process.capabilities |= map_values(. + ["CAP_MKNOD"])'

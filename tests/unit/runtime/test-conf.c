@@ -181,6 +181,21 @@ static const struct {
 	{ "{\"ociVersion\":\"invalid\",\"root\":{\"path\":\"r\"}}", ERR_INVALID, "ociVersion" },
 	{ "{\"ociVersion\":\"2.0.0\",\"root\":{\"path\":\"r\"}}", ERR_UNSUPPORTED,
 	  "ociVersion 2.0.0" },
+	{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},"
+	  "\"linux\":{\"namespaces\":[{\"type\":\"mount\"}],\"maskedPaths\":[\"/\"]}}",
+	  ERR_INVALID, "linux.maskedPaths[0]" },
+	{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},"
+	  "\"linux\":{\"namespaces\":[{\"type\":\"mount\"}],\"readonlyPaths\":[\"/a\",\"//./"
+	  "..\"]}}",
+	  ERR_INVALID, "linux.readonlyPaths[1]" },
+	{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},"
+	  "\"linux\":{\"namespaces\":[{\"type\":\"mount\"}],\"devices\":[{\"type\":\"c\",\"path\":"
+	  "\"/d\",\"major\":4096,\"minor\":0}]}}",
+	  ERR_INVALID, "linux.devices[0].major" },
+	{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},"
+	  "\"linux\":{\"namespaces\":[{\"type\":\"mount\"}],\"devices\":[{\"type\":\"c\",\"path\":"
+	  "\"/d\",\"major\":1,\"minor\":-1}]}}",
+	  ERR_INVALID, "linux.devices[0].minor" },
 	{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"\"}}", ERR_INVALID, "root.path" },
 	{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"a\\u0000b\"}}", ERR_INVALID,
 	  "root.path" },

@@ -88,6 +88,17 @@ static void zeros_of_go_are_not_limits(void **state)
 	assert_int_equal(cgroup_limits_need(&l), 0);
 }
 
+static void more_than_a_number_of_the_kernel_is_the_most_of_them(void **state)
+{
+	struct cgroup_limits l;
+
+	read_linux("\"resources\":{\"cpu\":{\"shares\":18446744073709551615,"
+		   "\"burst\":9223372036854775808}}",
+		   &l);
+	assert_true(l.cpu.shares.set && l.cpu.shares.v == INT64_MAX);
+	assert_true(l.cpu.burst.set && l.cpu.burst.v == INT64_MAX);
+}
+
 static void device_rules_come_before_the_devices_a_container_needs(void **state)
 {
 	struct cgroup_limits l;
@@ -348,6 +359,7 @@ int main(void)
 		T(no_resources_need_nothing),
 		T(numbers_are_carried_over),
 		T(zeros_of_go_are_not_limits),
+		T(more_than_a_number_of_the_kernel_is_the_most_of_them),
 		T(device_rules_come_before_the_devices_a_container_needs),
 		T(a_profile_is_compiled_once_and_then_found_in_the_cache),
 		T(a_damaged_or_cut_off_program_is_made_anew),
