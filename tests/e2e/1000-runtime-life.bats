@@ -247,3 +247,63 @@ teardown() { runtime_teardown; }
 	[ "$(oci features | jq -r .ociVersionMax)" = 1.3.0 ]
 	[ "$(oci features | jq '.linux.namespaces | length')" = 8 ]
 }
+
+# Of a create in the background, $P, that something holds up: its init, when create sleeps in a kernel function of that name.
+held() {
+	until_ok grep -q "$1" "/proc/$P/stack"
+	I=$(pgrep -P "$P")
+}
+
+# kill -9 at this point: init ends with it, nothing holds the lock of the state, all of it can be deleted.
+killed() {
+	! readlink "/proc/$I/fd/"* | grep "$ROOT/$ID" || { echo "init holds the state directory, and with it the lock"; return 1; }
+	kill -9 "$P"
+	wait "$P" || true
+	until_ok sh -c "[ ! -d /proc/$I ] || grep -q '^State:.*Z' /proc/$I/status"
+	timeout 20 "$OCI" --root "$ROOT" delete --force "$ID"
+	assert_nothing_left
+}
+
+@test "a create that is killed after its init was ready, before the record: nothing stays" {
+	[ -r /proc/self/stack ] || skip "needs /proc/PID/stack"
+	script 'sleep 1000' '.process.terminal = true'
+	mkfifo "$DIR/hold"
+	# A socket whose queue is full: who connects waits.
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(0)
+c = socket.socket(socket.AF_UNIX)
+c.connect(sys.argv[1])
+print(flush=True)
+sys.stdin.read()' "$DIR/console" <"$DIR/hold" >"$DIR/full" 3>&- &
+	exec 8>"$DIR/hold"
+	until_ok test -s "$DIR/full"
+	"$OCI" --root "$ROOT" create -b "$DIR/b" --console-socket "$DIR/console" "$ID" </dev/null >/dev/null 2>&1 3>&- 8>&- &
+	P=$!
+	held 'unix_wait_for_peer\|unix_stream_connect'
+	[ ! -e "$ROOT/$ID/created.json" ]
+	killed
+	exec 8>&-
+}
+
+@test "a create that is killed after the record, before it lets its init go: nothing stays" {
+	[ -r /proc/self/stack ] || skip "needs /proc/PID/stack"
+	script 'sleep 1000'
+	mkfifo "$DIR/pid.teu-new" # its writer waits for a reader
+	"$OCI" --root "$ROOT" create -b "$DIR/b" --pid-file "$DIR/pid" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+	P=$!
+	held 'fifo_open\|wait_for_partner'
+	[ -e "$ROOT/$ID/created.json" ]
+	killed
+}
+
+@test "the init of a created container does not hold the lock of its state" {
+	script 'sleep 1000'
+	"$OCI" --root "$ROOT" create -b "$DIR/b" --pid-file "$DIR/pid" "$ID" </dev/null >/dev/null 2>&1 3>&-
+	! readlink "/proc/$(cat "$DIR/pid")/fd/"* | grep "$ROOT/$ID"
+	timeout 10 flock -x "$ROOT/$ID" true
+	oci delete --force "$ID"
+	assert_nothing_left
+}
