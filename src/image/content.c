@@ -94,6 +94,17 @@ int content_blob(struct image_store *is, const char *repo, const char *digest, u
 	return r < 0 ? r : 0;
 }
 
+int64_t content_blob_linked(struct image_store *is, const char *repo, const char *digest)
+{
+	int64_t linked;
+	int r = db_query_int(db_reader(is->db), &linked, NULL,
+			     "SELECT linked FROM repos JOIN repo_blobs ON repo = id"
+			     " WHERE name = ? AND digest = ?",
+			     "tt", repo, digest);
+
+	return r > 0 ? linked : 0;
+}
+
 static int read_manifest(struct image_store *is, struct arena *a, struct content_manifest *m,
 			 struct err *err)
 {

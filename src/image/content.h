@@ -34,6 +34,10 @@ bool content_tag_ok(struct slice tag);
 int content_blob(struct image_store *is, const char *repo, const char *digest, uint64_t *ret_size,
 		 struct err *err);
 
+/* When it was pushed, mounted or counted on last (ns since 1970): a collection leaves alone what is
+ * younger than its grace. 0 = it is not there. */
+int64_t content_blob_linked(struct image_store *is, const char *repo, const char *digest);
+
 struct content_manifest {
 	char digest[IMAGE_DIGEST_MAX];
 	const char *media;  /* arena */

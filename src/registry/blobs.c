@@ -152,10 +152,48 @@ static void get_local(struct call *c)
 	send_begin(c, STEAL_FD(fd), &r, part ? 206 : 200);
 }
 
+/* ---- what a client counts on ---- */
+
+static void kept(void *ctx, const struct content_change *ch, int result, const struct err *err)
+{
+	struct call *c = ctx;
+
+	(void)ch;
+	if (result == -ERR_NOT_FOUND) /* collected just now */
+		answer_err(c, err, BLOB_UNKNOWN, UNKNOWN);
+	else
+		get_local(c); /* a failed write: it is there all the same */
+	stream_unref(c->s);
+}
+
+/*
+ * A client that asks whether a blob is there will not push it, but only a manifest that has it. So
+ * its grace begins anew when half of it is over; the answer leaves when that is written.
+ */
+static bool keep_for_client(struct call *c)
+{
+	int64_t linked;
+
+	if (strcmp(c->method, "HEAD") != 0 || c->g->conf.read_only)
+		return false;
+	linked = content_blob_linked(c->g->store, c->name, c->ref);
+	if (!linked || clock_real() - linked < c->g->conf.gc_grace / 2)
+		return false;
+	login_park(c);
+	content_mount(c->g->store, c->name, c->ref, c->name, NULL, kept, c);
+	return true;
+}
+
+static void get_blob(struct call *c)
+{
+	if (!keep_for_client(c))
+		get_local(c);
+}
+
 void blob_get(struct call *c)
 {
-	if (!hooks_blob(c, get_local))
-		get_local(c);
+	if (!hooks_blob(c, get_blob))
+		get_blob(c);
 }
 
 /* ---- delete ---- */

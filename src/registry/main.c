@@ -190,6 +190,21 @@ static void close_daemon(struct daemon *d)
 	loop_free(d->loop);
 }
 
+/* Keys of an issuer are fetched. What is wrong with the configuration is told when it is read for
+ * good. */
+static bool has_far_issuer(const struct registry_conf *conf)
+{
+	const struct policy_files files = { .config = conf->config };
+	CLEANUP(policy_unref) struct policy *p = NULL;
+
+	if (!conf->config || policy_read(&files, &p, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < p->issuers_n; i++)
+		if (!p->issuers[i].keys)
+			return true;
+	return false;
+}
+
 /* What the fence must leave open. */
 static int find_outward(struct registry_conf *own, struct hooks_conf **ret, struct err *err)
 {
@@ -197,7 +212,7 @@ static int find_outward(struct registry_conf *own, struct hooks_conf **ret, stru
 
 	if (r < 0)
 		return r;
-	own->outward = hooks_conf_outward(*ret);
+	own->outward = hooks_conf_outward(*ret) || has_far_issuer(own);
 	own->hook_files = (*ret)->files.v;
 	own->hook_files_n = (*ret)->files.n;
 	own->hook_dirs = (*ret)->dirs.v;
