@@ -6,8 +6,8 @@
 #include "doc/yaml.h"
 #include "image/content.h"
 #include "io/url.h"
+#include "registry/bounds.h"
 #include "registry/hooks.h"
-#include "registry/limits.h"
 #include "registry/policy.h"
 #include "registry/private.h"
 
@@ -101,7 +101,7 @@ static int read_duration(const char *text, const char *field, int64_t def, int64
 	*ret = def;
 	if (!text)
 		return 0;
-	if (limits_duration(text, ret, err) < 0)
+	if (bounds_duration(text, ret, err) < 0)
 		return err_wrap(err, "%s", field);
 	return 0;
 }
@@ -267,7 +267,7 @@ static int check_all(struct hooks_conf *c, struct err *err)
 	for (size_t i = 0; i < c->webhooks.n; i++)
 		if (check_hook(c, i, err) < 0)
 			return err_wrap(err, "webhooks[%zu]", i);
-	if (c->size_text && limits_bytes(c->size_text, &c->cache_size, err) < 0)
+	if (c->size_text && bounds_bytes(c->size_text, &c->cache_size, err) < 0)
 		return err_wrap(err, "cache.size");
 	return read_duration(c->age_text, "cache.age", 0, &c->cache_age, err);
 }

@@ -95,7 +95,7 @@ static void put_body(struct stream *s, void *arg, int result, struct slice body,
 				   .immutable = is_immutable(c, c->ref),
 				   .sparse = c->g->conf.sparse };
 	const char *tags[CONTENT_TAGS_MAX];
-	struct content_limit v[LIMITS_MAX];
+	struct content_limit v[BOUNDS_MAX];
 
 	if (result < 0) {
 		answer_err(c, err, MANIFEST_UNKNOWN, MANIFEST_INVALID);
@@ -112,7 +112,7 @@ static void put_body(struct stream *s, void *arg, int result, struct slice body,
 		put.immutable = put.immutable || is_immutable(c, tag);
 	}
 	put.tags = tags;
-	put.limits = limits_of(auth_policy(c->g->auth), c->name, v);
+	put.limits = bounds_of(auth_policy(c->g->auth), c->name, v);
 	stream_ref(s);
 	content_put_manifest(c->g->store, &put, put_done, c);
 }

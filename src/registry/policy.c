@@ -373,7 +373,7 @@ static int take_limits(struct policy *p, const struct conf *c, struct err *err)
 	for (size_t i = 0; i < c->retention.n; i++)
 		if (retain_read(&c->retention.v[i], err) < 0)
 			return err_wrap(err, "retention[%zu]", i);
-	if (limits_duration(c->retention_every, &p->retention_every, err) < 0)
+	if (bounds_duration(c->retention_every, &p->retention_every, err) < 0)
 		return err_wrap(err, "retentionInterval");
 	if (p->retention_every < 60 * NS_PER_SEC)
 		return err_set(err, ERR_INVALID, "retentionInterval: at least a minute");

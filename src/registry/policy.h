@@ -12,7 +12,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/schema.h"
-#include "registry/limits.h"
+#include "registry/bounds.h"
 #include "registry/oidc.h"
 
 #include <stdbool.h>

@@ -5,7 +5,7 @@
  * manifests are put from the last to the first, so that a tag leads to a whole image at any time.
  */
 #include "doc/json.h"
-#include "registry/limits.h"
+#include "registry/bounds.h"
 #include "registry/replicate-priv.h"
 #include "registry/through.h"
 
@@ -332,7 +332,7 @@ static void put_last(struct fetching *x)
 {
 	const struct part *p = &x->manifests[--x->nmanifests];
 	const struct registry *g = x->k->h->g;
-	struct content_limit v[LIMITS_MAX];
+	struct content_limit v[BOUNDS_MAX];
 	const struct content_put put = {
 		.repo = x->repo,
 		.ref = p->ref,
@@ -341,7 +341,7 @@ static void put_last(struct fetching *x)
 		.sparse = true, /* what the other side's index lists and has not */
 		.immutable = g->conf.immutable ||
 			     policy_immutable(auth_policy(g->auth), x->repo, p->ref),
-		.limits = limits_of(auth_policy(g->auth), x->repo, v),
+		.limits = bounds_of(auth_policy(g->auth), x->repo, v),
 	};
 
 	content_put_manifest(g->store, &put, put_done, x);

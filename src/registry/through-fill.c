@@ -7,8 +7,8 @@
 #include "base/fd.h"
 #include "image/manifest.h"
 #include "image/remote.h"
+#include "registry/bounds.h"
 #include "registry/hooks.h"
-#include "registry/limits.h"
 #include "registry/private.h"
 #include "registry/through.h"
 
@@ -183,8 +183,8 @@ static void fetch_done(struct work *w)
 {
 	struct fill *f = CONTAINER_OF(w, struct fill, work);
 	struct registry *g = f->h->g;
-	struct content_limit v[LIMITS_MAX];
-	struct content_limits lim = limits_of(auth_policy(g->auth), f->repo, v);
+	struct content_limit v[BOUNDS_MAX];
+	struct content_limits lim = bounds_of(auth_policy(g->auth), f->repo, v);
 
 	if (f->err.code) {
 		struct err why = f->err;

@@ -122,7 +122,7 @@ static void choose(void *ctx, const char *repo, struct content_tag *v, size_t n)
 {
 	const struct retention *t = ctx;
 
-	limits_choose(t->p, t->now, repo, v, n);
+	bounds_choose(t->p, t->now, repo, v, n);
 }
 
 static void run_retention(struct work *w)
@@ -252,8 +252,8 @@ static void put_time(struct arena *a, struct doc *d, const char *key, int64_t ns
 
 static void put_quotas(struct report *t, struct doc *e, const char *repo)
 {
-	struct content_limit v[LIMITS_MAX];
-	struct content_limits lim = limits_of(t->p, repo, v);
+	struct content_limit v[BOUNDS_MAX];
+	struct content_limits lim = bounds_of(t->p, repo, v);
 	struct doc *list = lim.n ? doc_set_array(t->arena, e, "quotas") : NULL;
 
 	for (size_t i = 0; i < lim.n; i++) {

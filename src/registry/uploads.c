@@ -28,7 +28,7 @@ struct feed {
 	void (*done)(struct feed *f); /* all of the body is written */
 	const char *digest;
 	size_t owed; /* credit that waits for room */
-	struct content_limit limit[LIMITS_MAX];
+	struct content_limit limit[BOUNDS_MAX];
 	struct content_limits limits;
 	uint64_t most; /* bytes that the upload may reach; looked at again every QUOTA_STEP */
 	uint64_t look;
@@ -290,7 +290,7 @@ static void feed_begin(struct call *c, struct session *ss, void (*done)(struct f
 	int64_t length = stream_length(c->s);
 
 	*f = (struct feed){ .c = c, .ss = ss, .done = done, .digest = query_get(&c->q, "digest") };
-	f->limits = limits_of(auth_policy(c->g->auth), c->name, f->limit);
+	f->limits = bounds_of(auth_policy(c->g->auth), c->name, f->limit);
 	for (size_t i = 0; i < f->limits.n; i++) /* a reload may take the policy away */
 		if (f->limit[i].prefix)
 			f->limit[i].prefix = arena_strdup(c->a, f->limit[i].prefix);
@@ -380,8 +380,8 @@ static bool check_digest(struct call *c, const char *digest)
 /* A repository that is full takes no upload at all. */
 static int check_begin(struct call *c, const char *digest, struct err *err)
 {
-	struct content_limit v[LIMITS_MAX];
-	struct content_limits lim = limits_of(auth_policy(c->g->auth), c->name, v);
+	struct content_limit v[BOUNDS_MAX];
+	struct content_limits lim = bounds_of(auth_policy(c->g->auth), c->name, v);
 	uint64_t most = UINT64_MAX;
 
 	if (lim.n && !has_blob(c, digest) && look_at_quota(c, &lim, NULL, &most, err) < 0)
@@ -445,7 +445,7 @@ static void mounted(void *ctx, const struct content_change *ch, int result, cons
 void upload_begin(struct call *c)
 {
 	const char *digest = query_get(&c->q, "mount"), *from = query_get(&c->q, "from");
-	struct content_limit v[LIMITS_MAX];
+	struct content_limit v[BOUNDS_MAX];
 	struct content_limits lim;
 
 	if (!digest) {
@@ -461,7 +461,7 @@ void upload_begin(struct call *c)
 		begin_session(c, NULL);
 		return;
 	}
-	lim = limits_of(auth_policy(c->g->auth), c->name, v);
+	lim = bounds_of(auth_policy(c->g->auth), c->name, v);
 	stream_ref(c->s);
 	content_mount(c->g->store, c->name, digest, from, &lim, mounted, c);
 }

@@ -42,14 +42,14 @@ extern const struct schema retain_schema;
 int retain_read(struct policy_retain *r, struct err *err);
 
 /* "90m", "12h", "30d", "2w" in ns. */
-int limits_duration(const char *text, int64_t *ret, struct err *err);
+int bounds_duration(const char *text, int64_t *ret, struct err *err);
 /* "500M", "10Gi" */
-int limits_bytes(const char *text, int64_t *ret, struct err *err);
+int bounds_bytes(const char *text, int64_t *ret, struct err *err);
 
-#define LIMITS_MAX 16
+#define BOUNDS_MAX 16
 /* Those of a repository, into v. */
-struct content_limits limits_of(const struct policy *p, const char *repo,
-				struct content_limit v[LIMITS_MAX]);
+struct content_limits bounds_of(const struct policy *p, const char *repo,
+				struct content_limit v[BOUNDS_MAX]);
 /* Marks the tags that go, at `now` (ns). Reads only: for any thread. */
-void limits_choose(const struct policy *p, int64_t now, const char *repo, struct content_tag *v,
+void bounds_choose(const struct policy *p, int64_t now, const char *repo, struct content_tag *v,
 		   size_t n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quotas and retention by configuration. */
-#include "registry/limits.h"
+#include "registry/bounds.h"
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -11,7 +11,7 @@
 
 /* ---- values ---- */
 
-int limits_duration(const char *text, int64_t *ret, struct err *err)
+int bounds_duration(const char *text, int64_t *ret, struct err *err)
 {
 	size_t n = strlen(text);
 	int64_t unit = n && text[n - 1] == 'd' ? 24 : n && text[n - 1] == 'w' ? 7 * 24 : 0;
@@ -31,7 +31,7 @@ int limits_duration(const char *text, int64_t *ret, struct err *err)
 	return 0;
 }
 
-int limits_bytes(const char *text, int64_t *ret, struct err *err)
+int bounds_bytes(const char *text, int64_t *ret, struct err *err)
 {
 	static const struct {
 		const char *suffix;
@@ -95,7 +95,7 @@ int quota_read(struct policy_quota *q, struct err *err)
 	if (n && q->prefix[n - 1] != '/')
 		return err_set(err, ERR_INVALID, "prefix '%.200s' must end with '/'", q->prefix);
 	q->bytes = -1;
-	if (q->bytes_text && limits_bytes(q->bytes_text, &q->bytes, err) < 0)
+	if (q->bytes_text && bounds_bytes(q->bytes_text, &q->bytes, err) < 0)
 		return err_wrap(err, "bytes");
 	if (q->bytes < 0 && q->manifests < 0 && q->tags < 0)
 		return err_set(err, ERR_INVALID, "limits nothing: give bytes, manifests or tags");
@@ -105,7 +105,7 @@ int quota_read(struct policy_quota *q, struct err *err)
 static int read_age(const char *name, const char *text, int64_t *ret, struct err *err)
 {
 	*ret = -1;
-	return text && limits_duration(text, ret, err) < 0 ? err_wrap(err, "%s", name) : 0;
+	return text && bounds_duration(text, ret, err) < 0 ? err_wrap(err, "%s", name) : 0;
 }
 
 int retain_read(struct policy_retain *r, struct err *err)
@@ -129,12 +129,12 @@ int retain_read(struct policy_retain *r, struct err *err)
 
 /* ---- asking ---- */
 
-struct content_limits limits_of(const struct policy *p, const char *repo,
-				struct content_limit v[LIMITS_MAX])
+struct content_limits bounds_of(const struct policy *p, const char *repo,
+				struct content_limit v[BOUNDS_MAX])
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < p->quotas.n && n < LIMITS_MAX; i++) {
+	for (size_t i = 0; i < p->quotas.n && n < BOUNDS_MAX; i++) {
 		const struct policy_quota *q = &p->quotas.v[i];
 
 		if (q->prefix ? strncmp(repo, q->prefix, strlen(q->prefix)) == 0
@@ -207,7 +207,7 @@ static void apply(const struct policy_retain *r, int64_t now, struct content_tag
 		say[order[i] - v] = KEEP;
 }
 
-void limits_choose(const struct policy *p, int64_t now, const char *repo, struct content_tag *v,
+void bounds_choose(const struct policy *p, int64_t now, const char *repo, struct content_tag *v,
 		   size_t n)
 {
 	CLEANUP_FREE enum verdict *say = calloc(n + 1, sizeof(*say));
