@@ -43,6 +43,20 @@ int auth_file_dir(struct arena *a, const char **ret, struct err *err)
 
 /* ---- the file ---- */
 
+/* *ret stays what it is for an empty text. */
+static int parse_config(const char *path, struct slice text, struct arena *a, struct doc **ret,
+			struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (!slice_trim(text).n)
+		return 0;
+	if (json_read(a, text, &(struct json_options){ .copy = true }, ret, &why) < 0)
+		return err_set(err, ERR_INVALID, "'%s' is no JSON: %s", path, why.msg);
+	return doc_is(*ret, DOC_OBJECT) ? 0
+					: err_set(err, ERR_INVALID, "'%s' is no JSON object", path);
+}
+
 static int read_config_at(const char *path, struct arena *a, struct doc **ret, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(FILE_MAX);
@@ -57,12 +71,7 @@ static int read_config_at(const char *path, struct arena *a, struct doc **ret, s
 		*err = why;
 		return err_wrap(err, "credentials");
 	}
-	if (!slice_trim(buf_slice(&b)).n)
-		return 0;
-	if (json_read(a, buf_slice(&b), &(struct json_options){ .copy = true }, ret, &why) < 0)
-		return err_set(err, ERR_INVALID, "'%s' is no JSON: %s", path, why.msg);
-	return doc_is(*ret, DOC_OBJECT) ? 0
-					: err_set(err, ERR_INVALID, "'%s' is no JSON object", path);
+	return parse_config(path, buf_slice(&b), a, ret, err);
 }
 
 static int write_config(const char *dir, struct arena *a, const struct doc *d, struct err *err)
@@ -314,16 +323,25 @@ static int from_helper(const char *name, const char *host, struct arena *a, stru
 		       struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(OUTPUT_MAX);
-	const char *user, *secret;
-	struct doc *d;
 	int r;
 
 	r = ask_helper(name, "get", slice_str(key_of(host)), &b, err);
 	if (r)
 		return r < 0 ? r : 0;
-	r = json_read(a, buf_slice(&b), &(struct json_options){ .copy = true }, &d, NULL);
+	r = auth_file_answer(name, buf_slice(&b), a, ret, err);
 	if (b.p)
 		explicit_bzero(b.p, b.n);
+	return r;
+}
+
+int auth_file_answer(const char *name, struct slice text, struct arena *a, struct remote_auth *ret,
+		     struct err *err)
+{
+	const char *user, *secret;
+	struct doc *d;
+	int r;
+
+	r = json_read(a, text, &(struct json_options){ .copy = true }, &d, NULL);
 	if (r < 0 || !doc_is(d, DOC_OBJECT)) /* what it said is a secret */
 		return err_set(err, ERR_INVALID,
 			       "credential helper 'docker-credential-%s' does not answer in JSON",
@@ -341,6 +359,16 @@ static int from_helper(const char *name, const char *host, struct arena *a, stru
 
 /* ---- calls ---- */
 
+/* What the file has itself, or the helper to ask. */
+static int find_auth(struct arena *a, const struct doc *config, const char *host,
+		     struct remote_auth *ret, const char **ret_helper, struct err *err)
+{
+	const struct doc *entry = find_entry(doc_get(config, "auths"), host);
+
+	*ret_helper = helper_of(a, config, host);
+	return *ret_helper || !entry ? 0 : from_entry(a, entry, host, ret, err);
+}
+
 int auth_file_get(const char *dir, const char *host, struct arena *a, struct remote_auth *ret,
 		  struct err *err)
 {
@@ -350,20 +378,26 @@ int auth_file_get(const char *dir, const char *host, struct arena *a, struct rem
 int auth_file_get_at(const char *path, const char *host, struct arena *a, struct remote_auth *ret,
 		     struct err *err)
 {
-	const struct doc *entry;
 	const char *helper;
 	struct doc *config;
 	int r;
 
 	*ret = (struct remote_auth){ 0 };
 	r = read_config_at(path, a, &config, err);
-	if (r < 0)
-		return r;
-	helper = helper_of(a, config, host);
-	if (helper)
-		return from_helper(helper, host, a, ret, err);
-	entry = find_entry(doc_get(config, "auths"), host);
-	return entry ? from_entry(a, entry, host, ret, err) : 0;
+	if (r >= 0)
+		r = find_auth(a, config, host, ret, &helper, err);
+	return r < 0 || !helper ? r : from_helper(helper, host, a, ret, err);
+}
+
+int auth_file_parse(struct slice text, const char *host, struct arena *a, struct remote_auth *ret,
+		    const char **ret_helper, struct err *err)
+{
+	struct doc *config = doc_new_object(a);
+	int r;
+
+	*ret = (struct remote_auth){ 0 };
+	r = parse_config("config.json", text, a, &config, err);
+	return r < 0 ? r : find_auth(a, config, host, ret, ret_helper, err);
 }
 
 static int put_helper(const char *name, const char *host, struct arena *a,

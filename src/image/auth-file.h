@@ -22,6 +22,12 @@ int auth_file_get(const char *dir, const char *host, struct arena *a, struct rem
 /* The same of a file of any name: podman's and skopeo's auth.json has this form too. */
 int auth_file_get_at(const char *path, const char *host, struct arena *a, struct remote_auth *ret,
 		     struct err *err);
+/* The two parsers of foreign text: of a config.json (*ret_helper: who is to be asked, or NULL), and
+ * of what a helper named `name` answered. */
+int auth_file_parse(struct slice text, const char *host, struct arena *a, struct remote_auth *ret,
+		    const char **ret_helper, struct err *err);
+int auth_file_answer(const char *name, struct slice text, struct arena *a, struct remote_auth *ret,
+		     struct err *err);
 /* Stores username with password, or with identity_token in its place. *ret_helper: the helper that
  * keeps it, or NULL: it is in the file (mode 0600). */
 int auth_file_put(const char *dir, const char *host, struct arena *a,

@@ -212,3 +212,25 @@ teu() { DOCKER_CONFIG=$DIR/ours timeout 30 "$TEU" --root "$DIR/e/root" --run "$D
 	teu pull -q "$s/p:1"
 	rm -r "$DIR/ours"
 }
+
+@test "at a terminal every layer has a line with a bar; elsewhere lines follow each other" {
+	local n
+	head -c 6000000 /dev/urandom >"$DIR/x"
+	tar -C "$DIR" -cf - x | docker import - "$R/bars:1" >/dev/null
+	docker push -q "$R/bars:1"
+	for n in docker "$TEU --host unix://$DIR/e/docker.sock"; do
+		docker rmi "$R/bars:1" >/dev/null
+		run timeout 30 script -qec "stty cols 150; ${n/#docker/$DOCKER} pull $R/bars:1" /dev/null
+		[ "$status" -eq 0 ]
+		# the cursor goes up to a layer's line, which is written again
+		[[ "$output" =~ $'\e['[0-9]*A ]]
+		[[ "$output" =~ [0-9a-f]{12}:\ (Downloading|Extracting)\ +\[=*\>\ *\] ]]
+		prints "Pull complete"
+		docker rmi "$R/bars:1" >/dev/null
+		run $n pull "$R/bars:1" </dev/null
+		[[ "$output" != *$'\e'* ]]
+		[[ "$output" != *"[="* ]]
+		prints "Pull complete"
+	done
+	docker rmi "$R/bars:1" >/dev/null
+}
