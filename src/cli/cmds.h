@@ -13,6 +13,7 @@
 	X(images) X(import) X(load) X(save) X(tag) X(rmi) X(history) \
 	X(pull) X(push) X(login) X(logout) X(search) X(image_prune) \
 	X(image_copy) X(image_list_tags) X(image_delete) X(image_tree) X(image_waste) \
+	X(image_verify) X(image_mount) X(image_unmount) \
 	X(artifact_push) X(artifact_pull) X(artifact_attach) X(artifact_discover) \
 	X(manifest_create) X(manifest_annotate) X(manifest_inspect) X(manifest_push) X(manifest_rm) \
 	X(inspect) X(info) X(version) X(events) X(bench_grpc) X(bench_http) X(bench_ws) X(engine) \

@@ -62,7 +62,7 @@ static int take_entry(void *ctx, const struct tar_entry *e, struct err *err)
 
 static int list_members(struct place *p, struct err *err)
 {
-	static const struct tar_ops ops = { take_entry, NULL, NULL };
+	static const struct tar_ops ops = { .entry = take_entry };
 	const struct tar_limits limits = { .total_max = p->file_size, .entries_max = MEMBERS_MAX };
 	CLEANUP(tar_reader_free) struct tar_reader *t = tar_reader_new(&limits, &ops, p);
 	char block[TAR_BLOCK];

@@ -190,7 +190,7 @@ static int take_entry(void *ctx, const struct tar_entry *e, struct err *err)
 	n->here = true;
 	n->dir = e->type == TAR_DIR;
 	n->layer = l->at;
-	n->size = e->type == TAR_REG ? e->size : 0;
+	n->size = e->type == TAR_REG ? e->real_size : 0;
 	l->layer->bytes += n->size;
 	l->tree->bytes += n->size;
 	return note(l, was ? 'C' : 'A', types[e->type], path, n->size, err);
@@ -206,7 +206,7 @@ static int take_bytes(void *ctx, struct slice bytes, struct err *err)
 static int read_layer(struct laying *l, struct place *p, const struct tree_options *o,
 		      const struct manifest_desc *d, struct err *err)
 {
-	static const struct tar_ops ops = { take_entry, NULL, NULL };
+	static const struct tar_ops ops = { .entry = take_entry };
 	const struct tar_limits limits = { .entries_max = ENTRIES_MAX };
 	CLEANUP(tar_reader_free) struct tar_reader *t = tar_reader_new(&limits, &ops, l);
 	CLEANUP(fd_close) int fd = -1;

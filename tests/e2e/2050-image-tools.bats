@@ -111,7 +111,7 @@ teardown_file() { engine_teardown_file; }
 }
 
 @test "hostile archives and layouts are refused by name" {
-	fails_with 1 "names no place" teu image copy oci:from:x foo
+	fails_with 1 "names no place" teu image copy teu:busybox foo
 	fails_with 1 "names no place" teu image copy bogus:x dir:none
 	fails_with 1 "No such file" teu image copy docker-archive:absent.tar dir:none
 	fails_with 1 "exists, and nothing can be added" sh -c "echo >there.tar; exec nsenter --net=/proc/$(engine_pid)/ns/net '$TEU' --host '$DOCKER_HOST' image copy teu:busybox docker-archive:there.tar"
@@ -211,5 +211,65 @@ teardown_file() { engine_teardown_file; }
 	chmod 711 "$DIR" && chmod 644 index.tar
 	mkdir -m 777 "$DIR/tmp"
 	[ "$(TMPDIR=$DIR/tmp beside setpriv --reuid 1000 --regid 1000 --clear-groups "$TEU" image tree --format json oci-archive:index.tar | jq '.layers | length')" = 2 ]
-	fails_with 1 "it is no image but an artifact" teu image tree "docker://$R/art:1"
+	teu artifact push -q "$R/noimage:1"
+	fails_with 1 "it is no image but an artifact" teu image tree "docker://$R/noimage:1"
+}
+
+# On the store itself, in the engine's namespaces.
+stored() { nsenter "--mount=/proc/$(engine_pid)/ns/mnt" "--net=/proc/$(engine_pid)/ns/net" timeout 30 "$TEU" --host "$DOCKER_HOST" --root "$DIR/e/root" image "$@"; }
+
+@test "verify finds every damage to blobs and unpacked layers, and repairs blobs from the registry" {
+	python3 "$TOP/tests/tools/mkimage.py" "$("$TOP/tools/image" busybox)" "$DIR" attributes sixty
+	docker load -q -i attributes.tar
+	docker load -q -i sixty.tar
+	docker run --name by-hand layers:one sh -c 'echo hi >/hi; rm /bin/ls; rm -r /d; mkdir /d; echo 1 >/d/x; ln /hi /hi2'
+	docker commit by-hand dam:1
+	run stored verify --all
+	prints "all is well"
+	[ "$status" = 0 ]
+	local layer blob
+	layer=$(docker image inspect -f '{{.GraphDriver.Data.UpperDir}}' dam:1)
+	echo bad >>"$layer/hi"
+	touch "$layer/extra"
+	rm "$layer/bin/ls"
+	chmod 700 "$layer/d/x"
+	run stored verify dam:1
+	[ "$status" = 1 ]
+	prints "/hi has another size"
+	prints "/extra is not of the layer"
+	prints "/bin/.wh.ls is missing: it is shown again"
+	prints "/d/x has another mode"
+	[ "$(stored verify --format json dam:1 | jq '.problems | length')" = 5 ]
+	docker rm by-hand
+	docker rmi dam:1
+	docker tag layers:one "$R/v:1"
+	docker push -q "$R/v:1"
+	blob=$(docker image inspect -f '{{index .RootFS.Layers 1}}' layers:one)
+	printf x | dd of="$DIR/e/root/store/blobs/sha256/${blob#sha256:}" bs=1 seek=1000 conv=notrunc status=none
+	fails_with 1 "blob $blob" stored verify layers:one
+	run stored verify --repair layers:one
+	[ "$status" = 0 ]
+	prints "(repaired)"
+	stored verify layers:one
+	fails_with 1 "give images, or --all" stored verify
+	fails_with 1 "No such image" stored verify absent
+}
+
+@test "an image's root is mounted read-only, and unmounted when nobody uses it" {
+	mkdir -p m full
+	touch full/x
+	stored mount layers:one "$DIR/m"
+	local look=(nsenter "--mount=/proc/$(engine_pid)/ns/mnt")
+	[ "$("${look[@]}" cat "$DIR/m/d/changed")" = two ]
+	[ ! -e m/d ]
+	! "${look[@]}" ls "$DIR/m/d/gone" 2>/dev/null
+	fails_with 1 "Read-only file system" "${look[@]}" touch "$DIR/m/x"
+	fails_with 1 "in use: mount on an empty one" stored mount layers:one "$DIR/m"
+	fails_with 1 "in use: mount on an empty one" stored mount layers:one "$DIR/full"
+	fails_with 1 "is in use: a program" "${look[@]}" sh -c "cd '$DIR/m'; '$TEU' image unmount '$DIR/m'"
+	stored unmount "$DIR/m"
+	fails_with 1 "no image is mounted" stored unmount "$DIR/m"
+	stored mount busybox "$DIR/m"
+	"${look[@]}" test -x "$DIR/m/bin/busybox"
+	stored unmount "$DIR/m"
 }
