@@ -64,7 +64,7 @@ static int hand_on(struct builder *b, const unsigned char *p, size_t n, struct e
 
 static bool wants_point(const struct builder *b)
 {
-	return b->w.out - b->w.last >= LAZY_SPAN;
+	return b->w.out - b->w.last >= lazy_writer_span(&b->w);
 }
 
 /* ---- plain ---- */
@@ -76,7 +76,8 @@ static int run_plain(struct builder *b, struct err *err)
 	lazy_writer_point(&b->w, &(struct lazy_point){ 0 });
 	for (; r > 0; r = r < 0 ? r : fill(b, err)) {
 		for (size_t at = 0; at < b->have && r > 0;) {
-			uint64_t room = LAZY_SPAN - (b->w.out - b->w.last);
+			uint64_t done = b->w.out - b->w.last, span = lazy_writer_span(&b->w),
+				 room = span - MIN(done, span);
 			size_t n = (size_t)MIN(room, (uint64_t)(b->have - at));
 
 			if (!room) {

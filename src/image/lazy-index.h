@@ -26,7 +26,10 @@
 struct err;
 
 #define LAZY_MEDIA "application/vnd.teu.layer.index.v1"
-#define LAZY_SPAN (4u << 20) /* bytes of tar between two points, at least */
+/* Bytes of tar between two points, at least; of large layers more, behind the first of them. */
+#define LAZY_SPAN (2u << 20)
+#define LAZY_SPAN_LARGE (8u << 20)
+#define LAZY_LARGE (1ull << 30)
 #define LAZY_CHUNK_MAX (64u << 20)
 #define LAZY_POINTS_MAX 2048
 #define LAZY_ENTRIES_MAX (1u << 20)
@@ -91,6 +94,11 @@ void lazy_writer_init(struct lazy_writer *w);
 void lazy_writer_fini(struct lazy_writer *w);
 DEFINE_CLEANUP_EMBEDDED(struct lazy_writer, lazy_writer_fini)
 /* A place to begin at the bytes of tar seen so far; p->window may be NULL. */
+/* So far from the last one that another is wanted. */
+static inline uint64_t lazy_writer_span(const struct lazy_writer *w)
+{
+	return w->out < LAZY_LARGE ? LAZY_SPAN : LAZY_SPAN_LARGE;
+}
 void lazy_writer_point(struct lazy_writer *w, const struct lazy_point *p);
 /* The next bytes of tar. */
 void lazy_writer_data(struct lazy_writer *w, const void *p, size_t n);

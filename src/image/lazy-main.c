@@ -2,10 +2,12 @@
 /* The beginning of a lazy server: what it is told, its index and files, the fence, its birth. The
  * process that was started reports and ends; the server has no parent that it could miss. */
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "image/lazy-priv.h"
+#include "image/remote-priv.h"
 #include "linux/proc.h"
 #include "linux/sys.h"
 
@@ -13,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#define QUIET (20 * NS_PER_SEC) /* a registry that sends nothing for so long is away */
 
 struct start {
 	struct lazy_server s;
@@ -37,9 +41,15 @@ static int read_conf(struct start *st, struct err *err)
 		return err_sys(err, "read its configuration");
 	fd_close(LAZY_FD_CONF);
 	r = lazy_conf_read(st->a, buf_slice(&b), &st->s.conf, err);
-	return r < 0 ? r
-		     : image_remotes_open(&st->s.conf.remotes, st->s.conf.host, &use, &st->s.remote,
-					  err);
+	if (r >= 0)
+		r = image_remotes_open(&st->s.conf.remotes, st->s.conf.host, &use, &st->s.remote,
+				       err);
+	if (r < 0)
+		return r;
+	/* Who serves decides on further tries: somebody waits. */
+	st->s.remote->conf.tries = 1;
+	st->s.remote->conf.quiet = QUIET;
+	return 0;
 }
 
 static int on_entry(void *ctx, const struct tar_entry *e, struct err *err)
