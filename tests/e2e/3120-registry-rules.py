@@ -415,7 +415,8 @@ def docker_logs_in_pushes_and_pulls():
     run = tempfile.mkdtemp(prefix="e-", dir=access.DIR)
     sock = os.path.join(run, "d.sock")
     log = open(path("log-engine"), "w")
-    engine = subprocess.Popen([TEU, "--root", os.path.join(run, "root"), "--run", run, "--host", "unix://" + sock, "engine"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    engine = subprocess.Popen([TEU, "--root", os.path.join(run, "root"), "--run", run, "--host", "unix://" + sock, "engine"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                              env={"TEU_OCI": os.path.join(access.TOP, "build/teu-oci"), **os.environ})
     env = {**os.environ, "DOCKER_HOST": "unix://" + sock, "DOCKER_CONFIG": os.path.join(run, "config"), "HOME": run}
     try:
         wait_for(sock, engine)

@@ -533,6 +533,145 @@ static void an_image_and_a_repository_share_a_blob(void **state)
 	buf_fini(&t.b);
 }
 
+/* ---- limits, use, retention ---- */
+
+static int mount_within(struct fix *f, const char *repo, const char *digest,
+			const struct content_limits *lim)
+{
+	struct answer a = { .f = f };
+
+	f->err = ERR_INIT;
+	content_mount(f->is, repo, digest, NULL, lim, on_done, &a);
+	return wait_for(&a);
+}
+
+static void limits_hold_in_the_transaction(void **state)
+{
+	const struct content_limit each = { .bytes = 10, .manifests = -1, .tags = -1 }, below = {
+		.prefix = "a/", .bytes = 12, .manifests = -1, .tags = -1
+	};
+	const struct content_limits lim = { &each, 1 }, both = { &below, 1 };
+	struct fix *f = *state;
+	char six[IMAGE_DIGEST_MAX], five[IMAGE_DIGEST_MAX];
+	struct content_upload *u;
+	struct answer a = { .f = f };
+	int64_t room;
+
+	push(f, "src", SLICE("sixsix"), six);
+	push(f, "src", SLICE("fives"), five);
+	OK(f, mount_within(f, "a/x", six, &lim));
+	assert_int_equal(mount_within(f, "a/x", five, &lim), -ERR_QUOTA);
+	assert_err(&f->err, ERR_QUOTA, "quota: repository 'a/x' has 6 bytes of at most 10");
+	OK(f, mount_within(f, "a/x", six, &lim)); /* adds nothing */
+	OK(f, mount_within(f, "a/y", five, &lim));
+	assert_int_equal(mount_within(f, "a/z", five, &both), -ERR_QUOTA);
+	assert_err(&f->err, ERR_QUOTA, "'a/*' together have 11 bytes");
+	OK(f, content_room(f->is, "a/x", &lim, &room, &f->err));
+	assert_int_equal(room, 4);
+	OK(f, content_room(f->is, "a/new", &both, &room, &f->err));
+	assert_int_equal(room, 1);
+	/* An upload that is refused at its end leaves nothing. */
+	OK(f, content_upload_new(f->is, pool(f), "a/x", IMAGE_SHA256, &u, &f->err));
+	OK(f, content_upload_push(u, SLICE("eleven byte"), &f->err));
+	OK(f, flush(f, u));
+	image_digest_of("eleven byte", 11, five);
+	content_upload_commit(u, five, &lim, on_done, &a);
+	assert_int_equal(wait_for(&a), -ERR_QUOTA);
+	assert_int_equal(count_names(f, "uploads"), 0);
+	assert_int_equal(count_names(f, "blobs/sha256"), 2);
+	/* What goes makes room. */
+	OK(f, delete_blob(f, "a/x", six));
+	OK(f, content_room(f->is, "a/x", &lim, &room, &f->err));
+	assert_int_equal(room, 10);
+}
+
+static void usage_counts_each_repository(void **state)
+{
+	struct content_usage_page page = { .max = 1 };
+	struct fix *f = *state;
+	char digest[IMAGE_DIGEST_MAX];
+	struct content_pull *v = calloc(1, sizeof(*v));
+	struct answer a;
+
+	push(f, "one", SLICE("{}"), digest);
+	push(f, "two", SLICE("{}"), digest);
+	push(f, "one", SLICE("own"), digest);
+	OK(f, put(f, "one", "t", manifest_of(f, EMPTY, NULL), NULL, &a));
+	strcpy(v->repo, "one");
+	strcpy(v->ref, "t");
+	strcpy(v->digest, a.digest);
+	v->when = 77;
+	content_note_pulls(f->is, v, 1);
+	page.arena = f->arena;
+	OK(f, content_usage(f->is, &page, &f->err));
+	assert_int_equal(page.n, 1);
+	assert_true(page.more);
+	assert_string_equal(page.v[0].repo, "one");
+	assert_int_equal(page.v[0].tags, 1);
+	assert_int_equal(page.v[0].manifests, 1);
+	assert_int_equal(page.v[0].blobs, 2);
+	assert_int_equal(page.v[0].bytes, 5 + (int64_t)strlen(manifest_of(f, EMPTY, NULL)));
+	assert_int_equal(page.v[0].shared, 2);
+	assert_int_equal(page.v[0].pulled, 77);
+	page.after = "one";
+	OK(f, content_usage(f->is, &page, &f->err));
+	assert_string_equal(page.v[0].repo, "two");
+	assert_false(page.more);
+	assert_int_equal(page.v[0].bytes, 2);
+}
+
+/* Everything but what is called "keep". */
+static void choose_all(void *ctx, const char *repo, struct content_tag *v, size_t n)
+{
+	unsigned *seen = ctx;
+
+	for (size_t i = 0; i < n; i++) {
+		*seen += v[i].referred ? 100 : v[i].companion ? 10 : 1;
+		v[i].drop = !v[i].tag || strcmp(v[i].tag, "keep") != 0;
+	}
+}
+
+static void retention_takes_along_what_only_that_led_to(void **state)
+{
+	struct fix *f = *state;
+	unsigned seen = 0;
+	struct content_retain job = {
+		.choose = choose_all, .ctx = &seen, .dry_run = true, .arena = f->arena
+	};
+	char digest[IMAGE_DIGEST_MAX], child[IMAGE_DIGEST_MAX], tag[CONTENT_TAG_MAX + 1];
+	const char *text = manifest_of(f, EMPTY, NULL), *index;
+	struct content_manifest m;
+	struct answer a;
+
+	push(f, "a", SLICE("{}"), digest);
+	OK(f, put(f, "a", "keep", text, NULL, &a));
+	OK(f, put(f, "a", "also", text, NULL, &a)); /* its manifest has another tag */
+	text = arena_printf(f->arena, "%s ", text);
+	image_digest_of(text, strlen(text), child);
+	OK(f, put(f, "a", child, text, NULL, &a));
+	index = arena_printf(f->arena,
+			     "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"" TYPE_MANIFEST
+			     "\",\"digest\":\"%s\",\"size\":%zu}]}",
+			     child, strlen(text));
+	OK(f, put(f, "a", "index", index, MEDIA_OCI_INDEX, &a));
+	strcpy(digest, a.digest);
+	OK(f, put(f, "a", "signature", manifest_of(f, EMPTY, digest), NULL, &a));
+	snprintf(tag, sizeof(tag), "sha256-%.64s.sig", digest + 7);
+	OK(f, put(f, "a", tag, arena_printf(f->arena, "%s  ", text), NULL, &a));
+	OK(f, content_retain(f->is, &job, &f->err));
+	assert_int_equal(seen, 1 + 1 + 100 + 1 + 10);
+	assert_int_equal(job.tags, 4);
+	OK(f, content_manifest(f->is, "a", "index", f->arena, &m, &f->err));
+	job.dry_run = false;
+	OK(f, content_retain(f->is, &job, &f->err));
+	assert_int_equal(job.tags, 4);
+	assert_int_equal(job.manifests, 4); /* index, its child, signature, companion */
+	OK(f, content_manifest(f->is, "a", "keep", f->arena, &m, &f->err));
+	assert_int_equal(content_manifest(f->is, "a", child, f->arena, &m, &f->err),
+			 -ERR_NOT_FOUND);
+	assert_int_equal(content_manifest(f->is, "a", tag, f->arena, &m, &f->err), -ERR_NOT_FOUND);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,6 +691,9 @@ int main(int argc, char **argv)
 		T(blobs_are_mounted_from_where_they_are),
 		T(collection_takes_what_nothing_leads_to),
 		T(an_image_and_a_repository_share_a_blob),
+		T(limits_hold_in_the_transaction),
+		T(usage_counts_each_repository),
+		T(retention_takes_along_what_only_that_led_to),
 	};
 
 	HELPER_MAIN(argc, argv);
