@@ -70,12 +70,14 @@ static int teardown(void **state)
 static int try_build(struct bench *b, const char *json)
 {
 	static const char *argv[] = { "prog", "arg", NULL };
-	struct image_rootfs rootfs = { .upper = "/u", .work = "/w", .merged = "/m" };
-	const char *lower[] = { b->lower, NULL };
+	char path[256];
+	struct image_rootfs rootfs = {
+		.upper = "/u", .work = "/w", .merged = "/m", .init = b->init
+	};
+	const char *lower[] = { b->lower, NULL }, *view[] = { path, b->lower, NULL };
 	struct oci_inputs in = { .rootfs = &rootfs };
 	struct doc *body;
 	struct slice text;
-	char path[256];
 	int r;
 
 	drop(b);
@@ -97,6 +99,7 @@ static int try_build(struct bench *b, const char *json)
 	b->c->argv = argv;
 	b->c->argc = 2;
 	rootfs.lower = (struct strv){ lower, 1 };
+	rootfs.view = (struct strv){ view, 2 };
 	in.c = b->c;
 	in.files = b->c;
 	if (b->c->spec.host.network_mode &&
