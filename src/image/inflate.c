@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decompression of a stream: gzip (RFC 1952, several members) by zlib, zstd (RFC 8878, skippable
- * frames too) by libzstd, xz by liblzma, bzip2 by libbz2 (both: several streams). Runs only inside
- * the fenced helper; the size of what comes out is bounded by its reader.
+ * Decompression of a stream: gzip (RFC 1952, several members) by gunzip.c, zstd (RFC 8878,
+ * skippable frames too) by libzstd, xz by liblzma, bzip2 by libbz2 (both: several streams). Runs
+ * only inside the fenced helper; the size of what comes out is bounded by its reader.
  */
 #include "image/inflate.h"
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "image/gunzip.h"
 
 #include <bzlib.h>
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #define IN_SIZE (128 * 1024)
@@ -94,53 +94,42 @@ static int put(struct stream *s, size_t n, struct err *err)
 						  : 0;
 }
 
-/* One member or several. zlib sets avail_in to what it did not need. */
+static ssize_t gzip_read(void *ctx, void *p, size_t n, struct err *err)
+{
+	struct stream *s = ctx;
+	ssize_t got;
+
+	if (s->have) { /* read to tell the compression by */
+		n = MIN(n, s->have);
+		memcpy(p, s->ib, n);
+		s->have -= n;
+		memmove(s->ib, s->ib + n, s->have);
+		return (ssize_t)n;
+	}
+	do
+		got = read(s->in, p, n);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? err_sys(err, "read the compressed stream") : got;
+}
+
+static int gzip_write(void *ctx, const void *p, size_t n, struct err *err)
+{
+	struct stream *s = ctx;
+
+	s->bytes += n;
+	return fd_write_all(s->out, p, n) < 0 ? err_sys(err, "hand on the decompressed stream") : 0;
+}
+
 static int run_gzip(struct stream *s, struct err *err)
 {
-	z_stream z = { 0 };
-	int rc, r = 1;
-	bool between = false; /* members */
+	const struct gunzip_io io = { gzip_read, gzip_write, s };
+	int r = gunzip_run(&io, err);
 
-	if (inflateInit2(&z, 15 + 16) != Z_OK)
-		abort();
-	z.next_in = s->ib;
-	z.avail_in = (unsigned)s->have;
-	for (;;) {
-		if (z.avail_in == 0) {
-			r = fill(s, err);
-			if (r <= 0)
-				break;
-			z.next_in = s->ib;
-			z.avail_in = (unsigned)s->have;
-		}
-		if (between && *z.next_in != 0x1f) {
-			r = 0; /* zeros or rubbish after the last member: gzip(1) ignores them too
-				*/
-			while (fill(s, NULL) > 0)
-				;
-			break;
-		}
-		between = false;
-		z.next_out = s->ob;
-		z.avail_out = OUT_SIZE;
-		rc = inflate(&z, Z_NO_FLUSH);
-		if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) {
-			r = err_set(err, ERR_INVALID, "gzip stream is damaged: %s",
-				    z.msg ? z.msg : "bad data");
-			break;
-		}
-		r = put(s, OUT_SIZE - z.avail_out, err);
-		if (r < 0)
-			break;
-		if (rc == Z_STREAM_END) {
-			inflateReset(&z);
-			between = true;
-		}
-	}
-	inflateEnd(&z);
-	if (r == 0 && !between)
-		return err_set(err, ERR_INVALID, "gzip stream ends too early");
-	return r;
+	/* Zeros or rubbish after the last member: gzip(1) ignores them too. */
+	if (r > 0)
+		while (fill(s, NULL) > 0)
+			;
+	return r < 0 ? r : 0;
 }
 
 static int run_zstd(struct stream *s, struct err *err)
