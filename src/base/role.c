@@ -65,8 +65,13 @@ int role_signals_init(struct role_signals *s, struct loop *l, void (*fn)(void *a
 	static int (*const handlers[])(struct sigsource * src,
 				       const void *info) = { on_signal_0, on_signal_1, on_signal_2,
 							     on_signal_3 };
+	sigset_t pipe;
 	int r = 0;
 
+	/* A peer that leaves is an error of its write; sendfile(2) cannot be told so. */
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	(void)pthread_sigmask(SIG_BLOCK, &pipe, NULL);
 	s->fn = fn;
 	s->arg = arg;
 	for (size_t i = 0; i < ARRAY_LEN(s->sources) && r == 0; i++)

@@ -12,8 +12,9 @@ int role_write_pid(const char *path, struct err *err);
  * child gets it. Nothing without the variable. */
 void role_tell_ready(void);
 
-/* Signals of a role on its loop: SIGTERM, SIGINT, SIGHUP, SIGUSR1 come to fn. Not to be moved while
- * it is in use; fini may be called when init failed or never ran (zeroed). */
+/* Signals of a role on its loop: SIGTERM, SIGINT, SIGHUP, SIGUSR1 come to fn; SIGPIPE is blocked,
+ * also in threads begun later. Not to be moved while it is in use; fini may be called when init
+ * failed or never ran (zeroed). */
 struct role_signals {
 	struct sigsource sources[4];
 	void (*fn)(void *arg, int signal);

@@ -78,6 +78,10 @@ int remote_other(struct remote *r, const char *url, struct endpoint **ret, struc
 bool remote_is_loopback(const char *host);
 /* An idle connection or a new one (which connects when it is used). */
 int line_take(struct remote *r, struct endpoint *e, bool https, struct line **ret, struct err *err);
+/* One that speaks TLS with anybody, to find out whether TLS is spoken; nothing secret goes there.
+ * Of no use where the server must see a certificate of ours. */
+int line_probe(struct remote *r, const struct endpoint *e, struct line **ret, struct err *err);
+bool line_must_show_who(const struct remote *r, const struct endpoint *e);
 void line_put(struct remote *r, struct endpoint *e, struct line *l); /* kept, if there is room */
 void line_free(struct line *l);					     /* NULL is fine */
 

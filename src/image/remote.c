@@ -256,9 +256,11 @@ static int find_scheme(struct remote *r, struct endpoint *e, struct err *err)
 	for (int plain = 0; plain < 2; plain++) {
 		struct reply p = REPLY_INIT;
 
-		ret = line_take(r, e, !plain, &p.line, err);
+		ret = plain || line_must_show_who(r, e) ? line_take(r, e, !plain, &p.line, err)
+							: line_probe(r, e, &p.line, err);
 		if (ret >= 0)
 			ret = exchange(r, &q, &h, &p, &taken, err);
+		p.keep = false;
 		if (ret >= 0)
 			e->scheme = plain ? SCHEME_HTTP : SCHEME_HTTPS;
 		reply_fini(r, &p);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Pull and unpack from a local registry, beside podman, dockerd and `gzip -dc | tar -x`: bench-pull.py [--quick] [--rounds N] [--only NAME,...] [--json FILE]
+"""Pull and unpack from a local registry, beside podman, dockerd and `gzip -dc | tar -x`: bench-pull.py [--quick] [--rounds N] [--only NAME,...] [--image NAME] [--json FILE]
 
 Two images of this machine's own files: three layers (about 600 MB unpacked) and fourteen (2 GB); --quick: one of 150 MB. They are
 kept in the cache. All stores are on a tmpfs, so that no one waits for the disk of another; rounds are in turn, medians.
@@ -34,6 +34,7 @@ def option(name, default):
 
 
 ROUNDS = int(option("--rounds", "1" if QUICK else "5"))
+IMAGES = {k: v for k, v in IMAGES.items() if k == option("--image", k)}
 ONLY = option("--only", "teu,podman,dockerd,gzip").split(",")
 
 

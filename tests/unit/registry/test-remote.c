@@ -2,6 +2,7 @@
 /* The registry client against our own registry, which runs on a thread of its own: push, pull,
  * lists, referrers, deletes; and the parts of it that read foreign text. */
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "image/manifest.h"
 #include "image/remote-priv.h"
@@ -9,6 +10,7 @@
 
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -308,6 +310,50 @@ static void nobody_there_is_told_after_the_tries(void **state)
 	assert_non_null(strstr(b->err.msg, "cancelled"));
 }
 
+/* Says the head of an answer and half of its body, then nothing, to each who connects. */
+static void *stall(void *arg)
+{
+	static const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234";
+	int listening = *(int *)arg, fd;
+	char asked[4096];
+
+	while ((fd = accept(listening, NULL, NULL)) >= 0) {
+		ssize_t n = read(fd, asked, sizeof(asked));
+
+		if (n > 4 && memcmp(asked, "GET ", 4) == 0)
+			n = write(fd, half, sizeof(half) - 1);
+		if (n <= 0 || memcmp(asked, "GET ", 4) != 0)
+			close(fd); /* a TLS hello: plain HTTP is tried next */
+	}
+	return NULL;
+}
+
+static void a_server_that_falls_silent_is_given_up(void **state)
+{
+	struct box *b = *state;
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct manifest_desc d = { .digest = EMPTY, .size = 10 };
+	CLEANUP(remote_free) struct remote *r = NULL;
+	struct buf got = BUF_INIT(100);
+	socklen_t len = sizeof(sa);
+	struct remote_conf rc = { .tries = 1, .quiet = 50 * NS_PER_MS };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pthread_t thread;
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	rc.host = arena_printf(b->a, "127.0.0.1:%u", ntohs(sa.sin_port));
+	assert_int_equal(pthread_create(&thread, NULL, stall, &fd), 0);
+	OK(b, remote_new(&rc, &r, &b->err));
+	assert_int_equal(remote_blob(r, "x", &d, 0, collect, &got, &b->err), -ERR_TIMEOUT);
+	buf_fini(&got);
+	shutdown(fd, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	close(fd);
+}
+
 static void a_mirror_is_asked_first_and_may_fail(void **state)
 {
 	struct box *b = *state;
@@ -393,6 +439,7 @@ int main(void)
 		T(many_tags_come_page_by_page),
 		T(referrers_come_as_an_index),
 		T(nobody_there_is_told_after_the_tries),
+		T(a_server_that_falls_silent_is_given_up),
 		T(a_mirror_is_asked_first_and_may_fail),
 		cmocka_unit_test(challenges_are_read_as_they_are_written),
 		cmocka_unit_test(the_next_page_is_found_in_a_link),
