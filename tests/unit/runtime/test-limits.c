@@ -3,9 +3,12 @@
  * compiled programs. */
 #include "rt-check.h"
 
+#include "runtime/group.h"
+
 #include <dirent.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define HEAD                                                                               \
 	"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"},\"linux\":{\"namespaces\":[{" \
@@ -352,6 +355,28 @@ static void bad_profiles_name_the_place(void **state)
 	scratch_remove(root);
 }
 
+static void limits_near_a_batch_of_the_kernel_are_narrowed(void **state)
+{
+	/* In pages: of the limit, and what init fills. */
+	static const struct {
+		int64_t limit;
+		unsigned fill;
+	} rows[] = { { 1, 0 },	  { 63, 0 },  { 64, 1 },  { 65, 2 },
+		     { 119, 56 }, { 120, 0 }, { 128, 0 }, { 1 << 20, 0 } };
+	const int64_t page = sysconf(_SC_PAGESIZE);
+	struct cgroup_limits l = { 0 };
+
+	assert_int_equal(group_fill_pages(&l), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		l.memory.limit = CGROUP_NUM(rows[i].limit * page + 1);
+		assert_int_equal(group_fill_pages(&l), rows[i].fill);
+	}
+	l.memory.limit = CGROUP_NUM(-1);
+	assert_int_equal(group_fill_pages(&l), 0);
+	l.memory.limit = CGROUP_NUM(INT64_MAX);
+	assert_int_equal(group_fill_pages(&l), 0);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -359,6 +384,7 @@ int main(void)
 		T(no_resources_need_nothing),
 		T(numbers_are_carried_over),
 		T(zeros_of_go_are_not_limits),
+		T(limits_near_a_batch_of_the_kernel_are_narrowed),
 		T(more_than_a_number_of_the_kernel_is_the_most_of_them),
 		T(device_rules_come_before_the_devices_a_container_needs),
 		T(a_profile_is_compiled_once_and_then_found_in_the_cache),
