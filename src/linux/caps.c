@@ -75,8 +75,9 @@ int caps_number(const char *name)
 {
 	if (strncasecmp(name, "CAP_", 4) == 0)
 		name += 4;
+	/* By the first letter, then all of them: a container has forty names to look up. */
 	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-		if (!strcasecmp(name, names[i] + 4))
+		if ((name[0] | 0x20) == (names[i][4] | 0x20) && !strcasecmp(name, names[i] + 4))
 			return (int)i;
 	return -1;
 }
