@@ -160,6 +160,11 @@ void start_main(const struct start_stack *s)
 	__asm__("" : "+r"(image));
 	/* First: what is written into pages of the old view would have to be written again. */
 	start_view(s, image);
+	if (is_inner(s))
+		hole = (struct hole){ (uintptr_t)start_cli, (uintptr_t)start_cli_end };
+	/* Before anything of it is read: that would map the pages around, and each would be taken
+	 * back for its copy. */
+	populate(image, &hole);
 	for (const Elf64_Dyn *d = start_dynamic; d->d_tag != DT_NULL; d++) {
 		if (d->d_tag == DT_RELR)
 			v = (const uint64_t *)(image + d->d_un.d_ptr);
@@ -168,9 +173,6 @@ void start_main(const struct start_stack *s)
 	}
 	if (!v)
 		return;
-	if (is_inner(s))
-		hole = (struct hole){ (uintptr_t)start_cli, (uintptr_t)start_cli_end };
-	populate(image, &hole);
 	unpack((char *)(uintptr_t)image, v, bytes / sizeof(*v), &hole);
 	seal(image);
 }
