@@ -85,7 +85,7 @@ bool hooks_admin(struct registry *g, struct stream *s)
 
 	if (strcmp(rq->path, "/outward") != 0 && !hook && !copy)
 		return false;
-	if (!g->hooks) {
+	if (!g->hooks || atomic_load(&g->hooks->ending)) {
 		(void)stream_replyf(s, 404, "text/plain",
 				    "this registry has no upstreams, replication or webhooks\n");
 		return true;

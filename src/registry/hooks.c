@@ -301,6 +301,13 @@ int hooks_new(struct registry *g, struct hooks **ret, struct err *err)
 	return 0;
 }
 
+static bool is_busy(struct hooks *h)
+{
+	return (h->fills && fills_busy(h)) || (h->through && through_busy(h->through)) ||
+	       keep_busy(h) || (h->replicate && replicate_busy(h->replicate)) ||
+	       (h->webhooks && webhooks_busy(h->webhooks));
+}
+
 void hooks_stop(struct hooks *h)
 {
 	if (!h)
@@ -312,6 +319,10 @@ void hooks_stop(struct hooks *h)
 	webhooks_stop(h->webhooks);
 	work_pool_free(STEAL(h->quick));
 	work_pool_free(STEAL(h->bulk));
+	/* What was fetched or done is on its way into a database: its end still comes by the loop,
+	 * and begins nothing new. */
+	while (is_busy(h) && loop_step(h->g->loop, 100 * NS_PER_MS, NULL) >= 0)
+		;
 }
 
 void hooks_free(struct hooks *h)
@@ -344,6 +355,11 @@ bool hooks_proxied(const struct registry *g, const char *repo)
 	return g->hooks && g->hooks->through && through_of(g->hooks->through, repo);
 }
 
+static bool is_live(const struct registry *g)
+{
+	return g->hooks && g->hooks->through && !atomic_load(&g->hooks->ending);
+}
+
 int hooks_ns(struct call *c)
 {
 	return c->g->hooks && c->g->hooks->through ? through_ns(c) : 0;
@@ -351,22 +367,22 @@ int hooks_ns(struct call *c)
 
 bool hooks_manifest(struct call *c, void (*local)(struct call *c))
 {
-	return c->g->hooks && c->g->hooks->through && through_manifest(c, local);
+	return is_live(c->g) && through_manifest(c, local);
 }
 
 bool hooks_blob(struct call *c, void (*local)(struct call *c))
 {
-	return c->g->hooks && c->g->hooks->through && through_blob(c, local);
+	return is_live(c->g) && through_blob(c, local);
 }
 
 bool hooks_tags(struct call *c)
 {
-	return c->g->hooks && c->g->hooks->through && through_tags(c);
+	return is_live(c->g) && through_tags(c);
 }
 
 bool hooks_referrers(struct call *c)
 {
-	return c->g->hooks && c->g->hooks->through && through_referrers(c);
+	return is_live(c->g) && through_referrers(c);
 }
 
 void hooks_collected(struct registry *g, uint64_t manifests, uint64_t blobs, uint64_t bytes)

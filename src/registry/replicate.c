@@ -267,3 +267,12 @@ bool replicate_run(struct replicate *p, const char *name)
 	}
 	return found;
 }
+
+bool replicate_busy(const struct replicate *p)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += p->v[i].runner ? runner_stat(p->v[i].runner).running : 0;
+	return n > 0;
+}

@@ -18,6 +18,8 @@
 
 #include "base/cleanup.h"
 
+#include <stdbool.h>
+
 struct arena;
 struct doc;
 struct err;
@@ -28,6 +30,7 @@ struct replicate;
 int replicate_new(struct hooks *h, struct replicate **ret, struct err *err);
 void replicate_stop(struct replicate *r); /* before the workers end */
 void replicate_free(struct replicate *r); /* after the jobs; NULL is fine */
+bool replicate_busy(const struct replicate *r);
 void replicate_poke(struct replicate *r);
 void replicate_event(struct replicate *r, const struct event *e);
 

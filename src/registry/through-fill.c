@@ -288,6 +288,11 @@ void fill_leave(struct fill_watch *w)
 	list_del(&w->link);
 }
 
+bool fills_busy(const struct hooks *h)
+{
+	return map_count(&h->fills->map) > 0;
+}
+
 void fills_free(struct hooks *h)
 {
 	if (!h->fills)

@@ -276,3 +276,8 @@ void keep_free(struct hooks *h)
 	free(h->keep);
 	h->keep = NULL;
 }
+
+bool keep_busy(const struct hooks *h)
+{
+	return h->keep && h->keep->running;
+}

@@ -623,3 +623,8 @@ void through_status(struct through *t, struct arena *a, struct doc *list)
 			doc_set_str(a, d, "lastError", u->error);
 	}
 }
+
+bool through_busy(const struct through *t)
+{
+	return !list_empty(&t->all);
+}

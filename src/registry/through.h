@@ -34,6 +34,8 @@ struct upstream;
 
 int through_new(struct hooks *h, struct through **ret, struct err *err);
 void through_free(struct through *t); /* after the workers and the stores; NULL is fine */
+/* Somebody waits for what was asked, or for it to be kept. */
+bool through_busy(const struct through *t);
 struct upstream *through_of(struct through *t, const char *repo); /* NULL = none */
 void through_status(struct through *t, struct arena *a, struct doc *list);
 
@@ -70,6 +72,7 @@ uint64_t fill_ready(const struct fill *f); /* bytes from the first on that may b
 bool fill_verified(const struct fill *f);
 int fill_fd(const struct fill *f); /* borrowed */
 void fills_init(struct hooks *h);
+bool fills_busy(const struct hooks *h);
 void fills_free(struct hooks *h); /* after the workers */
 
 /* ---- through-keep.c: what is kept, and for how long ---- */
@@ -80,4 +83,5 @@ void keep_touch(struct hooks *h, const char *repo, const char *digest, uint64_t 
 void keep_tick(struct hooks *h);
 /* Writes the last; before jobs_close. */
 void keep_end(struct hooks *h);
+bool keep_busy(const struct hooks *h);
 void keep_free(struct hooks *h); /* after it */

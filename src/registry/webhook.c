@@ -602,3 +602,12 @@ bool webhooks_test(struct webhooks *w, const char *name, struct stream *s)
 	send_begin(k, x);
 	return true;
 }
+
+bool webhooks_busy(const struct webhooks *w)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		n += w->v[i].runner ? runner_stat(w->v[i].runner).running : 0;
+	return n > 0;
+}

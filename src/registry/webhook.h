@@ -36,6 +36,7 @@ void webhooks_stop(struct webhooks *w);
 void webhooks_free(struct webhooks *w); /* after the jobs; NULL is fine */
 /* Reads the secrets anew; on failure all stay. */
 int webhooks_reload(struct webhooks *w, struct err *err);
+bool webhooks_busy(const struct webhooks *w);
 void webhooks_poke(struct webhooks *w);
 /* Queues e for those who want it. */
 void webhooks_event(struct webhooks *w, const struct event *e);
