@@ -11,7 +11,7 @@
 
 struct engine_opts {
 	struct opt_list hosts, insecure, mirrors;
-	bool detach, debug, no_bridge, lazy;
+	bool detach, debug, no_bridge, lazy, lazy_trust;
 	int64_t lazy_wait;
 	const char *log_format, *bip, *pid_file, *storage_driver;
 };
@@ -37,6 +37,8 @@ static const struct opt engine_opts[] = {
 	    "copy"),
 	OPT(struct engine_opts, BOOL, lazy, "lazy", 0,
 	    "Start containers before their layers are here, where there is an index"),
+	OPT(struct engine_opts, BOOL, lazy_trust, "lazy-trust", 0,
+	    "Start by indexes that a registry has beside its images, too"),
 	OPT(struct engine_opts, INT, lazy_wait, "lazy-wait", 0,
 	    "Seconds that a lazy read waits for a registry that is away (default 60)"),
 	OPT(struct engine_opts, STR, pid_file, "pid-file", 0, "Write our process id there"),
@@ -95,6 +97,8 @@ static int detach(struct cmd_call *call, struct err *err)
 		v[n++] = "--no-bridge";
 	if (o->lazy)
 		v[n++] = "--lazy";
+	if (o->lazy_trust)
+		v[n++] = "--lazy-trust";
 	if (o->lazy_wait) {
 		v[n++] = "--lazy-wait";
 		v[n++] = arena_printf(call->arena, "%u", (unsigned)o->lazy_wait);
@@ -121,6 +125,7 @@ static int engine_run(struct cmd_call *call, struct err *err)
 		.no_bridge = o->no_bridge,
 		.storage_driver = o->storage_driver,
 		.lazy = o->lazy,
+		.lazy_trust = o->lazy_trust,
 		.lazy_wait = (unsigned)o->lazy_wait,
 		.debug = o->debug || g->debug,
 		.log_format = o->log_format && strcmp(o->log_format, "json") == 0 ? LOG_FORMAT_JSON

@@ -185,14 +185,16 @@ static int pull_run(struct cmd_call *call, struct err *err)
 /* ---- push ---- */
 
 struct push_opts {
-	bool all_tags, quiet;
+	bool all_tags, quiet, lazy;
 };
 
 static const struct opt push_opts[] = {
 	OPT(struct push_opts, BOOL, all_tags, "all-tags", 'a', "Push all tags of the name"),
 	OPT_NOT_SUPPORTED(BOOL, "disable-content-trust", 0, NO_TRUST),
+	OPT(struct push_opts, BOOL, lazy, "lazy", 0, "Push the known indexes of its layers too"),
 	OPT_NOT_SUPPORTED(STR, "platform", 0, "images here have one platform"),
-	OPT(struct push_opts, BOOL, quiet, "quiet", 'q', "Print the name alone"), OPT_END
+	OPT(struct push_opts, BOOL, quiet, "quiet", 'q', "Print the name alone"),
+	OPT_END
 };
 
 static int push_run(struct cmd_call *call, struct err *err)
@@ -208,7 +210,8 @@ static int push_run(struct cmd_call *call, struct err *err)
 	if (r == 0)
 		r = transfer(call,
 			     docker_target(call->arena, "/images/%/push", n.name, "tag",
-					   n.tag[0] ? n.tag : NULL, NULL),
+					   n.tag[0] ? n.tag : NULL, "lazy", o->lazy ? "1" : NULL,
+					   NULL),
 			     host, 1, o->quiet, err);
 	return r == 0 && o->quiet ? print_name(call, &n, err) : r;
 }

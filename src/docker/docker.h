@@ -27,8 +27,9 @@ DEFINE_CLEANUP(struct docker_api *, docker_api_free)
 struct http_server *docker_api_server(struct docker_api *api);
 /* How registries are reached; outlives the API. NULL (as at first) = nothing configured. */
 void docker_api_set_remotes(struct docker_api *api, const struct image_remotes *remotes);
-/* All pulls begin lazily where they can; else those that ask for it. */
-void docker_api_set_lazy(struct docker_api *api, bool on);
+/* All pulls begin lazily where they can; else those that ask for it. trust: by a registry's index
+ * too. */
+void docker_api_set_lazy(struct docker_api *api, bool on, bool trust);
 void docker_api_set_debug(struct docker_api *api, bool on); /* what info shows */
 
 struct docker_engine_conf {
@@ -42,6 +43,7 @@ struct docker_engine_conf {
 	const char *storage_driver; /* NULL = auto */
 	bool no_bridge, debug;
 	bool lazy;	    /* every pull may begin lazily (image/pull.h) */
+	bool lazy_trust;    /* also by indexes that a registry has */
 	unsigned lazy_wait; /* seconds; 0 = the default */
 	enum log_format log_format;
 	const char *pid_file; /* NULL = none */

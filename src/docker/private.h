@@ -52,7 +52,7 @@ struct docker_api {
 	struct work_pool *flows;     /* flow.c; made when it is first needed */
 	struct work_pool *transfers; /* pulls, pushes, questions to registries */
 	const struct image_remotes *remotes;
-	bool lazy; /* all pulls */
+	bool lazy, lazy_trust; /* all pulls and pushes; indexes of registries */
 	struct list watches; /* long-lived answers: waits, events, logs; ended when we end */
 };
 

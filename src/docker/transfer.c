@@ -232,6 +232,7 @@ void image_pull_begin(struct call *c)
 	struct image_pull_options o = { .platform = platform && *platform ? platform : NULL,
 					.remotes = c->api->remotes,
 					.lazy = c->api->lazy || wants_lazy(c),
+					.lazy_trust = c->api->lazy_trust,
 					.progress = on_progress };
 	struct transfer *t;
 	struct err err = ERR_INIT;
@@ -253,7 +254,9 @@ void image_pull_begin(struct call *c)
 void image_push_handle(struct call *c)
 {
 	const char *platform = query_get(&c->q, "platform");
-	struct image_push_options o = { .remotes = c->api->remotes, .progress = on_progress };
+	struct image_push_options o = { .remotes = c->api->remotes,
+					.lazy = c->api->lazy || wants_lazy(c),
+					.progress = on_progress };
 	struct transfer *t;
 	struct err err = ERR_INIT;
 	int r;

@@ -212,7 +212,14 @@ static int copy_index(struct layer_job *j, int dir, struct err *err)
 {
 	struct image_store *is = j->p->t.is;
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(LAZY_FILE_MAX);
-	int r = fd_read_file(image_blob_dir(is, j->index), IMAGE_HEX(j->index), &b, err);
+	int r;
+
+	if (j->foreign.n) { /* marked: it is compared with the layer's own when that is whole */
+		r = fd_replace_file(dir, "foreign", "", 0, 0600, err);
+		return r < 0 ? r
+			     : fd_replace_file(dir, "index", j->foreign.p, j->foreign.n, 0600, err);
+	}
+	r = fd_read_file(image_blob_dir(is, j->index), IMAGE_HEX(j->index), &b, err);
 
 	if (r >= 0 && !image_digest_matches(j->index, buf_slice(&b)))
 		r = err_set(err, ERR_INVALID, "index '%s' is damaged", j->index);

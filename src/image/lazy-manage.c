@@ -14,6 +14,7 @@
 #include "image/driver.h"
 #include "image/helper.h"
 #include "image/import-priv.h"
+#include "image/lazy-index.h"
 #include "image/lazy.h"
 #include "image/pull.h"
 #include "linux/path.h"
@@ -227,6 +228,38 @@ static int check_digests(const struct layer *l, const struct pump *u, struct err
 	return 0;
 }
 
+/* An index that a registry gave: what was served by it must be what the layer is. */
+static int check_index(struct image_lazy *m, const struct layer *l, struct image_import *im,
+		       const struct pump *u, struct image_new_layer *n, struct err *err)
+{
+	CLEANUP(lazy_index_free) struct lazy_index *own = NULL, *used = NULL;
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(LAZY_FILE_MAX);
+	char path[96];
+	int r;
+
+	snprintf(path, sizeof(path), "lazy/%s/index", IMAGE_HEX(l->chain));
+	r = fd_read_file(m->is->dir, path, &b, err);
+	if (r >= 0)
+		r = lazy_index_read(buf_slice(&b), &used, err);
+	if (r >= 0)
+		r = lazy_index_read(buf_slice(&u->index), &own, err);
+	if (r < 0)
+		return r;
+	if (own->nentries != used->nentries || !slice_eq(own->entries, used->entries))
+		return err_set(err, ERR_INVALID,
+			       "the index that the registry gave names other files than it has");
+	return import_blob_from_bytes(im, buf_slice(&u->index), LAZY_MEDIA, n->index, err);
+}
+
+static bool is_foreign(struct image_lazy *m, const struct layer *l)
+{
+	char path[96];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "lazy/%s/foreign", IMAGE_HEX(l->chain));
+	return sys_fstatat(m->is->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int unpack(struct image_lazy *m, struct layer *l, struct image_import *im, struct pump *u,
 		  struct image_new_layer *n, struct err *err)
 {
@@ -253,10 +286,13 @@ static int unpack(struct image_lazy *m, struct layer *l, struct image_import *im
 			    .target = target,
 			    .empty = im->dir,
 			    .base_layer = l->base,
+			    .want_index = is_foreign(m, l),
 			    .size_max = m->is->o.limits.layer_max };
 	r = pump_run(u, err);
 	if (r >= 0)
 		r = check_digests(l, u, err);
+	if (r >= 0 && u->want_index)
+		r = check_index(m, l, im, u, n, err);
 	if (r >= 0)
 		r = import_finish_layer(im, n, target, buf_slice(&u->unpacked.extra), err);
 	if (r >= 0 && (sys_fsync(copy) < 0 || syncfs(im->dir) < 0))
@@ -305,6 +341,7 @@ static int make_whole(struct image_lazy *m, struct layer *l, struct err *err)
 		r = publish(&im, err);
 	}
 	helper_result_fini(&u.unpacked);
+	buf_fini(&u.index);
 	image_lease_free(im.lease);
 	arena_free(im.arena);
 	return r;

@@ -91,6 +91,15 @@ struct lazy_source {
  * of it; then makes the layer served: 1, or 0 when it is to be pulled as a whole. */
 int lazy_layer_reserve(struct layer_job *j, struct db_conn *c, struct err *err);
 int lazy_layer_begin(struct layer_job *j);
+/* lazy-remote.c: indexes that the registry has beside the image, where they are trusted. */
+struct image_pull;
+struct transfer;
+struct image_lease;
+struct manifest;
+void lazy_find_indexes(struct image_pull *p);
+/* Of the layers of an image that was pushed, those that are known here go there too. */
+int lazy_push_indexes(struct transfer *t, struct image_lease *lease, struct arena *a,
+		      struct slice manifest, const struct manifest *doc, struct err *err);
 void lazy_layer_fini(struct layer_job *j); /* unmounts it if it was not published */
 /* In the publishing transaction: a layer that is served; one that was, and now is here. */
 int lazy_publish_new(struct image_publish *p, struct db_conn *c, struct image_new_layer *l,

@@ -181,7 +181,7 @@ static int do_layer(struct layer_job *j, struct err *err)
 
 	if ((j->has_layer && j->has_blob) || j->served)
 		return 0;
-	if (!j->has_blob && j->index[0] && lazy_layer_begin(j) > 0)
+	if (!j->has_blob && (j->index[0] || j->foreign.n) && lazy_layer_begin(j) > 0)
 		return 0;
 	r = image_store_step(j->p->t.is, "layer-begin", err);
 	pthread_mutex_lock(&j->p->lock);
@@ -296,6 +296,7 @@ int pull_layers(struct image_pull *p, struct err *err)
 
 	if (r < 0)
 		return r;
+	lazy_find_indexes(p);
 	p->finished = 0;
 	p->failed = false;
 	announce(p, p->o.parallel ? p->o.parallel : TRANSFER_PARALLEL);
@@ -307,6 +308,7 @@ void pull_jobs_fini(struct image_pull *p)
 	for (size_t i = 0; i < p->njobs; i++) {
 		helper_result_fini(&p->jobs[i].pump.unpacked);
 		buf_fini(&p->jobs[i].pump.index);
+		buf_fini(&p->jobs[i].foreign);
 		lazy_layer_fini(&p->jobs[i]);
 		fd_close(p->jobs[i].copy);
 		fd_close(p->jobs[i].target);

@@ -28,6 +28,7 @@ struct layer_job {
 	/* Lazily: served already, or its index is here; what came of it. */
 	bool served, begun;
 	char index[IMAGE_DIGEST_MAX];
+	struct buf foreign; /* an index of the registry's, in place of one of ours */
 	struct lazy_source source;
 	uint64_t bytes;
 };
@@ -40,6 +41,7 @@ struct image_pull {
 	struct layer_job *jobs;
 	size_t njobs;
 	pthread_mutex_t lock; /* of what follows, and of im's lists */
+	const char *subject;  /* digest of the image's manifest */
 	size_t finished;
 	bool failed;
 	char id[IMAGE_DIGEST_MAX], digest[IMAGE_DIGEST_MAX];

@@ -399,6 +399,7 @@ static int pull_image(struct image_pull *p, struct err *err)
 	if (r >= 0)
 		r = plan_layers(p, &f.doc, &ic, err);
 	b.id = f.doc.config.digest;
+	p->subject = f.m.digest;
 	if (r >= 0)
 		r = db_write_wait(p->t.is->db, run_before, &b, err);
 	if (r >= 0)

@@ -39,6 +39,10 @@ struct image_pull_options {
 	/* Layers whose index is here are served while they are fetched, and others' indexes are
 	 * made (lazy.h); only where image_lazy_begin() was called. */
 	bool lazy;
+	/* An index that came from the registry is believed for starting: each chunk is checked by
+	 * it, and the whole layer by the image; what differs is found out when the layer is whole.
+	 */
+	bool lazy_trust;
 	image_transfer_fn *progress; /* may be NULL; on the loop after image_pull_start, else on any
 					thread, one at a time */
 	void *ctx;
@@ -83,7 +87,8 @@ struct image_push_options {
 	bool all_tags;	 /* every tag of the name; ref has none then. Else "latest" is meant */
 	struct remote_auth auth;
 	const struct image_remotes *remotes;
-	unsigned parallel;	     /* uploads at once; 0 = 3 */
+	unsigned parallel; /* uploads at once; 0 = 3 */
+	bool lazy; /* the layers' indexes go along, as an artifact whose subject is the image */
 	image_transfer_fn *progress; /* as of a pull */
 	void *ctx;
 };

@@ -348,6 +348,8 @@ static int push_one(struct image_push *p, struct err *err)
 		r = push_blobs(p, err);
 	if (r >= 0)
 		r = push_manifest(p, bytes, &doc, err);
+	if (r >= 0 && p->o.lazy)
+		r = lazy_push_indexes(&p->t, p->lease, p->a, bytes, &doc, err);
 	image_lease_free(STEAL(p->lease));
 	arena_free(STEAL(p->a));
 	return r < 0 ? err_wrap(err, "push '%s'", image_name_familiar(&p->t.name, text)) : 0;

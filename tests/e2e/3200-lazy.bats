@@ -14,7 +14,7 @@ wire() {
 	mv "$DIR/rate.new" "$DIR/rate"
 }
 
-# The registry at port 5000, the wire to it at 5001; the image has 16 MB in 8 files that do not compress well.
+# The registry at port 5000, the wire to it at 5001; the image has 8 MB in 8 files that do not compress well.
 setup_file() {
 	local i
 	ENGINE_ARGS=(--lazy --lazy-wait 2)
@@ -31,7 +31,7 @@ setup_file() {
 	mkdir -p "$DIR/tree/big"
 	tar -C "$DIR/tree" -xf "$("$TOP/tools/image" busybox)"
 	for i in 1 2 3 4 5 6 7 8; do
-		openssl enc -aes-128-ctr -K "0000000000000000000000000000000$i" -iv 0 -in /dev/zero 2>/dev/null | head -c 1500000 | base64 >"$DIR/tree/big/f$i"
+		openssl enc -aes-128-ctr -K "0000000000000000000000000000000$i" -iv 0 -in /dev/zero 2>/dev/null | head -c 750000 | base64 >"$DIR/tree/big/f$i"
 	done
 	(cd "$DIR/tree" && sha256sum big/*) >"$DIR/want"
 	tar -C "$DIR/tree" --sort=name -cz . | docker import - "$R/app:1" >/dev/null
@@ -67,6 +67,8 @@ begin() {
 	served
 	in_engine grep -q fuse.teu-lazy /proc/self/mounts
 	docker inspect "$R/app:1" >/dev/null
+	run docker save -o "$DIR/saved" "$R/app:1"
+	[ "$status" -ne 0 ]
 	docker run -d --name stays "$R/app:1" sh -c 'sleep 1000' >/dev/null
 	wire 1000000000
 	until_ok whole
@@ -118,6 +120,23 @@ servers() { pgrep -f "role=lazy $DIR/e/"; }
 	wire 1000000000
 	[ "$(docker exec reads sha256sum big/f8)" = "$(tail -1 "$DIR/want")" ]
 	until_ok whole
+}
+
+@test "an index goes along with a push, and another machine that trusts it starts by it" {
+	local other="unix://$DIR/f/docker.sock"
+	docker push -q "$R/app:1"
+	in_engine curl -sf "http://$R/v2/app/referrers/$(docker image inspect -f '{{index .RepoDigests 0}}' "$R/app:1" | cut -d@ -f2)" |
+		grep -q application/vnd.teu.layer.indexes.v1
+	ENGINE_ARGS=(--lazy --lazy-trust)
+	engine_start f "$(cat "$DIR/wire-pid")"
+	wire 1000000
+	docker -H "$other" pull -q "$R/app:1"
+	[ -n "$(ls -A "$DIR/f/root/store/lazy")" ]
+	[ "$(docker -H "$other" run --rm "$R/app:1" echo elsewhere)" = elsewhere ]
+	wire 1000000000
+	f_whole() { [ -z "$(ls -A "$DIR/f/root/store/lazy")" ]; }
+	until_ok f_whole
+	[ "$(docker -H "$other" run --rm "$R/app:1" sha256sum big/f1 big/f2 big/f3 big/f4 big/f5 big/f6 big/f7 big/f8)" = "$(cat "$DIR/want")" ]
 }
 
 @test "pull and run ask for it where the engine does not" {
