@@ -107,3 +107,37 @@ config_of() { teu image inspect --config "$1" | sha256sum | cut -c-64; }
 	docker save "$R/made:1" | cmp - m1.tar
 	[ "$(docker image inspect -f '{{.Config.Labels.made}}' "$R/made:1")" = here ]
 }
+
+@test "containerd pulls from and pushes to our registry, and its archives load" {
+	needs containerd
+	needs ctr
+	cat >containerd.toml <<-TOML
+	version = 2
+	root = "$DIR/ctd/root"
+	state = "$DIR/ctd/state"
+	disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.tracing",
+	  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
+	[grpc]
+	  address = "$DIR/ctd.sock"
+	[plugins."io.containerd.internal.v1.opt"]
+	  path = "$DIR/ctd/opt"
+	TOML
+	nsenter "--mount=/proc/$(engine_pid)/ns/mnt" "--net=/proc/$(engine_pid)/ns/net" "$(command -v containerd)" -c "$DIR/containerd.toml" >ctd.log 2>&1 </dev/null 3>&- &
+	ct() { theirs "$(command -v ctr)" -a "$DIR/ctd.sock" images "$@"; }
+	until_ok ct ls
+	local want id
+	id=$(id_of layers:one)
+	docker tag layers:one "$R/ctd:1"
+	docker push -q "$R/ctd:1"
+	want=$(raw_digest "docker://$R/ctd:1")
+	ct pull --plain-http "$R/ctd:1" >/dev/null
+	ct ls | grep -q "^$R/ctd:1 .*sha256:$want"
+	ct push --plain-http "$R/ctd:2" "$R/ctd:1" >/dev/null
+	[ "$(raw_digest "docker://$R/ctd:2")" = "$want" ]
+	ct export "$DIR/ctd.tar" "$R/ctd:1"
+	docker load -q -i ctd.tar
+	[ "$(id_of "$R/ctd:1")" = "$id" ]
+	docker save -o for-ctd.tar layers:one
+	ct import "$DIR/for-ctd.tar" >/dev/null
+	ct ls | grep -q "docker.io/library/layers:one .*sha256:$want"
+}
