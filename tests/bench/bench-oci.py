@@ -82,9 +82,9 @@ def docker_profile():
     return {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], "syscalls": calls}
 
 
-def stopwatch(commands, parallel=1):
-    """What oci-cycle says of a row of commands: (wall ms, CPU ms of one)."""
-    argv = [f"{BUILD}/oci-cycle", "--parallel", str(parallel)]
+def stopwatch(commands, parallel=1, before=()):
+    """What oci-cycle says of a row of commands: (wall ms, CPU ms of one). `before`: a program that runs it."""
+    argv = [*before, f"{BUILD}/oci-cycle", "--parallel", str(parallel)]
     for i, c in enumerate(commands):
         argv += (["--"] if i else []) + c
     r = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
@@ -125,10 +125,22 @@ class Runtime:
     def run(self, bundle):
         return stopwatch([[*self.base, "run", "--bundle", bundle, self.next_id()]])
 
-    def cycle(self, bundle, parallel=1):
+    def commands(self, bundle):
         cid, pid_file = self.next_id() + "-%", f"{self.tmp}/state/pid-%"
-        return stopwatch([[*self.base, "create", "--bundle", bundle, "--pid-file", pid_file, cid], [*self.base, "start", cid],
-                          ["@wait", pid_file], [*self.base, "delete", cid]], parallel)
+        return [[*self.base, "create", "--bundle", bundle, "--pid-file", pid_file, cid], [*self.base, "start", cid], ["@wait", pid_file],
+                [*self.base, "delete", cid]]
+
+    def cycle(self, bundle, parallel=1):
+        return stopwatch(self.commands(bundle), parallel)
+
+    def instructions(self, bundle, n, parallel):
+        """Millions of one container, of n in a row by each of `parallel`; None where nothing counts them."""
+        out = f"{self.tmp}/perf"
+        stopwatch(sum((self.commands(bundle) for _ in range(n)), []), parallel,
+                  ("perf", "stat", "-x,", "-o", out, "-e", "instructions:u,instructions:k"))
+        with open(out) as f:
+            counts = [line.split(",")[0] for line in f if ",instructions" in line]
+        return sum(map(int, counts)) / n / parallel / 1e6 if counts and all(c.isdigit() for c in counts) else None
 
     def call(self, *args):
         subprocess.run([*self.base, *args], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
@@ -258,6 +270,21 @@ def bench_locks(runs):
             row(f"{PARALLEL} at once: asleep for {lock}", "% of sleepers", {k: v.get(lock, 0.0) for k, v in shares.items()})
 
 
+def bench_instructions(rts, bundles):
+    """What was done, without what waiting and cold caches add: user and kernel, by perf if it is there."""
+    if not shutil.which("perf"):
+        return
+    try:
+        alone, many = ({r.name: r.instructions(bundles["plain"], n, p) for r in rts} for n, p in ((20, 1), (1, PARALLEL)))
+    except RuntimeError as e:  # not permitted to count
+        print(f"no instructions: {e}", file=sys.stderr)
+        return
+    if all(alone.values()) and all(many.values()):
+        row("one at a time: instructions of one", "millions", alone)
+        row(f"{PARALLEL} at once: instructions of one", "millions", many)
+        row("the same, to one at a time", "times", {k: many[k] / alone[k] for k in many}, "<= 1")
+
+
 def bench_parallel(rts, floor, bundles, budget):
     """One at a time and 200 at once, in turn: CPU for each must not rise; what rises is the wait for one another."""
     runs = {r.name: lambda n=1, r=r: r.cycle(bundles["plain"], n) for r in rts}
@@ -271,6 +298,7 @@ def bench_parallel(rts, floor, bundles, budget):
     row(f"{PARALLEL} at once: all done", "ms wall", {k: statistics.median(x[0] for x in v) for k, v in out.items()})
     row(f"{PARALLEL} at once: CPU of one", "ms CPU", cpu)
     row("the same, to one at a time", "times", {k: cpu[k] / statistics.median(alone[k]) for k in runs}, "<= 1")
+    bench_instructions(rts, bundles)
     comms = {"floor": ("floor-run", "true"), "teu-oci": ("teu-oci",), "crun": ("crun", "crun:[0:VERSION]"), "runc": ("runc", "runc:[2:INIT]", "runc:[1:CHILD]")}
     bench_locks({k: (comms[k], lambda run=run: run(PARALLEL)) for k, run in runs.items() if k != "runc"})
 
