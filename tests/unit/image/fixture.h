@@ -11,10 +11,10 @@
 #include "base/loop.h"
 #include "base/work.h"
 #include "db/db.h"
+#include "image/fetch.h"
 #include "image/image.h"
 #include "image/store.h"
 #include "image/tar.h"
-#include "image/fetch.h"
 #include "image/unpack.h"
 
 #include <dirent.h>
