@@ -221,6 +221,35 @@ const char *cli_add_queries(struct arena *a, const char *target, const char *nam
 	return target;
 }
 
+int cli_add_platforms(struct arena *a, const struct opt_list *l, const char **target,
+		      struct err *err)
+{
+	for (size_t i = 0; i < l->n; i++)
+		for (struct slice rest = slice_str(l->v[i]); rest.p;) {
+			struct slice one = slice_split(&rest, ','), os = slice_split(&one, '/'),
+				     arch = slice_split(&one, '/');
+			struct doc *d = doc_new_object(a);
+			struct slice text;
+
+			if (!os.n || !arch.n)
+				return err_set(err, ERR_INVALID,
+					       "--platform '%s': it must have the form "
+					       "OS/ARCH[/VARIANT]",
+					       l->v[i]);
+			doc_set_strn(a, d, "os", os.p, os.n);
+			doc_set_strn(a, d, "architecture", arch.p, arch.n);
+			if (one.n)
+				doc_set_strn(a, d, "variant", one.p, one.n);
+			if (json_print(a, d, NULL, &text, err) < 0)
+				return err_ret(err);
+			*target = cli_add_queries(a, *target, "platform",
+						  &(struct opt_list){ &text.p, 1 });
+			if (!*target)
+				return arena_quota(a, err);
+		}
+	return 0;
+}
+
 void cli_split_name(struct arena *a, const char *ref, const char **ret_repo, const char **ret_tag)
 {
 	const char *slash = strrchr(ref, '/');

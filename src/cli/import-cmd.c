@@ -118,15 +118,16 @@ static int send_file(struct cmd_call *call, const char *path, const char *target
 
 struct import_opts {
 	struct opt_list change;
-	const char *message;
+	const char *message, *platform;
 };
 
-static const struct opt import_opts[] = {
-	OPT(struct import_opts, LIST, change, "change", 'c',
-	    "Apply a Dockerfile instruction to the image"),
-	OPT(struct import_opts, STR, message, "message", 'm', "Set a message in its history"),
-	OPT_NOT_SUPPORTED(STR, "platform", 0, "images are of this machine's platform only"), OPT_END
-};
+static const struct opt import_opts[] = { OPT(struct import_opts, LIST, change, "change", 'c',
+					      "Apply a Dockerfile instruction to the image"),
+					  OPT(struct import_opts, STR, message, "message", 'm',
+					      "Set a message in its history"),
+					  OPT(struct import_opts, STR, platform, "platform", 0,
+					      "Platform of the image, OS[/ARCH[/VARIANT]]"),
+					  OPT_END };
 
 static const char *import_target(struct cmd_call *call)
 {
@@ -138,7 +139,7 @@ static const char *import_target(struct cmd_call *call)
 	if (call->nargs > 1)
 		cli_split_name(a, call->args[1], &repo, &tag);
 	target = docker_target(a, "/images/create", "fromSrc", "-", "repo", repo, "tag", tag,
-			       "message", o->message, NULL);
+			       "message", o->message, "platform", o->platform, NULL);
 	return cli_add_queries(a, target, "changes", &o->change);
 }
 
@@ -174,12 +175,14 @@ const struct cmd cmd_import = {
 
 struct load_opts {
 	const char *input;
+	struct opt_list platforms;
 	bool quiet;
 };
 
 static const struct opt load_opts[] = {
 	OPT(struct load_opts, STR, input, "input", 'i', "Read this file, not STDIN"),
-	OPT_NOT_SUPPORTED(LIST, "platform", 0, "images are of this machine's platform only"),
+	OPT(struct load_opts, LIST, platforms, "platform", 0,
+	    "Of an index the image for OS/ARCH[/VARIANT]"),
 	OPT(struct load_opts, BOOL, quiet, "quiet", 'q', "No progress from the engine"), OPT_END
 };
 
@@ -187,11 +190,11 @@ static int load_run(struct cmd_call *call, struct err *err)
 {
 	const struct load_opts *o = call->opts;
 	bool quiet = o->quiet || !term_is(1);
+	const char *target =
+		docker_target(call->arena, "/images/load", "quiet", quiet ? "1" : "0", NULL);
+	int r = cli_add_platforms(call->arena, &o->platforms, &target, err);
 
-	return send_file(
-		call, o->input ? o->input : "-",
-		docker_target(call->arena, "/images/load", "quiet", quiet ? "1" : "0", NULL),
-		"Loading", err);
+	return r < 0 ? r : send_file(call, o->input ? o->input : "-", target, "Loading", err);
 }
 
 static const char *const load_names[] = { "image load", NULL };

@@ -111,36 +111,6 @@ static const struct opt save_opts[] = { OPT(struct save_opts, STR, output, "outp
 					    "Only the images for these, OS/ARCH[/VARIANT]"),
 					OPT_END };
 
-/* "linux/arm64/v8,linux/amd64" as the API wants each: an OCI platform object. */
-static int add_platforms(struct arena *a, const struct opt_list *l, const char **target,
-			 struct err *err)
-{
-	for (size_t i = 0; i < l->n; i++)
-		for (struct slice rest = slice_str(l->v[i]); rest.p;) {
-			struct slice one = slice_split(&rest, ','), os = slice_split(&one, '/'),
-				     arch = slice_split(&one, '/');
-			struct doc *d = doc_new_object(a);
-			struct slice text;
-
-			if (!os.n || !arch.n)
-				return err_set(err, ERR_INVALID,
-					       "--platform '%s': it must have the form "
-					       "OS/ARCH[/VARIANT]",
-					       l->v[i]);
-			doc_set_strn(a, d, "os", os.p, os.n);
-			doc_set_strn(a, d, "architecture", arch.p, arch.n);
-			if (one.n)
-				doc_set_strn(a, d, "variant", one.p, one.n);
-			if (json_print(a, d, NULL, &text, err) < 0)
-				return err_ret(err);
-			*target = cli_add_queries(a, *target, "platform",
-						  &(struct opt_list){ &text.p, 1 });
-			if (!*target)
-				return arena_quota(a, err);
-		}
-	return 0;
-}
-
 static int save_run(struct cmd_call *call, struct err *err)
 {
 	const struct save_opts *o = call->opts;
@@ -150,7 +120,7 @@ static int save_run(struct cmd_call *call, struct err *err)
 	int r;
 
 	target = cli_add_queries(a, "/images/get", "names", &names);
-	r = target ? add_platforms(a, &o->platforms, &target, err) : 0;
+	r = target ? cli_add_platforms(a, &o->platforms, &target, err) : 0;
 	return r < 0 ? r : fetch(call, target, o->output, "Saving", err);
 }
 

@@ -28,6 +28,11 @@ teardown_file() { engine_teardown_file; }
 	teu save --platform linux/amd64 busybox | cmp - <(docker save busybox)
 	fails_with 1 "is a directory" teu save -o "$DIR" busybox
 	[ ! -e none.tar ] && ! ls none.tar.* 2>/dev/null
+	teu import --platform linux/arm64/v8 "$("$TOP/tools/image" busybox)" imp:1
+	teu load -q --platform linux/arm64 -i index.tar
+	[ "$(docker image inspect -f '{{.Architecture}}' imp:1 example.com/team/multi:1 | xargs)" = "arm64 arm64" ]
+	teu save --platform linux/arm64 -o arm.tar imp:1
+	fails_with 1 "--platform 'arm'" teu save --platform arm -o none.tar imp:1
 	teu run --name changed busybox sh -c 'echo hi >/hi; rm /bin/ls'
 	[ "$(teu diff changed)" = "$(docker diff changed)" ]
 	run teu commit -m said -a me -c 'ENV A=b' -c 'LABEL x=y' changed com:1
