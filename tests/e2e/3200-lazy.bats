@@ -5,36 +5,38 @@
 . "$BATS_TEST_DIRNAME/engine.bash"
 
 R=127.0.0.1:5001
+ENOUGH=4500000
 
 in_engine() { nsenter "--net=/proc/$(engine_pid)/ns/net" "--mount=/proc/$(engine_pid)/ns/mnt" "$@"; }
 
-# Bytes per second of the wire; 0 = cut.
+# What the wire does: free, slow BYTES, hold BYTES, cut.
 wire() {
-	echo "$1" >"$DIR/rate.new"
-	mv "$DIR/rate.new" "$DIR/rate"
+	echo "$*" >"$DIR/wire.new"
+	mv "$DIR/wire.new" "$DIR/wire"
 }
 
-# The registry at port 5000, the wire to it at 5001; the image has 8 MB in 8 files that do not compress well.
+# The registry at port 5000, the wire to it at 5001; the image has 16 MB in 8 files that do not compress well,
+# behind all that a container needs to start: ENOUGH bytes of the wire bring that, and not the last of the files.
 setup_file() {
 	local i
 	ENGINE_ARGS=(--lazy --lazy-wait 2)
 	engine_setup_file
 	[ -n "${DIR:-}" ] || return 0
-	wire 1000000000
+	wire free
 	in_engine "$TEU" --root "$DIR/reg" --run "$DIR/reg" registry --listen 127.0.0.1:5000 --pid-file "$DIR/reg-pid" \
 		>"$DIR/reg-log" 2>&1 </dev/null 3>&- &
 	# Its pid is one in the engine's namespaces that outlives the engine.
 	nsenter "--net=/proc/$(engine_pid)/ns/net" "--mount=/proc/$(engine_pid)/ns/mnt" python3 "$TOP/tests/e2e/3200-lazy.py" \
-		"$R" 127.0.0.1:5000 "$DIR/rate" >"$DIR/wire-log" 2>&1 </dev/null 3>&- &
+		"$R" 127.0.0.1:5000 "$DIR/wire" >"$DIR/wire-log" 2>&1 </dev/null 3>&- &
 	echo $! >"$DIR/wire-pid"
 	until_ok in_engine curl -sf "http://$R/v2/"
 	mkdir -p "$DIR/tree/big"
 	tar -C "$DIR/tree" -xf "$("$TOP/tools/image" busybox)"
 	for i in 1 2 3 4 5 6 7 8; do
-		openssl enc -aes-128-ctr -K "0000000000000000000000000000000$i" -iv 0 -in /dev/zero 2>/dev/null | head -c 750000 | base64 >"$DIR/tree/big/f$i"
+		openssl enc -aes-128-ctr -K "0000000000000000000000000000000$i" -iv 0 -in /dev/zero 2>/dev/null | head -c 1500000 | base64 >"$DIR/tree/big/f$i"
 	done
 	(cd "$DIR/tree" && sha256sum big/*) >"$DIR/want"
-	tar -C "$DIR/tree" --sort=name -cz . | docker import - "$R/app:1" >/dev/null
+	(cd "$DIR/tree" && tar -cz $(ls | grep -v big) big) | docker import - "$R/app:1" >/dev/null
 	docker push -q "$R/app:1"
 	docker rmi "$R/app:1" >/dev/null
 	docker pull -q "$R/app:1" # the index is made here
@@ -43,7 +45,7 @@ setup_file() {
 setup() { engine_setup; }
 teardown() {
 	remove_all
-	wire 1000000000
+	wire free
 }
 teardown_file() { engine_teardown_file; }
 
@@ -51,14 +53,14 @@ served() { [ -n "$(ls -A "$DIR/e/root/store/lazy")" ]; }
 whole() { ! served; }
 begin() {
 	docker rmi "$R/app:1" >/dev/null
-	wire "$1"
+	wire "$@"
 	docker pull -q "$R/app:1" >/dev/null
 	served
 }
 
 @test "a container runs before its layer is here, and the layer becomes a usual one" {
 	docker info | grep -q "Lazy start: every pull"
-	begin 1000000
+	begin hold $ENOUGH
 	run docker run --rm "$R/app:1" sh -c 'echo it runs; stat -c %a:%u /tmp; ls /big | wc -l'
 	[ "$status" -eq 0 ]
 	prints "it runs"
@@ -70,7 +72,7 @@ begin() {
 	run docker save -o "$DIR/saved" "$R/app:1"
 	[ "$status" -ne 0 ]
 	docker run -d --name stays "$R/app:1" sh -c 'sleep 1000' >/dev/null
-	wire 1000000000
+	wire free
 	until_ok whole
 	! in_engine grep -q fuse.teu-lazy /proc/self/mounts
 	[ "$(docker exec stays sha256sum big/f1 big/f2 big/f3 big/f4 big/f5 big/f6 big/f7 big/f8)" = "$(cat "$DIR/want")" ]
@@ -78,46 +80,53 @@ begin() {
 }
 
 servers() { pgrep -f "role=lazy $DIR/e/"; }
+# Both of the pair are there, or none is needed any more.
+paired() {
+	local names
+	names=$(servers | sed 's|.*|/proc/&/comm|' | xargs -r cat 2>/dev/null || true)
+	[ -z "$names" ] || [[ "$names" == *lazy-serve* && "$names" == *lazy-stand-by* ]]
+}
 
 @test "kill -9 of the server's processes is repaired under a container that reads" {
 	local i
-	begin 4000000
+	begin slow 5000000
 	docker run -d --name reads "$R/app:1" sh -c 'sha256sum big/f1 big/f2 big/f3 big/f4 big/f5 big/f6 big/f7 big/f8' >/dev/null
 	for i in 1 2 3 4 5 6; do
+		until_ok paired
 		kill -9 "$(servers | sort -R | head -1)" 2>/dev/null || true
-		sleep 0.2 # for the other one to make itself a partner
+		sleep 0.1
 	done
 	[ "$(docker wait reads)" = 0 ]
 	[ "$(docker logs reads)" = "$(cat "$DIR/want")" ]
-	wire 1000000000
+	wire free
 	until_ok whole
 }
 
 @test "the engine is killed and comes back while a layer is served" {
-	begin 400000
+	begin hold $ENOUGH
 	docker run -d --name reads "$R/app:1" sh -c 'cat big/f2 >/dev/null && sha256sum big/f1 && sleep 1000' >/dev/null
 	engine_stop KILL
-	wire 4000000
+	wire slow 8000000
 	ENGINE_ARGS=(--lazy --lazy-wait 2)
 	engine_start e "$(cat "$DIR/wire-pid")"
 	until_ok state_is reads running
 	logs_say() { [ "$(docker logs reads)" = "$(head -1 "$DIR/want")" ]; }
 	until_ok logs_say
-	wire 1000000000
+	wire free
 	until_ok whole
 	docker run --rm "$R/app:1" true
 	docker exec reads sha256sum big/f8 | grep -qxF "$(tail -1 "$DIR/want")"
 }
 
 @test "without its registry a read fails by name, and goes on when it is back" {
-	begin 400000
+	begin hold $ENOUGH
 	docker run -d --name reads "$R/app:1" sleep 1000 >/dev/null
-	wire 0
+	wire cut
 	run docker exec reads sha256sum big/f8
 	[ "$status" -ne 0 ]
 	[[ "$output" =~ (I/O|Input/output)\ error ]]
 	grep -q "a lazy layer cannot be read: input/output error" "$DIR/e/log"
-	wire 1000000000
+	wire free
 	[ "$(docker exec reads sha256sum big/f8)" = "$(tail -1 "$DIR/want")" ]
 	until_ok whole
 }
@@ -129,11 +138,11 @@ servers() { pgrep -f "role=lazy $DIR/e/"; }
 		grep -q application/vnd.teu.layer.indexes.v1
 	ENGINE_ARGS=(--lazy --lazy-trust)
 	engine_start f "$(cat "$DIR/wire-pid")"
-	wire 1000000
+	wire hold $ENOUGH
 	docker -H "$other" pull -q "$R/app:1"
 	[ -n "$(ls -A "$DIR/f/root/store/lazy")" ]
 	[ "$(docker -H "$other" run --rm "$R/app:1" echo elsewhere)" = elsewhere ]
-	wire 1000000000
+	wire free
 	f_whole() { [ -z "$(ls -A "$DIR/f/root/store/lazy")" ]; }
 	until_ok f_whole
 	[ "$(docker -H "$other" run --rm "$R/app:1" sha256sum big/f1 big/f2 big/f3 big/f4 big/f5 big/f6 big/f7 big/f8)" = "$(cat "$DIR/want")" ]
@@ -145,11 +154,11 @@ servers() { pgrep -f "role=lazy $DIR/e/"; }
 	engine_start e "$(cat "$DIR/wire-pid")"
 	docker info | grep -q "Lazy start: pulls that ask for it"
 	docker rmi "$R/app:1" >/dev/null
-	wire 2000000
+	wire hold $ENOUGH
 	"$TEU" --root "$DIR/e/root" --run "$DIR/e/run" --host "unix://$DIR/e/docker.sock" run --lazy --rm "$R/app:1" echo early >"$DIR/out"
 	grep -qx early "$DIR/out"
 	served
-	wire 1000000000
+	wire free
 	until_ok whole
 	docker rmi "$R/app:1" >/dev/null
 	docker pull -q "$R/app:1"

@@ -1,33 +1,46 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A wire to a registry that can be made slow or cut: 3200-lazy.py LISTEN TARGET RATE-FILE.
+"""A wire to a registry that can be made slow, held or cut: 3200-lazy.py LISTEN TARGET WORD-FILE.
 
-The file holds bytes per second for all connections together, read again for each piece; "0" cuts every connection and
-takes no new ones until it holds another number.
+The file is read again for each piece that the registry sends. "free"; "slow BYTES": so many a second, all connections
+together; "hold BYTES": so many, counted from when the file came to say so, then nothing until it says something else;
+"cut": every connection ends, and new ones do.
 """
 import asyncio
+import os
 import sys
 
-
-def rate():
-    try:
-        with open(sys.argv[3], encoding="ascii") as f:
-            return int(f.read() or 0)
-    except (OSError, ValueError):
-        return 1 << 40
-
-
+SEEN = {"key": None, "passed": 0}
 BUSY = asyncio.Lock()
 
 
-async def copy(reader, writer, slow):
+def words():
+    with open(sys.argv[3], encoding="ascii") as f:
+        key = os.fstat(f.fileno()).st_ino, f.read()
+    if key != SEEN["key"]:
+        SEEN.update(key=key, passed=0)
+    return [*key[1].split(), "0"]
+
+
+async def may_pass(n):
+    """False when the wire is cut."""
+    while True:
+        what, amount = words()[:2]
+        if what == "slow":
+            await asyncio.sleep(n / int(amount))
+        elif what == "hold" and SEEN["passed"] >= int(amount):
+            await asyncio.sleep(0.02)
+            continue
+        SEEN["passed"] += n
+        return what != "cut"
+
+
+async def copy(reader, writer, counted):
     try:
         while data := await reader.read(16384):
-            if not rate():
-                break
-            if slow:
-                async with BUSY:
-                    await asyncio.sleep(len(data) / max(rate(), 1000))
+            async with BUSY if counted else asyncio.Lock():
+                if not await may_pass(len(data) if counted else 0):
+                    break
             writer.write(data)
             await writer.drain()
     except (ConnectionError, OSError):
@@ -36,11 +49,10 @@ async def copy(reader, writer, slow):
 
 
 async def serve(reader, writer):
-    if not rate():
-        writer.close()
-        return
     host, port = sys.argv[2].split(":")
     try:
+        if words()[0] == "cut":
+            raise OSError("cut")
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
     except OSError:
         writer.close()
