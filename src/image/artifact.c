@@ -89,7 +89,7 @@ static int push_file(struct place *to, const struct artifact_push *p, const char
 	if (r < 0)
 		return r;
 	image_hash_init(&h, IMAGE_SHA256);
-	r = place_copy_bytes(&b, -1, &h, err);
+	r = place_copy_bytes(&b, -1, &h, to->conf.cancel, err);
 	image_hash_final(&h, digest);
 	d.size = (int64_t)b.size;
 	if (r >= 0)
@@ -253,7 +253,7 @@ static int place_file(const struct artifact_pull *p, const char *name, const str
 	r = make_file(p, name, temp, &fd, err);
 	if (r < 0)
 		return r;
-	r = place_copy_bytes(b, fd, NULL, err);
+	r = place_copy_bytes(b, fd, NULL, NULL, err);
 	if (r >= 0 && sys_fsync(fd) < 0)
 		r = err_sys(err, "write '%s'", name);
 	if (r >= 0 && sys_renameat(p->dir, temp, p->dir, name) < 0)

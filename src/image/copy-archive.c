@@ -372,7 +372,8 @@ static int describe(struct place *p, const struct doc *name, const char *media, 
 			       "layer '%.200s' is compressed by something else than gzip or zstd",
 			       text);
 	image_hash_init(&h, IMAGE_SHA256);
-	r = place_copy_bytes(&(struct place_blob){ p->file, m->offset, m->size }, -1, &h, err);
+	r = place_copy_bytes(&(struct place_blob){ p->file, m->offset, m->size }, -1, &h,
+			     p->conf.cancel, err);
 	if (r < 0)
 		return err_wrap(err, "archive member '%.200s'", text);
 	image_hash_final(&h, digest);

@@ -150,7 +150,8 @@ int place_scratch(struct place *p, int *ret_fd, struct err *err)
 }
 
 /* Each piece to `to` (-1: nowhere) and into the hash (NULL: none). */
-int place_copy_bytes(const struct place_blob *b, int to, struct image_hash *h, struct err *err)
+int place_copy_bytes(const struct place_blob *b, int to, struct image_hash *h,
+		     const atomic_bool *cancel, struct err *err)
 {
 	CLEANUP_FREE char *chunk = malloc(CHUNK);
 	uint64_t done = 0;
@@ -161,6 +162,8 @@ int place_copy_bytes(const struct place_blob *b, int to, struct image_hash *h, s
 		ssize_t n = pread(b->fd, chunk, MIN(b->size - done, (uint64_t)CHUNK),
 				  (off_t)(b->offset + done));
 
+		if (cancel && atomic_load(cancel))
+			return err_set(err, ERR_UNAVAILABLE, "cancelled");
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -177,14 +180,15 @@ int place_copy_bytes(const struct place_blob *b, int to, struct image_hash *h, s
 	return 0;
 }
 
-static int verify(const struct manifest_desc *d, const struct place_blob *b, struct err *err)
+static int verify(struct place *p, const struct manifest_desc *d, const struct place_blob *b,
+		  struct err *err)
 {
 	char digest[IMAGE_DIGEST_MAX];
 	struct image_hash h;
 	int r;
 
 	image_hash_init(&h, image_digest_alg(d->digest));
-	r = place_copy_bytes(b, -1, &h, err);
+	r = place_copy_bytes(b, -1, &h, p->conf.cancel, err);
 	if (r < 0)
 		return r;
 	image_hash_final(&h, digest);
@@ -213,7 +217,7 @@ int place_blob(struct place *p, const struct manifest_desc *d,
 		r = err_set(err, ERR_INVALID, "it has %llu bytes, its descriptor says %lld",
 			    (unsigned long long)b.size, (long long)d->size);
 	if (r >= 0 && !verified)
-		r = verify(d, &b, err);
+		r = verify(p, d, &b, err);
 	if (r < 0) {
 		fd_close(b.fd);
 		return err_wrap(err, "blob '%s'", d->digest);
@@ -288,7 +292,12 @@ int place_put_manifest(struct place *p, const struct place_manifest *m, bool top
 
 int place_finish(struct place *p, struct err *err)
 {
-	int r = p->ops->finish ? p->ops->finish(p, err) : 0;
+	int r = 0;
+
+	if (cancelled(p))
+		return err_set(err, ERR_UNAVAILABLE, "cancelled");
+	if (p->ops->finish)
+		r = p->ops->finish(p, err);
 
 	p->finished = r >= 0;
 	return r;

@@ -76,7 +76,9 @@ int place_scratch(struct place *p, int *ret_fd, struct err *err); /* a file with
 int place_bad_name(const struct place *p, const char *rest, struct err *err);
 /* PATH[:REF]: the colon is the first one. */
 int place_split(struct place *p, const char *rest, struct err *err);
-int place_copy_bytes(const struct place_blob *b, int to, struct image_hash *h, struct err *err);
+/* cancel may be NULL. */
+int place_copy_bytes(const struct place_blob *b, int to, struct image_hash *h,
+		     const atomic_bool *cancel, struct err *err);
 
 /* copy-remote.c: between repositories of one registry the bytes are sent only if it wants them.
  * 0 = not such a pair; 1 = copied; 2 = nothing had to be sent. */

@@ -88,7 +88,7 @@ static int put_file(struct place *p, const char *name, const struct place_blob *
 	r = path_open_beneath(p->dir, temp, O_WRONLY | O_CREAT | O_EXCL, 0644, &fd, err);
 	if (r < 0)
 		return err_wrap(err, "'%.300s'", p->path);
-	r = place_copy_bytes(b, fd, NULL, err);
+	r = place_copy_bytes(b, fd, NULL, p->conf.cancel, err);
 	if (r >= 0 && (sys_fchmod(fd, 0644) < 0 || sys_fsync(fd) < 0))
 		r = err_sys(err, "write '%.300s/%s'", p->path, name);
 	if (r >= 0 && sys_renameat(p->dir, temp, p->dir, name) < 0)
@@ -269,7 +269,7 @@ int layout_has(struct place *p, const struct manifest_desc *d, struct err *err)
 		return 0;
 	if (r >= 0 && b.size == (uint64_t)d->size) {
 		image_hash_init(&h, image_digest_alg(d->digest));
-		r = place_copy_bytes(&b, -1, &h, err);
+		r = place_copy_bytes(&b, -1, &h, p->conf.cancel, err);
 		image_hash_final(&h, digest);
 		r = r < 0 ? r : strcmp(digest, d->digest) == 0;
 	}

@@ -490,7 +490,7 @@ static int replace_blob(struct verifying *x, const char *digest, const struct pl
 	r = path_open_beneath(dir, temp, O_WRONLY | O_CREAT | O_EXCL, 0644, &fd, err);
 	if (r < 0)
 		return r;
-	r = place_copy_bytes(b, fd, NULL, err);
+	r = place_copy_bytes(b, fd, NULL, NULL, err);
 	if (r >= 0 && sys_fsync(fd) < 0)
 		r = err_sys(err, "write blob '%s'", digest);
 	if (r >= 0 && sys_renameat(dir, temp, dir, IMAGE_HEX(digest)) < 0)
