@@ -7,7 +7,7 @@
  * They are configured by --proxy and by the sections `upstreams`, `cache`, `replication` and
  * `webhooks` of --config. Without any of them nothing here exists, and the process may open no
  * connection at all when it has given up root (privileges.c). All but the secrets of webhooks is
- * read at the start: a reload that finds it changed says so.
+ * read at the start only.
  */
 #pragma once
 
