@@ -216,6 +216,7 @@ static int make_by_systemd(const struct group_want *w, struct group *g, struct e
 			       .layout = g->layout,
 			       .user = rt_is_rootless(w->host) };
 	char path[PATH_MAX];
+	uint32_t need = 0;
 	int r;
 
 	r = parse_unit(w, &u, err);
@@ -235,11 +236,14 @@ static int make_by_systemd(const struct group_want *w, struct group *g, struct e
 				       "annotation run.oci.systemd.subgroup is too long");
 	}
 	/* systemd has made what it knows of; the other hierarchies of v1 it leaves to us. In v2 it
-	 * owns the parents: nothing is switched on there that no limit needs. */
-	return cgroup_create(g->layout, path,
-			     cgroup_layout_has_v1(g->layout) ? wanted(w, g->layout)
-							     : cgroup_limits_need(w->limits),
-			     &g->cgroup, err);
+	 * owns the parents: nothing is switched on there that no limit needs, and for a group below
+	 * the scope not before init has left the scope (no controllers over processes). */
+	if (cgroup_layout_has_v1(g->layout))
+		need = wanted(w, g->layout);
+	else if (!sub)
+		need = cgroup_limits_need(w->limits);
+	r = cgroup_create(g->layout, path, need, &g->cgroup, err);
+	return r >= 0 && sub && cgroup_is_v2(g->cgroup) ? cgroup_add(g->cgroup, w->pid, err) : r;
 }
 
 /* ---- the whole ---- */
