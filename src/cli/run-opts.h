@@ -24,8 +24,8 @@ struct run_opts {
 	int64_t blkio_weight, cpu_period, cpu_quota, cpu_shares, memory, memory_reservation,
 		memory_swap, memory_swappiness, oom_score_adj, pids_limit, shm_size, stop_timeout;
 	double cpus;
-	bool detach, interactive, no_healthcheck, oom_kill_disable, privileged, quiet, lazy, read_only,
-		rm, sig_proxy, tty;
+	bool detach, interactive, no_healthcheck, oom_kill_disable, privileged, quiet, lazy,
+		read_only, rm, sig_proxy, tty;
 	bool has_swappiness, has_stop_timeout, has_pids_limit, has_entrypoint, has_sig_proxy,
 		has_oom_kill_disable;
 };

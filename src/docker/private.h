@@ -53,7 +53,7 @@ struct docker_api {
 	struct work_pool *transfers; /* pulls, pushes, questions to registries */
 	const struct image_remotes *remotes;
 	bool lazy, lazy_trust; /* all pulls and pushes; indexes of registries */
-	struct list watches; /* long-lived answers: waits, events, logs; ended when we end */
+	struct list watches;   /* long-lived answers: waits, events, logs; ended when we end */
 };
 
 /* One request. Lives in the stream's arena: as long as someone holds the stream. */

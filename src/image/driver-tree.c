@@ -14,8 +14,9 @@
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
 
-#define SUBVOLUME_INODE 256 /* of the root of every subvolume: btrfs_tree.h, FIRST_FREE_OBJECTID \
-			     */
+#define SUBVOLUME_INODE                                                          \
+	256 /* of the root of every subvolume: btrfs_tree.h, FIRST_FREE_OBJECTID \
+	     */
 
 static int open_dir(int dir, const char *name, int *ret, struct err *err)
 {
