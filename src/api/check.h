@@ -113,6 +113,34 @@ void check_immutable(struct check *c, const struct path *p, const struct doc *va
 /* metadata of a new object, or of an update (c->old). name: form of metadata.name. */
 void check_metadata(struct check *c, const struct doc *obj, check_form *name);
 
+/* ---- rules of an object's fields, as a table ---- */
+
+struct field_rule {
+	const char *field;	   /* NULL: the end of the table */
+	const char *within;	   /* it lies in this member, when that is there */
+	const char *at;		   /* upstream's name of it in errors, when it differs */
+	bool required;		   /* Required when absent or empty */
+	const char *detail;	   /* of Required */
+	check_form *form;	   /* of a text that is there and not empty */
+	const char *const *values; /* of a text that is there and not empty */
+	bool number;		   /* lo and hi count */
+	int64_t lo, hi;		   /* of a number that is there */
+};
+void check_fields(struct check *c, const struct path *p, const struct doc *obj,
+		  const struct field_rule *rules);
+/* Required when obj's field is absent or empty; false then. */
+bool check_has(struct check *c, const struct path *p, const struct doc *obj, const char *field,
+	       const char *detail);
+/* Forbidden when obj's field is there. */
+void check_has_not(struct check *c, const struct path *p, const struct doc *obj, const char *field,
+		   const char *why);
+/* Text of a list at a path: elements too (paths with indices). */
+void check_each_text(struct check *c, const struct path *p, const struct doc *list,
+		     check_form *form);
+/* As check_one_of, but an empty or absent text is Unsupported too. */
+void check_exactly_one_of(struct check *c, const struct path *p, const struct doc *value,
+			  const char *const *valid);
+
 /* ---- kinds ---- */
 
 /*
