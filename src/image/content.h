@@ -183,9 +183,9 @@ int content_upload_push(struct content_upload *u, struct slice bytes, struct err
 void content_upload_on_room(struct content_upload *u, void (*room)(void *ctx), void *ctx);
 /* For a writer of its own, on any one thread, in place of content_upload_push: the file (borrowed),
  * which it appends to; then, on the opening thread, how long it is. Its bytes are hashed at the
- * commit. */
+ * commit, unless the writer did so already: `digest` is what it found, or NULL. */
 int content_upload_fd(const struct content_upload *u);
-void content_upload_wrote(struct content_upload *u, uint64_t size);
+void content_upload_wrote(struct content_upload *u, uint64_t size, const char *digest);
 /* All that was pushed is written when done runs. result as of writing. */
 typedef void content_flushed_fn(void *ctx, int result, const struct err *err);
 void content_upload_flush(struct content_upload *u, content_flushed_fn *done, void *ctx);

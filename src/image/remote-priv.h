@@ -61,7 +61,8 @@ struct remote {
 	pthread_mutex_t lock;
 	struct endpoint own, *mirrors, *others;
 	size_t nmirrors, nothers;
-	struct fetch *fetch; /* it talks in our place; NULL = we do */
+	struct fetch *fetch;	 /* it talks in our place; NULL = we do */
+	_Atomic int64_t limited; /* monotonic: until then the last 429 asked to be left alone */
 };
 
 /* ---- remote-host.c ---- */

@@ -448,6 +448,48 @@ int remote_has_blob(struct remote *r, const char *repo, const char *digest, stru
 	return ret;
 }
 
+/* A server that knows no ranges would send it all. */
+static int stop_at_whole(void *ctx, struct slice bytes, struct err *err)
+{
+	const struct reply *p = ctx;
+
+	(void)bytes;
+	return p->a.status == 206
+		       ? 0
+		       : err_set(err, ERR_UNSUPPORTED,
+				 "the registry neither tells a blob's size nor serves ranges");
+}
+
+/* Where HEAD does not tell: "bytes 0-0/SIZE" of one byte's range. */
+static int size_by_range(struct remote *r, struct ask q, struct arena *a, uint64_t *ret,
+			 struct err *err)
+{
+	struct reply p = REPLY_INIT;
+	const char *text = NULL, *slash;
+	int n;
+
+	q.method = "GET";
+	q.headers[0][0] = "Range";
+	q.headers[0][1] = "bytes=0-0";
+	q.nheaders = 1;
+	q.consume = stop_at_whole;
+	q.ctx = &p;
+	q.once = true;
+	if (err)
+		*err = (struct err)ERR_INIT; /* HEAD's */
+	n = remote_ask(r, &q, &p, err);
+	if (n >= 0 && p.a.status != 206)
+		n = remote_failed(&q, &p, err);
+	else if (n >= 0)
+		text = remote_header(a, &p, "Content-Range");
+	slash = text ? strchr(text, '/') : NULL;
+	if (n >= 0 && (!slash || str_uint64(slice_str(slash + 1), ret, NULL) < 0))
+		n = err_set(err, ERR_UNSUPPORTED, "%s: the registry does not tell its size",
+			    q.what);
+	reply_fini(r, &p);
+	return n < 0 ? n : 0;
+}
+
 int remote_blob_size(struct remote *r, const char *repo, const char *digest, uint64_t *ret,
 		     struct err *err)
 {
@@ -466,9 +508,9 @@ int remote_blob_size(struct remote *r, const char *repo, const char *digest, uin
 	if (n >= 0 && p.a.status != 200)
 		n = remote_failed(&q, &p, err);
 	size = n >= 0 ? remote_header(a, &p, "Content-Length") : NULL;
-	if (n >= 0 && (!size || str_uint64(slice_str(size), ret, NULL) < 0))
-		n = err_set(err, ERR_UNSUPPORTED, "%s: the registry does not tell its size",
-			    q.what);
+	if ((n >= 0 && (!size || str_uint64(slice_str(size), ret, NULL) < 0)) ||
+	    n == -ERR_UNSUPPORTED)
+		n = size_by_range(r, q, a, ret, err);
 	reply_fini(r, &p);
 	return n < 0 ? n : 0;
 }

@@ -387,6 +387,23 @@ static int64_t retry_delay(const struct reply *p, int ret, const struct err *err
 	return delay < 0 ? -1 : MAX(delay, asked);
 }
 
+static void note_limit(struct remote *r, const struct reply *p)
+{
+	int64_t after = -1;
+
+	if (p->a.status != 429)
+		return;
+	after = retry_after(http_answer_header(&p->a, "Retry-After"), clock_real());
+	atomic_store(&r->limited, after < 0 ? 0 : clock_mono() + after);
+}
+
+int64_t remote_limited(const struct remote *r)
+{
+	int64_t until = atomic_load(&r->limited);
+
+	return until ? MAX(until - clock_mono(), (int64_t)0) : 0;
+}
+
 int remote_ask(struct remote *r, const struct ask *q, struct reply *ret, struct err *err)
 {
 	const struct retry_policy policy = { .attempts_max = r->conf.tries ? r->conf.tries : TRIES,
@@ -411,6 +428,8 @@ int remote_ask(struct remote *r, const struct ask *q, struct reply *ret, struct 
 			auth_prepare(r, e, q);
 		if (n >= 0)
 			n = once(r, e, q, ret, &taken, &why);
+		if (n >= 0)
+			note_limit(r, ret);
 		if (n >= 0 && ret->a.status == 401 && !answered && !q->no_auth) {
 			answered = true;
 			n = auth_answer(r, e, q, ret, &why);

@@ -71,6 +71,10 @@ DEFINE_CLEANUP(struct remote *, remote_free)
  * *ret_identity (arena) is the refresh token to keep in place of the password, or NULL. */
 int remote_login(struct remote *r, struct arena *a, const char **ret_identity, struct err *err);
 
+/* How long from now on the registry's last 429 asked to be left alone (Retry-After), ns; 0 = it did
+ * not say, or the time is over. Not known when a fenced process talks. */
+int64_t remote_limited(const struct remote *r);
+
 /* ---- pull ---- */
 
 struct remote_manifest {

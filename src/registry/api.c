@@ -390,6 +390,11 @@ static bool run_other(struct call *c, const char *path)
 {
 	if (strcmp(path, "/token") == 0)
 		auth_token(c);
+	else if (strncmp(path, "/v2/_zot/", 9) == 0)
+		answer_error(c, NAME_UNKNOWN,
+			     "'%.200s': the extensions of zot (mgmt, search, userprefs) are not "
+			     "served here; status, use and accounts are told by the admin socket",
+			     path);
 	else if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0)
 		(void)stream_reply(c->s, 200, "text/plain", "ok\n", 3);
 	else

@@ -502,6 +502,24 @@ static struct doc *make_access(struct call *c, const struct query *q)
 	return list;
 }
 
+/* What was granted, as a POST's answer tells it: "repository:a/b:pull,push ...". */
+static const char *scope_text(struct arena *a, const struct doc *access)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(65536);
+
+	DOC_EACH (e, access) {
+		const char *sep = ":";
+
+		(void)buf_addf(&b, "%s%s:%s", b.n ? " " : "", doc_cstr(a, doc_get(e, "type")),
+			       doc_cstr(a, doc_get(e, "name")));
+		DOC_EACH (word, doc_get(e, "actions")) {
+			(void)buf_addf(&b, "%s%s", sep, doc_cstr(a, word));
+			sep = ",";
+		}
+	}
+	return arena_strdup(a, buf_str(&b));
+}
+
 static void send_token(struct call *c, const struct query *q, const char *given_refresh,
 		       bool refresh)
 {
@@ -530,6 +548,8 @@ static void send_token(struct call *c, const struct query *q, const char *given_
 	doc_set_str(c->a, d, "token_type", "Bearer");
 	doc_set_int(c->a, d, "expires_in", TOKEN_LIFE);
 	doc_set_str(c->a, d, "issued_at", clock_rfc3339nano(stamp, now / NS_PER_SEC * NS_PER_SEC));
+	if (strcmp(c->method, "POST") == 0) /* OAuth2: RFC 6749, 5.1 */
+		doc_set_str(c->a, d, "scope", scope_text(c->a, grant.access));
 	if (again.n || given_refresh)
 		doc_set_str(c->a, d, "refresh_token", again.n ? buf_str(&again) : given_refresh);
 	if (arena_exceeded(c->a) || json_write(d, NULL, &body, &err) < 0) {

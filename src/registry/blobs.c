@@ -107,18 +107,25 @@ void blob_headers(struct call *c)
 	(void)stream_set_header(c->s, "Content-Type", "application/octet-stream");
 }
 
-void blob_send_rest(struct call *c, uint64_t at)
+void blob_range_header(struct call *c, const struct range *r, uint64_t size)
+{
+	(void)stream_set_headerf(
+		c->s, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)r->from,
+		(unsigned long long)(r->from + r->n - 1), (unsigned long long)size);
+}
+
+void blob_send_rest(struct call *c, uint64_t at, uint64_t end)
 {
 	CLEANUP(fd_close) int fd = -1;
 	struct sending *w = ARENA_NEW(c->a, struct sending);
 	struct err err = ERR_INIT;
 	uint64_t size;
 
-	if (!w || image_blob_open(c->g->store, c->ref, &fd, &size, &err) < 0 || at > size) {
+	if (!w || image_blob_open(c->g->store, c->ref, &fd, &size, &err) < 0 || end > size) {
 		stream_reset(c->s, &err);
 		return;
 	}
-	*w = (struct sending){ .c = c, .fd = STEAL_FD(fd), .at = at, .left = size - at };
+	*w = (struct sending){ .c = c, .fd = STEAL_FD(fd), .at = at, .left = end - at };
 	stream_on(c->s, &send_events, w);
 	send_more(w);
 }
@@ -144,9 +151,7 @@ static void get_local(struct call *c)
 	}
 	blob_headers(c);
 	if (part)
-		(void)stream_set_headerf(
-			c->s, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)r.from,
-			(unsigned long long)(r.from + r.n - 1), (unsigned long long)size);
+		blob_range_header(c, &r, size);
 	if (strcmp(c->method, "GET") == 0)
 		call_done(c, COUNT_PULLED, part ? 206 : 200, c->ref);
 	send_begin(c, STEAL_FD(fd), &r, part ? 206 : 200);

@@ -206,7 +206,7 @@ void run_end(struct run *run, enum run_result result, const char *error)
 	r->stat.failed++;
 	(void)str_copy(r->stat.error, sizeof(r->stat.error), f.error);
 	f.dead = result == RUN_HOPELESS || tries >= r->conf.tries_max;
-	f.due = jobs_next_try(tries, r->conf.first, r->conf.max);
+	f.due = MAX(jobs_next_try(tries, r->conf.first, r->conf.max), clock_real() + run->wait);
 	if (result == RUN_AWAY)
 		r->away_until = f.due;
 	log_kv(f.dead ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, f.dead ? "job is given up" : "job failed",

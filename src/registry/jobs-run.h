@@ -18,7 +18,8 @@ struct run {
 	struct runner *runner;
 	struct arena *arena; /* the job's, and whatever its doer needs; freed at the end */
 	struct job job;
-	bool ended; /* private */
+	int64_t wait; /* of its doer, before run_end: not tried again for so long at least, ns */
+	bool ended;   /* private */
 };
 
 struct runner_conf {

@@ -177,8 +177,9 @@ void admin_free(struct admin *a); /* NULL is fine */
 void blob_get(struct call *c);
 /* Headers of an answer with a blob. */
 void blob_headers(struct call *c);
-/* An answer that has begun gets the blob's bytes from `at` on. */
-void blob_send_rest(struct call *c, uint64_t at);
+void blob_range_header(struct call *c, const struct range *r, uint64_t size);
+/* An answer that has begun gets the blob's bytes from `at` to before `end`. */
+void blob_send_rest(struct call *c, uint64_t at, uint64_t end);
 void blob_delete(struct call *c);
 void manifest_get(struct call *c);
 void manifest_put(struct call *c);

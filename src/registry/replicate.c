@@ -87,6 +87,7 @@ void rule_over(struct rule *k, struct run *run, const struct err *err)
 	case ERR_QUOTA: /* the other side's rate limit; or our own quota, which is this job's */
 		if (!slice_starts(slice_str(err->msg), SLICE("quota:")))
 			res = RUN_AWAY;
+		run->wait = remote_limited(k->remote);
 		break;
 	case ERR_UNSUPPORTED: res = RUN_HOPELESS; break;
 	default: break;

@@ -10,8 +10,8 @@ struct reader {
 	struct upstream *u;
 	struct call *c;
 	void (*local)(struct call *c);
-	uint64_t at;
-	bool watches, started, ranged;
+	uint64_t at, end; /* of what is wanted */
+	bool watches, chosen, part, started;
 	bool first; /* it is what was fetched for */
 };
 
@@ -30,9 +30,9 @@ static void send_more(struct reader *d)
 	uint64_t left;
 	int r;
 
-	if (!d->watches || fill_ready(f) <= d->at)
+	if (!d->watches || MIN(fill_ready(f), d->end) <= d->at)
 		return;
-	left = fill_ready(f) - d->at;
+	left = MIN(fill_ready(f), d->end) - d->at;
 	r = stream_send_file(d->c->s, fill_fd(f), &d->at, &left, &err);
 	if (r < 0 && err.code) {
 		log_kv(LOG_LEVEL_ERROR, "blob is not readable", "error", err.msg, NULL);
@@ -47,7 +47,7 @@ static void go_on(struct reader *d)
 
 	stream_ref(s); /* `closed` may come within */
 	send_more(d);
-	if (d->watches && fill_verified(f) && d->at == fill_size(f)) {
+	if (d->watches && d->at == d->end && (fill_verified(f) || d->end < fill_size(f))) {
 		leave(d);
 		(void)stream_end(s);
 		stream_unref(s);
@@ -77,14 +77,35 @@ static void on_closed(struct stream *s, const struct err *why)
 static const struct stream_events reader_events = { .writable = on_writable, .closed = on_closed };
 static const struct stream_events no_events = { 0 };
 
+/* What of it is wanted. False: not known yet, or outside of it, which the whole will tell. */
+static bool choose(struct reader *d)
+{
+	struct range r = { 0 };
+	int part;
+
+	if (d->chosen || fill_size(d->watch.fill) == UINT64_MAX)
+		return d->chosen;
+	r.n = fill_size(d->watch.fill);
+	part = range_parse(stream_header(d->c->s, "Range"), r.n, &r);
+	d->chosen = part >= 0;
+	d->part = part > 0;
+	d->at = r.from;
+	d->end = r.from + r.n;
+	return d->chosen;
+}
+
 static void begin(struct reader *d)
 {
 	struct call *c = d->c;
+	int status = d->part ? 206 : 200;
 
 	d->started = true;
 	blob_headers(c);
-	call_done(c, COUNT_PULLED, 200, c->ref);
-	(void)stream_start(c->s, 200, (int64_t)fill_size(d->watch.fill)); /* or `closed` came */
+	if (d->part)
+		blob_range_header(c, &(struct range){ d->at, d->end - d->at },
+				  fill_size(d->watch.fill));
+	call_done(c, COUNT_PULLED, status, c->ref);
+	(void)stream_start(c->s, status, (int64_t)(d->end - d->at)); /* or `closed` came */
 }
 
 static void moved(struct fill_watch *w)
@@ -92,8 +113,7 @@ static void moved(struct fill_watch *w)
 	struct reader *d = CONTAINER_OF(w, struct reader, watch);
 	struct stream *s = d->c->s;
 
-	if (d->ranged || fill_size(w->fill) == UINT64_MAX ||
-	    (fill_ready(w->fill) == 0 && !fill_verified(w->fill)))
+	if (!choose(d) || (fill_ready(w->fill) <= d->at && !fill_verified(w->fill)))
 		return;
 	stream_ref(s);
 	if (!d->started)
@@ -113,7 +133,7 @@ static void ended(struct fill_watch *w, int result, const struct err *err)
 	if (d->first)
 		upstream_heard(d->u, err);
 	if (d->started && result >= 0) {
-		blob_send_rest(c, d->at); /* slower than the upstream */
+		blob_send_rest(c, d->at, d->end); /* slower than the upstream */
 	} else if (d->started) {
 		stream_on(c->s, &no_events, NULL);
 		stream_reset(c->s, err);
@@ -157,7 +177,6 @@ bool through_blob(struct call *c, void (*local)(struct call *c))
 	*d = (struct reader){ .u = u, .c = c, .local = local, .watches = true };
 	d->watch.moved = moved;
 	d->watch.ended = ended;
-	d->ranged = stream_header(c->s, "Range").n > 0;
 	if (upstream_away(u))
 		err_set(&err, clock_mono() < u->limited ? ERR_QUOTA : ERR_UNAVAILABLE,
 			"it is not asked for a while: %.600s", u->error);

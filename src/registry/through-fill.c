@@ -2,7 +2,7 @@
 /*
  * A blob on its way here. A worker fetches and appends to an upload's file; the loop tells those
  * who watch how far it is. The last bytes are told of only when the digest was found right; then
- * the upload becomes a blob (its bytes are hashed once more on the way), and the fill ends.
+ * the upload becomes a blob (by the hash that was taken on the way), and the fill ends.
  */
 #include "base/fd.h"
 #include "image/manifest.h"
@@ -199,7 +199,7 @@ static void fetch_done(struct work *w)
 	}
 	f->verified = true;
 	tell_moved(f);
-	content_upload_wrote(f->upload, atomic_load(&f->written));
+	content_upload_wrote(f->upload, atomic_load(&f->written), f->digest);
 	content_upload_commit(f->upload, f->digest, &lim, kept, f);
 }
 

@@ -29,6 +29,8 @@ struct through {
 /* The upstream's own name of a repository, in the arena. */
 const char *upstream_far_name(const struct upstream *u, struct arena *a, const char *repo);
 bool upstream_away(struct upstream *u);
+/* For how long it is left alone after a 429 that asked for so long (0 = it did not say), ns. */
+int64_t upstream_pause(int64_t asked);
 /* Something came back, or err: counts, and learns whether it is away. */
 void upstream_heard(struct upstream *u, const struct err *err);
 /* Answers with what an upstream's failure means to a client. */

@@ -13,13 +13,15 @@
 #define CHECKED_MAX 65536
 #define TAGS_MAX 100000
 #define ASK_ARENA (64u << 20)
-#define LIMITED_TIME (60 * NS_PER_SEC)
+#define LIMITED_TIME (60 * NS_PER_SEC) /* of a 429 that does not say */
+#define LIMITED_MAX (3600 * NS_PER_SEC)
 #define FAILURES 2
 #define AWAY_TIME (5 * NS_PER_SEC)
 
-/* A tag that was looked at. */
+/* A tag that was looked at, or the size of a blob that is not here. */
 struct checked {
 	int64_t until; /* monotonic */
+	uint64_t size;
 	char key[];
 };
 
@@ -99,6 +101,11 @@ static bool is_away(enum err_code code)
 	return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT;
 }
 
+int64_t upstream_pause(int64_t asked)
+{
+	return asked > 0 ? MIN(asked, LIMITED_MAX) : LIMITED_TIME;
+}
+
 void upstream_heard(struct upstream *u, const struct err *err)
 {
 	int64_t now = clock_mono();
@@ -106,7 +113,7 @@ void upstream_heard(struct upstream *u, const struct err *err)
 	hooks_count(u->t->h, "through", u->conf->prefix[0] ? u->conf->prefix : u->conf->far.url,
 		    err->code ? "failed" : "asked");
 	if (err->code == ERR_QUOTA && !slice_starts(slice_str(err->msg), SLICE("quota:")))
-		u->limited = now + LIMITED_TIME;
+		u->limited = now + upstream_pause(remote_limited(u->remote));
 	if (circuit_allow(&u->circuit, now))
 		circuit_done(&u->circuit, !is_away(err->code), now);
 	if (err->code && err->code != ERR_NOT_FOUND) {
@@ -280,6 +287,7 @@ static void set_checked(struct asking *q)
 		(void)map_put(&t->checked, slice_str(k->key), k);
 	}
 	k->until = clock_mono() + q->u->conf->ttl;
+	k->size = q->size;
 }
 
 static void put_done(void *ctx, const struct content_change *ch, int result, const struct err *err)
@@ -397,16 +405,20 @@ static bool find_here(struct call *c, char digest[IMAGE_DIGEST_MAX])
 	return digest[0];
 }
 
-static bool is_fresh(struct through *t, const struct call *c)
+/* NULL = it is not known, or was asked for too long ago. */
+static const struct checked *find_checked(struct through *t, const struct call *c)
 {
 	char key[CONTENT_NAME_MAX + IMAGE_DIGEST_MAX + CONTENT_TAG_MAX];
-	struct checked *k;
+	const struct checked *k;
 
-	if (strchr(c->ref, ':'))
-		return true;
 	(void)snprintf(key, sizeof(key), "%s\n%s", c->name, c->ref);
 	k = map_get(&t->checked, slice_str(key));
-	return k && clock_mono() < k->until;
+	return k && clock_mono() < k->until ? k : NULL;
+}
+
+static bool is_fresh(struct through *t, const struct call *c)
+{
+	return strchr(c->ref, ':') || find_checked(t, c);
 }
 
 static void refuse_away(struct upstream *u, struct call *c)
@@ -493,13 +505,16 @@ static void answer_referrers(struct asking *q, struct waiting *w)
 	(void)stream_reply(w->c->s, 200, MEDIA_OCI_INDEX, q->index.p, q->index.n);
 }
 
+static void reply_size(struct call *c, uint64_t size)
+{
+	blob_headers(c);
+	if (stream_start(c->s, 200, (int64_t)size) >= 0)
+		(void)stream_end(c->s); /* HEAD has no body */
+}
+
 static void answer_size(struct asking *q, struct waiting *w)
 {
-	struct call *c = w->c;
-
-	blob_headers(c);
-	if (stream_start(c->s, 200, (int64_t)q->size) >= 0)
-		(void)stream_end(c->s); /* HEAD has no body */
+	reply_size(w->c, q->size);
 }
 
 static bool is_here(struct asking *q)
@@ -516,6 +531,8 @@ static void list_done(struct work *w)
 		    q->err.code != ERR_UNAUTHORIZED && q->err.code != ERR_FORBIDDEN;
 
 	upstream_heard(q->u, &q->err);
+	if (q->what == ASK_SIZE && !q->err.code)
+		set_checked(q);
 	if (away && q->what != ASK_SIZE && is_here(q))
 		each_waiting(q, answer_stale); /* what we know of */
 	else if (q->err.code)
@@ -560,6 +577,12 @@ bool through_referrers(struct call *c)
 
 bool through_size(struct call *c)
 {
+	const struct checked *k = find_checked(c->g->hooks->through, c);
+
+	if (k) {
+		reply_size(c, k->size);
+		return true;
+	}
 	return ask_list(c, ASK_SIZE, NULL);
 }
 

@@ -12,8 +12,9 @@
  * left alone for a while.
  *
  * Blobs go to those who asked as they come; the end of one is held back until its digest is found
- * right, else their connections are cut and nothing is kept. A range is sent only of verified
- * bytes. Spec: distribution-spec 1.1 (ns parameter: registry proxying); RFC 9111, 5.5 (Warning).
+ * right, else their connections are cut and nothing is kept. A range that ends before it is sent as
+ * soon as its bytes are here: who asks for a part must check it by himself. Spec:
+ * distribution-spec 1.1 (ns parameter: registry proxying); RFC 9111, 5.5 (Warning).
  */
 #pragma once
 

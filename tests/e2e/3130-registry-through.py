@@ -6,10 +6,13 @@ Prints TAP. Everything runs in a network namespace of this process.
 """
 import base64
 import http.client
+import io
 import os
 import shutil
 import signal
+import subprocess
 import sys
+import tarfile
 import threading
 import time
 
@@ -17,6 +20,7 @@ import registries as r
 from registries import EMPTY, INDEX, MANIFEST, Registry, Server, case, cut, desc, digest, image, sh, until
 
 UP = "http://127.0.0.1:5001"
+PEERS = os.path.join(os.environ.get("TEU_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "teu"), "peers")
 BIG = bytes(range(256)) * 4096 * 3  # 3 MiB
 
 
@@ -159,7 +163,7 @@ def wrong_bytes_reach_nobody_whole_and_are_not_kept():
             raise AssertionError(f"{len(body)} bytes came")
         except (http.client.IncompleteRead, ConnectionError):
             pass
-        near.ask("GET", f"/v2/a/blobs/{digest(BIG)}", None, {"Range": "bytes=0-1"}, want=503)
+        near.ask("GET", f"/v2/a/blobs/{digest(BIG)}", None, {"Range": "bytes=-2"}, want=503)
         assert bytes_in(near.root) == 0
         until(lambda: not os.listdir(os.path.join(near.root, "store/uploads")), "nothing is left of it")
         m = far.manifests["a:1"]
@@ -198,10 +202,10 @@ def rate_limits_are_told_and_heeded():
     with Far() as far, proxy() as near:
         one = far.put("a", "1", b"one")
         assert near.has("a", "1") == one
-        far.rule = lambda m, w, h: (429, {"Retry-After": "30"}, b"") if w != "/v2/" else None
+        far.rule = lambda m, w, h: (429, {"Retry-After": "1800"}, b"") if w != "/v2/" else None
         assert near.get("/v2/a/manifests/1").headers["warning"].startswith("110")
         a = near.get("/v2/a/manifests/2", want=429)
-        assert a.json()["errors"][0]["code"] == "TOOMANYREQUESTS" and int(a.headers["retry-after"]) > 0
+        assert a.json()["errors"][0]["code"] == "TOOMANYREQUESTS" and 60 < int(a.headers["retry-after"]) <= 1800, a.headers
         n = len(far.seen)
         near.get("/v2/a/manifests/3", want=429)
         near.get(f"/v2/a/blobs/{digest(b'x')}", want=429)
@@ -327,6 +331,221 @@ def skopeo_and_podman_pull_through():
         assert os.path.exists(os.path.join(out, "blobs/sha256", top[7:]))
         a = sh("skopeo", "list-tags", "--tls-verify=false", "docker://127.0.0.1:5000/lib/x")
         assert r.json.loads(a.stdout)["Tags"] == ["1", "multi"], a
+    return None
+
+
+@case
+def a_range_leaves_as_soon_as_it_is_here():
+    gate = threading.Event()
+
+    def slow(method, where, headers):
+        if method != "GET" or "/blobs/" not in where:
+            return None
+
+        def out(h):
+            h.wfile.write(BIG[:1 << 20])
+            h.wfile.flush()
+            gate.wait(60)
+            h.wfile.write(BIG[1 << 20:])
+
+        return 200, {"Content-Length": str(len(BIG))}, out
+
+    with Far() as far, proxy() as near:
+        far.put("a", "1", BIG)
+        far.rule = slow
+        where = f"/v2/a/blobs/{digest(BIG)}"
+        a = near.ask("GET", where, None, {"Range": "bytes=1000-1999"}, want=206)
+        assert a.body == BIG[1000:2000] and a.headers["content-range"] == f"bytes 1000-1999/{len(BIG)}", a.headers
+        got = []
+        t = threading.Thread(target=lambda: got.append(near.ask("GET", where, None, {"Range": "bytes=-10"}, want=206)))
+        t.start()
+        near.ask("GET", where, None, {"Range": "bytes=5-6"}, want=206)
+        assert not got
+        gate.set()
+        t.join(60)
+        assert got and got[0].body == BIG[-10:]
+        near.ask("GET", where, None, {"Range": f"bytes={len(BIG)}-"}, want=416)
+        assert far.count("GET", where) == 1
+
+
+@case
+def sizes_are_asked_for_once_and_may_be_missing():
+    def no_length(method, where, headers):
+        if "/blobs/" not in where:
+            return None
+        if method == "HEAD":
+            return 200, {}, lambda h: None
+        if headers.get("Range"):
+            return 206, {"Content-Range": f"bytes 0-0/{len(BIG)}"}, BIG[:1]
+        return None
+
+    with Far() as far, proxy(ttl="1h") as near:
+        far.put("a", "1", BIG, b"small")
+        where = f"/v2/a/blobs/{digest(b'small')}"
+        for _ in range(3):
+            assert near.ask("HEAD", where, want=200).headers["content-length"] == "5"
+        assert far.count("HEAD", where) == 1 and far.count("GET", where) == 0
+        far.rule = no_length
+        where = f"/v2/a/blobs/{digest(BIG)}"
+        assert near.ask("HEAD", where, want=200).headers["content-length"] == str(len(BIG))
+        assert near.get(where).body == BIG
+
+
+# ---- clients as they are ----
+
+def tar_layer():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as t:
+        e = tarfile.TarInfo("hello")
+        e.size = 6
+        t.addfile(e, io.BytesIO(b"hello\n"))
+    return out.getvalue()
+
+
+def hub(whole):
+    """A registry with library/hello:1, as Docker Hub would have it, and a cache of all of it, or below quay.example."""
+    far = Registry(5001)
+    near = Registry(5000, "--proxy", UP) if whole else Registry(5000, config={"upstreams": [{"prefix": "quay.example", "url": UP}]})
+    layer = tar_layer()
+    config = r.json.dumps({"architecture": "amd64", "os": "linux", "config": {},
+                           "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}}).encode()
+    for b in (layer, config):
+        far.blob("library/hello", b)
+    m = {"schemaVersion": 2, "mediaType": MANIFEST, "config": desc(config, "application/vnd.oci.image.config.v1+json"),
+         "layers": [desc(layer, "application/vnd.oci.image.layer.v1.tar")]}
+    far.top = far.manifest("library/hello", "1", r.json.dumps(m).encode())
+    far.layer = digest(layer)
+    return far, near
+
+
+def was_cached(near, name, far):
+    assert near.has(name, "1") == far.top
+    kept = os.path.join(near.root, "store/blobs/sha256", far.layer[7:])
+    until(lambda: os.path.exists(kept), "its layer is in the cache")
+
+
+def through(whole):
+    """fn(far, near) with the two registries."""
+    def of(fn):
+        def run():
+            far, near = hub(whole)
+            with far, near:
+                return fn(far, near)
+        run.__name__ = fn.__name__
+        return case(run)
+    return of
+
+
+def peer(name):
+    dirs = os.pathsep.join(os.path.join(PEERS, d) for d in ("usr/bin", "usr/sbin"))
+    return shutil.which(name) or shutil.which(name, path=dirs)
+
+
+# What they keep at fixed places is in a mount namespace.
+ALONE = ("unshare", "-m", "sh", "-c", 'for d in /run/containerd /run/docker; do mkdir -p $d && mount -t tmpfs none $d; done; exec "$@"', "sh")
+
+
+class Daemon:
+    def __init__(self, name, *cmd, **env):
+        self.log = r.path(f"log-{name}")
+        with open(self.log, "w") as log:
+            self.p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **env})
+
+    def ready(self, *cmd):
+        until(lambda: sh(*cmd).returncode == 0 or self.p.poll() is not None, cmd[0])
+        assert self.p.poll() is None, open(self.log).read()[-1500:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.p.terminate()
+        try:
+            self.p.wait(30)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            self.p.wait()
+
+
+@through(True)
+def our_engine_pulls_by_its_mirror(far, near):
+    run = r.path("engine")
+    sock = f"unix://{run}.sock"
+    with Daemon("engine", r.TEU, "--root", run, "--run", run + ".run", "engine", "--host", sock,
+                "--registry-mirror", "http://127.0.0.1:5000") as d:
+        d.ready(r.TEU, "--host", sock, "version")
+        docker = peer("docker")
+        a = sh(*([docker, "-H", sock] if docker else [r.TEU, "--host", sock]), "pull", "hello:1")
+        assert a.returncode == 0, a.stderr + open(d.log).read()[-1500:]
+        was_cached(near, "library/hello", far)
+    return None if docker else "SKIP no docker: the engine's own client pulled"
+
+
+@through(False)
+def podman_pulls_by_a_mirror(far, near):
+    if not peer("podman"):
+        return "SKIP no podman"
+    conf = r.write("registries.conf", """
+[[registry]]
+prefix = "quay.example"
+location = "quay.example"
+[[registry.mirror]]
+location = "127.0.0.1:5000/quay.example"
+insecure = true
+""")
+    top = r.path("podman")
+    a = sh("podman", "--root", top, "--runroot", top + ".run", "--tmpdir", top + ".tmp", "--storage-driver", "vfs", "--events-backend", "file",
+           "pull", "-q", "--signature-policy", r.write("policy.json", '{"default":[{"type":"insecureAcceptAnything"}]}'),
+           "quay.example/library/hello:1", env={**os.environ, "CONTAINERS_REGISTRIES_CONF": conf})
+    assert a.returncode == 0, a.stderr
+    was_cached(near, "quay.example/library/hello", far)
+    return None
+
+
+@through(False)
+def containerd_pulls_by_hosts_toml(far, near):
+    if not peer("containerd") or not peer("ctr"):
+        return "SKIP no containerd"
+    top = r.path("containerd")
+    hosts = os.path.join(top, "hosts", "quay.example")
+    os.makedirs(hosts)
+    with open(os.path.join(hosts, "hosts.toml"), "w") as f:
+        f.write('server = "https://quay.example"\n[host."http://127.0.0.1:5000"]\n  capabilities = ["pull", "resolve"]\n')
+    conf = r.write("containerd.toml", f"""
+version = 2
+root = "{top}/root"
+state = "{top}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.tracing", "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs"]
+[grpc]
+  address = "{top}/sock"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{top}/opt"
+""")
+    ctr = (peer("ctr"), "-a", f"{top}/sock")
+    with Daemon("containerd", *ALONE, peer("containerd"), "-c", conf) as d:
+        d.ready(*ctr, "version")
+        a = sh(*ctr, "content", "fetch", "--hosts-dir", os.path.join(top, "hosts"), "quay.example/library/hello:1")
+        assert a.returncode == 0, a.stderr + a.stdout
+        assert far.top in sh(*ctr, "images", "ls").stdout
+        was_cached(near, "quay.example/library/hello", far)  # ns= chose the upstream
+    return None
+
+
+@through(True)
+def dockerd_pulls_by_its_mirror(far, near):
+    if not all(peer(p) for p in ("dockerd", "containerd", "docker")):
+        return "SKIP no dockerd"
+    top = r.path("dockerd")
+    sock = f"unix://{top}.sock"
+    path = os.pathsep.join([os.path.dirname(peer("containerd")), os.path.dirname(peer("dockerd")), os.environ["PATH"]])
+    with Daemon("dockerd", *ALONE, peer("dockerd"), "--data-root", top, "--exec-root", top + ".run", "-H", sock, "-p", top + ".pid", "--bridge=none",
+                "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--storage-driver", "vfs", "--registry-mirror", "http://127.0.0.1:5000",
+                PATH=path) as d:
+        d.ready(peer("docker"), "-H", sock, "version")
+        a = sh(peer("docker"), "-H", sock, "pull", "hello:1")
+        assert a.returncode == 0, a.stderr + open(d.log).read()[-1500:]
+        was_cached(near, "library/hello", far)
     return None
 
 
