@@ -132,7 +132,7 @@ def measure(base):
             store = os.path.join(base, "podman")
             word = ["podman", "--root", store, "--runroot", store + "-run", "--cgroup-manager", "cgroupfs"]
             try:
-                times["podman"].append(timed(lambda: run(*word, "run", "--rm", "--network", "none", "--cgroups", "disabled",
+                times["podman"].append(timed(lambda: run(*word, "run", "--rm", "--network", "none", "--cgroups", "disabled", "--ulimit", "host",
                                                          "--tls-verify=false", REF, "true")))
                 run(*word, "rmi", "-f", REF)
             except subprocess.CalledProcessError as e:
