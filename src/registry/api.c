@@ -548,8 +548,10 @@ bool registry_is_closed(const struct registry *g)
 int registry_reload(struct registry *g, struct err *err)
 {
 	CLEANUP(policy_unref) struct policy *old = policy_ref(auth_policy(g->auth));
-	int r = auth_reload(g->auth, err);
+	int r = hooks_check(g, err);
 
+	if (r >= 0)
+		r = auth_reload(g->auth, err);
 	if (r >= 0)
 		r = tls_load(g, err);
 	if (r >= 0)

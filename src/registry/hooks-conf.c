@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "doc/json.h"
 #include "doc/yaml.h"
 #include "image/content.h"
 #include "io/url.h"
@@ -92,6 +93,13 @@ static const struct schema_field section_rows[] = {
 };
 static const struct schema sections_schema =
 	SCHEMA("registry", struct sections, section_rows, .unknown = SCHEMA_UNKNOWN_IGNORE);
+
+const char *const hooks_sections[HOOKS_SECTIONS] = {
+	[HOOKS_UPSTREAMS] = "upstreams",
+	[HOOKS_CACHE] = "cache",
+	[HOOKS_REPLICATION] = "replication",
+	[HOOKS_WEBHOOKS] = "webhooks",
+};
 
 /* ---- checks ---- */
 
@@ -292,6 +300,17 @@ static int read_file(const char *path, struct hooks_conf *c, struct err *err)
 		return r;
 	*c = s->cache;
 	c->arena = a;
+	for (size_t i = 0; i < HOOKS_SECTIONS && r >= 0; i++) {
+		const struct doc *part = doc_get(d, hooks_sections[i]);
+
+		c->text[i] = "";
+		if (!part)
+			continue;
+		r = json_print(a, part, NULL, &text, err);
+		c->text[i] = r < 0 ? "" : text.p;
+	}
+	if (r < 0)
+		return r;
 	memcpy(&c->upstreams, &s->upstreams, sizeof(c->upstreams));
 	memcpy(&c->rules, &s->rules, sizeof(c->rules));
 	memcpy(&c->webhooks, &s->webhooks, sizeof(c->webhooks));
@@ -323,6 +342,8 @@ int hooks_read(const struct registry_conf *rc, struct hooks_conf **ret, struct e
 	if (!c)
 		abort();
 	c->arena = a;
+	for (size_t i = 0; i < HOOKS_SECTIONS; i++)
+		c->text[i] = "";
 	if (rc->config)
 		r = read_file(rc->config, c, err);
 	if (r >= 0 && rc->proxy)

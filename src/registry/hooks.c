@@ -9,6 +9,7 @@
 #include "image/remote.h"
 #include "io/metrics.h"
 #include "io/resolver.h"
+#include "registry/intents.h"
 #include "registry/jobs-run.h"
 #include "registry/policy.h"
 #include "registry/private.h"
@@ -192,14 +193,14 @@ static void on_event(struct watcher *w, const struct event *e)
 		replicate_event(h->replicate, e);
 }
 
-static void on_added(void *ctx)
+static void on_added(void *ctx, const char *queue, const char *lane)
 {
 	struct hooks *h = ctx;
 
 	if (h->webhooks)
-		webhooks_poke(h->webhooks);
+		webhooks_poke(h->webhooks, queue, lane);
 	if (h->replicate)
-		replicate_poke(h->replicate);
+		replicate_poke(h->replicate, queue, lane);
 }
 
 static void watch(struct hooks *h)
@@ -297,8 +298,8 @@ int hooks_new(struct registry *g, struct hooks **ret, struct err *err)
 	if (r < 0)
 		return r;
 	watch(h);
-	on_added(h); /* what was queued before */
-	return 0;
+	on_added(h, NULL, NULL); /* what was queued before */
+	return intents_settle(h, err);
 }
 
 static bool is_busy(struct hooks *h)
@@ -341,6 +342,25 @@ void hooks_free(struct hooks *h)
 	if (h->watcher)
 		free(CONTAINER_OF(h->watcher, struct hooks_watcher, watcher));
 	free(h);
+}
+
+int hooks_check(struct registry *g, struct err *err)
+{
+	CLEANUP(hooks_conf_free) struct hooks_conf *c = NULL;
+	const struct hooks_conf *now = g->hooks ? g->hooks->conf : NULL;
+	CLEANUP(buf_fini) struct buf names = BUF_INIT(256);
+	int r = hooks_read(&g->conf, &c, err);
+
+	for (size_t i = 0; r >= 0 && i < HOOKS_SECTIONS; i++)
+		if (now ? strcmp(now->text[i], c->text[i]) != 0
+			: i != HOOKS_CACHE && strcmp(c->text[i], "") != 0)
+			(void)buf_addf(&names, "%s%s", names.n ? ", " : "", hooks_sections[i]);
+	if (r < 0 || !names.n)
+		return r;
+	return err_set(err, ERR_CONFLICT,
+		       "--config %s: of %s another text is in force since the start: restart the "
+		       "registry to change that, or put it back",
+		       g->conf.config, buf_str(&names));
 }
 
 int hooks_reload(struct hooks *h, struct err *err)

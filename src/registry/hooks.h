@@ -7,7 +7,7 @@
  * They are configured by --proxy and by the sections `upstreams`, `cache`, `replication` and
  * `webhooks` of --config. Without any of them nothing here exists, and the process may open no
  * connection at all when it has given up root (privileges.c). All but the secrets of webhooks is
- * read at the start only.
+ * read at the start only: a reload that finds other sections is refused.
  */
 #pragma once
 
@@ -69,8 +69,11 @@ struct hooks_hook {
 	int64_t timeout;
 	int64_t tries;
 };
+enum { HOOKS_UPSTREAMS, HOOKS_CACHE, HOOKS_REPLICATION, HOOKS_WEBHOOKS, HOOKS_SECTIONS };
+extern const char *const hooks_sections[HOOKS_SECTIONS]; /* their names */
 struct hooks_conf {
 	struct arena *arena;
+	const char *text[HOOKS_SECTIONS]; /* as JSON; "" = not given */
 	LIST_OF(struct hooks_upstream) upstreams;
 	LIST_OF(struct hooks_rule) rules;
 	LIST_OF(struct hooks_hook) webhooks;
@@ -92,6 +95,9 @@ int hooks_new(struct registry *g, struct hooks **ret, struct err *err);
  * all that ends. NULL is fine. */
 void hooks_stop(struct hooks *h);
 void hooks_free(struct hooks *h); /* after the store; NULL is fine */
+/* Is the configuration still the one of the start, in our sections? CONFLICT names those that need
+ * a restart. */
+int hooks_check(struct registry *g, struct err *err);
 /* Secrets anew. */
 int hooks_reload(struct hooks *h, struct err *err);
 

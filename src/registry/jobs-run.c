@@ -13,7 +13,13 @@
 #include <string.h>
 
 #define LANES_AT_ONCE 256 /* looked at before other work has its turn */
+#define FRESH_MAX 64
 
+/*
+ * Which lanes are looked at: those that got a job or lost one (fresh), those whose time has come
+ * (the database finds them by it), and all of them, one round, at the start or when many changed.
+ * So lanes that wait cost nothing, however many there are.
+ */
 struct runner {
 	struct loop *loop;
 	struct jobs *jobs;
@@ -22,10 +28,11 @@ struct runner {
 	struct list runs;
 	struct deferred pump;
 	struct timer timer;
-	char cursor[512];   /* the lane that was looked at last */
-	int64_t away_until; /* ns since 1970 */
-	int64_t next_due;   /* of those that were seen in this round over the lanes */
-	unsigned idle;	    /* rounds over all lanes since the last job began */
+	char *fresh[FRESH_MAX];
+	unsigned fresh_n;
+	bool scanning, again; /* a round over all lanes; another one behind it */
+	char cursor[512];     /* the lane that the round saw last */
+	int64_t away_until;   /* ns since 1970 */
 	bool stopped;
 	struct runner_stat stat;
 };
@@ -34,7 +41,10 @@ static void on_pump(struct deferred *d);
 
 static int on_timer(struct timer *t)
 {
-	runner_poke(CONTAINER_OF(t, struct runner, timer));
+	struct runner *r = CONTAINER_OF(t, struct runner, timer);
+
+	if (!r->stopped)
+		deferred_call(&r->pump);
 	return 0;
 }
 
@@ -70,19 +80,43 @@ void runner_free(struct runner *r)
 		return;
 	runner_stop(r);
 	assert(list_empty(&r->runs));
+	while (r->fresh_n)
+		free(r->fresh[--r->fresh_n]);
 	free(r);
 }
 
-void runner_poke(struct runner *r)
+static void begin_round(struct runner *r)
 {
-	if (!r->stopped)
-		deferred_call(&r->pump);
+	if (r->scanning)
+		r->again = true;
+	else
+		r->cursor[0] = '\0';
+	r->scanning = true;
+}
+
+static bool is_fresh(const struct runner *r, const char *lane)
+{
+	for (unsigned i = 0; i < r->fresh_n; i++)
+		if (strcmp(r->fresh[i], lane) == 0)
+			return true;
+	return false;
+}
+
+void runner_poke(struct runner *r, const char *lane)
+{
+	if (r->stopped)
+		return;
+	if (!lane || r->fresh_n == FRESH_MAX)
+		begin_round(r);
+	else if (!is_fresh(r, lane) && !(r->fresh[r->fresh_n++] = strdup(lane)))
+		abort();
+	deferred_call(&r->pump);
 }
 
 void runner_hurry(struct runner *r)
 {
 	r->away_until = 0;
-	runner_poke(r);
+	runner_poke(r, NULL);
 }
 
 static bool is_busy(const struct runner *r, const char *lane)
@@ -115,53 +149,82 @@ static void start(struct runner *r, struct arena *a_taken, const struct job *job
 	r->conf.start(r->conf.ctx, run);
 }
 
-/* 1 = a lane was seen, 0 = there are no more behind the cursor. */
-static int look(struct runner *r, int64_t now)
+/* The nth of those whose time has come and whose lane is not busy. */
+static int find_due(struct runner *r, int64_t now, struct arena *a, struct job *job,
+		    struct err *err)
+{
+	int n = 1;
+
+	for (unsigned i = 0; i <= r->stat.running && n > 0; i++) {
+		n = jobs_due(r->jobs, r->queue, now, i, a, job, err);
+		if (n > 0 && !is_busy(r, job->lane))
+			return 1;
+	}
+	return MIN(n, 0);
+}
+
+/* 1 = *job, of a lane that is busy or not. 0 = a lane without any. */
+static int find_next(struct runner *r, int64_t now, struct arena *a, struct job *job, bool *end,
+		     struct err *err)
+{
+	int n = 0;
+
+	*end = false;
+	if (r->fresh_n) {
+		CLEANUP_FREE char *lane = r->fresh[0];
+
+		memmove(r->fresh, r->fresh + 1, --r->fresh_n * sizeof(*r->fresh));
+		return jobs_lane_head(r->jobs, r->queue, lane, a, job, err);
+	}
+	n = find_due(r, now, a, job, err);
+	if (n != 0)
+		return n;
+	if (r->scanning) {
+		n = jobs_head(r->jobs, r->queue, r->cursor, a, job, err);
+		(void)str_copy(r->cursor, sizeof(r->cursor), n > 0 ? job->lane : "");
+		r->scanning = n > 0 || r->again;
+		r->again = n > 0 && r->again;
+		return n;
+	}
+	*end = true;
+	return 0;
+}
+
+/* False: nothing more to look at. */
+static bool look(struct runner *r, int64_t now)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("job", r->conf.arena_max);
 	struct err err = ERR_INIT;
 	struct job job;
-	int n = jobs_head(r->jobs, r->queue, r->cursor, a, &job, &err);
+	bool end;
+	int n = find_next(r, now, a, &job, &end, &err);
 
-	if (n <= 0) {
-		if (n < 0)
-			log_kv(LOG_LEVEL_ERROR, "queue is not readable", "queue", r->queue, "error",
-			       err.msg, NULL);
-		return 0;
-	}
-	(void)str_copy(r->cursor, sizeof(r->cursor), job.lane);
-	if (is_busy(r, job.lane))
-		return 1;
-	if (job.due > now)
-		r->next_due = MIN(r->next_due, job.due);
-	else
+	if (n < 0)
+		log_kv(LOG_LEVEL_ERROR, "queue is not readable", "queue", r->queue, "error",
+		       err.msg, NULL);
+	r->stat.looked += !end;
+	if (n > 0 && job.due <= now && !is_busy(r, job.lane))
 		start(r, STEAL(a), &job);
-	return 1;
+	return n >= 0 && !end;
 }
 
-/* Round and round over the lanes, from where it was left; one round finds all that are due. */
 static void on_pump(struct deferred *d)
 {
 	struct runner *r = CONTAINER_OF(d, struct runner, pump);
-	int64_t now = clock_real();
-	unsigned wrapped = r->cursor[0] ? 0 : 1;
+	int64_t now = clock_real(), due;
 
-	if (r->away_until > now) {
-		wake_at(r, r->away_until);
-		return;
-	}
-	r->next_due = INT64_MAX;
 	for (unsigned i = 0; i < LANES_AT_ONCE; i++) {
-		if (r->stopped || r->stat.running >= r->conf.at_once || r->away_until > now)
-			return; /* its end looks again */
-		if (look(r, now))
-			continue;
-		r->cursor[0] = '\0';
-		if (wrapped++) {
-			if (r->next_due != INT64_MAX)
-				wake_at(r, r->next_due);
+		if (r->stopped || r->stat.running >= r->conf.at_once)
+			return; /* the end of one looks again */
+		if (r->away_until > now) {
+			wake_at(r, r->away_until);
 			return;
 		}
+		if (look(r, now))
+			continue;
+		if (jobs_next_due(r->jobs, r->queue, now, &due, NULL) > 0)
+			wake_at(r, due);
+		return;
 	}
 	wake_at(r, now); /* many lanes: others have their turn first */
 }
@@ -179,12 +242,13 @@ static void settled(void *ctx, int result, const struct err *err)
 {
 	struct run *run = ctx;
 	struct runner *r = run->runner;
+	CLEANUP_FREE char *lane = strdup(run->job.lane);
 
 	if (result < 0)
 		log_kv(LOG_LEVEL_ERROR, "what became of a job is not kept: it is done again",
 		       "queue", r->queue, "error", err->msg, NULL);
 	forget(run);
-	runner_poke(r);
+	runner_poke(r, lane);
 }
 
 void run_end(struct run *run, enum run_result result, const char *error)

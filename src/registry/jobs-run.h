@@ -38,8 +38,8 @@ struct runner *runner_new(struct loop *l, struct jobs *j, const struct runner_co
 void runner_stop(struct runner *r);
 /* After jobs_close. NULL is fine. */
 void runner_free(struct runner *r);
-/* Looks for jobs, at the end of this round of the loop. */
-void runner_poke(struct runner *r);
+/* Looks for jobs of this lane at the end of this round of the loop; NULL = of every lane. */
+void runner_poke(struct runner *r, const char *lane);
 /* Lets back-off be: the next try is now. */
 void runner_hurry(struct runner *r);
 
@@ -57,6 +57,7 @@ struct runner_stat {
 	unsigned running;
 	uint64_t done, failed; /* since the start */
 	int64_t last_done;     /* ns since 1970; 0 = none yet */
+	uint64_t looked;       /* lanes that were looked at */
 	char error[256];       /* of the last failure; "" = none, or it went well since */
 };
 struct runner_stat runner_stat(const struct runner *r);

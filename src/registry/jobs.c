@@ -28,6 +28,8 @@ static const char *const schema[] = {
 	"CREATE TABLE kept(repo TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,"
 	" used INTEGER NOT NULL, PRIMARY KEY(repo, digest)) WITHOUT ROWID;"
 	"CREATE INDEX kept_used ON kept(used);",
+	/* Only the oldest of a lane can have failed and wait. */
+	"CREATE INDEX jobs_due ON jobs(queue, due) WHERE dead = 0 AND due > 0;",
 };
 
 struct queue {
@@ -47,7 +49,7 @@ struct waiter {
 struct jobs {
 	struct db *db;
 	struct list queues, waiters;
-	void (*added)(void *ctx);
+	jobs_added_fn *added;
 	void *ctx;
 	uint64_t began, ended; /* adds; they end in the order they begin */
 	struct err failed;     /* of an add since the last waiter was told */
@@ -101,8 +103,8 @@ static int count_rows(struct jobs *j, struct err *err)
 	return r;
 }
 
-int jobs_open(const char *path, struct loop *l, void (*added)(void *ctx), void *ctx,
-	      struct jobs **ret, struct err *err)
+int jobs_open(const char *path, struct loop *l, jobs_added_fn *added, void *ctx, struct jobs **ret,
+	      struct err *err)
 {
 	CLEANUP(jobs_close) struct jobs *j = calloc(1, sizeof(*j));
 	const struct db_options o = { .path = path,
@@ -228,10 +230,10 @@ static void add_done(struct db_job *job)
 	} else if (ch->full) {
 		ch->q->n.dead -= ch->changed;
 	}
-	free(ch);
 	tell(j);
 	if (j->added)
-		j->added(j->ctx);
+		j->added(j->ctx, ch->q->name, ch->lane);
+	free(ch);
 }
 
 void jobs_add(struct jobs *j, const char *queue, const char *lane, const char *body)
@@ -276,7 +278,10 @@ void jobs_then(struct jobs *j, jobs_then_fn *fn, void *ctx)
 static int run_end(struct db_job *job, struct db_conn *c, struct err *err)
 {
 	struct change *ch = CONTAINER_OF(job, struct change, job);
-	int r = db_exec(c, err, "DELETE FROM jobs WHERE id = ?", "i", ch->id);
+	int r = ch->lane ? db_exec(c, err,
+				   "DELETE FROM jobs WHERE queue = ? AND dead = 0 AND lane = ?",
+				   "tt", ch->q->name, ch->lane)
+			 : db_exec(c, err, "DELETE FROM jobs WHERE id = ?", "i", ch->id);
 
 	ch->changed = db_changes(c);
 	return r;
@@ -319,6 +324,15 @@ void jobs_done(struct jobs *j, const char *queue, int64_t id, jobs_then_fn *fn, 
 	db_write(j->db, &ch->job);
 }
 
+void jobs_forget(struct jobs *j, const char *queue, const char *lane)
+{
+	struct change *ch = change_new(j, queue, lane, NULL, NULL);
+
+	ch->job.run = run_end;
+	ch->job.done = end_done;
+	db_write(j->db, &ch->job);
+}
+
 void jobs_failed(struct jobs *j, const char *queue, const struct jobs_failure *f, jobs_then_fn *fn,
 		 void *ctx)
 {
@@ -349,19 +363,14 @@ int64_t jobs_next_try(unsigned tries, int64_t first, int64_t max)
 
 /* ---- reads ---- */
 
-int jobs_head(struct jobs *j, const char *queue, const char *after, struct arena *a,
-	      struct job *ret, struct err *err)
+#define HEAD "SELECT id, lane, body, tries, made, due FROM jobs WHERE queue = ? AND dead = 0 "
+
+static int read_job(struct db_row *row, struct arena *a, struct job *ret, struct err *err)
 {
-	CLEANUP(db_row_done) struct db_row *row = NULL;
 	const char *lane, *body;
 	int64_t tries;
-	int r = db_query(db_reader(j->db), &row, err,
-			 "SELECT id, lane, body, tries, made, due FROM jobs WHERE queue = ?"
-			 " AND dead = 0 AND lane > ? ORDER BY lane, id LIMIT 1",
-			 "tt", queue, after);
+	int r = db_row_next(row, err);
 
-	if (r >= 0)
-		r = db_row_next(row, err);
 	if (r <= 0)
 		return r;
 	db_row_get(row, "ittiii", &ret->id, &lane, &body, &tries, &ret->made, &ret->due);
@@ -369,6 +378,46 @@ int jobs_head(struct jobs *j, const char *queue, const char *after, struct arena
 	ret->body = arena_strdup(a, body);
 	ret->tries = (unsigned)tries;
 	return ret->lane && ret->body ? 1 : arena_quota(a, err);
+}
+
+int jobs_head(struct jobs *j, const char *queue, const char *after, struct arena *a,
+	      struct job *ret, struct err *err)
+{
+	CLEANUP(db_row_done) struct db_row *row = NULL;
+	int r = db_query(db_reader(j->db), &row, err, HEAD "AND lane > ? ORDER BY lane, id LIMIT 1",
+			 "tt", queue, after);
+
+	return r < 0 ? r : read_job(row, a, ret, err);
+}
+
+int jobs_lane_head(struct jobs *j, const char *queue, const char *lane, struct arena *a,
+		   struct job *ret, struct err *err)
+{
+	CLEANUP(db_row_done) struct db_row *row = NULL;
+	int r = db_query(db_reader(j->db), &row, err, HEAD "AND lane = ? ORDER BY id LIMIT 1", "tt",
+			 queue, lane);
+
+	return r < 0 ? r : read_job(row, a, ret, err);
+}
+
+int jobs_due(struct jobs *j, const char *queue, int64_t now, unsigned nth, struct arena *a,
+	     struct job *ret, struct err *err)
+{
+	CLEANUP(db_row_done) struct db_row *row = NULL;
+	int r = db_query(db_reader(j->db), &row, err,
+			 HEAD "AND due > 0 AND due <= ? ORDER BY due LIMIT 1 OFFSET ?", "tii",
+			 queue, now, (int64_t)nth);
+
+	return r < 0 ? r : read_job(row, a, ret, err);
+}
+
+int jobs_next_due(struct jobs *j, const char *queue, int64_t now, int64_t *ret, struct err *err)
+{
+	return db_query_int(
+		db_reader(j->db), ret, err,
+		"SELECT due FROM jobs WHERE queue = ? AND dead = 0 AND due > 0 AND due > ?"
+		" ORDER BY due LIMIT 1",
+		"ti", queue, now);
 }
 
 struct jobs_stat jobs_stat(struct jobs *j, const char *queue)
@@ -441,9 +490,9 @@ static void revive_done(struct db_job *job)
 		ch->q->n.dead -= ch->changed;
 		ch->q->n.waiting += job->run == run_revive ? ch->changed : 0;
 	}
-	free(ch);
 	if (j->added)
-		j->added(j->ctx);
+		j->added(j->ctx, ch->q->name, NULL);
+	free(ch);
 }
 
 static void write_all(struct jobs *j, const char *queue,

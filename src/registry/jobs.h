@@ -40,9 +40,11 @@ struct job {
 
 typedef void jobs_then_fn(void *ctx, int result, const struct err *err);
 
-/* added(ctx) runs on the loop whenever new jobs are durable, or dead ones live again. */
-int jobs_open(const char *path, struct loop *l, void (*added)(void *ctx), void *ctx,
-	      struct jobs **ret, struct err *err);
+/* Runs on the loop whenever a job is durable (of this lane), or many may have become due: lane
+ * NULL. */
+typedef void jobs_added_fn(void *ctx, const char *queue, const char *lane);
+int jobs_open(const char *path, struct loop *l, jobs_added_fn *added, void *ctx, struct jobs **ret,
+	      struct err *err);
 void jobs_close(struct jobs *j); /* NULL is fine; call backs that wait run with UNAVAILABLE */
 DEFINE_CLEANUP(struct jobs *, jobs_close)
 /* The database, for tables of other files of this folder (jobs.c has the schema). */
@@ -58,6 +60,16 @@ void jobs_then(struct jobs *j, jobs_then_fn *fn, void *ctx);
  */
 int jobs_head(struct jobs *j, const char *queue, const char *after, struct arena *a,
 	      struct job *ret, struct err *err);
+/* The oldest living job of one lane. */
+int jobs_lane_head(struct jobs *j, const char *queue, const char *lane, struct arena *a,
+		   struct job *ret, struct err *err);
+/* Of the jobs that failed and are due at `now`, the nth by its time: 1, or 0 = there is none. */
+int jobs_due(struct jobs *j, const char *queue, int64_t now, unsigned nth, struct arena *a,
+	     struct job *ret, struct err *err);
+/* When the next one behind `now` is due: 1, or 0 = there is none. */
+int jobs_next_due(struct jobs *j, const char *queue, int64_t now, int64_t *ret, struct err *err);
+/* All of a lane are gone when what is added later is durable; nobody runs them. */
+void jobs_forget(struct jobs *j, const char *queue, const char *lane);
 /* It is done: gone for good when fn runs. */
 void jobs_done(struct jobs *j, const char *queue, int64_t id, jobs_then_fn *fn, void *ctx);
 /* It failed: to be tried again at `due` (ns since 1970), or never (dead). */

@@ -2,6 +2,8 @@
 /* Manifests: read from the cache, put and deleted by jobs of the store. */
 #include "registry/private.h"
 
+#include "registry/intents.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -137,12 +139,20 @@ static void delete_done(void *ctx, const struct content_change *ch, int result,
 	(void)ch;
 	cache_clear(c->g->cache);
 	if (result < 0) {
+		intent_end(c);
 		answer_err(c, err, MANIFEST_UNKNOWN, MANIFEST_INVALID);
 	} else {
 		call_done(c, COUNT_DELETED, 202, NULL);
+		intent_end(c); /* behind what call_done queued */
 		hooks_then(c, answer_accepted);
 	}
 	stream_unref(c->s);
+}
+
+static void delete_now(struct call *c)
+{
+	stream_ref(c->s);
+	content_delete_manifest(c->g->store, c->name, c->ref, delete_done, c);
 }
 
 void manifest_delete(struct call *c)
@@ -152,6 +162,5 @@ void manifest_delete(struct call *c)
 		answer_error(c, DENIED, "tag '%s' is immutable", c->ref);
 		return;
 	}
-	stream_ref(c->s);
-	content_delete_manifest(c->g->store, c->name, c->ref, delete_done, c);
+	intent_begin(c, delete_now);
 }

@@ -99,7 +99,8 @@ struct call {
 	const char *const *tags, *const *was; /* see struct event */
 	size_t ntags;
 	void (*then)(struct call *c);
-	bool ended; /* the body's end came before there was a handler for it */
+	bool ended;	    /* the body's end came before there was a handler for it */
+	const char *intent; /* intents.h */
 };
 
 /* ---- answers: api.c ---- */

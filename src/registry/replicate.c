@@ -230,10 +230,11 @@ void replicate_free(struct replicate *p)
 	free(p);
 }
 
-void replicate_poke(struct replicate *p)
+void replicate_poke(struct replicate *p, const char *queue, const char *lane)
 {
 	for (size_t i = 0; i < p->n; i++)
-		runner_poke(p->v[i].runner);
+		if (!queue || strcmp(queue, p->v[i].queue) == 0)
+			runner_poke(p->v[i].runner, lane);
 }
 
 /* ---- the admin socket ---- */

@@ -31,7 +31,8 @@ int replicate_new(struct hooks *h, struct replicate **ret, struct err *err);
 void replicate_stop(struct replicate *r); /* before the workers end */
 void replicate_free(struct replicate *r); /* after the jobs; NULL is fine */
 bool replicate_busy(const struct replicate *r);
-void replicate_poke(struct replicate *r);
+/* queue NULL = all; lane NULL = every lane. */
+void replicate_poke(struct replicate *r, const char *queue, const char *lane);
 void replicate_event(struct replicate *r, const struct event *e);
 
 /* ---- for the admin socket ---- */

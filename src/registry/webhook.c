@@ -553,10 +553,11 @@ int webhooks_reload(struct webhooks *w, struct err *err)
 	return r;
 }
 
-void webhooks_poke(struct webhooks *w)
+void webhooks_poke(struct webhooks *w, const char *queue, const char *lane)
 {
 	for (size_t i = 0; i < w->n; i++)
-		runner_poke(w->v[i].runner);
+		if (!queue || strcmp(queue, w->v[i].queue) == 0)
+			runner_poke(w->v[i].runner, lane);
 }
 
 /* ---- the admin socket ---- */

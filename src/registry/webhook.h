@@ -37,7 +37,8 @@ void webhooks_free(struct webhooks *w); /* after the jobs; NULL is fine */
 /* Reads the secrets anew; on failure all stay. */
 int webhooks_reload(struct webhooks *w, struct err *err);
 bool webhooks_busy(const struct webhooks *w);
-void webhooks_poke(struct webhooks *w);
+/* queue NULL = all; lane NULL = every lane. */
+void webhooks_poke(struct webhooks *w, const char *queue, const char *lane);
 /* Queues e for those who want it. */
 void webhooks_event(struct webhooks *w, const struct event *e);
 void webhooks_collected(struct webhooks *w, uint64_t manifests, uint64_t blobs, uint64_t bytes);

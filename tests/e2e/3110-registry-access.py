@@ -378,6 +378,8 @@ def tokens_grant_what_is_asked_and_allowed():
         want(g.ask("GET", "/token?service=other", user="alice"), 403)
         want(g.ask("GET", "/token", user="alice", password="no"), 401)
         want(g.ask("PUT", "/token", b""), 405)
+        a = want(g.ask("GET", "/v2/_zot/ext/mgmt", user="alice"), 404)
+        assert "zot" in a.body.decode() and "admin socket" in a.body.decode(), a.body
         key = os.path.join(g.root, "registry/token-key.pem")
         assert os.stat(key).st_mode & 0o777 == 0o600
 
@@ -396,6 +398,7 @@ def refresh_tokens_end_with_the_password():
         challenge(g.ask("GET", "/v2/", token=r))  # is none for requests
         n = want(post(g, grant_type="refresh_token", refresh_token=r, scope="repository:b:push"), 200).json()
         assert n["refresh_token"] == r
+        assert t["scope"] == "repository:a:pull" and n["scope"] == "repository:b:push", (t, n)
         want(g.ask("POST", "/v2/b/blobs/uploads/", token=n["token"]), 202)
         want(post(g, grant_type="refresh_token", refresh_token=n["token"]), 401)
         want(post(g, grant_type="password", username="alice", password="no"), 401)

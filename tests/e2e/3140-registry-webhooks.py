@@ -4,11 +4,13 @@
 
 Prints TAP. Everything runs in a network namespace of this process.
 """
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -169,6 +171,53 @@ def acknowledged_pushes_are_told_after_kill_9():
             until(lambda: set(to.tags()) == set(tags), "all")
             first = [t for i, t in enumerate(to.tags()) if t not in to.tags()[:i]]
             assert first == tags, to.tags()
+
+
+@case
+def a_delete_that_was_done_but_not_told_is_told_by_the_next_one():
+    with Receiver() as to, Registry(5000, config=hook(events=["delete"])) as g:
+        gone, here = g.push("a", "1", b"one"), g.push("a", "2", b"two")
+        g.ask("DELETE", f"/v2/a/manifests/{gone}", want=202)
+        g.ask("DELETE", f"/v2/a/manifests/{gone}", want=404)
+        until(lambda: len(to.events) == 1, "it is told")
+        g.stop()
+        with contextlib.closing(sqlite3.connect(os.path.join(g.root, "registry.db"))) as db:
+            assert db.execute("SELECT count(*) FROM jobs").fetchone()[0] == 0  # no note stays
+            for i, ref in enumerate((gone, here)):  # as they are when it dies between two databases
+                db.execute("INSERT INTO jobs(queue, lane, body, made) VALUES ('intent', ?, ?, 1)",
+                           (f"note{i}", json.dumps({"repository": "a", "reference": ref, "user": "alice"})))
+            db.commit()
+        g.start()
+        until(lambda: len(to.events) == 2, "it is told late")
+        e = to.events[1][0]
+        assert e["target"]["repository"] == "a" and e["actor"]["name"] == "alice", e
+        assert g.has("a", here)
+        g.stop()
+        with contextlib.closing(sqlite3.connect(os.path.join(g.root, "registry.db"))) as db:
+            assert db.execute("SELECT count(*) FROM jobs").fetchone()[0] == 0
+        assert len(to.events) == 2
+        g.start()
+
+
+@case
+def a_reload_with_other_sections_is_refused_by_name():
+    conf = {**hook(), "rules": [{"repositories": ["**"], "anonymous": True, "actions": ["pull"]}]}
+    with Registry(5000, config=conf) as g:
+        conf["webhooks"][0]["tries"] = 3
+        conf["rules"][0]["actions"] = ["pull", "push"]
+        r.write("config-5000", json.dumps({**conf, "upstreams": [{"prefix": "x", "url": "http://127.0.0.1:5001"}]}), 0o644)
+        a = g.tell("POST", "/reload", want=409).body.decode()
+        assert "upstreams, webhooks" in a and "restart" in a, a
+        g.p.send_signal(r.signal.SIGHUP)
+        until(lambda: "upstreams, webhooks" in g.said(), "it is logged")
+        g.ask("POST", "/v2/a/blobs/uploads/", want=401)  # nothing of it is in force
+        conf["webhooks"][0].pop("tries")
+        r.write("config-5000", json.dumps(conf), 0o644)
+        g.tell("POST", "/reload")
+        g.ask("POST", "/v2/a/blobs/uploads/", want=202)
+    with Registry(5000, config={}) as g:
+        r.write("config-5000", json.dumps(hook()), 0o644)
+        assert "webhooks" in g.tell("POST", "/reload", want=409).body.decode()
 
 
 @case

@@ -22,7 +22,7 @@ struct box {
 	struct loop *loop;
 	struct jobs *jobs;
 	struct runner *runner;
-	char log[4096]; /* bodies in the order of their begin */
+	char log[16384]; /* bodies in the order of their begin */
 	struct run *held;
 	bool hold;	 /* the next job waits for us */
 	const char *bad; /* a body that fails */
@@ -39,12 +39,12 @@ static void ok_at(struct box *b, int r, int line)
 }
 #define OK(b, call) ok_at(b, call, __LINE__)
 
-static void added(void *ctx)
+static void added(void *ctx, const char *queue, const char *lane)
 {
 	struct box *b = ctx;
 
-	if (b->runner)
-		runner_poke(b->runner);
+	if (b->runner && strcmp(queue, "q") == 0)
+		runner_poke(b->runner, lane);
 }
 
 static void start(void *ctx, struct run *run)
@@ -66,19 +66,24 @@ static void open_queue(struct box *b)
 	OK(b, jobs_open(b->path, b->loop, added, b, &b->jobs, &b->err));
 }
 
-static void open_runner(struct box *b, unsigned tries)
+static void open_runner_with(struct box *b, unsigned tries, int64_t max)
 {
 	const struct runner_conf c = { .queue = "q",
 				       .at_once = 2,
 				       .tries_max = tries,
-				       .first = NS_PER_MS,
-				       .max = 4 * NS_PER_MS,
+				       .first = max / 4,
+				       .max = max,
 				       .arena_max = ARENA_MAX,
 				       .start = start,
 				       .ctx = b };
 
 	b->runner = runner_new(b->loop, b->jobs, &c);
-	runner_poke(b->runner);
+	runner_poke(b->runner, NULL);
+}
+
+static void open_runner(struct box *b, unsigned tries)
+{
+	open_runner_with(b, tries, 4 * NS_PER_MS);
 }
 
 static void close_all(struct box *b)
@@ -265,6 +270,58 @@ static void a_peer_that_is_away_is_asked_for_one_job_alone(void **state)
 	assert_non_null(strstr(b->log, "b1"));
 }
 
+static void lanes_that_wait_are_not_looked_at_again(void **state)
+{
+	struct box *b = *state;
+	char lane[16];
+	uint64_t before;
+
+	b->bad = "bad";
+	b->how = RUN_FAILED;
+	for (unsigned i = 0; i < 600; i++) {
+		(void)snprintf(lane, sizeof(lane), "l%u", i);
+		jobs_add(b->jobs, "q", lane, "bad");
+	}
+	settle(b);
+	open_runner_with(b, 100, 3600 * NS_PER_SEC);
+	while (runner_stat(b->runner).failed < 600 || runner_stat(b->runner).running)
+		OK(b, loop_step(b->loop, NS_PER_SEC, &b->err));
+	b->log[0] = '\0';
+	for (unsigned i = 0; i < 5; i++) /* what is left of the round */
+		OK(b, loop_step(b->loop, 0, &b->err));
+	before = runner_stat(b->runner).looked;
+	for (unsigned i = 0; i < 10; i++) {
+		jobs_add(b->jobs, "q", "fresh", "good");
+		until(b, 600, 0);
+	}
+	assert_true(runner_stat(b->runner).looked - before < 100);
+	b->bad = NULL;
+	jobs_hurry(b->jobs, "q");
+	until(b, 0, 0);
+}
+
+static void a_queue_is_bounded_and_its_dead_make_room(void **state)
+{
+	struct box *b = *state;
+
+	for (unsigned i = 0; i < JOBS_MAX; i++)
+		jobs_add(b->jobs, "full", "a", "x");
+	jobs_add(b->jobs, "full", "a", "lost");
+	settle(b);
+	assert_int_equal(jobs_stat(b->jobs, "full").waiting, JOBS_MAX);
+	assert_int_equal(jobs_stat(b->jobs, "full").lost, 1);
+	jobs_failed(b->jobs, "full", &(struct jobs_failure){ .id = 1, .dead = true, .error = "no" },
+		    NULL, NULL);
+	jobs_add(b->jobs, "other", "a", "x"); /* the writer has done what came before */
+	settle(b);
+	assert_int_equal(jobs_stat(b->jobs, "full").dead, 1);
+	jobs_add(b->jobs, "full", "a", "in its place");
+	settle(b);
+	assert_int_equal(jobs_stat(b->jobs, "full").dead, 0);
+	assert_int_equal(jobs_stat(b->jobs, "full").waiting, JOBS_MAX);
+	assert_int_equal(jobs_stat(b->jobs, "full").lost, 1);
+}
+
 static void back_off_doubles_up_to_its_limit(void **state)
 {
 	for (unsigned tries = 1; tries < 40; tries++) {
@@ -291,6 +348,10 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_peer_that_is_away_is_asked_for_one_job_alone,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(lanes_that_wait_are_not_looked_at_again, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_queue_is_bounded_and_its_dead_make_room, setup,
+						teardown),
 		cmocka_unit_test(back_off_doubles_up_to_its_limit),
 	};
 
