@@ -230,8 +230,10 @@ static int install_versions(struct tls_conf *conf, const struct tls_options *opt
 /* Names of CAs help clients to choose a certificate; without any, they choose freely. */
 static void name_authorities(struct tls_conf *conf)
 {
-	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(conf->trust->store);
+	STACK_OF(X509_OBJECT) * all;
 
+	roots_give(conf->trust->roots, conf->trust->store, NULL);
+	all = X509_STORE_get0_objects(conf->trust->store);
 	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
 		X509 *x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
 

@@ -42,6 +42,26 @@ const char *tls_alert_text(int alert)
 	return "it sent an alert that is not known here";
 }
 
+/* Trying again is of no use where it is a certificate that displeases. */
+enum err_code tls_alert_code(int alert)
+{
+	static const int final[] = { SSL_AD_NO_CERTIFICATE,
+				     SSL_AD_BAD_CERTIFICATE,
+				     SSL_AD_UNSUPPORTED_CERTIFICATE,
+				     SSL_AD_CERTIFICATE_REVOKED,
+				     SSL_AD_CERTIFICATE_EXPIRED,
+				     SSL_AD_CERTIFICATE_UNKNOWN,
+				     SSL_AD_UNKNOWN_CA,
+				     SSL_AD_ACCESS_DENIED,
+				     TLS13_AD_CERTIFICATE_REQUIRED };
+
+	for (size_t i = 0; i < ARRAY_LEN(final); i++) {
+		if (final[i] == alert)
+			return ERR_FORBIDDEN;
+	}
+	return ERR_UNAVAILABLE;
+}
+
 static const struct local_row {
 	int reason;
 	enum err_code code;
@@ -87,7 +107,8 @@ int tls_explain(struct tls *t, struct err *err)
 						: "the server's certificate");
 	}
 	if (reason >= SSL_AD_REASON_OFFSET)
-		return err_set(err, ERR_UNAVAILABLE, "TLS: the peer refused: %s",
+		return err_set(err, tls_alert_code(reason - SSL_AD_REASON_OFFSET),
+			       "TLS: the peer refused: %s",
 			       tls_alert_text(reason - SSL_AD_REASON_OFFSET));
 	for (size_t i = 0; i < ARRAY_LEN(locals); i++) {
 		if (locals[i].reason == reason)

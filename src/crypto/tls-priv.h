@@ -102,6 +102,7 @@ int tls_on_session(SSL *ssl, SSL_SESSION *session);
 /* What went wrong, for people (tls-err.c). Clears OpenSSL's queue. */
 int tls_explain(struct tls *t, struct err *err);
 const char *tls_alert_text(int alert);
+enum err_code tls_alert_code(int alert);
 
 /* Of an offloaded connection: 0, or -1 with errno (tls-kernel.c). */
 int tls_kernel_alert(const struct tls *t, int level, int alert);

@@ -468,7 +468,7 @@ static int on_alert(struct tls *t, const char *p, size_t n, struct err *err)
 	}
 	if (p[1] == SSL_AD_USER_CANCELLED) /* close_notify is to follow: it means nothing itself */
 		return no_data(t, err);
-	(void)err_set(err, ERR_UNAVAILABLE, "TLS: the peer refused: %s",
+	(void)err_set(err, tls_alert_code((unsigned char)p[1]), "TLS: the peer refused: %s",
 		      tls_alert_text((unsigned char)p[1]));
 	return failed(t, err);
 }

@@ -8,6 +8,10 @@
 #include <openssl/x509v3.h>
 
 struct arena;
+struct pem;
+struct roots;
+
+#define BUNDLE_MAX (4u * PEM_MAX) /* bytes of a text of certificates */
 
 struct cert {
 	atomic_uint refs;
@@ -21,6 +25,7 @@ struct cert {
 struct cert_pool {
 	atomic_uint refs;
 	X509_STORE *store;
+	struct roots *roots; /* of a bundle; NULL = all are in store */
 	size_t n, crls;
 	EVP_MD_CTX *digest;
 };
@@ -34,6 +39,12 @@ char *name_text(struct arena *a, const X509_NAME *name);
 /* Alternative names as an extension; NULL without any (then err is empty) or on failure. */
 X509_EXTENSION *names_extension(const struct cert_names *names, struct err *err);
 int names_subject(const struct cert_names *names, X509_NAME *subject, struct err *err);
+
+/* Whether a PEM block's label says so. */
+bool pem_is_cert(const struct pem *b);
+/* Reads those of subject (NULL: all) into the store. Any thread. NULL is fine, as in roots_free. */
+void roots_give(const struct roots *s, X509_STORE *store, const X509_NAME *subject);
+void roots_free(struct roots *s); /* after the store */
 
 /* Verifies what is set in ctx by the settings that every verification of ours has; as cert_verify,
  * with the error of OpenSSL left in ctx (for its alert). Of check, chain only serves the reasons.

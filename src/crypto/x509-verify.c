@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trust, and verification with reasons for people. */
 #include "base/clock.h"
-#include "base/fd.h"
 #include "crypto/x509-priv.h"
 
 #include <openssl/bio.h>
@@ -10,7 +9,6 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 #define CRL_MAX (4u * PEM_MAX)
 #define AUTH_LEVEL 2 /* 112 bits: RSA 2048, P-224, SHA-224 */
 #define DAY 86400
@@ -44,6 +42,7 @@ void cert_pool_unref(struct cert_pool *p)
 	if (!p || --p->refs > 0)
 		return;
 	X509_STORE_free(p->store);
+	roots_free(p->roots);
 	EVP_MD_CTX_free(p->digest);
 	OPENSSL_free(p);
 }
@@ -64,6 +63,7 @@ void cert_pool_digest(const struct cert_pool *p, unsigned char out[32])
 
 void cert_pool_add(struct cert_pool *p, struct cert *root)
 {
+	roots_give(p->roots, p->store, X509_get_subject_name(root->x));
 	(void)X509_STORE_add_cert(p->store, root->x); /* one that is there already is fine */
 	(void)EVP_DigestUpdate(p->digest, root->der, (size_t)root->der_n);
 	p->n++;
@@ -125,22 +125,6 @@ int cert_pool_add_crl(struct cert_pool *p, struct slice text, struct err *err)
 	if (r == 0 && !any)
 		r = err_set(err, ERR_NOT_FOUND, "there is no revocation list in the text");
 	return r;
-}
-
-int cert_pool_system(struct cert_pool **ret, struct err *err)
-{
-	CLEANUP(cert_pool_unref) struct cert_pool *p = cert_pool_new();
-	CLEANUP(buf_fini) struct buf text = BUF_INIT(4u * PEM_MAX);
-	int r = fd_read_file(AT_FDCWD, SYSTEM_ROOTS, &text, err);
-
-	if (r == 0)
-		r = cert_pool_add_pem(p, buf_slice(&text), err);
-	if (r < 0) {
-		(void)err_wrap(err, "the machine's roots of trust, " SYSTEM_ROOTS);
-		return err_hint(err, "install ca-certificates, or name a CA file");
-	}
-	*ret = STEAL(p);
-	return 0;
 }
 
 /* ---- verification ---- */

@@ -259,7 +259,7 @@ static void drop(struct cert **v, size_t n)
 		cert_unref(v[--n]);
 }
 
-static bool is_certificate(const struct pem *b)
+bool pem_is_cert(const struct pem *b)
 {
 	return strcmp(b->label, "CERTIFICATE") == 0 || strcmp(b->label, "X509 CERTIFICATE") == 0;
 }
@@ -270,7 +270,7 @@ static int read_all(BIO *bio, struct cert **ret, size_t max, size_t *n, struct e
 	int r;
 
 	while ((r = pem_next(bio, &block, err)) > 0) {
-		if (!is_certificate(&block))
+		if (!pem_is_cert(&block))
 			continue;
 		if (*n >= max)
 			return err_set(err, ERR_TOO_LARGE, "more than %zu certificates", max);
@@ -288,9 +288,9 @@ int cert_read(struct slice text, struct cert **ret, size_t max, size_t *ret_n, s
 	size_t n = 0;
 	int r;
 
-	if (text.n > 4u * PEM_MAX)
+	if (text.n > BUNDLE_MAX)
 		return err_set(err, ERR_TOO_LARGE, "certificates of more than %u bytes",
-			       4u * PEM_MAX);
+			       BUNDLE_MAX);
 	bio = ossl_bio(text);
 	if (text.n > 0 && text.p[0] == 0x30 && max > 0) {
 		r = parse((const unsigned char *)text.p, (long)text.n, ret, err);

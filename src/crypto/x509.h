@@ -128,13 +128,17 @@ DEFINE_CLEANUP(struct cert_pool *, cert_pool_unref)
 void cert_pool_add(struct cert_pool *p, struct cert *root);
 /* All certificates of a bundle. 0, or as cert_read: then none was added. */
 int cert_pool_add_pem(struct cert_pool *p, struct slice text, struct err *err);
+/* As cert_pool_add_pem, PEM only, for many of which few are needed: only their names are read now,
+ * the rest when a chain asks for it. One that is broken inside is not trusted then, instead of
+ * refusing the bundle here. */
+int cert_pool_add_bundle(struct cert_pool *p, struct slice text, struct err *err);
 /* Revocation lists, PEM or DER. Certificates whose issuer has no list here are not revoked; a list
  * past its next update revokes nothing any more and refuses all of its issuer. */
 int cert_pool_add_crl(struct cert_pool *p, struct slice text, struct err *err);
 size_t cert_pool_len(const struct cert_pool *p);
 /* Digest over all that decides whom it trusts. */
 void cert_pool_digest(const struct cert_pool *p, unsigned char out[32]);
-/* The machine's roots (ca-certificates); NOT_FOUND names the file. */
+/* The machine's roots (ca-certificates), as a bundle: 1 ms; NOT_FOUND names the file. */
 int cert_pool_system(struct cert_pool **ret, struct err *err);
 
 enum cert_purpose { CERT_FOR_SERVER, CERT_FOR_CLIENT, CERT_FOR_ANY };

@@ -206,7 +206,7 @@ static int make_tls(struct remote *r, struct endpoint *e, struct err *err)
 				 .alpn_n = ARRAY_LEN(alpn) };
 	int ret = 0;
 
-	/* 40 ms, so not for who trusts all. A machine without any: only the host's own count. */
+	/* A machine without any: only the host's own count. */
 	if (r->conf.insecure || cert_pool_system(&trust, NULL) < 0)
 		trust = cert_pool_new();
 	if (h)

@@ -30,6 +30,27 @@ static void judge(struct cert *const *chain, size_t n)
 		assert(err.msg[0]);
 }
 
+/* Its own roots, read when asked: trusted as those that were read at once. */
+static void judge_bundle(struct slice text, struct cert *const *chain)
+{
+	CLEANUP(cert_pool_unref) struct cert_pool *eager = cert_pool_new();
+	CLEANUP(cert_pool_unref) struct cert_pool *lazy = cert_pool_new();
+	struct cert_check check = { .pool = eager,
+				    .chain = chain,
+				    .chain_n = 1,
+				    .purpose = CERT_FOR_ANY,
+				    .at = 1800000000 };
+	bool eagerly = cert_pool_add_pem(eager, text, NULL) == 0;
+	bool lazily = cert_pool_add_bundle(lazy, text, NULL) == 0;
+	int r;
+
+	if (!eagerly || !lazily)
+		return;
+	r = cert_verify(&check, NULL);
+	check.pool = lazy;
+	assert(cert_verify(&check, NULL) == r);
+}
+
 static void read_certs(struct slice text)
 {
 	struct cert *chain[4], *again = NULL;
@@ -42,6 +63,7 @@ static void read_certs(struct slice text)
 	}
 	assert(n > 0 && n <= ARRAY_LEN(chain));
 	judge(chain, n);
+	judge_bundle(text, chain);
 	for (size_t i = 0; i < n; i++) {
 		CLEANUP(buf_fini) struct buf pem = BUF_INIT(8u << 20);
 		CLEANUP(key_unref) struct key *k = NULL;

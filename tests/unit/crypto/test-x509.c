@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates made, read and judged; the reasons that a person reads. */
+#include "base/fd.h"
 #include "crypto-test.h"
 #include "weak-certs.h"
+
+#include <fcntl.h>
 
 struct env {
 	struct signer ca, sub, leaf;
@@ -136,6 +139,141 @@ static void bundles_are_read_whole_or_not_at_all(void **state)
 	(void)buf_adds(&text, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
 	assert_int_equal(cert_read(buf_slice(&text), got, 4, &n, &err), -ERR_BAD_REQUEST);
 	assert_says(&err, ERR_BAD_REQUEST, "number 3");
+}
+
+/* Two that trust the same: one reads all of text at once, one when it is asked. */
+static void read_both(struct slice text, struct cert_pool *ret[2])
+{
+	struct err err = ERR_INIT;
+	unsigned char digest[2][32];
+
+	ret[0] = cert_pool_new();
+	ret[1] = cert_pool_new();
+	assert_int_equal(cert_pool_add_pem(ret[0], text, &err), 0);
+	assert_int_equal(cert_pool_add_bundle(ret[1], text, &err), 0);
+	assert_int_equal(cert_pool_len(ret[0]), cert_pool_len(ret[1]));
+	for (int i = 0; i < 2; i++)
+		cert_pool_digest(ret[i], digest[i]);
+	assert_memory_equal(digest[0], digest[1], 32);
+}
+
+/* What both say of it; they agree. */
+static bool both_trust(struct cert_pool *pools[2], struct cert *const *chain, size_t n, int64_t at)
+{
+	struct err err[2] = { ERR_INIT, ERR_INIT };
+	int r[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct cert_check c = { .pool = pools[i], .chain = chain, .chain_n = n, .at = at };
+
+		c.purpose = CERT_FOR_ANY;
+		r[i] = cert_verify(&c, &err[i]);
+	}
+	assert_int_equal(r[0], r[1]);
+	assert_string_equal(err[0].msg, err[1].msg);
+	return r[0] == 0;
+}
+
+static void drop_both(struct cert_pool *pools[2])
+{
+	cert_pool_unref(pools[0]);
+	cert_pool_unref(pools[1]);
+}
+
+static void a_bundle_trusts_as_if_read_at_once(void **state)
+{
+	struct env *e = *state;
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(1 << 20);
+	struct cert *own[] = { e->leaf.cert, e->sub.cert }, *other[2];
+	struct cert_pool *pools[2];
+	struct err err = ERR_INIT;
+	/* Same name, other key: the right one is found among them wherever it stands. */
+	struct signer twin = make_ca(cert_info(e->ca.cert)->names.cn, NULL);
+	struct signer far = make_ca("far", NULL), by_twin, by_far;
+
+	by_twin = make_leaf("t", LIST("t.example"), &twin);
+	by_far = make_leaf("f", LIST("f.example"), &far);
+	assert_int_equal(cert_write_pem(twin.cert, &text, &err), 0);
+	assert_int_equal(cert_write_pem(e->ca.cert, &text, &err), 0);
+	read_both(buf_slice(&text), pools);
+	assert_true(both_trust(pools, own, 2, 0));
+	assert_false(both_trust(pools, own, 1, 0)); /* the link is missing */
+	assert_true(both_trust(pools, &by_twin.cert, 1, 0));
+	other[0] = by_far.cert;
+	other[1] = far.cert;
+	assert_false(both_trust(pools, other, 2, 0));
+	for (int i = 0; i < 2; i++) /* one more, later */
+		cert_pool_add(pools[i], far.cert);
+	assert_true(both_trust(pools, other, 2, 0));
+	drop_both(pools);
+	signer_fini(&twin);
+	signer_fini(&far);
+	signer_fini(&by_twin);
+	signer_fini(&by_far);
+}
+
+static void a_root_of_the_same_name_hides_none_of_a_bundle(void **state)
+{
+	struct env *e = *state;
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(1 << 20);
+	struct cert *own[] = { e->leaf.cert, e->sub.cert };
+	struct signer twin = make_ca(cert_info(e->ca.cert)->names.cn, NULL);
+	struct cert_check c = { .chain = own, .chain_n = 2, .purpose = CERT_FOR_ANY };
+	struct err err = ERR_INIT;
+
+	assert_int_equal(cert_write_pem(e->ca.cert, &text, &err), 0);
+	for (int before = 0; before < 2; before++) {
+		c.pool = cert_pool_new();
+		if (before)
+			cert_pool_add(c.pool, twin.cert);
+		assert_int_equal(cert_pool_add_bundle(c.pool, buf_slice(&text), &err), 0);
+		if (!before)
+			cert_pool_add(c.pool, twin.cert);
+		assert_int_equal(cert_verify(&c, &err), 0);
+		cert_pool_unref(c.pool);
+	}
+	signer_fini(&twin);
+}
+
+static void bad_bundles_are_refused(void **state)
+{
+	struct env *e = *state;
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(1 << 20);
+	CLEANUP(cert_pool_unref) struct cert_pool *p = cert_pool_new();
+	struct err err = ERR_INIT;
+
+	assert_int_equal(cert_pool_add_bundle(p, SLICE("no PEM"), &err), -ERR_NOT_FOUND);
+	assert_int_equal(cert_write_pem(e->ca.cert, &text, &err), 0);
+	(void)buf_adds(&text, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+	assert_int_equal(cert_pool_add_bundle(p, buf_slice(&text), &err), -ERR_BAD_REQUEST);
+	assert_says(&err, ERR_BAD_REQUEST, "number 2");
+	assert_int_equal(cert_pool_len(p), 0);
+}
+
+/* Each root that this machine has, alone, as both readers see it. */
+static void the_machines_roots_are_all_trusted(void **state)
+{
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(4u << 20);
+	struct cert **all = test_calloc(CERT_BUNDLE_MAX, sizeof(*all));
+	struct cert_pool *pools[2];
+	struct err err = ERR_INIT;
+	size_t n = 0;
+
+	if (fd_read_file(AT_FDCWD, "/etc/ssl/certs/ca-certificates.crt", &text, &err) < 0) {
+		test_free(all);
+		skip();
+	}
+	assert_int_equal(cert_read(buf_slice(&text), all, CERT_BUNDLE_MAX, &n, &err), 0);
+	read_both(buf_slice(&text), pools);
+	cert_pool_unref(pools[1]);
+	assert_int_equal(cert_pool_system(&pools[1], &err), 0);
+	assert_int_equal(cert_pool_len(pools[1]), n);
+	for (size_t i = 0; i < n; i++) {
+		(void)both_trust(pools, &all[i], 1, cert_info(all[i])->not_before + 1);
+		cert_unref(all[i]);
+	}
+	drop_both(pools);
+	test_free(all);
 }
 
 static void impossible_wishes_are_refused(void **state)
@@ -391,6 +529,10 @@ int main(void)
 		TEST(what_was_asked_for_is_in_it),
 		TEST(serials_are_not_guessed),
 		TEST(bundles_are_read_whole_or_not_at_all),
+		TEST(a_bundle_trusts_as_if_read_at_once),
+		TEST(a_root_of_the_same_name_hides_none_of_a_bundle),
+		TEST(bad_bundles_are_refused),
+		TEST(the_machines_roots_are_all_trusted),
 		TEST(impossible_wishes_are_refused),
 		TEST(requests_say_who_wants_what),
 		TEST(good_chains_verify_in_any_order),
