@@ -495,6 +495,13 @@ int db_open(const struct db_options *o, struct db **ret, struct err *err)
 	return 0;
 }
 
+/* A loop that has stopped runs nothing by itself: ends, and what they own, would be lost. */
+static void run_posted(struct db *db)
+{
+	if (db->o.loop)
+		loop_run_posts(db->o.loop);
+}
+
 void db_close(struct db *db)
 {
 	struct db_job *late = NULL, *rev = NULL;
@@ -502,11 +509,13 @@ void db_close(struct db *db)
 	if (!db)
 		return;
 	if (db->started) {
+		run_posted(db); /* while their ends may still write */
 		pthread_mutex_lock(&db->lock);
 		db->closing = true;
 		pthread_cond_broadcast(&db->wake);
 		pthread_mutex_unlock(&db->lock);
 		pthread_join(db->thread, NULL);
+		run_posted(db); /* of before closing was set, so older than those that are late */
 		late = db->late;
 	}
 	for (struct db_job *next; late; late = next) { /* oldest first */

@@ -41,8 +41,9 @@ struct db_options {
 /* Creates the file (mode 0600) if absent, migrates. -ERR_UNSUPPORTED: newer version; -ERR_INVALID:
  * damaged or foreign. */
 int db_open(const struct db_options *o, struct db **ret, struct err *err);
-/* Runs what is queued, waits for it, checkpoints, closes. done() that could not be posted any more
- * is called here. */
+/* On the loop's thread: runs what is queued, waits for it, checkpoints, closes. Every done() that
+ * was not called yet is called here, also of a loop that has stopped (with what else was posted to
+ * it). */
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_close)
 

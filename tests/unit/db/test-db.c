@@ -260,6 +260,31 @@ static void jobs_queued_at_close_are_done_and_told(void **state)
 	assert_int_equal(count(f), 20);
 }
 
+static void ends_of_a_stopped_loop_are_told_at_close(void **state)
+{
+	struct fix *f = *state;
+	struct put p[20] = { 0 };
+	struct db_stats st = { 0 };
+	int order = 0;
+
+	open_db(f, 2);
+	for (int i = 0; i < 20; i++) {
+		snprintf(p[i].key, sizeof(p[i].key), "k%d", i);
+		p[i].order = &order;
+		p[i].job.run = run_put;
+		p[i].job.done = on_done;
+		db_write(f->db, &p[i].job);
+	}
+	/* What db_write_wait waited for came behind them: they are written, and posted. */
+	assert_int_equal(db_write_wait(f->db, put_key, (void *)"last", &f->err), 0);
+	db_get_stats(f->db, &st);
+	assert_int_equal(st.jobs, 21);
+	assert_int_equal(order, 0);
+	db_close(f->db);
+	f->db = NULL;
+	assert_int_equal(order, 20);
+}
+
 static void the_log_is_checkpointed_when_nothing_waits(void **state)
 {
 	struct fix *f = *state;
@@ -446,6 +471,7 @@ int main(void)
 		T(the_reader_cannot_write),
 		T(a_snapshot_does_not_see_later_commits),
 		T(jobs_queued_at_close_are_done_and_told),
+		T(ends_of_a_stopped_loop_are_told_at_close),
 		T(the_log_is_checkpointed_when_nothing_waits),
 		T(a_newer_version_is_refused_and_left_alone),
 		T(a_foreign_database_is_refused_and_left_alone),
