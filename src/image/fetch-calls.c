@@ -23,12 +23,15 @@ static int run_collecting(struct remote *r, struct fetch_ask *q, struct arena *a
 			  struct fetch_answer *x, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(REMOTE_BODY_MAX);
-	int n;
+	int n, tries = FETCH_TRIES;
 
 	q->out = -1;
 	q->consume = collect;
 	q->ctx = &b;
-	n = fetch_run(r->fetch, q, x, err);
+	do {
+		b.n = 0;
+		n = fetch_run(r->fetch, q, x, err);
+	} while (n < 0 && fetch_died(err) && --tries > 0);
 	if (n < 0)
 		return n;
 	*ret = slice_of(arena_strndup(a, b.n ? b.p : "", b.n), b.n);

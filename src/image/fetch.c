@@ -73,8 +73,17 @@ static void bury(struct fetch *f)
 /* Under the lock. */
 static int say_ended(struct fetch *f, struct err *err)
 {
-	return err_set(err, ERR_UNAVAILABLE, "the fenced process that talks with '%s' ended %s",
-		       f->r->conf.host, f->death);
+	int r = err_set(err, ERR_UNAVAILABLE, "the fenced process that talks with '%s' ended %s",
+			f->r->conf.host, f->death);
+
+	if (err)
+		err->sys = EOWNERDEAD;
+	return r;
+}
+
+bool fetch_died(const struct err *err)
+{
+	return err && err->code == ERR_UNAVAILABLE && err->sys == EOWNERDEAD;
 }
 
 void fetch_free(struct fetch *f)
@@ -347,8 +356,18 @@ int fetch_finish(struct fetch_call *c, struct fetch_answer *ret, struct err *err
 
 int fetch_run(struct fetch *f, const struct fetch_ask *q, struct fetch_answer *ret, struct err *err)
 {
-	struct fetch_call *c;
-	int r = fetch_begin(f, q, &c, err);
+	int tries = q->consume || q->op == FETCH_DELETE ? 1 : FETCH_TRIES, r;
 
-	return r < 0 ? r : fetch_finish(c, ret, err);
+	do {
+		struct err why = ERR_INIT;
+		struct fetch_call *c;
+
+		r = fetch_begin(f, q, &c, &why);
+		if (r >= 0)
+			r = fetch_finish(c, ret, &why);
+		if (r < 0 && err)
+			*err = why;
+		tries = r < 0 && fetch_died(&why) ? tries - 1 : 0;
+	} while (tries > 0);
+	return r;
 }

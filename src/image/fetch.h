@@ -112,6 +112,11 @@ int fetch_begin(struct fetch *f, const struct fetch_ask *q, struct fetch_call **
 		struct err *err);
 /* Serves the call until its end, and frees it. */
 int fetch_finish(struct fetch_call *c, struct fetch_answer *ret, struct err *err);
+/* Whether the call failed because its process died: then another one may do it. What the registry
+ * answered, its certificate too, and what a process did that was ended for it, is no such thing. */
+bool fetch_died(const struct err *err);
+#define FETCH_TRIES 3 /* processes for one call */
+/* Both. Tried again with another process but for what consumes, or deletes. */
 int fetch_run(struct fetch *f, const struct fetch_ask *q, struct fetch_answer *ret,
 	      struct err *err);
 

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "image/fetch.h"
 #include "image/pull-priv.h"
 #include "linux/sys.h"
 
@@ -174,9 +175,57 @@ static int from_registry(struct layer_job *j, struct err *err)
 	return r;
 }
 
-static int do_layer(struct layer_job *j, struct err *err)
+/* Where the layer goes to. */
+static int make_room(struct layer_job *j, struct err *err)
 {
 	struct image_import *im = &j->p->im;
+	int r = 0;
+
+	pthread_mutex_lock(&j->p->lock);
+	if (!j->has_layer)
+		r = import_snapshot_dir(im, j->dir, &j->target, err);
+	if (r >= 0 && !j->has_blob)
+		r = import_create_file(im, j->file, &j->copy, err);
+	pthread_mutex_unlock(&j->p->lock);
+	return r;
+}
+
+/* What came of it until now is thrown away. */
+static int clear_room(struct layer_job *j, struct err *err)
+{
+	int dir = j->p->im.dir, r = 0;
+
+	helper_result_fini(&j->pump.unpacked);
+	j->pump.unpacked = (struct helper_result){ 0 };
+	buf_fini(&j->pump.index);
+	fd_close(STEAL_FD(j->copy));
+	fd_close(STEAL_FD(j->target));
+	j->told_at = 0;
+	if (j->file[0] && sys_unlinkat(dir, j->file, 0) < 0)
+		r = err_sys(err, "remove a part of a blob");
+	if (r >= 0 && j->dir[0])
+		r = fd_remove_tree(dir, j->dir, err);
+	return r < 0 ? r : make_room(j, err);
+}
+
+/* The fenced process may die in the middle; what it sent cannot be gone on with, since the helpers
+ * behind it saw a stream that ended. */
+static int download(struct layer_job *j, struct err *err)
+{
+	int r, tries = FETCH_TRIES;
+
+	while ((r = from_registry(j, err)) < 0 && fetch_died(err) && --tries > 0) {
+		teller_say(&j->p->t.teller, j->short_id, "Retrying");
+		*err = ERR_INIT;
+		r = clear_room(j, err);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static int do_layer(struct layer_job *j, struct err *err)
+{
 	int r = 0;
 
 	if ((j->has_layer && j->has_blob) || j->served)
@@ -184,14 +233,10 @@ static int do_layer(struct layer_job *j, struct err *err)
 	if (!j->has_blob && (j->index[0] || j->foreign.n) && lazy_layer_begin(j) > 0)
 		return 0;
 	r = image_store_step(j->p->t.is, "layer-begin", err);
-	pthread_mutex_lock(&j->p->lock);
-	if (r >= 0 && !j->has_layer)
-		r = import_snapshot_dir(im, j->dir, &j->target, err);
-	if (r >= 0 && !j->has_blob)
-		r = import_create_file(im, j->file, &j->copy, err);
-	pthread_mutex_unlock(&j->p->lock);
 	if (r >= 0)
-		r = j->has_blob ? from_store(j, err) : from_registry(j, err);
+		r = make_room(j, err);
+	if (r >= 0)
+		r = j->has_blob ? from_store(j, err) : download(j, err);
 	if (r >= 0)
 		r = check_digests(j, err);
 	if (r >= 0 && j->copy >= 0 && sys_fsync(j->copy) < 0)

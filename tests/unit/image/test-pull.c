@@ -4,6 +4,8 @@
 #include "far.h"
 #include "image/pull.h"
 
+#include <dirent.h>
+
 static struct far far;
 
 /* ---- help ---- */
@@ -12,7 +14,42 @@ struct heard {
 	struct buf text; /* "id|status\n" */
 	struct image_pull *cancel;
 	const char *cancel_at;
+	int kills; /* of the fetching process, each when first bytes of a layer have come */
+	bool killed;
 };
+
+static bool is_fetching(pid_t pid)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if (fd_read_file(AT_FDCWD, path, &b, NULL) < 0)
+		return false;
+	return b.n && memmem(b.p, b.n, "--role=fetch", 12) != NULL;
+}
+
+/* Of whatever thread it is the child. */
+static void kill_fetching(void)
+{
+	struct dirent *de;
+	DIR *tasks = opendir("/proc/self/task");
+
+	assert_non_null(tasks);
+	while ((de = readdir(tasks))) {
+		CLEANUP(buf_fini) struct buf b = BUF_INIT(65536);
+		char path[300], *at;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/children", de->d_name);
+		if (de->d_name[0] == '.' || fd_read_file(AT_FDCWD, path, &b, NULL) < 0)
+			continue;
+		at = (char *)(uintptr_t)buf_str(&b);
+		for (pid_t pid; (pid = (pid_t)strtoul(at, &at, 10)) > 0;)
+			if (is_fetching(pid))
+				kill(pid, SIGKILL);
+	}
+	closedir(tasks);
+}
 
 static void on_progress(void *ctx, const struct image_transfer *t)
 {
@@ -20,6 +57,13 @@ static void on_progress(void *ctx, const struct image_transfer *t)
 
 	assert_true(!t->detail || t->current <= t->total);
 	buf_addf(&h->text, "%s|%s\n", t->id, t->status);
+	if (strcmp(t->status, "Retrying") == 0)
+		h->killed = false;
+	if (h->kills && !h->killed && t->current && strcmp(t->status, "Downloading") == 0) {
+		h->kills--;
+		h->killed = true;
+		kill_fetching();
+	}
 	if (h->cancel_at && strcmp(t->status, h->cancel_at) == 0)
 		image_pull_cancel(h->cancel);
 }
@@ -343,6 +387,41 @@ static void a_cancelled_pull_leaves_nothing(void **state)
 	drop_layers(&l);
 }
 
+/* Its last bytes cannot have been sent when the first ones are here: pipes are smaller. */
+static void a_pull_outlives_its_fetching_process(void **state)
+{
+	enum { SIZE = 6 << 20 };
+	struct fix *f = *state;
+	struct far_image im = { .repo = "dies", .ref = "1", .n = 1 };
+	struct image_pull_options o = { .parallel = 1 };
+	struct heard twice = { .kills = 2 }, always = { .kills = 1000 };
+	char *big = test_malloc(SIZE);
+	struct tarball t;
+	struct slice tar;
+	uint32_t x = 1;
+
+	for (size_t i = 0; i < SIZE; i++)
+		big[i] = (char)((x = x * 1664525u + 1013904223u) >> 24);
+	tar_begin(&t);
+	tar_bytes(&t, "big", big, SIZE);
+	tar = tar_end(&t);
+	im.layers = &tar;
+	far_image(&far, &im);
+	assert_true(pull_with(f, &o, "dies:1", &always) < 0);
+	assert_err(&f->err, ERR_UNAVAILABLE, "ended by signal 9");
+	assert_int_equal(always.kills, 1000 - 3);
+	assert_empty(f);
+	OK(f, pull_with(f, &o, "dies:1", &twice));
+	assert_int_equal(twice.kills, 0);
+	assert_heard(&twice, "|Retrying\n");
+	assert_true(is_in(f, full(f, "dies:1"), "big"));
+	assert_int_equal(count_names(f, "ingest"), 0);
+	buf_fini(&twice.text);
+	buf_fini(&always.text);
+	buf_fini(&t.b);
+	test_free(big);
+}
+
 /* ---- at any step ---- */
 
 struct plan {
@@ -476,6 +555,7 @@ int main(int argc, char **argv)
 		T(what_is_no_image_or_lies_leaves_nothing),
 		T(limits_hold),
 		T(a_cancelled_pull_leaves_nothing),
+		T(a_pull_outlives_its_fetching_process),
 		T(a_failure_at_any_step_changes_nothing),
 		T(kill_9_at_any_step_leaves_a_whole_store),
 		cmocka_unit_test(the_configuration_of_registries_is_checked),
