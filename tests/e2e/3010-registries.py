@@ -424,7 +424,11 @@ class Engine:
         r = self.run(*args, **more)
         text = r.stdout + r.stderr
         assert r.returncode != 0 and words in text, f"{args}: '{words}' is not in ({r.returncode}) {text}"
-        assert os.listdir(path("e", "root", "store", "ingest")) == [], "something stayed"
+        for _ in range(200):  # it goes right after its answer
+            if not os.listdir(path("e", "root", "store", "ingest")):
+                return
+            time.sleep(0.05)
+        raise AssertionError("something stayed")
 
     def end(self):
         self.p.terminate()
