@@ -442,6 +442,48 @@ static void schemas_or_something_else(void **state)
 		"42090a077b2261223a317d");
 }
 
+/* ---- texts ---- */
+
+#define TEXT_MAX 200
+
+/* One line of printable ASCII, ended and without blanks to spare. */
+static bool is_text(const char *doc)
+{
+	size_t n = strlen(doc);
+
+	if (n == 0 || n > TEXT_MAX || doc[0] == ' ' || doc[n - 1] != '.' || strstr(doc, "  "))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (doc[i] < ' ' || doc[i] > '~')
+			return false;
+	return true;
+}
+
+static int bad_text(const char *definition, const char *member, const char *doc)
+{
+	print_error("%s.%s: \"%s\"\n", definition, member, doc);
+	return 1;
+}
+
+/* kind and apiVersion have theirs from openapi.c. */
+static void everything_has_a_text(void **state)
+{
+	CLEANUP(api_fini) struct api api = loaded(*state);
+	int bad = 0;
+
+	for (size_t i = 0; i < api.ntypes; i++) {
+		const struct api_type *t = &api.types[i];
+
+		if (!is_text(t->doc))
+			bad += bad_text(t->definition, "", t->doc);
+		for (unsigned j = 0; j < t->schema.n; j++)
+			if (!(t->notes[j].flags & API_TYPE_META) && !is_text(t->notes[j].doc))
+				bad += bad_text(t->definition, t->schema.fields[j].name,
+						t->notes[j].doc);
+	}
+	assert_int_equal(bad, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +494,7 @@ int main(void)
 		CASE(embedded_structs_are_messages),
 		CASE(lists_with_names_are_messages),
 		CASE(schemas_or_something_else),
+		CASE(everything_has_a_text),
 	};
 
 	return cmocka_run_group_tests_name("api tables", tests, NULL, NULL);
