@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Discovery: which groups, versions and resources a server has, as clients ask for it: /api, /apis
+ * and below, and both in one piece as APIGroupDiscoveryList (apidiscovery.k8s.io/v2). Documents are
+ * made of the tables; whoever serves them keeps their bytes.
+ */
+#pragma once
+
+#include "api/api.h"
+
+struct arena;
+struct doc;
+struct err;
+
+/* A further group beside the built-in ones (of a CRD), in the order given. */
+struct discovery {
+	const struct api *api;
+	const struct api_group *const *more;
+	size_t nmore;
+	const char *address; /* "10.0.0.1:6443" */
+};
+
+/* /api: APIVersions. */
+int discovery_core(const struct discovery *d, struct arena *a, struct doc *ret, struct err *err);
+/* /apis: APIGroupList. */
+int discovery_groups(const struct discovery *d, struct arena *a, struct doc *ret, struct err *err);
+/* /apis/GROUP: APIGroup; -ERR_NOT_FOUND. */
+int discovery_group(const struct discovery *d, const char *group, struct arena *a, struct doc *ret,
+		    struct err *err);
+/* /api/v1, /apis/GROUP/VERSION: APIResourceList; -ERR_NOT_FOUND. */
+int discovery_resources(const struct discovery *d, const char *group_version, struct arena *a,
+			struct doc *ret, struct err *err);
+/* /api (core) or /apis as APIGroupDiscoveryList. */
+int discovery_aggregated(const struct discovery *d, bool core, struct arena *a, struct doc *ret,
+			 struct err *err);
