@@ -17,7 +17,7 @@
 	X(artifact_push) X(artifact_pull) X(artifact_attach) X(artifact_discover) \
 	X(manifest_create) X(manifest_annotate) X(manifest_inspect) X(manifest_push) X(manifest_rm) \
 	X(inspect) X(info) X(version) X(events) X(bench_grpc) X(bench_http) X(bench_ws) X(engine) \
-	X(registry) X(registry_status) X(registry_usage) X(registry_gc) X(registry_retention) \
+	X(registry) X(registry_status) X(registry_usage) X(registry_gc) X(registry_scrub) X(registry_retention) \
 	X(registry_readonly) X(registry_reload) X(registry_user_add) X(registry_user_ls) \
 	X(registry_user_rm) X(registry_robot_add) X(registry_robot_rm) X(registry_token_revoke) \
 	X(registry_webhook) X(registry_replication) \

@@ -24,7 +24,7 @@
 struct admin_opts {
 	const char *socket, *repository, *format, *expires;
 	struct opt_list rules;
-	bool dry_run, password_stdin, all;
+	bool dry_run, password_stdin, all, stop;
 };
 
 #define OPT_SOCKET                                                                             \
@@ -35,6 +35,16 @@ struct admin_opts {
 static const struct opt plain_opts[] = { OPT_SOCKET, OPT_END };
 static const struct opt dry_opts[] = {
 	OPT_SOCKET, OPT(struct admin_opts, BOOL, dry_run, "dry-run", 'n', "Only say what would go"),
+	OPT_END
+};
+static const struct opt gc_opts[] = {
+	OPT_SOCKET, OPT(struct admin_opts, BOOL, dry_run, "dry-run", 'n', "Only say what would go"),
+	OPT(struct admin_opts, BOOL, stop, "stop", 0,
+	    "End the one that goes on; the rest is the next one's"),
+	OPT_END
+};
+static const struct opt scrub_opts[] = {
+	OPT_SOCKET, OPT(struct admin_opts, BOOL, stop, "stop", 0, "End the one that goes on"),
 	OPT_END
 };
 static const struct opt usage_opts[] = {
@@ -57,7 +67,8 @@ static const struct opt robot_opts[] = {
 	OPT(struct admin_opts, STR, expires, "expires", 0,
 	    "It ends then: a duration such as 720h, or a time (RFC 3339)"),
 	OPT(struct admin_opts, LIST, rules, "allow", 0,
-	    "PATTERN:ACTION[,ACTION...] (pull, push, delete); may repeat; none: as any user"),
+	    "PATTERN:ACTION[,ACTION...] (pull, push, delete), or PATTERN:ROLE (reader, writer, "
+	    "maintainer, admin); may repeat; none: as any user"),
 	OPT_END
 };
 static const struct opt revoke_opts[] = {
@@ -264,7 +275,20 @@ static int gc_run(struct cmd_call *call, struct err *err)
 {
 	const struct admin_opts *o = call->opts;
 
-	return ask_and_print(call, "POST", o->dry_run ? "/gc?dry-run=1" : "/gc?wait=1", err);
+	if (o->stop && o->dry_run)
+		return err_set(err, ERR_BAD_REQUEST, "give either --stop or --dry-run");
+	return ask_and_print(call, "POST",
+			     o->stop	  ? "/gc?stop=1"
+			     : o->dry_run ? "/gc?dry-run=1"
+					  : "/gc?wait=1",
+			     err);
+}
+
+static int scrub_run(struct cmd_call *call, struct err *err)
+{
+	const struct admin_opts *o = call->opts;
+
+	return ask_and_print(call, "POST", o->stop ? "/scrub?stop=1" : "/scrub", err);
 }
 
 static int retention_run(struct cmd_call *call, struct err *err)
@@ -342,6 +366,10 @@ static int add_rule(struct arena *a, struct doc *list_, const char *text, struct
 			       "--allow %s: must be PATTERN:ACTION[,ACTION...]", text);
 	doc_append_str(a, doc_set_array(a, rule, "repositories"),
 		       arena_strndup(a, text, (size_t)(colon - text)));
+	if (strstr(" reader writer maintainer admin ", arena_printf(a, " %s ", colon + 1))) {
+		doc_set_str(a, rule, "role", colon + 1);
+		return 0;
+	}
 	words = doc_set_array(a, rule, "actions");
 	rest = slice_str(colon + 1);
 	while (rest.p) {
@@ -431,7 +459,9 @@ COMMAND(status, "status", "[OPTIONS]", "Show the state of a running registry", p
 	status_run);
 COMMAND(usage, "usage", "[OPTIONS]", "Show what repositories of a registry have", usage_opts, 0, 0,
 	usage_run);
-COMMAND(gc, "gc", "[OPTIONS]", "Collect a registry's garbage now", dry_opts, 0, 0, gc_run);
+COMMAND(gc, "gc", "[OPTIONS]", "Collect a registry's garbage now", gc_opts, 0, 0, gc_run);
+COMMAND(scrub, "scrub", "[OPTIONS]", "Hash all of a registry's blobs again, in the background",
+	scrub_opts, 0, 0, scrub_run);
 COMMAND(retention, "retention", "[OPTIONS]", "Apply a registry's retention rules now", dry_opts, 0,
 	0, retention_run);
 COMMAND(readonly, "readonly", "[OPTIONS] on|off", "Refuse pushes and deletes, or take them again",

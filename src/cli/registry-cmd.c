@@ -13,7 +13,7 @@ struct registry_opts {
 	const char *tls_client_ca, *htpasswd, *config, *token_realm, *token_service, *token_issuer,
 		*token_jwks, *proxy, *proxy_auth, *access_log, *audit_log, *metrics, *admin, *user;
 	int64_t audit_bytes;
-	const char *log_format, *pid_file, *gc_every, *gc_grace;
+	const char *log_format, *pid_file, *gc_every, *gc_grace, *gc_window;
 };
 
 static const char *const formats[] = { "text", "json", NULL };
@@ -64,6 +64,8 @@ static const struct opt registry_opts[] = {
 	    "Collect garbage so often (default 1h; 0 = never)"),
 	OPT(struct registry_opts, STR, gc_grace, "gc-grace", 0,
 	    "Leave what is younger than this (default 24h)"),
+	OPT(struct registry_opts, STR, gc_window, "gc-window", 0,
+	    "Collect by the clock only then, local time: HH:MM-HH:MM"),
 	OPT(struct registry_opts, BOOL, untagged, "gc-untagged", 0,
 	    "Also collect manifests that no tag leads to"),
 	OPT(struct registry_opts, BOOL, debug, "debug", 'D', "Log more"),
@@ -78,6 +80,32 @@ static int duration(const char *name, const char *text, int64_t *ret, struct err
 		return 0;
 	if (clock_parse_duration(slice_str(text), ret, err) < 0 || *ret < 0)
 		return err_set(err, ERR_BAD_REQUEST, "%s %s: must be a duration such as 90m", name,
+			       text);
+	return 0;
+}
+
+/* Minutes of the day. */
+static int time_of_day(struct slice text, int *ret)
+{
+	struct slice h = slice_split(&text, ':');
+	int64_t hour, minute;
+
+	if (h.n != 2 || text.n != 2 || str_int64(h, &hour, NULL) < 0 ||
+	    str_int64(text, &minute, NULL) < 0 || hour < 0 || hour > 23 || minute < 0 ||
+	    minute > 59)
+		return -1;
+	*ret = (int)(hour * 60 + minute);
+	return 0;
+}
+
+static int window(const char *text, struct registry_conf *conf, struct err *err)
+{
+	struct slice rest = slice_str(text ? text : ""), from = slice_split(&rest, '-');
+
+	if (text && (time_of_day(from, &conf->gc_from) < 0 || time_of_day(rest, &conf->gc_to) < 0 ||
+		     conf->gc_from == conf->gc_to))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--gc-window %s: must be two times of the day such as 22:00-05:30",
 			       text);
 	return 0;
 }
@@ -129,7 +157,9 @@ static int registry_run(struct cmd_call *call, struct err *err)
 			       "--tls-client-ca: needs --tls-cert and --tls-key");
 	if (o->proxy_auth && !o->proxy)
 		return err_set(err, ERR_BAD_REQUEST, "--proxy-auth: goes with --proxy");
-	r = duration("--gc-interval", o->gc_every, &conf.gc_every, err);
+	r = window(o->gc_window, &conf, err);
+	if (r >= 0)
+		r = duration("--gc-interval", o->gc_every, &conf.gc_every, err);
 	if (r >= 0 && o->gc_every && conf.gc_every == 0)
 		conf.gc_every = -1;
 	if (r >= 0)

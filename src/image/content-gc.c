@@ -93,6 +93,13 @@ static int run_blobs(void *ctx, struct db_conn *c, struct err *err)
 		     : take_rows(s, c, "DELETE FROM repo_blobs WHERE repo = ? AND digest = ?", err);
 }
 
+static bool must_stop(struct sweep *s)
+{
+	if (s->gc->stop && atomic_load(s->gc->stop))
+		s->gc->stopped = true;
+	return s->gc->stopped;
+}
+
 static int sweep(struct sweep *s, int (*run)(void *ctx, struct db_conn *c, struct err *err),
 		 struct err *err)
 {
@@ -102,6 +109,8 @@ static int sweep(struct sweep *s, int (*run)(void *ctx, struct db_conn *c, struc
 	s->digest[0] = '\0';
 	s->taken = 0;
 	do {
+		if (must_stop(s))
+			return 0;
 		r = db_write_wait(s->is->db, run, s, err);
 		if (r < 0)
 			return r;
@@ -136,19 +145,20 @@ int content_gc(struct image_store *is, struct content_gc *gc, struct err *err)
 	s->gc = gc;
 	s->before = clock_real() - gc->grace;
 	gc->manifests = gc->blobs = 0;
+	gc->stopped = false;
 	/* An index that goes frees what it lists: until a round takes nothing. */
 	do {
 		if (!gc->untagged)
 			break;
 		r = sweep(s, run_manifests, err);
 		gc->manifests += s->taken;
-	} while (r >= 0 && s->taken && !gc->dry_run);
+	} while (r >= 0 && s->taken && !gc->dry_run && !gc->stopped);
 	if (r >= 0)
 		r = sweep(s, run_blobs, err);
 	gc->blobs = s->taken;
 	if (r >= 0 && !gc->dry_run)
 		r = db_write_wait(is->db, run_empty_repos, s, err);
-	if (r >= 0 && !gc->dry_run)
+	if (r >= 0 && !gc->dry_run && !must_stop(s))
 		r = image_gc_notes(is, &gc->store, err);
 	return r < 0 ? err_wrap(err, "collect garbage of repositories") : 0;
 }

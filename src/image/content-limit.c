@@ -109,6 +109,18 @@ int content_limits_dup(struct arena *a, const struct content_limits *lim,
 	return 0;
 }
 
+int content_used(struct image_store *is, const char *repo, const struct content_limit *l,
+		 int64_t ret[3], struct err *err)
+{
+	struct content_more used = { 0 };
+	int r = read_used(db_reader(is->db), repo, l, &used, err);
+
+	ret[0] = used.bytes;
+	ret[1] = used.manifests;
+	ret[2] = used.tags;
+	return r;
+}
+
 int content_room(struct image_store *is, const char *repo, const struct content_limits *lim,
 		 int64_t *ret, struct err *err)
 {

@@ -17,6 +17,8 @@
 #include "image/digest.h"
 #include "image/store.h"
 
+#include <stdatomic.h>
+
 struct arena;
 struct manifest;
 struct work_pool;
@@ -91,6 +93,9 @@ struct content_limits {
 	const struct content_limit *v;
 	size_t n;
 };
+/* What a limit counts has now: bytes, manifests, tags. */
+int content_used(struct image_store *is, const char *repo, const struct content_limit *l,
+		 int64_t ret[3], struct err *err);
 /* Bytes that may still be added to repo; INT64_MAX = any number, 0 also when it is over. */
 int content_room(struct image_store *is, const char *repo, const struct content_limits *lim,
 		 int64_t *ret, struct err *err);
@@ -271,7 +276,10 @@ struct content_gc {
 	int64_t grace; /* ns: what was pushed or mounted later stays */
 	bool untagged; /* also manifests that no tag, index or living subject leads to */
 	bool dry_run;
+	const atomic_bool
+		*stop; /* looked at between batches; the rest is the next one's. NULL = none */
 	/* out */
+	bool stopped;
 	uint64_t manifests, blobs; /* taken out of repositories */
 	struct image_gc_result store;
 };

@@ -35,8 +35,8 @@ static const char *const action_words[] = { "pull", "push", "delete", NULL };
 static const struct schema_field rule_rows[] = {
 	F_LIST_STR(struct policy_rule, repositories, "repositories",
 		   SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0, .check = policy_check_glob),
-	F_LIST_ENUM_STR(struct policy_rule, actions, "actions", action_words,
-			SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	F_LIST_ENUM_STR(struct policy_rule, actions, "actions", action_words, SCHEMA_NONEMPTY),
+	F_ENUM_STR(struct policy_rule, role, "role", policy_roles, 0),
 };
 static const struct schema rule_schema =
 	SCHEMA("rule", struct policy_rule, rule_rows, .unknown = SCHEMA_UNKNOWN_ERROR);
@@ -72,8 +72,8 @@ static int add_entry(struct policy *p, const char *name, const struct entry *e, 
 	acc.rules.v = e->rules.v;
 	acc.rules.n = e->rules.n;
 	for (size_t i = 0; i < e->rules.n; i++)
-		for (size_t k = 0; k < e->rules.v[i].actions.n; k++)
-			e->rules.v[i].may |= action_of(slice_str(e->rules.v[i].actions.v[k]));
+		if (policy_rule_read(&e->rules.v[i], err) < 0)
+			return err_wrap(err, "account '%s': rules[%zu]", name, i);
 	return policy_add_account(p, acc, err);
 }
 

@@ -65,6 +65,7 @@ static void get_status(struct ask *k)
 	doc_set_uint(a, d, "uploadsOpen", g->uploads_n);
 	doc_set_uint(a, d, "connections", st.connections);
 	doc_set_uint(a, d, "requests", st.requests);
+	scrub_status(g, a, d);
 	reply_doc(k, d);
 }
 
@@ -91,11 +92,31 @@ static void post_gc(struct ask *k)
 {
 	bool dry = query_bool(&k->q, "dry-run", false);
 
+	if (query_bool(&k->q, "stop", false)) {
+		if (gc_stop(k->g))
+			get_status(k);
+		else
+			(void)stream_replyf(k->s, 404, "text/plain", "no collection goes on\n");
+		return;
+	}
 	if (dry || query_bool(&k->q, "wait", false)) {
 		gc_ask(k->g, k->s, dry);
 		return;
 	}
 	gc_now(k->g);
+	get_status(k);
+}
+
+static void post_scrub(struct ask *k)
+{
+	struct err err = ERR_INIT;
+
+	if (query_bool(&k->q, "stop", false))
+		scrub_stop(k->g);
+	else if (scrub_begin(k->g, &err) < 0) {
+		reply_err(k, &err);
+		return;
+	}
 	get_status(k);
 }
 
@@ -148,7 +169,10 @@ static void put_account(struct arena *a, struct doc *e, const struct account *ac
 
 		put_strs(a, o, "repositories", (const char *const *)r->repositories.v,
 			 r->repositories.n);
-		put_strs(a, o, "actions", (const char *const *)r->actions.v, r->actions.n);
+		if (r->role)
+			doc_set_str(a, o, "role", r->role);
+		else
+			put_strs(a, o, "actions", (const char *const *)r->actions.v, r->actions.n);
 	}
 }
 
@@ -234,6 +258,7 @@ static const struct row rows[] = {
 	{ "POST", "/read-write", post_read_write },
 	{ "POST", "/reload", post_reload },
 	{ "POST", "/gc", post_gc },
+	{ "POST", "/scrub", post_scrub },
 	{ "POST", "/retention", post_retention },
 	{ "GET", "/usage", get_usage },
 	{ "GET", "/accounts", get_accounts },

@@ -108,8 +108,12 @@ void call_done(struct call *c, enum counter which, int status, const char *diges
 	};
 
 	count(c->g, which, call_object(c), 1);
+	if (which != COUNT_DELETED)
+		count_bytes(c->g, c->name, which == COUNT_PUSHED, c->size);
 	audit_add(c->g->audit, c, status, digest);
 	tell_event(c, kinds[which], digest);
+	if (which == COUNT_PUSHED)
+		warn_if_full(c->g, c->name);
 }
 
 /* Refusals of somebody, and changes that failed, are for the audit log; a first question without
@@ -482,6 +486,7 @@ int registry_new(struct loop *l, const struct registry_conf *conf, struct regist
 	list_init(&g->idle);
 	list_init(&g->watchers);
 	g->cache = cache_new(CACHE_MAX);
+	g->warnings = warnings_new();
 	r = image_store_open(&so, &g->store, err);
 	if (r >= 0)
 		r = work_pool_new(l, 2, 256, &g->pool, err);
@@ -518,7 +523,10 @@ void registry_free(struct registry *g)
 	auth_free(g->auth);
 	tls_conf_unref(g->tls);
 	audit_end(g->audit);
+	atomic_store(&g->gc_stop, true);
+	scrub_free(g->scrub);
 	work_pool_free(g->pool);
+	warnings_free(g->warnings);
 	upkeep_free(g->upkeep);
 	audit_free(g->audit);
 	counters_free(g->counters);

@@ -152,6 +152,7 @@ static void get_local(struct call *c)
 	blob_headers(c);
 	if (part)
 		blob_range_header(c, &r, size);
+	c->size = r.n;
 	if (strcmp(c->method, "GET") == 0)
 		call_done(c, COUNT_PULLED, part ? 206 : 200, c->ref);
 	send_begin(c, STEAL_FD(fd), &r, part ? 206 : 200);

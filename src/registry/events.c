@@ -24,7 +24,7 @@ void events_tell(struct registry *g, const struct event *e)
 
 const char *event_name(enum event_kind k)
 {
-	static const char *const names[] = { "push", "pull", "delete", "quota" };
+	static const char *const names[] = { "push", "pull", "delete", "quota", "quota_warning" };
 
 	return names[k];
 }

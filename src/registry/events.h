@@ -20,12 +20,20 @@ enum event_kind {
 	EVENT_PUSH,
 	EVENT_PULL,
 	EVENT_DELETE,
-	EVENT_QUOTA, /* a push was refused since a limit would be passed */
+	EVENT_QUOTA,	     /* a push was refused since a limit would be passed */
+	EVENT_QUOTA_WARNING, /* 85 % of a limit are used */
+};
+
+struct event_quota {
+	const char *what;   /* "bytes", "manifests", "tags" */
+	const char *prefix; /* NULL = of the repository by itself */
+	int64_t used, limit;
 };
 
 struct event {
 	enum event_kind kind;
-	const char *object; /* "manifest", "blob"; static */
+	const struct event_quota *quota; /* of a warning */
+	const char *object;		 /* "manifest", "blob"; static */
 	const char *repo;
 	const char *ref;    /* tag or digest, as it was asked; "" for an upload */
 	const char *digest; /* NULL = not known (a tag that was deleted) */
@@ -51,5 +59,5 @@ void events_watch(struct registry *g, struct watcher *w);
 void events_unwatch(struct watcher *w);
 /* Tells all, in the order they came. */
 void events_tell(struct registry *g, const struct event *e);
-/* "push", "pull", "delete", "quota" */
+/* "push", "pull", "delete", "quota", "quota_warning" */
 const char *event_name(enum event_kind k);

@@ -3,6 +3,8 @@
  * the requests. */
 #include "registry/private.h"
 
+#include <time.h>
+
 #define TICK (60 * NS_PER_SEC)
 #define UPLOAD_AGE (24 * 3600 * NS_PER_SEC)
 #define UPLOAD_OPEN (120 * NS_PER_SEC)
@@ -28,13 +30,13 @@ static void answer_gc(struct registry *g)
 	if (g->gc_err.code)
 		(void)stream_replyf(s, 500, "text/plain", "%s\n", g->gc_err.msg);
 	else
-		(void)stream_replyf(s, 200, "application/json",
-				    "{\"dryRun\":%s,\"manifests\":%llu,\"blobs\":%llu,"
-				    "\"filesRemoved\":%llu,\"bytesFreed\":%llu}",
-				    j->dry_run ? "true" : "false", (unsigned long long)j->manifests,
-				    (unsigned long long)j->blobs,
-				    (unsigned long long)j->store.blobs,
-				    (unsigned long long)j->store.bytes);
+		(void)stream_replyf(
+			s, 200, "application/json",
+			"{\"dryRun\":%s,\"stopped\":%s,\"manifests\":%llu,\"blobs\":%llu,"
+			"\"filesRemoved\":%llu,\"bytesFreed\":%llu}",
+			j->dry_run ? "true" : "false", j->stopped ? "true" : "false",
+			(unsigned long long)j->manifests, (unsigned long long)j->blobs,
+			(unsigned long long)j->store.blobs, (unsigned long long)j->store.bytes);
 	stream_unref(s);
 }
 
@@ -61,13 +63,38 @@ static void gc_done(struct work *w)
 		hooks_collected(g, g->gc_job.manifests, g->gc_job.blobs, g->gc_job.store.bytes);
 }
 
+bool gc_stop(struct registry *g)
+{
+	atomic_store(&g->gc_stop, true);
+	return g->gc_runs;
+}
+
+bool gc_in_window(int from, int to, int minute)
+{
+	if (from == to)
+		return true;
+	return from < to ? minute >= from && minute < to : minute >= from || minute < to;
+}
+
+static bool is_time(const struct registry *g)
+{
+	time_t now = (time_t)(clock_real() / NS_PER_SEC);
+	struct tm tm;
+
+	return !localtime_r(&now, &tm) ||
+	       gc_in_window(g->conf.gc_from, g->conf.gc_to, tm.tm_hour * 60 + tm.tm_min);
+}
+
 static void begin_gc(struct registry *g, bool dry_run)
 {
 	struct err err = ERR_INIT;
 
 	g->gc_job = (struct content_gc){ .grace = g->conf.gc_grace,
 					 .untagged = g->conf.gc_untagged,
-					 .dry_run = dry_run };
+					 .dry_run = dry_run,
+					 .stop = &g->gc_stop };
+	atomic_store(&g->gc_stop, false);
+	g->gc_by_clock = false;
 	g->gc_err = ERR_INIT;
 	g->gc_runs = true;
 	if (work_submit(g->pool, &g->gc, gc_run, gc_done, &err) < 0)
@@ -101,9 +128,12 @@ static int on_tick(struct timer *t)
 	uploads_close_idle(g, now - UPLOAD_OPEN);
 	upkeep_tick(g->upkeep);
 	hooks_tick(g);
-	if (g->conf.gc_every > 0 && now >= g->gc_next && !g->gc_runs) {
+	if (g->conf.gc_every > 0 && now >= g->gc_next && !g->gc_runs && is_time(g)) {
 		g->gc_next = now + g->conf.gc_every;
 		begin_gc(g, false);
+		g->gc_by_clock = true;
+	} else if (g->gc_runs && g->gc_by_clock && !is_time(g)) {
+		(void)gc_stop(g); /* its time is over */
 	}
 	timer_set(t, now + TICK);
 	return 0;

@@ -26,7 +26,8 @@
 #define PARTS_MAX 64
 
 static const char *const modes[] = { "push", "pull", NULL };
-static const char *const events[] = { "push", "pull", "delete", "tag", "quota", "gc", NULL };
+static const char *const events[] = { "push",  "pull",		"delete", "tag",
+				      "quota", "quota_warning", "gc",	  NULL };
 
 static const struct schema_field upstream_rows[] = {
 	F_STR(struct hooks_upstream, far.url, "url", SCHEMA_REQUIRED | SCHEMA_NONEMPTY, 0),

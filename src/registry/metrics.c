@@ -37,6 +37,21 @@ static const struct metric_spec specs[COUNTERS] = {
 			      .labels = kind_labels,
 			      .labels_n = 1 },
 };
+#define REPOS_MAX 256
+static const char *const bytes_labels[] = { "repository", "direction" };
+static const struct metric_spec bytes_spec = {
+	.type = METRIC_COUNTER,
+	.name = "teu_registry_repository_bytes_total",
+	.help = "Bytes of manifests and blobs, in and out, of the first 256 repositories that were "
+		"used; of others together as \"(others)\".",
+	.labels = bytes_labels,
+	.labels_n = 2,
+};
+static const struct metric_spec damaged_spec = {
+	.type = METRIC_GAUGE,
+	.name = "teu_registry_scrub_damaged",
+	.help = "Blobs that the last scrub found damaged.",
+};
 static const struct metric_spec uploads_spec = {
 	.type = METRIC_GAUGE,
 	.name = "teu_registry_uploads_open",
@@ -46,7 +61,9 @@ static const struct metric_spec uploads_spec = {
 struct counters {
 	struct metrics *metrics;
 	struct metric_family *families[COUNTERS];
-	struct metric *uploads;
+	struct metric *uploads, *damaged;
+	struct metric_family *bytes;
+	struct map repos; /* those with a label of their own */
 	struct registry *g;
 	struct http_server *server;
 };
@@ -56,27 +73,34 @@ static void collect(void *arg)
 	struct counters *k = arg;
 
 	metric_set(k->uploads, (double)k->g->uploads_n);
+	metric_set(k->damaged, (double)scrub_damaged(k->g));
 }
 
 int counters_new(struct registry *g, struct counters **ret, struct err *err)
 {
 	struct counters *k = calloc(1, sizeof(*k));
-	struct metric_family *f;
+	struct metric_family *f, *damaged;
 	int r = 0;
 
 	if (!k)
 		abort();
 	k->g = g;
+	map_init(&k->repos);
 	k->metrics = metrics_new();
 	for (size_t i = 0; i < COUNTERS && r >= 0; i++)
 		r = metrics_add(k->metrics, &specs[i], &k->families[i], err);
 	if (r >= 0)
 		r = metrics_add(k->metrics, &uploads_spec, &f, err);
+	if (r >= 0)
+		r = metrics_add(k->metrics, &damaged_spec, &damaged, err);
+	if (r >= 0)
+		r = metrics_add(k->metrics, &bytes_spec, &k->bytes, err);
 	if (r < 0) {
 		counters_free(k);
 		return r;
 	}
 	k->uploads = metric_with(f, NULL);
+	k->damaged = metric_with(damaged, NULL);
 	metrics_on_collect(k->metrics, collect, k);
 	*ret = k;
 	return 0;
@@ -84,8 +108,13 @@ int counters_new(struct registry *g, struct counters **ret, struct err *err)
 
 void counters_free(struct counters *k)
 {
+	char *name;
+
 	if (!k)
 		return;
+	for (size_t i = 0; (name = map_next(&k->repos, &i, NULL));)
+		free(name);
+	map_fini(&k->repos);
 	http_server_free(k->server);
 	metrics_free(k->metrics);
 	free(k);
@@ -100,6 +129,25 @@ void count(struct registry *g, enum counter which, const char *kind, double n)
 {
 	if (g->counters && n > 0)
 		metric_add(metric_with(g->counters->families[which], &kind), n);
+}
+
+void count_bytes(struct registry *g, const char *repo, bool in, uint64_t n)
+{
+	struct counters *k = g->counters;
+	const char *labels[] = { repo, in ? "in" : "out" };
+
+	if (!k || !n)
+		return;
+	if (!map_get(&k->repos, slice_str(repo)) && map_count(&k->repos) < REPOS_MAX) {
+		char *name = strdup(repo);
+
+		if (!name)
+			abort();
+		(void)map_put(&k->repos, slice_str(name), name);
+	} else if (!map_get(&k->repos, slice_str(repo))) {
+		labels[0] = "(others)";
+	}
+	metric_add(metric_with(k->bytes, labels), (double)n);
 }
 
 /* ---- the listener ---- */

@@ -136,6 +136,22 @@ int policy_check_glob(const struct doc *d, struct err *err)
 }
 
 static const char *const action_words[] = { "pull", "push", "delete", NULL };
+const char *const policy_roles[] = { "reader", "writer", "maintainer", "admin", NULL };
+
+int policy_rule_read(struct policy_rule *r, struct err *err)
+{
+	static const unsigned may[] = { MAY_PULL, MAY_PULL | MAY_PUSH, MAY_ALL, MAY_ALL };
+
+	if (!r->role == !r->actions.n)
+		return err_set(err, ERR_INVALID, "needs either actions or a role");
+	for (size_t i = 0; r->role && policy_roles[i]; i++)
+		if (strcmp(r->role, policy_roles[i]) == 0)
+			r->may |= may[i];
+	for (size_t k = 0; k < r->actions.n; k++)
+		r->may |= action_of(slice_str(r->actions.v[k]));
+	return 0;
+}
+
 static const char *const challenges[] = { "token", "basic", NULL };
 
 static const struct schema_field user_rows[] = {
@@ -157,8 +173,8 @@ static const struct schema_field rule_rows[] = {
 	F_LIST_STR(struct policy_rule, users, "users", 0, 0),
 	F_LIST_STR(struct policy_rule, groups, "groups", 0, 0),
 	F_BOOL(struct policy_rule, anonymous, "anonymous", 0),
-	F_LIST_ENUM_STR(struct policy_rule, actions, "actions", action_words,
-			SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	F_LIST_ENUM_STR(struct policy_rule, actions, "actions", action_words, SCHEMA_NONEMPTY),
+	F_ENUM_STR(struct policy_rule, role, "role", policy_roles, 0),
 };
 static const struct schema rule_schema =
 	SCHEMA("rule", struct policy_rule, rule_rows, .unknown = SCHEMA_UNKNOWN_ERROR);
@@ -352,9 +368,7 @@ static int take_rules(struct policy *p, const struct conf *c, struct err *err)
 	for (size_t i = 0; i < c->rules.n; i++) {
 		struct policy_rule *rule = &c->rules.v[i];
 
-		for (size_t k = 0; k < rule->actions.n; k++)
-			rule->may |= action_of(slice_str(rule->actions.v[k]));
-		if (check_rule(p, c, rule, err) < 0)
+		if (policy_rule_read(rule, err) < 0 || check_rule(p, c, rule, err) < 0)
 			return err_wrap(err, "rules[%zu]", i);
 	}
 	p->rules.v = c->rules.v;

@@ -27,8 +27,9 @@ enum { MAY_PULL = 1, MAY_PUSH = 2, MAY_DELETE = 4, MAY_ALL = 7 };
 struct policy_rule {
 	struct strs repositories, users, groups;
 	LIST_OF(const char *) actions;
+	const char *role; /* or: "reader", "writer", "maintainer", "admin" */
 	bool anonymous;
-	unsigned may; /* of actions */
+	unsigned may; /* of actions or role */
 };
 
 /* Somebody with a password. */
@@ -108,6 +109,9 @@ int policy_check_hash(const struct doc *d, struct err *err);
 bool policy_fits(const struct strs *patterns, const char *text);
 /* Schema check of a pattern. */
 int policy_check_glob(const struct doc *d, struct err *err);
+extern const char *const policy_roles[];
+/* Fills `may`; INVALID unless it has either actions or a role. */
+int policy_rule_read(struct policy_rule *r, struct err *err);
 
 /* "*" is any run without "/", "**" any run, "?" one character but "/". */
 #define GLOB_STARS_MAX 8

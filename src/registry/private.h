@@ -46,6 +46,8 @@ struct registry {
 	struct access_log *access_log;
 	struct admin *admin; /* NULL = none */
 	struct upkeep *upkeep;
+	struct scrub *scrub; /* NULL = none so far */
+	struct warnings *warnings;
 	struct hooks *hooks;  /* NULL = no dealings with other registries */
 	struct tls_conf *tls; /* NULL = plain */
 	bool outside;	      /* a listener is not on loopback: users must stay */
@@ -57,7 +59,8 @@ struct registry {
 	struct work gc;
 	struct content_gc gc_job;
 	struct err gc_err;
-	bool gc_runs;
+	bool gc_runs, gc_by_clock;
+	atomic_bool gc_stop;
 	struct stream *gc_asked; /* waits for the one that runs; NULL = nobody */
 	int64_t gc_next;
 };
@@ -92,10 +95,10 @@ struct call {
 	const char *name, *ref; /* "" when the path has none */
 	const struct op *op;
 	struct who who;
-	const char *user;		      /* that a password is compared for */
-	unsigned need;			      /* MAY_* */
-	const char *media;		      /* of a manifest, when it is known: for call_done */
-	uint64_t size;			      /* of it */
+	const char *user;  /* that a password is compared for */
+	unsigned need;	   /* MAY_* */
+	const char *media; /* of a manifest, when it is known: for call_done */
+	uint64_t size;	   /* of it, or of the bytes of a blob that are sent or were taken */
 	const char *const *tags, *const *was; /* see struct event */
 	size_t ntags;
 	void (*then)(struct call *c);
@@ -164,6 +167,9 @@ struct metrics *counters_metrics(struct counters *k); /* NULL gives NULL */
 int counters_listen(struct counters *k, const char *addr, struct err *err);
 /* kind is static. */
 void count(struct registry *g, enum counter which, const char *kind, double n);
+/* Bytes of manifests and blobs that were taken or sent, by repository: of the first 256 that were
+ * used, all others together. */
+void count_bytes(struct registry *g, const char *repo, bool in, uint64_t n);
 /* c did what it asked for: counts, and tells the audit log. Right before or after the answer. */
 void call_done(struct call *c, enum counter which, int status, const char *digest);
 
@@ -231,3 +237,28 @@ void gc_end(struct registry *g);
 void gc_now(struct registry *g); /* unless one runs */
 /* Runs one and answers s with its counts; 409 when one runs already. */
 void gc_ask(struct registry *g, struct stream *s, bool dry_run);
+/* The one that runs ends after its batch. False: none runs. */
+bool gc_stop(struct registry *g);
+/* Lies minute of a day in the window? from == to: always. It may cross midnight. */
+bool gc_in_window(int from, int to, int minute);
+
+/* ---- scrub.c: all blobs hashed again, in the background ---- */
+
+struct scrub;
+/* False: it goes on already, or err. */
+int scrub_begin(struct registry *g, struct err *err);
+void scrub_stop(struct registry *g);
+void scrub_free(struct scrub *s); /* waits for what is under way; NULL is fine */
+/* Sets "scrub" of d. */
+void scrub_status(const struct registry *g, struct arena *a, struct doc *d);
+uint64_t scrub_damaged(const struct registry *g);
+
+/* ---- warn.c: quotas that are nearly used up ---- */
+
+#define WARN_PERCENT 85
+struct warnings;
+struct warnings *warnings_new(void);
+void warnings_free(struct warnings *w); /* NULL is fine */
+/* Something was added to a repository: tells of each limit that passed 85 %, once until it is below
+ * again. */
+void warn_if_full(struct registry *g, const char *repo);

@@ -27,13 +27,15 @@ struct registry_conf {
 	const char *root;	   /* the store is <root>/store */
 	const char *const *listen; /* "127.0.0.1:5000", "unix:///path"; none: 127.0.0.1:5000 */
 	size_t nlisten;
-	bool read_only;	  /* pushes and deletes are refused: 405 */
-	bool no_delete;	  /* deletes are refused: 405 */
-	bool immutable;	  /* a tag that exists is never moved */
-	bool sparse;	  /* indexes may list manifests that are not there */
-	int64_t gc_every; /* ns; 0 = 1 h, negative = never */
-	int64_t gc_grace; /* ns; 0 = 24 h: age of what may be collected */
-	bool gc_untagged; /* also manifests that no tag leads to */
+	bool read_only;	    /* pushes and deletes are refused: 405 */
+	bool no_delete;	    /* deletes are refused: 405 */
+	bool immutable;	    /* a tag that exists is never moved */
+	bool sparse;	    /* indexes may list manifests that are not there */
+	int64_t gc_every;   /* ns; 0 = 1 h, negative = never */
+	int64_t gc_grace;   /* ns; 0 = 24 h: age of what may be collected */
+	int gc_from, gc_to; /* by the clock only between these minutes of the day, local time; equal
+			       = always */
+	bool gc_untagged;   /* also manifests that no tag leads to */
 	/* TLS: pairs of files with a chain and its key; none: plain, and then loopback only. */
 	const char *const *tls_certs, *const *tls_keys;
 	size_t ntls;

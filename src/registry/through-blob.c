@@ -104,6 +104,7 @@ static void begin(struct reader *d)
 	if (d->part)
 		blob_range_header(c, &(struct range){ d->at, d->end - d->at },
 				  fill_size(d->watch.fill));
+	c->size = d->end - d->at;
 	call_done(c, COUNT_PULLED, status, c->ref);
 	(void)stream_start(c->s, status, (int64_t)(d->end - d->at)); /* or `closed` came */
 }

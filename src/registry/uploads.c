@@ -345,6 +345,7 @@ static void on_committed(void *ctx, const struct content_change *ch, int result,
 	} else {
 		(void)stream_set_header(c->s, "Location", path_of(c, "blobs", ch->digest));
 		(void)stream_set_header(c->s, "Docker-Content-Digest", ch->digest);
+		(void)content_blob(c->g->store, c->name, ch->digest, &c->size, NULL);
 		call_done(c, COUNT_PUSHED, 201, ch->digest);
 		answer_status(c, 201);
 	}

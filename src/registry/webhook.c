@@ -355,6 +355,15 @@ static void put_request(struct arena *a, struct doc *d, const struct event *e)
 		doc_set_str(a, o, "name", e->user);
 }
 
+static void put_quota(struct arena *a, struct doc *d, const struct event_quota *q)
+{
+	doc_set_str(a, d, "what", q->what);
+	doc_set_int(a, d, "used", q->used);
+	doc_set_int(a, d, "limit", q->limit);
+	if (q->prefix)
+		doc_set_str(a, d, "prefix", q->prefix);
+}
+
 /* {"events":[{...}]}; returns the event for more. */
 static struct doc *envelope(struct arena *a, const char *action, int64_t when, struct doc **ret)
 {
@@ -397,6 +406,8 @@ static void tell(struct webhooks *w, const struct event *e, const char *action, 
 		put_request(a, one, e);
 		if (from)
 			doc_set_str(a, doc_set_object(a, one, "teu"), "from", from);
+		if (e->quota)
+			put_quota(a, doc_set_object(a, one, "teu"), e->quota);
 		queue(&w->v[i], a, e->repo[0] ? e->repo : "-", d);
 	}
 }
@@ -405,7 +416,8 @@ void webhooks_event(struct webhooks *w, const struct event *e)
 {
 	const char *tag = e->ref && e->ref[0] && !strchr(e->ref, ':') ? e->ref : NULL;
 
-	if (strcmp(e->object, "manifest") != 0 && e->kind != EVENT_QUOTA)
+	if (strcmp(e->object, "manifest") != 0 && e->kind != EVENT_QUOTA &&
+	    e->kind != EVENT_QUOTA_WARNING)
 		return; /* blobs come and go with manifests */
 	tell(w, e, event_name(e->kind), tag, NULL);
 	for (size_t i = 0; i < e->ntags; i++)

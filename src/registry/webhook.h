@@ -4,7 +4,8 @@
  *
  * The body has the form of distribution's notifications ({"events":[...]}, media type
  * application/vnd.docker.distribution.events.v1+json), with one event. Actions: push, pull, delete
- * (manifests), tag (a tag moved: "teu":{"from":DIGEST}), quota (a push was refused), gc. Sent with
+ * (manifests), tag (a tag moved: "teu":{"from":DIGEST}), quota (a push was refused), quota_warning
+ * ("teu":{"what","used","limit"[,"prefix"]}), gc. Sent with
  * it: X-Teu-Event, X-Teu-Delivery (the event's id, the same at each try), and with a secret
  *	X-Teu-Signature: t=SECONDS,v1=HEX[,v1=HEX]
  * where HEX is HMAC-SHA256 over "SECONDS.BODY": by the secret, then by the old one, so that a
