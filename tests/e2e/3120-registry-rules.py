@@ -4,6 +4,7 @@
 
 Prints TAP. Every registry runs in a network namespace of this process.
 """
+import base64
 import ctypes
 import http.server
 import importlib.machinery
@@ -40,6 +41,8 @@ class Registry(access.Registry):
 
     def __init__(self, conf=None, *options, **more):
         self.sock = os.path.join(tempfile.mkdtemp(prefix="a-", dir=access.DIR), "s")
+        if "--user" in options:
+            os.chown(os.path.dirname(self.sock), 61901, 61901)
         if conf is not None:
             options = ("--config", write("conf", json.dumps(conf)), *options)
         super().__init__("--admin", self.sock, *options, **more)
@@ -392,6 +395,77 @@ def keys_of_an_issuer_come_by_url_and_change():
     access.fails("--config", write("bad", json.dumps({"oidc": [{"issuer": "http://idp.example", "audience": "r"}]})), says="https")
 
 
+@case
+def without_root_accounts_and_issuers_work_as_with_it():
+    Issuer.broken, Issuer.slow = False, None
+    os.makedirs(path("reserved"))
+    Issuer.keys = {"keys": [{**json.load(open(access.make_idp("r.key")))["keys"][0], "kid": "r"}]}
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    iss = f"http://127.0.0.1:{server.server_port}"
+    conf = {"oidc": [{"issuer": iss, "audience": "reg"}],
+            "rules": [{"repositories": ["team/**"], "users": ["kim", "eve"], "role": "writer"}, {"repositories": ["**"], "users": ["*"], "role": "reader"}]}
+    file = write("reserved/conf", json.dumps(conf))
+    for name in ("", "reserved", "reserved/conf"):
+        os.chmod(path(name), 0o755)
+    os.chown(path("reserved"), 61901, 61901)
+    try:
+        with Registry(None, "--user", "reserved", "--config", file) as g:
+            kim = access.sign({"iss": iss, "aud": "reg", "exp": int(time.time()) + 3600, "sub": "kim"}, "r.key", "r")
+            want(g.ask("GET", "/v2/", token=kim), 200)
+            g.admin("user", "add", "eve", "--password-stdin", stdin="secret\n")
+            g.image("team/a", "1", 1, user="eve", password="secret")
+            want(g.ask("DELETE", "/v2/team/a/manifests/1", user="eve", password="secret"), 403)  # a writer
+            want(g.blob("other", b"x", user="eve", password="secret"), 403)  # a reader
+            robot = g.admin("robot", "add", "ci", "--allow", "team/*:maintainer").strip()
+            want(g.ask("DELETE", "/v2/team/a/manifests/1", user="ci", password=robot), 202)
+            assert [u["rules"][0]["role"] for u in g.admin("user", "ls", "--format", "json")["accounts"] if u["name"] == "ci"] == ["maintainer"]
+            assert os.stat(os.path.join(g.root, "registry/accounts.json")).st_uid == 61901
+            g.admin("scrub")
+            until_scrubbed(g)
+    finally:
+        server.shutdown()
+        server.server_close()
+    access.fails("--config", write("bad", json.dumps({"rules": [{"repositories": ["**"], "users": ["*"], "role": "boss"}]})), says="role")
+    access.fails("--config", write("bad", json.dumps({"rules": [{"repositories": ["**"], "users": ["*"]}]})), says="either actions or a role")
+
+
+def until_scrubbed(g):
+    for _ in range(600):
+        s = g.admin("status")["scrub"]
+        if not s["running"]:
+            return s
+        time.sleep(0.02)
+    raise AssertionError("the scrub goes on")
+
+
+@case
+def a_scrub_finds_what_is_damaged_and_a_collection_can_be_stopped():
+    with Registry({}, "--metrics", "unix://" + path("scrub.sock"), "--gc-window", "00:00-23:59") as g:
+        bad = random(3 * KB)
+        want(g.blob("a", bad), 201)
+        want(g.blob("a", random(KB)), 201)
+        want(g.ask("GET", f"/v2/a/blobs/{digest(bad)}"), 200)
+        g.admin("scrub")
+        s = until_scrubbed(g)
+        assert (s["blobs"], s["bytes"], s["damaged"]) == (2, 4 * KB, 0), s
+        with open(os.path.join(g.root, "store/blobs/sha256", digest(bad)[7:]), "r+b") as f:
+            f.write(b"!" if bad[:1] != b"!" else b"?")
+        g.admin("scrub")
+        s = until_scrubbed(g)
+        assert s["damaged"] == 1 and s["damagedBlobs"] == [digest(bad)], s
+        g.wait_log("blob is damaged")
+        text = sh("curl", "-s", "--unix-socket", path("scrub.sock"), "http://x/metrics").stdout
+        assert "teu_registry_scrub_damaged 1" in text, text
+        assert 'teu_registry_repository_bytes_total{repository="a",direction="in"} 4000' in text, text
+        assert 'teu_registry_repository_bytes_total{repository="a",direction="out"} 3000' in text, text
+        g.admin("scrub", "--stop")
+        r = g.teu("gc", "--stop")
+        assert r.returncode != 0 and "no collection goes on" in r.stderr, r
+        assert g.admin("gc")["stopped"] is False
+    access.fails("--gc-window", "25:00-1:00", says="--gc-window")
+
+
 # ---- clients ----
 
 
@@ -435,6 +509,8 @@ def docker_logs_in_pushes_and_pulls():
             assert r.returncode != 0, r
             r = dock("login", host, "-u", "alice", "--password-stdin", stdin=access.PASSWORD["alice"])
             assert r.returncode == 0 and "Login Succeeded" in r.stdout, r
+            kept = json.load(open(os.path.join(run, "config/config.json")))["auths"][host]
+            assert kept["identitytoken"] and access.PASSWORD["alice"] not in base64.b64decode(kept["auth"]).decode(), kept
             r = dock("push", f"{host}/team/app:1")
             assert r.returncode == 0, r
             secret = g.admin("robot", "add", "ci", "--allow", "team/*:pull").strip()
