@@ -94,20 +94,46 @@ static struct fix part(const struct fix *x, struct doc *obj, const char *field)
 	return (struct fix){ f ? api_note_of(x->t, f)->type : x->t, obj, x->a };
 }
 
+/* ---- amounts of resources ---- */
+
+/* Nothing finer than a thousandth is kept of them. */
+static void fix_amounts(struct fix *x)
+{
+	for (unsigned i = 0; i < x->t->schema.n; i++) {
+		const struct schema_field *f = &x->t->schema.fields[i];
+		char text[QUANTITY_TEXT_MAX];
+		struct quantity q;
+
+		if (f->type != SCHEMA_MAP || f->elem_type != SCHEMA_QUANTITY)
+			continue;
+		DOC_EACH_MEMBER (key, value, get(x, f->name)) {
+			(void)key;
+			if (quantity_parse(doc_slice(value), &q) && quantity_round_milli(&q))
+				*value = doc_strn(x->a, text, quantity_print(&q, text));
+		}
+	}
+}
+
 /* ---- pods ---- */
 
-/* No tag and no digest is "latest" too. */
+/* No tag and no digest is "latest" too; nothing at all is not. */
 static bool is_latest(struct slice image)
 {
-	const char *slash = memrchr(image.p ? image.p : "", '/', image.n);
-	const char *from = slash ? slash : image.p;
-	size_t n = slash ? image.n - (size_t)(slash - image.p) : image.n;
-	const char *colon;
+	const char *at, *slash, *from, *colon;
+	size_t n = image.n;
 
-	if (n && memchr(from, '@', n))
+	if (n == 0)
 		return false;
-	colon = n ? memchr(from, ':', n) : NULL;
-	return !colon || slice_is(slice_of(colon + 1, n - (size_t)(colon + 1 - from)), "latest");
+	at = memchr(image.p, '@', n);
+	if (at)
+		n = (size_t)(at - image.p);
+	slash = memrchr(image.p, '/', n);
+	from = slash ? slash : image.p;
+	n -= (size_t)(from - image.p);
+	colon = memchr(from, ':', n);
+	if (!colon)
+		return !at;
+	return slice_is(slice_of(colon + 1, n - (size_t)(colon + 1 - from)), "latest");
 }
 
 static void fix_container(struct fix *x)
@@ -367,21 +393,36 @@ static void fix_namespace(struct fix *x)
 	set(&inner, "labels", labels);
 }
 
+/* Of the object alone: the spec within an attachment of storage has none. */
+static void fix_persistent_volume(struct fix *x)
+{
+	struct doc *spec = get(x, "spec");
+	struct fix inner = part(x, spec, "spec");
+
+	if (is_empty(doc_get(spec, "persistentVolumeReclaimPolicy")))
+		set_text(&inner, "persistentVolumeReclaimPolicy", "Retain");
+	if (!doc_get(spec, "volumeMode"))
+		set_text(&inner, "volumeMode", "Filesystem");
+}
+
 static void fix_node_status(struct fix *x)
 {
 	struct doc *capacity = get(x, "capacity");
 
+	fix_amounts(x);
 	if (!is_empty(capacity) && !get(x, "allocatable"))
 		set(x, "allocatable", *capacity);
 }
 
 static void fix_limit(struct fix *x)
 {
-	struct doc def = object_or_new(get(x, "default"));
-	struct doc request = object_or_new(get(x, "defaultRequest"));
+	struct doc def, request;
 
+	fix_amounts(x);
 	if (!is(x, "type", "Container"))
 		return;
+	def = object_or_new(get(x, "default"));
+	request = object_or_new(get(x, "defaultRequest"));
 	fill(x->a, &def, get(x, "max"));
 	fill(x->a, &request, &def);
 	fill(x->a, &request, get(x, "min"));
@@ -417,6 +458,17 @@ static void fix_set_update(struct fix *x)
 		return;
 	set_text(x, "type", "RollingUpdate");
 	fix_rolling(x);
+}
+
+/* Claims of a set's pods say their kind. */
+static void fix_set_spec(struct fix *x)
+{
+	DOC_EACH (c, get(x, "volumeClaimTemplates")) {
+		struct fix claim = part(x, c, "volumeClaimTemplates");
+
+		set_text(&claim, "kind", "PersistentVolumeClaim");
+		set_text(&claim, "apiVersion", "v1");
+	}
 }
 
 static void fix_job(struct fix *x)
@@ -577,6 +629,16 @@ static const struct {
 	const char *definition;
 	void (*fix)(struct fix *x);
 } fixes[] = {
+	{ CORE "PersistentVolumeSpec", fix_amounts },
+	{ CORE "PersistentVolumeClaimStatus", fix_amounts },
+	{ CORE "ResourceRequirements", fix_amounts },
+	{ CORE "VolumeResourceRequirements", fix_amounts },
+	{ CORE "ContainerStatus", fix_amounts },
+	{ CORE "PodSpec", fix_amounts },
+	{ CORE "PodStatus", fix_amounts },
+	{ CORE "ResourceQuotaSpec", fix_amounts },
+	{ CORE "ResourceQuotaStatus", fix_amounts },
+	{ "io.k8s.api.node.v1.Overhead", fix_amounts },
 	{ CORE "Container", fix_container },
 	{ CORE "EphemeralContainer", fix_container },
 	{ CORE "Volume", fix_volume },
@@ -585,11 +647,13 @@ static const struct {
 	{ CORE "ServiceSpec", fix_service_spec },
 	{ CORE "Service", fix_service },
 	{ CORE "Namespace", fix_namespace },
+	{ CORE "PersistentVolume", fix_persistent_volume },
 	{ CORE "NodeStatus", fix_node_status },
 	{ CORE "LimitRangeItem", fix_limit },
 	{ APPS "DeploymentStrategy", fix_rolling },
 	{ APPS "DaemonSetUpdateStrategy", fix_rolling },
 	{ APPS "StatefulSetUpdateStrategy", fix_set_update },
+	{ APPS "StatefulSetSpec", fix_set_spec },
 	{ "io.k8s.api.batch.v1.Job", fix_job },
 	{ "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec", fix_autoscaler_spec },
 	{ "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerBehavior", fix_behavior },

@@ -222,3 +222,13 @@ int64_t quantity_milli(const struct quantity *q)
 {
 	return rounded(q->nano, NANO / 1000);
 }
+
+bool quantity_round_milli(struct quantity *q)
+{
+	__int128 unit = NANO / 1000, over = q->nano % unit;
+
+	if (over == 0)
+		return false;
+	q->nano = cut(q->nano - over + (over > 0 ? unit : -unit));
+	return true;
+}

@@ -30,3 +30,5 @@ void quantity_sub(struct quantity *a, const struct quantity *b);
 /* Whole units, and thousandths, rounded away from zero, cut to the range. */
 int64_t quantity_units(const struct quantity *q);
 int64_t quantity_milli(const struct quantity *q);
+/* Rounds to thousandths, away from zero. True: it was finer. */
+bool quantity_round_milli(struct quantity *q);

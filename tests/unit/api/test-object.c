@@ -208,6 +208,20 @@ static void defaults_follow_from_other_fields(void **state)
 	      "\"maxSurge\":\"25%\"}}");
 	gives(a, "apps/v1", "StatefulSet", "{}", "spec.updateStrategy",
 	      "{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"partition\":0}}");
+	gives(a, "apps/v1", "StatefulSet",
+	      "{\"spec\":{\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"c\"}}]}}",
+	      "spec.volumeClaimTemplates.0",
+	      "{\"kind\":\"PersistentVolumeClaim\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+	      "\"c\"},\"spec\":{\"resources\":{},\"volumeMode\":\"Filesystem\"},\"status\":{"
+	      "\"phase\":\"Pending\"}}");
+	gives(a, "v1", "PersistentVolume", "{}", "spec",
+	      "{\"persistentVolumeReclaimPolicy\":\"Retain\",\"volumeMode\":\"Filesystem\"}");
+	gives(a, "storage.k8s.io/v1", "VolumeAttachment",
+	      "{\"spec\":{\"source\":{\"inlineVolumeSpec\":{}}}}", "spec.source.inlineVolumeSpec",
+	      "{}");
+	gives(a, "storage.k8s.io/v1", "CSIDriver", "{}", "spec.seLinuxMount", "false");
+	gives(a, "authentication.k8s.io/v1", "TokenRequest", "{}", "spec.expirationSeconds",
+	      "3600");
 	gives(a, "batch/v1", "Job",
 	      "{\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}}}}}",
 	      "metadata.labels", "{\"a\":\"b\"}");
@@ -227,6 +241,49 @@ static void defaults_follow_from_other_fields(void **state)
 	      "spec.names",
 	      "{\"plural\":\"\",\"singular\":\"foobar\",\"kind\":\"FooBar\",\"listKind\":"
 	      "\"FooBarList\"}");
+}
+
+static void policies_follow_from_tags(void **state)
+{
+	static const struct {
+		const char *image, *policy;
+	} cases[] = {
+		{ "x", "Always" },
+		{ "x:latest", "Always" },
+		{ "h:5/x", "Always" },
+		{ "x:1", "IfNotPresent" },
+		{ "x@sha256:0", "IfNotPresent" },
+		{ "x:1@sha256:0", "IfNotPresent" },
+		{ "h:5/x:latest@sha256:0", "Always" },
+		{ "", "IfNotPresent" },
+	};
+	struct arena *a = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		gives(a, "v1", "Container", arena_printf(a, "{\"image\":\"%s\"}", cases[i].image),
+		      "imagePullPolicy", arena_printf(a, "\"%s\"", cases[i].policy));
+}
+
+static void amounts_have_no_more_than_thousandths(void **state)
+{
+	struct arena *a = *state;
+	const char *pod = "{\"spec\":{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":"
+			  "\"100u\",\"memory\":\"1.5Ki\"}}}],\"overhead\":{\"cpu\":\"1100u\"}}}";
+
+	gives(a, "v1", "Pod", pod, "spec.containers.0.resources",
+	      "{\"limits\":{\"cpu\":\"1m\",\"memory\":\"1536\"},\"requests\":{\"cpu\":\"1m\","
+	      "\"memory\":\"1536\"}}");
+	gives(a, "v1", "Pod", pod, "spec.overhead", "{\"cpu\":\"2m\"}");
+	gives(a, "v1", "LimitRange",
+	      "{\"spec\":{\"limits\":[{\"type\":\"Container\",\"max\":{\"cpu\":\"1n\"}}]}}",
+	      "spec.limits.0.default", "{\"cpu\":\"1m\"}");
+	gives(a, "v1", "Node", "{\"status\":{\"capacity\":{\"cpu\":\"1.0001\"}}}",
+	      "status.allocatable", "{\"cpu\":\"1001m\"}");
+	gives(a, "node.k8s.io/v1", "RuntimeClass", "{\"overhead\":{\"podFixed\":{\"cpu\":\"1u\"}}}",
+	      "overhead.podFixed", "{\"cpu\":\"1m\"}");
+	/* devices' own are another sort */
+	gives(a, "resource.k8s.io/v1", "CapacityRequirements", "{\"requests\":{\"x\":\"1u\"}}",
+	      "requests", "{\"x\":\"1u\"}");
 }
 
 static void what_is_canonical_stays(void **state)
@@ -268,6 +325,8 @@ int main(void)
 		CASE(what_does_not_fit_is_told_in_upstreams_words),
 		CASE(parts_stay_parts),
 		CASE(defaults_follow_from_other_fields),
+		CASE(policies_follow_from_tags),
+		CASE(amounts_have_no_more_than_thousandths),
 		CASE(what_is_canonical_stays),
 		CASE(depth_is_bounded),
 	};

@@ -199,14 +199,15 @@ static int compare_definition(struct arena *a, const char *def, struct doc *ours
 static void openapi_v2_is_upstreams(void **state)
 {
 	struct arena *a = *state;
-	CLEANUP(api_fini) struct api api = loaded(a);
 	struct doc *swagger = data(a, "swagger-1.36.json.gz");
 	struct err err = ERR_INIT;
 	struct doc ours, *theirs;
 	int bad = 0, n = 0;
+	CLEANUP(api_fini) struct api api = { 0 };
 
 	if (!swagger)
 		skip();
+	api = loaded(a);
 	theirs = doc_get(swagger, "definitions");
 	assert_int_equal(api_openapi_definitions(&api, API_OPENAPI_V2, a, &ours, &err), 0);
 	DOC_EACH_MEMBER (key, value, theirs) {
@@ -346,12 +347,13 @@ static int compare_message(const struct api_type *t, const struct doc *fields)
 static void protobuf_numbers_are_upstreams(void **state)
 {
 	struct arena *a = *state;
-	CLEANUP(api_fini) struct api api = loaded(a);
 	struct doc *proto = data(a, "proto-fields-1.36.json");
 	int bad = 0, n = 0;
+	CLEANUP(api_fini) struct api api = { 0 };
 
 	if (!proto)
 		skip();
+	api = loaded(a);
 	DOC_EACH_MEMBER (file, content, proto) {
 		const char *package = doc_cstr(a, doc_get(content, "package"));
 
