@@ -8,6 +8,7 @@
 #include "cli/image-place.h"
 #include "cli/progress.h"
 #include "doc/json.h"
+#include "image/mounts.h"
 #include "image/store.h"
 #include "image/verify.h"
 #include "linux/mount.h"
@@ -292,6 +293,24 @@ static int check_empty(const char *where, struct err *err)
 			       "the directory '%s' is in use: mount on an empty one", where);
 }
 
+/* The image is held before it is mounted, so that nothing comes between. */
+static int mount_held(struct image_store *is, const struct image *img, int fs, int dir,
+		      struct err *err)
+{
+	char path[PATH_MAX];
+	int r = path_name_of_fd(dir, path, sizeof(path), err);
+
+	if (r >= 0)
+		r = image_mount_add(is, img, path, err);
+	if (r < 0)
+		return r;
+	if (sys_move_mount(fs, "", dir, "", SYS_MOVE_FROM_EMPTY | SYS_MOVE_TO_EMPTY) == 0)
+		return 0;
+	(void)err_sys(err, "mount on '%s'", path);
+	(void)image_mount_drop(is, path, NULL); /* the error counts */
+	return err_ret(err);
+}
+
 static int mount_run(struct cmd_call *call, struct err *err)
 {
 	CLEANUP(image_store_close) struct image_store *is = NULL;
@@ -316,8 +335,8 @@ static int mount_run(struct cmd_call *call, struct err *err)
 	if (dir < 0)
 		return err_sys(err, "open the directory '%s'", where);
 	r = overlay(&dirs, arena_printf(call->arena, SOURCE "%s", image_id(img)), &fs, err);
-	if (r >= 0 && sys_move_mount(fs, "", dir, "", SYS_MOVE_FROM_EMPTY | SYS_MOVE_TO_EMPTY) < 0)
-		r = err_sys(err, "mount on '%s'", where);
+	if (r >= 0)
+		r = mount_held(is, img, fs, dir, err);
 	return r < 0 ? err_wrap(err, "image '%s'", call->args[0]) : 0;
 }
 
@@ -337,6 +356,15 @@ static int on_mount(const struct mount_info *mi, void *arg)
 	return 0;
 }
 
+/* 1 = an image of this store was held for that path. */
+static int release(struct cmd_call *call, const char *path)
+{
+	CLEANUP(image_store_close) struct image_store *is = NULL;
+	int r = open_store(call, &is, NULL);
+
+	return r < 0 ? r : image_mount_drop(is, path, NULL);
+}
+
 static int unmount_one(struct cmd_call *call, const char *arg, struct err *err)
 {
 	CLEANUP(fd_close) int fd = sys_openat(AT_FDCWD, arg, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -344,7 +372,6 @@ static int unmount_one(struct cmd_call *call, const char *arg, struct err *err)
 	struct wanted w = { .path = path };
 	int r;
 
-	(void)call;
 	if (fd < 0)
 		return err_sys(err, "open the directory '%s'", arg);
 	r = path_name_of_fd(fd, path, sizeof(path), err);
@@ -353,8 +380,12 @@ static int unmount_one(struct cmd_call *call, const char *arg, struct err *err)
 		r = mount_each(-1, on_mount, &w, err);
 	if (r < 0)
 		return r;
-	if (strncmp(w.source, SOURCE, strlen(SOURCE)) != 0)
+	if (strncmp(w.source, SOURCE, strlen(SOURCE)) != 0) {
+		/* By umount(8), or another's namespace: the image is let go all the same. */
+		if (release(call, path) > 0)
+			return 0;
 		return err_set(err, ERR_CONFLICT, "no image is mounted on '%s'", arg);
+	}
 	if (sys_umount2(path, UMOUNT_NOFOLLOW) < 0)
 		return errno == EBUSY
 			       ? err_set(err, ERR_CONFLICT,
@@ -362,6 +393,7 @@ static int unmount_one(struct cmd_call *call, const char *arg, struct err *err)
 					 "of it open",
 					 arg)
 			       : err_sys(err, "unmount '%s'", arg);
+	(void)release(call, path); /* mounted for another store, or before a restore of this one */
 	return 0;
 }
 
@@ -377,7 +409,7 @@ const struct cmd cmd_image_mount = {
 	.help = "Mount the root of an image, read-only, on an empty directory",
 	.details = "The mount stays until 'teu image unmount' or the machine's end, whatever "
 		   "becomes of\n"
-		   "the engine. An image that is removed meanwhile takes its files away from it.",
+		   "the engine. Until then the image cannot be removed.",
 	.min = 2,
 	.max = 2,
 	.group = CLI_IMAGES,

@@ -113,7 +113,8 @@ static void removed(void *ctx, int result, const struct image_removal *rm, const
 	struct prune *p = ctx;
 	struct call *c = p->c;
 
-	if (result == -ERR_NOT_FOUND) { /* somebody else was first */
+	/* Somebody else was first, or it is mounted. */
+	if (result == -ERR_NOT_FOUND || result == -ERR_CONFLICT) {
 		next(p);
 		return;
 	}

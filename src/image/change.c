@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/err.h"
+#include "image/mounts.h"
 #include "image/private.h"
 
 #include <string.h>
@@ -135,10 +136,12 @@ static int list_layers(struct image_change *ch, struct db_conn *c, struct err *e
 
 static int delete_image(struct image_change *ch, struct db_conn *c, struct err *err)
 {
-	int r;
+	int r = image_mount_check(ch->is, c, ch->id, err);
 
-	r = list_names(ch, c, "SELECT repo, tag FROM refs WHERE image = ? ORDER BY repo, tag",
-		       false, err);
+	if (r >= 0)
+		r = list_names(ch, c,
+			       "SELECT repo, tag FROM refs WHERE image = ? ORDER BY repo, tag",
+			       false, err);
 	if (r >= 0)
 		r = list_names(
 			ch, c,

@@ -125,6 +125,11 @@ static const char *const schema[] = {
 	"CREATE TABLE lazy(chain TEXT PRIMARY KEY REFERENCES layers(chain) ON DELETE CASCADE,"
 	"  blob TEXT NOT NULL, media TEXT NOT NULL, size INTEGER NOT NULL, base INTEGER NOT NULL,"
 	"  host TEXT NOT NULL, repo TEXT NOT NULL, failed INTEGER NOT NULL) WITHOUT ROWID;",
+	/* 5: mounts.h */
+	"CREATE TABLE mounts(id INTEGER PRIMARY KEY, image TEXT NOT NULL REFERENCES images(id) ON "
+	"DELETE CASCADE,"
+	"  boot TEXT NOT NULL, path TEXT NOT NULL);"
+	"CREATE INDEX mounts_image ON mounts(image);",
 };
 
 int image_store_publish_dir(struct image_store *is, struct err *err)

@@ -19,16 +19,22 @@
 #include "linux/path.h"
 #include "linux/sys.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #define ARENA_MAX ((size_t)2 << 30)
 #define WHITE ".wh."
 #define OPAQUE ".wh..wh..opq"
 
+/* Extended attributes, by what a file system may lack. */
+enum { ATTR_USER, ATTR_ACL, ATTR_CAPS, ATTRS };
+
 struct found {
 	const char *path, *link;
+	uint64_t attrs[ATTRS]; /* hashes of names and values, added up */
 	enum tar_type type;
 	uint32_t mode, major, minor;
 	int64_t uid, gid, mtime;
@@ -39,13 +45,63 @@ struct found {
 /* One of the two sides. */
 struct listing {
 	struct arena *a;
-	struct map files; /* by path */
+	struct map files;  /* by path */
+	bool lacks[ATTRS]; /* of the file system that it is on */
 	struct tar_reader *tar;
 	struct found *now;
 	struct sha256 hash;
 };
 
 /* ---- reading ---- */
+
+#define ACL_PLAIN 28 /* bytes of an ACL that the mode says as well, which no file system keeps */
+#define CAPS_EFFECTIVE 1 /* of the first byte */
+
+/* The kernel writes capabilities in the form that suits the reader: only what they allow counts. */
+static struct slice caps_of(struct slice v, unsigned char room[17])
+{
+	if (v.n < 20)
+		return v;
+	room[0] = (unsigned char)v.p[0] & CAPS_EFFECTIVE;
+	memcpy(room + 1, v.p + 4, 16);
+	return slice_of((char *)room, 17);
+}
+
+static void add_attr(struct found *f, const struct tar_xattr *x)
+{
+	struct slice name = slice_str(x->name), value = x->value;
+	unsigned char sum[SHA256_LEN], room[17];
+	struct sha256 hash;
+	uint64_t n;
+	int kind;
+
+	if (slice_starts(name, SLICE("user.")))
+		kind = ATTR_USER;
+	else if (slice_starts(name, SLICE("system.posix_acl_")) && value.n > ACL_PLAIN)
+		kind = ATTR_ACL;
+	else if (slice_is(name, "security.capability"))
+		kind = ATTR_CAPS;
+	else
+		return;
+	if (kind == ATTR_CAPS)
+		value = caps_of(value, room);
+	sha256_init(&hash);
+	sha256_update(&hash, name.p, name.n + 1);
+	sha256_update(&hash, value.p, value.n);
+	sha256_final(&hash, sum);
+	memcpy(&n, sum, sizeof(n));
+	f->attrs[kind] += n;
+}
+
+/* Unpacking went on without what the file system does not take. */
+static void find_lacks(const char *dir, bool lacks[ATTRS])
+{
+	static const char *const names[ATTRS] = { "user.teu", "system.posix_acl_access",
+						  "security.capability" };
+
+	for (size_t i = 0; i < ATTRS; i++)
+		lacks[i] = getxattr(dir, names[i], NULL, 0) < 0 && errno == ENOTSUP;
+}
 
 static int on_entry(void *ctx, const struct tar_entry *e, struct err *err)
 {
@@ -73,6 +129,8 @@ static int on_entry(void *ctx, const struct tar_entry *e, struct err *err)
 			     .size = e->real_size };
 	if (!f->path || !f->link)
 		return arena_quota(l->a, err);
+	for (size_t i = 0; i < e->nxattrs; i++)
+		add_attr(f, &e->xattrs[i]);
 	(void)map_put(&l->files, slice_str(f->path), f);
 	sha256_init(&l->hash);
 	l->now = f;
@@ -274,6 +332,9 @@ static const char *differs(const struct listing *want, const struct found *w,
 	if ((w->type == TAR_CHAR || w->type == TAR_BLOCKDEV) &&
 	    (w->major != h->major || w->minor != h->minor))
 		return "is another device";
+	for (size_t i = 0; i < ATTRS; i++)
+		if (w->attrs[i] != h->attrs[i] && !have->lacks[i])
+			return "has other extended attributes";
 	return NULL;
 }
 
@@ -462,6 +523,7 @@ static int verify_layer(struct verifying *x, size_t i, struct err *err)
 	}
 	map_init(&want.files);
 	map_init(&have.files);
+	find_lacks(dirs.v[0], have.lacks);
 	r = list_blob(x->is, blob, &want, &why);
 	if (r >= 0)
 		r = list_dirs(x->is, &dirs, &have, &why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Is an image of the store still what it was? Every blob is hashed again, and every unpacked layer
- * is compared with its tar: names, kinds, owners, modes, sizes, times, contents, whiteouts. Layers
+ * is compared with its tar: names, kinds, owners, modes, sizes, times, contents, extended attributes, whiteouts. Layers
  * are read by the fenced helper. Blocking; the queries' thread.
  */
 #pragma once

@@ -227,7 +227,7 @@ stored() { nsenter "--mount=/proc/$(engine_pid)/ns/mnt" "--net=/proc/$(engine_pi
 	python3 "$TOP/tests/tools/mkimage.py" "$("$TOP/tools/image" busybox)" "$DIR" attributes sixty
 	docker load -q -i attributes.tar
 	docker load -q -i sixty.tar
-	docker run --name by-hand layers:one sh -c 'echo hi >/hi; rm /bin/ls; rm -r /d; mkdir /d; echo 1 >/d/x; ln /hi /hi2'
+	docker run --name by-hand layers:one sh -c 'echo hi >/hi; rm /bin/ls; rm -r /d; mkdir /d; echo 1 >/d/x; echo 1 >/d/y; ln /hi /hi2'
 	docker commit by-hand dam:1
 	run stored verify --all
 	prints "all is well"
@@ -238,13 +238,18 @@ stored() { nsenter "--mount=/proc/$(engine_pid)/ns/mnt" "--net=/proc/$(engine_pi
 	touch "$layer/extra"
 	rm "$layer/bin/ls"
 	chmod 700 "$layer/d/x"
+	local problems=5
+	if python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.new", b"1")' "$layer/d/y" 2>/dev/null; then
+		problems=6
+	fi
 	run stored verify dam:1
 	[ "$status" = 1 ]
 	prints "/hi has another size"
 	prints "/extra is not of the layer"
 	prints "/bin/.wh.ls is missing: it is shown again"
 	prints "/d/x has another mode"
-	[ "$(stored verify --format json dam:1 | jq '.problems | length')" = 5 ]
+	[ "$problems" = 5 ] || prints "/d/y has other extended attributes"
+	[ "$(stored verify --format json dam:1 | jq '.problems | length')" = "$problems" ]
 	docker rm by-hand
 	docker rmi dam:1
 	docker tag layers:one "$R/v:1"
@@ -274,6 +279,18 @@ stored() { nsenter "--mount=/proc/$(engine_pid)/ns/mnt" "--net=/proc/$(engine_pi
 	fails_with 1 "is in use: a program" "${look[@]}" sh -c "cd '$DIR/m'; '$TEU' image unmount '$DIR/m'"
 	stored unmount "$DIR/m"
 	fails_with 1 "no image is mounted" stored unmount "$DIR/m"
+	docker tag layers:one held:1
+	docker rmi held:1 # only a name
+	docker commit -c "LABEL held=1" "$(docker create --name held busybox true)" held:1
+	docker rm held
+	stored mount held:1 "$DIR/m"
+	fails_with 1 "image is mounted on '$DIR/m'" docker rmi -f held:1
+	docker image prune -af --filter label=held=1
+	docker image inspect -f ok held:1
+	"${look[@]}" umount "$DIR/m"
+	fails_with 1 "image is mounted on" docker rmi held:1
+	stored unmount "$DIR/m" # what umount(8) does not know of
+	docker rmi held:1
 	stored mount busybox "$DIR/m"
 	"${look[@]}" test -x "$DIR/m/bin/busybox"
 	stored unmount "$DIR/m"

@@ -2,6 +2,7 @@
 /* Imports, loads, queries, tags, removal, leases and collection, on a real store with real fenced
  * helpers. */
 #include "fixture.h"
+#include "image/mounts.h"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -627,6 +628,42 @@ static void a_shared_layer_stays_until_its_last_image_goes(void **state)
 	free(a);
 }
 
+static int reboot_rows(void *ctx, struct db_conn *c, struct err *err)
+{
+	return db_exec(c, err, "UPDATE mounts SET boot = 'earlier'", "");
+}
+
+static void an_image_that_is_mounted_stays_until_unmount_or_reboot(void **state)
+{
+	struct fix *f = *state;
+	struct answer *a = calloc(1, sizeof(*a));
+	struct image *img;
+	struct tarball t;
+
+	OK(f, import_rootfs(f, small_layer(&t, "x"), "one", NULL));
+	OK(f, image_resolve(f->is, "one", &img, &f->err));
+	OK(f, image_mount_add(f->is, img, "/mnt/a", &f->err));
+	OK(f, image_mount_add(f->is, img, "/mnt/b", &f->err));
+	tag(f, "one", "two", a);
+	rmi(f, "two", false, a); /* a name may go */
+	assert_int_equal(a->result, 0);
+	rmi(f, "one", true, a);
+	assert_err(&a->err, ERR_CONFLICT, "cannot be forced) - image is mounted on '/mnt/a'");
+	assert_int_equal(image_mount_drop(f->is, "/mnt/a", &f->err), 1);
+	assert_int_equal(image_mount_drop(f->is, "/mnt/a", &f->err), 0);
+	rmi(f, "one", true, a);
+	assert_err(&a->err, ERR_CONFLICT, "'/mnt/b'");
+	OK(f, db_write_wait(image_store_db(f->is), reboot_rows, NULL, &f->err));
+	assert_int_equal(image_mount_drop(f->is, "/mnt/b", &f->err), 0);
+	rmi(f, "one", false, a);
+	assert_int_equal(a->result, 0);
+	assert_int_equal(rows(f, "SELECT count(*) FROM mounts"), 0);
+	assert_int_equal(image_mount_add(f->is, img, "/mnt/a", &f->err), -ERR_NOT_FOUND);
+	image_unref(img);
+	buf_fini(&t.b);
+	free(a);
+}
+
 static int delete_images(void *ctx, struct db_conn *c, struct err *err)
 {
 	return db_exec(c, err, "DELETE FROM images", "");
@@ -807,6 +844,7 @@ int main(int argc, char **argv)
 		T(a_container_root_mounts_and_shows_the_merged_tree),
 		T(tags_are_moved_and_the_last_one_takes_the_image_along),
 		T(a_shared_layer_stays_until_its_last_image_goes),
+		T(an_image_that_is_mounted_stays_until_unmount_or_reboot),
 		T(a_lease_keeps_what_it_names_and_a_dead_one_does_not),
 		T(damage_of_a_config_or_a_blob_is_found),
 		T(parallel_imports_of_the_same_layers_end_as_one),
