@@ -52,7 +52,7 @@ static const struct opt verify_opts[] = {
 	    "Credentials in this file, not in docker's config.json"),
 	OPT_CHOICE(struct verify_opts, format, "format", 0, formats, "Print text or json"),
 	OPT(struct verify_opts, BOOL, repair, "repair", 0,
-	    "Fetch damaged blobs again from the image's registry"),
+	    "Fetch damaged blobs again from the image's registry, unpack damaged layers again"),
 	OPT_END
 };
 

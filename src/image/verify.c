@@ -441,32 +441,66 @@ static void complain(struct verifying *x, const char *kind, const char *digest, 
 /* Up to so many are named: one damaged directory brings many. */
 #define NAMED_MAX 20
 
-static void compare(struct verifying *x, const char *chain, const struct listing *want,
-		    const struct listing *have, const struct strv *dirs)
+/* The two sides of a layer, and what is said of their differences. */
+struct comparison {
+	const char *chain;
+	const struct listing *want, *have;
+	const struct strv *dirs;
+	bool quiet, repaired;
+	const char *note; /* behind each */
+	unsigned n;
+};
+
+static void differ(struct verifying *x, struct comparison *c, const struct found *f,
+		   const char *why)
 {
-	char text[TAR_NAME_MAX + 128];
-	unsigned named = 0;
+	char text[TAR_NAME_MAX + 128 + 1024];
+
+	if (!why || c->n == NAMED_MAX)
+		return;
+	c->n++;
+	(void)snprintf(text, sizeof(text), "/%s %s%s", f->path, why, c->note);
+	if (!c->quiet)
+		complain(x, "layer", c->chain, text, c->repaired);
+}
+
+static unsigned compare(struct verifying *x, struct comparison *c)
+{
 	struct found *f;
-	const char *why;
 	size_t at = 0;
 
-	while (named < NAMED_MAX && (f = map_next(&want->files, &at, NULL))) {
-		why = judge_wanted(want, f, have, dirs);
-		if (!why)
-			continue;
-		(void)snprintf(text, sizeof(text), "/%s %s", f->path, why);
-		complain(x, "layer", chain, text, false);
-		named++;
-	}
+	c->n = 0;
+	while ((f = map_next(&c->want->files, &at, NULL)))
+		differ(x, c, f, judge_wanted(c->want, f, c->have, c->dirs));
 	at = 0;
-	while (named < NAMED_MAX && (f = map_next(&have->files, &at, NULL))) {
-		why = judge_extra(want, f);
-		if (!why)
-			continue;
-		(void)snprintf(text, sizeof(text), "/%s %s", f->path, why);
-		complain(x, "layer", chain, text, false);
-		named++;
+	while ((f = map_next(&c->have->files, &at, NULL)))
+		differ(x, c, f, judge_extra(c->want, f));
+	return c->n;
+}
+
+/* Told after the repair, for then it is known what is left. */
+static void judge(struct verifying *x, size_t i, struct comparison *c, const struct err *unread)
+{
+	struct err why = ERR_INIT;
+	char note[sizeof(why.msg) + 16] = "", text[2 * sizeof(why.msg) + 16];
+
+	c->note = "";
+	c->quiet = true;
+	if (!unread && compare(x, c) == 0)
+		return;
+	if (x->v->reach) {
+		c->repaired = image_layer_repair(x->is, x->img, i, &why) >= 0;
+		if (!c->repaired)
+			(void)snprintf(note, sizeof(note), "; repair: %s", why.msg);
 	}
+	c->quiet = false;
+	c->note = note;
+	if (!unread) {
+		(void)compare(x, c);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%s%s", unread->msg, note);
+	complain(x, "layer", c->chain, text, c->repaired);
 }
 
 /* ---- layers ---- */
@@ -527,10 +561,9 @@ static int verify_layer(struct verifying *x, size_t i, struct err *err)
 	r = list_blob(x->is, blob, &want, &why);
 	if (r >= 0)
 		r = list_dirs(x->is, &dirs, &have, &why);
-	if (r < 0)
-		complain(x, "layer", chain, why.msg, false);
-	else
-		compare(x, chain, &want, &have, &dirs);
+	judge(x, i,
+	      &(struct comparison){ .chain = chain, .want = &want, .have = &have, .dirs = &dirs },
+	      r < 0 ? &why : NULL);
 	wanted = want.files; /* freed with them */
 	there = have.files;
 	x->v->layers++;

@@ -192,6 +192,8 @@ SYS_CALL(int, symlinkat, (const char *target, int dir, const char *path),
 	 symlinkat(target, dir, path))
 SYS_CALL(int, unlinkat, (int dir, const char *path, int flags), unlinkat(dir, path, flags))
 SYS_CALL(int, renameat, (int from, const char *a, int to, const char *b), renameat(from, a, to, b))
+SYS_CALL(int, renameat2, (int from, const char *a, int to, const char *b, unsigned flags),
+	 (int)syscall(SYS_renameat2, from, a, to, b, flags))
 SYS_CALL(int, fchownat, (int dir, const char *path, uid_t u, gid_t g, int flags),
 	 fchownat(dir, path, u, g, flags))
 SYS_CALL(int, fchmodat, (int dir, const char *path, mode_t mode), fchmodat(dir, path, mode, 0))

@@ -251,6 +251,17 @@ stored() { nsenter "--mount=/proc/$(engine_pid)/ns/mnt" "--net=/proc/$(engine_pi
 	[ "$problems" = 5 ] || prints "/d/y has other extended attributes"
 	[ "$(stored verify --format json dam:1 | jq '.problems | length')" = "$problems" ]
 	docker rm by-hand
+	docker run -d --name on-it dam:1 sleep 100
+	run stored verify --repair dam:1
+	[ "$status" = 1 ]
+	prints "repair: it is mounted"
+	docker rm -f on-it
+	run stored verify --repair dam:1
+	[ "$status" = 0 ]
+	prints "/bin/.wh.ls is missing: it is shown again (repaired)"
+	stored verify dam:1
+	[ "$(docker run --rm dam:1 sh -c 'ls /d; cat /hi /hi2 /d/x; ls -l /bin/ls /extra' 2>/dev/null | tr '\n' ' ')" = "x y hi hi 1 " ]
+	[ -z "$(ls "$DIR/e/root/store/ingest")" ]
 	docker rmi dam:1
 	docker tag layers:one "$R/v:1"
 	docker push -q "$R/v:1"
