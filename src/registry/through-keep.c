@@ -33,9 +33,7 @@ struct keep {
 	struct db_job job;
 	struct touched *flushed;
 	struct hooks *h;
-	struct victim {
-		char repo[CONTENT_NAME_MAX + 1], digest[IMAGE_DIGEST_MAX];
-	} v[BATCH];
+	struct keep_victim v[BATCH];
 	size_t n, i;
 };
 
@@ -182,15 +180,16 @@ static void evict_next(struct keep *k)
 	db_write(jobs_db(k->h->jobs), &k->job);
 }
 
-static int list_victims(struct keep *k, int64_t over, int64_t before, struct err *err)
+int keep_choose(struct db_conn *c, int64_t over, int64_t before, struct keep_victim *v, size_t max,
+		size_t *ret_n, struct err *err)
 {
 	CLEANUP(db_row_done) struct db_row *row = NULL;
-	int r = db_query(db_reader(jobs_db(k->h->jobs)), &row, err,
-			 "SELECT repo, digest, size, used FROM kept ORDER BY used LIMIT 64", "");
+	int r = db_query(c, &row, err,
+			 "SELECT repo, digest, size, used FROM kept ORDER BY used LIMIT ?", "i",
+			 (int64_t)max);
+	size_t n = 0;
 
-	k->n = k->i = 0;
-	while (r >= 0 && k->n < BATCH && (r = db_row_next(row, err)) > 0) {
-		struct victim *v = &k->v[k->n];
+	while (r >= 0 && n < max && (r = db_row_next(row, err)) > 0) {
 		const char *repo, *digest;
 		int64_t size, used;
 
@@ -198,10 +197,11 @@ static int list_victims(struct keep *k, int64_t over, int64_t before, struct err
 		if (over <= 0 && used >= before)
 			break;
 		over -= size;
-		(void)str_copy(v->repo, sizeof(v->repo), repo);
-		(void)str_copy(v->digest, sizeof(v->digest), digest);
-		k->n++;
+		(void)str_copy(v[n].repo, sizeof(v[n].repo), repo);
+		(void)str_copy(v[n].digest, sizeof(v[n].digest), digest);
+		n++;
 	}
+	*ret_n = n;
 	return r < 0 ? r : 0;
 }
 
@@ -214,10 +214,11 @@ static void pick(struct keep *k)
 			     "SELECT sum(size) FROM kept", "");
 
 	k->total = sum;
+	k->n = k->i = 0;
 	if (r >= 0 && (c->cache_size || c->cache_age))
-		r = list_victims(k, c->cache_size ? sum - c->cache_size : 0, before, &err);
-	else
-		k->n = 0;
+		r = keep_choose(db_reader(jobs_db(k->h->jobs)),
+				c->cache_size ? sum - c->cache_size : 0, before, k->v, BATCH, &k->n,
+				&err);
 	if (r < 0)
 		log_kv(LOG_LEVEL_ERROR, "the cache's list is not readable", "error", err.msg, NULL);
 	if (r >= 0 && k->n) {

@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/list.h"
+#include "image/content.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,6 +78,15 @@ bool fills_busy(const struct hooks *h);
 void fills_free(struct hooks *h); /* after the workers */
 
 /* ---- through-keep.c: what is kept, and for how long ---- */
+
+struct db_conn;
+struct keep_victim {
+	char repo[CONTENT_NAME_MAX + 1], digest[IMAGE_DIGEST_MAX];
+};
+/* What goes, at most max: what was not wanted for longest, until `over` bytes are gone, and all
+ * that was wanted last before `before` (ns since 1970). */
+int keep_choose(struct db_conn *c, int64_t over, int64_t before, struct keep_victim *v, size_t max,
+		size_t *ret_n, struct err *err);
 
 /* A thing of a proxied repository was wanted; size 0 = as known. */
 void keep_touch(struct hooks *h, const char *repo, const char *digest, uint64_t size);

@@ -227,33 +227,41 @@ static int on_late(struct timer *t)
 
 /* ---- sending ---- */
 
-static void add_mac(struct buf *out, const struct secret *key, struct slice text)
+static void add_mac(struct buf *out, struct slice key, struct slice text)
 {
 	unsigned char mac[DIGEST_MAX];
 	char hex[2 * DIGEST_MAX + 1];
 	size_t n;
 
-	if (!key->n)
+	if (!key.n)
 		return;
-	n = hmac_of(DIGEST_SHA256, slice_of(key->text, key->n), text, mac);
+	n = hmac_of(DIGEST_SHA256, key, text, mac);
 	hex_encode(hex, mac, n);
 	(void)buf_addf(out, ",v1=%s", hex);
 }
 
+void webhook_sign(struct buf *out, struct slice secret, struct slice old, int64_t when,
+		  struct slice body)
+{
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(ARENA_MAX);
+
+	(void)buf_addf(&text, "%lld.", (long long)when);
+	if (!secret.n || buf_add(&text, body.p, body.n) < 0)
+		return; /* no signature: the receiver refuses it */
+	(void)buf_addf(out, "t=%lld", (long long)when);
+	add_mac(out, secret, buf_slice(&text));
+	add_mac(out, old, buf_slice(&text));
+}
+
 static void sign(struct send *x)
 {
-	CLEANUP(buf_fini) struct buf text = BUF_INIT(ARENA_MAX), out = BUF_INIT(1024);
-	long long now = (long long)(clock_real() / NS_PER_SEC);
+	const struct hook *k = x->hook;
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(1024);
 
-	if (!x->hook->secret.n)
-		return;
-	(void)buf_addf(&text, "%lld.", now);
-	if (buf_add(&text, x->body.p, x->body.n) < 0)
-		return; /* no signature: the receiver refuses it */
-	(void)buf_addf(&out, "t=%lld", now);
-	add_mac(&out, &x->hook->secret, buf_slice(&text));
-	add_mac(&out, &x->hook->old, buf_slice(&text));
-	(void)stream_set_header(x->s, "X-Teu-Signature", buf_str(&out));
+	webhook_sign(&out, slice_of(k->secret.text, k->secret.n), slice_of(k->old.text, k->old.n),
+		     clock_real() / NS_PER_SEC, x->body);
+	if (out.n)
+		(void)stream_set_header(x->s, "X-Teu-Signature", buf_str(&out));
 }
 
 /* The envelope's one event tells its own kind and id. */

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,11 @@ void webhooks_poke(struct webhooks *w, const char *queue, const char *lane);
 /* Queues e for those who want it. */
 void webhooks_event(struct webhooks *w, const struct event *e);
 void webhooks_collected(struct webhooks *w, uint64_t manifests, uint64_t blobs, uint64_t bytes);
+
+/* Appends X-Teu-Signature's value to out; nothing without a secret. `old` may be empty; when:
+ * seconds since 1970. */
+void webhook_sign(struct buf *out, struct slice secret, struct slice old, int64_t when,
+		  struct slice body);
 
 /* ---- for the admin socket ---- */
 

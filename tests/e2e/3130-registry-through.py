@@ -238,6 +238,30 @@ def prefixes_names_and_credentials():
 
 
 @case
+def an_upstream_with_its_own_authority_wants_tokens():
+    cert, key = r.certificate("far")
+    os.makedirs(r.path("certs/127.0.0.1:5001"))
+    shutil.copy(cert, r.path("certs/127.0.0.1:5001/ca.crt"))
+    conf = {"url": "https://127.0.0.1:5001", "authFile": r.write("far-auth", "bob:secret\n"), "certsDir": r.path("certs")}
+    with Registry(5001) as far:
+        top = far.push("a/b", "1", b"layer")
+        a = subprocess.run([r.TEU, "registry", "user", "add", "bob", "--password-stdin", "--admin", far.admin], input="secret\n",
+                           capture_output=True, text=True, timeout=60)
+        assert a.returncode == 0, a.stderr
+        far.stop()
+        far.options += ["--tls-cert", cert, "--tls-key", key, "--access-log", r.path("far-access")]
+        far.start()
+        with Registry(5000, config={"upstreams": [conf]}) as near:
+            assert near.has("a/b", "1") == top
+            assert near.get(f"/v2/a/b/blobs/{digest(b'layer')}").body == b"layer"
+        until(lambda: "/token" in open(r.path("far-access")).read(), "a token was asked for")
+        with Registry(5000, config={"upstreams": [{**conf, "certsDir": r.path("none")}]}) as near:
+            near.get("/v2/a/b/manifests/1", want=503)
+        with Registry(5000, config={"upstreams": [{**conf, "authFile": r.write("bad-auth", "bob:wrong\n")}]}) as near:
+            near.get("/v2/a/b/manifests/1", want=404)
+
+
+@case
 def what_was_not_wanted_for_longest_goes():
     layers = [os.urandom(300_000) for _ in range(4)]
     with Far() as far, proxy(cache={"size": "800Ki"}) as near:

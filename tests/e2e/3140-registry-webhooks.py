@@ -22,9 +22,9 @@ from registries import EMPTY, INDEX, MANIFEST, Registry, Server, case, desc, dig
 class Receiver(Server):
     """Takes webhooks; status may be a number or a function of the event."""
 
-    def __init__(self, port=5005):
+    def __init__(self, port=5005, tls=None):
         self.status, self.events = 200, []
-        super().__init__(port, self.take)
+        super().__init__(port, self.take, tls)
 
     def take(self, method, where, headers, body):
         e = json.loads(body)["events"][0]
@@ -140,6 +140,39 @@ def what_is_refused_is_told_again_in_order_and_dies_at_last():
         c.close()
         assert 'teu_registry_jobs{queue="hook/h",state="waiting"} 0' in text, text[-3000:]
         assert 'teu_registry_outward_total{part="webhook",name="h",result="done"} 10' in text, text[-3000:]
+
+
+@case
+def quotas_are_told_before_they_are_full_and_when_they_are():
+    conf = {**hook(events=["quota", "quota_warning"]), "quotas": [{"prefix": "", "tags": 10}, {"repositories": ["*"], "bytes": "1Mi"}]}
+    with Receiver() as to, Registry(5000, config=conf) as g:
+        g.push("a", "1", b"x" * 800_000)
+        g.push("b", "1", b"x")
+        g.blob("a", b"y" * 100_000)
+        g.blob("a", b"z" * 100)  # told once
+        until(lambda: len(to.events) == 1, "the warning")
+        e = to.events[0][0]
+        assert e["action"] == "quota_warning" and e["teu"]["what"] == "bytes" and e["teu"]["limit"] == 1 << 20, e
+        assert e["target"]["repository"] == "a" and e["teu"]["used"] * 100 >= 85 * e["teu"]["limit"], e
+        g.ask("POST", f"/v2/a/blobs/uploads/?digest={digest(b'w' * 200_000)}", b"w" * 200_000, want=403)
+        until(lambda: len(to.events) == 2, "the refusal")
+        e, headers, _ = to.events[1]
+        assert e["action"] == "quota" == headers["X-Teu-Event"] and e["target"]["repository"] == "a", e
+
+
+@case
+def a_receiver_is_known_by_the_authority_of_its_hook():
+    cert, other = r.certificate("hook"), r.certificate("other")
+    conf = hook(caFile=cert[0])
+    conf["webhooks"][0]["url"] = "https://127.0.0.1:5005/in"
+    with Receiver(tls=cert) as to, Registry(5000, config=conf) as g:
+        g.push("a", "1", b"one")
+        until(lambda: to.tags() == ["1"], "it is told")
+    conf["webhooks"][0]["caFile"] = other[0]
+    with Receiver(tls=cert) as to, Registry(5000, config=conf) as g:
+        a = g.tell("POST", "/webhooks/test?name=h")
+        assert not a["delivered"] and "certificate" in a["error"], a
+        assert not to.events
 
 
 @case

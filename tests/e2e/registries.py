@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,14 @@ def sh(*cmd, **more):
 
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def certificate(name):
+    """A certificate of its own for 127.0.0.1, which is a CA too, and its key: two paths."""
+    a = sh("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", path(name + ".key"), "-out",
+           path(name + ".pem"), "-days", "30", "-subj", "/CN=" + name, "-addext", "subjectAltName=IP:127.0.0.1")
+    assert a.returncode == 0, a.stderr
+    return path(name + ".pem"), path(name + ".key")
 
 
 def desc(data, media):
@@ -180,7 +189,7 @@ class Registry:
 class Server:
     """A server of ours: handle(method, path, headers, body) -> (status, headers, body or a function that writes it)."""
 
-    def __init__(self, port, handle):
+    def __init__(self, port, handle, tls=None):
         outer = self
         self.port, self.handle, self.seen, self.lock = port, handle, [], threading.Lock()
 
@@ -222,6 +231,10 @@ class Server:
                 pass  # a client that left
 
         self.http = Threads(("127.0.0.1", port), Handler)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
 
