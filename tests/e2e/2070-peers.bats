@@ -58,6 +58,22 @@ config_of() { teu image inspect --config "$1" | sha256sum | cut -c-64; }
 		"$(teu image inspect "docker://$R/p:1" | jq -cS '[.Name,.Digest,.RepoTags,.Created,.Architecture,.Os,.Layers]')" ]
 }
 
+@test "what is attached in a registry without the referrers API is listed by the fall-back tag" {
+	needs docker-registry
+	local subject by_tag=(beside curl -sf -H "Accept: application/vnd.oci.image.index.v1+json")
+	echo x >f
+	teu artifact push -q "$D/fall:1" f
+	subject=$(raw_digest "docker://$D/fall:1")
+	[ "$(beside curl -s -o /dev/null -w '%{http_code}' "http://$D/v2/fall/referrers/sha256:$subject")" = 404 ]
+	[ "$(teu artifact discover --format json "$D/fall:1" | jq -c .referrers)" = "[]" ]
+	teu artifact attach -q --artifact-type application/sbom -a n=1 "$D/fall:1" f
+	teu artifact attach -q --artifact-type application/sig "$D/fall:1"
+	[ "$(teu artifact discover --format json "$D/fall:1" | jq -c '[.referrers[].artifactType] | sort')" = '["application/sbom","application/sig"]' ]
+	[ "$(teu artifact discover --format json --artifact-type application/sig "$D/fall:1" | jq '.referrers | length')" = 1 ]
+	[ "$("${by_tag[@]}" "http://$D/v2/fall/manifests/sha256-$subject" | jq -c '[.manifests[] | [.artifactType, .annotations.n]]')" = \
+		'[["application/sbom","1"],["application/sig",null]]' ]
+}
+
 @test "skopeo with our engine by its API, and our archives, to the same image id" {
 	needs skopeo
 	docker save -o s.tar layers:one
