@@ -244,21 +244,17 @@ void images_load(struct call *c)
 	const char *platform = query_get(&c->q, "platform");
 	struct image_import_options o = { .kind = IMAGE_IMPORT_ARCHIVE };
 	struct err err = ERR_INIT;
-	struct doc *d;
 
 	if (query_nth(&c->q, "platform", 1)) {
-		reply_fail(c, ERR_UNSUPPORTED, "loading several platforms is not supported yet");
+		reply_fail(
+			c, ERR_UNSUPPORTED,
+			"loading several platforms at once is not supported: a name has one image "
+			"here; load and tag them one after the other");
 		return;
 	}
-	if (platform && *platform) { /* JSON of the OCI platform object */
-		if (json_read(c->a, slice_str(platform), NULL, &d, &err) < 0 ||
-		    !doc_is(doc_get(d, "os"), DOC_STRING) ||
-		    !doc_is(doc_get(d, "architecture"), DOC_STRING)) {
-			reply_fail(c, ERR_BAD_REQUEST, "platform: not a JSON platform object");
-			return;
-		}
-		o.platform = arena_printf(c->a, "%s/%s", doc_cstr(c->a, doc_get(d, "os")),
-					  doc_cstr(c->a, doc_get(d, "architecture")));
+	if (platform && *platform && platform_of_json(c, platform, &o.platform, &err) < 0) {
+		reply_err(c, &err);
+		return;
 	}
 	upload_begin(c, &o);
 }

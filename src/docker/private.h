@@ -136,6 +136,8 @@ call_fn exec_create, exec_start, exec_resize, exec_inspect;
 /* transfer.c: X-Registry-Auth, decoded; strings in the call's arena. */
 struct remote_auth;
 int call_registry_auth(struct call *c, struct remote_auth *ret, struct err *err);
+/* save.c: JSON of an OCI platform object to "os/arch[/variant]", in the arena. */
+int platform_of_json(struct call *c, const char *text, const char **ret, struct err *err);
 void image_pull_begin(struct call *c);
 
 call_fn auth_handle, distribution_handle, images_search, images_prune, image_push_handle;

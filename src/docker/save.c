@@ -15,8 +15,7 @@ static void save_done(void *ctx, int result)
 	image_save_free(ctx);
 }
 
-/* JSON of an OCI platform object to "os/arch[/variant]". */
-static int platform_of(struct call *c, const char *text, const char **ret, struct err *err)
+int platform_of_json(struct call *c, const char *text, const char **ret, struct err *err)
 {
 	const char *variant;
 	struct doc *d;
@@ -47,7 +46,7 @@ static int platforms_of(struct call *c, struct strv *ret, struct err *err)
 	for (size_t i = 0; i < n; i++) {
 		const char *text = query_nth(&c->q, "platform", i);
 
-		if (*text && platform_of(c, text, &v[ret->n++], err) < 0)
+		if (*text && platform_of_json(c, text, &v[ret->n++], err) < 0)
 			return err_ret(err);
 	}
 	return 0;
