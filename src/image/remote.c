@@ -387,6 +387,14 @@ static int64_t retry_delay(const struct reply *p, int ret, const struct err *err
 	return delay < 0 ? -1 : MAX(delay, asked);
 }
 
+/* A peer that is not the one it should be (TLS) has refused nothing: no registry has answered. */
+static void set_unreached(struct err *why)
+{
+	if (why->code == ERR_UNAUTHORIZED || why->code == ERR_FORBIDDEN ||
+	    why->code == ERR_NOT_FOUND)
+		why->code = ERR_UNAVAILABLE;
+}
+
 static void note_limit(struct remote *r, const struct reply *p)
 {
 	int64_t after = -1;
@@ -418,6 +426,7 @@ int remote_ask(struct remote *r, const struct ask *q, struct reply *ret, struct 
 	for (;;) {
 		struct err why = ERR_INIT;
 		bool taken = false;
+		bool reached;
 		int64_t delay;
 
 		*ret = REPLY_INIT;
@@ -428,7 +437,8 @@ int remote_ask(struct remote *r, const struct ask *q, struct reply *ret, struct 
 			auth_prepare(r, e, q);
 		if (n >= 0)
 			n = once(r, e, q, ret, &taken, &why);
-		if (n >= 0)
+		reached = n >= 0;
+		if (reached)
 			note_limit(r, ret);
 		if (n >= 0 && ret->a.status == 401 && !answered && !q->no_auth) {
 			answered = true;
@@ -442,6 +452,8 @@ int remote_ask(struct remote *r, const struct ask *q, struct reply *ret, struct 
 		if (delay < 0) {
 			if (n < 0) {
 				reply_fini(r, ret);
+				if (!reached && !taken)
+					set_unreached(&why);
 				*err = why;
 				return err_wrap(err, "%s", q->what ? q->what : q->path);
 			}

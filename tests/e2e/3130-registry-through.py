@@ -255,8 +255,15 @@ def an_upstream_with_its_own_authority_wants_tokens():
             assert near.has("a/b", "1") == top
             assert near.get(f"/v2/a/b/blobs/{digest(b'layer')}").body == b"layer"
         until(lambda: "/token" in open(r.path("far-access")).read(), "a token was asked for")
-        with Registry(5000, config={"upstreams": [{**conf, "certsDir": r.path("none")}]}) as near:
-            near.get("/v2/a/b/manifests/1", want=503)
+        with Registry(5000, config={"upstreams": [{**conf, "ttl": "0s"}]}) as near:
+            assert near.has("a/b", "1") == top
+            near.stop()
+            os.rename(r.path("certs"), r.path("away"))  # somebody else answers: what is here stays
+            near.start()
+            a = near.get("/v2/a/b/manifests/1")
+            assert digest(a.body) == top and a.headers["warning"].startswith("110 "), a.headers
+            near.get("/v2/a/b/manifests/2", want=503)
+            os.rename(r.path("away"), r.path("certs"))
         with Registry(5000, config={"upstreams": [{**conf, "authFile": r.write("bad-auth", "bob:wrong\n")}]}) as near:
             near.get("/v2/a/b/manifests/1", want=404)
 
@@ -496,7 +503,7 @@ def our_engine_pulls_by_its_mirror(far, near):
     run = r.path("engine")
     sock = f"unix://{run}.sock"
     with Daemon("engine", r.TEU, "--root", run, "--run", run + ".run", "engine", "--host", sock,
-                "--registry-mirror", "http://127.0.0.1:5000") as d:
+                "--registry-mirror", "http://127.0.0.1:5000", TEU_OCI=os.environ.get("TEU_OCI", os.path.join(r.TOP, "build/teu-oci"))) as d:
         d.ready(r.TEU, "--host", sock, "version")
         docker = peer("docker")
         a = sh(*([docker, "-H", sock] if docker else [r.TEU, "--host", sock]), "pull", "hello:1")
