@@ -116,31 +116,12 @@ static void fix_amounts(struct fix *x)
 
 /* ---- pods ---- */
 
-/* No tag and no digest is "latest" too; nothing at all is not. */
-static bool is_latest(struct slice image)
-{
-	const char *at, *slash, *from, *colon;
-	size_t n = image.n;
-
-	if (n == 0)
-		return false;
-	at = memchr(image.p, '@', n);
-	if (at)
-		n = (size_t)(at - image.p);
-	slash = memrchr(image.p, '/', n);
-	from = slash ? slash : image.p;
-	n -= (size_t)(from - image.p);
-	colon = memchr(from, ':', n);
-	if (!colon)
-		return !at;
-	return slice_is(slice_of(colon + 1, n - (size_t)(colon + 1 - from)), "latest");
-}
-
 static void fix_container(struct fix *x)
 {
 	if (is_empty(get(x, "imagePullPolicy")))
 		set_text(x, "imagePullPolicy",
-			 is_latest(doc_slice(get(x, "image"))) ? "Always" : "IfNotPresent");
+			 api_image_is_latest(doc_slice(get(x, "image"))) ? "Always"
+									 : "IfNotPresent");
 }
 
 static void fix_volume(struct fix *x)
@@ -154,7 +135,8 @@ static void fix_volume(struct fix *x)
 		return;
 	inner = part(x, image, "image");
 	set_text(&inner, "pullPolicy",
-		 is_latest(doc_slice(doc_get(image, "reference"))) ? "Always" : "IfNotPresent");
+		 api_image_is_latest(doc_slice(doc_get(image, "reference"))) ? "Always"
+									     : "IfNotPresent");
 }
 
 /* Members of `from` that *to does not have. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "base/str.h"
 
 struct arena;
 struct doc;
@@ -14,3 +15,6 @@ void api_defaults_run(const struct api_type *t, struct doc *obj, struct arena *a
  * the type has no such field or the arena is full. */
 void api_set(const struct api_type *t, struct doc *obj, struct arena *a, const char *field,
 	     struct doc value);
+/* Whether an image's name stands for the tag "latest": that tag, or neither tag nor digest. What is
+ * no name of an image does not. */
+bool api_image_is_latest(struct slice image);

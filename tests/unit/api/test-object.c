@@ -243,25 +243,60 @@ static void defaults_follow_from_other_fields(void **state)
 	      "\"FooBarList\"}");
 }
 
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static void policies_follow_from_tags(void **state)
 {
-	static const struct {
-		const char *image, *policy;
-	} cases[] = {
-		{ "x", "Always" },
-		{ "x:latest", "Always" },
-		{ "h:5/x", "Always" },
-		{ "x:1", "IfNotPresent" },
-		{ "x@sha256:0", "IfNotPresent" },
-		{ "x:1@sha256:0", "IfNotPresent" },
-		{ "h:5/x:latest@sha256:0", "Always" },
-		{ "", "IfNotPresent" },
+	static const char *const latest[] = {
+		"x",
+		"x:latest",
+		"a/b/c",
+		"a__b-c--d.e_f",
+		"h:5/x",
+		"localhost/x",
+		"Host/x",
+		"h.example:5/a/x:latest",
+		"[fe80::1]/x",
+		"[::1]:5/x",
+		("x:latest@sha256:" HEX64),
+	};
+	/* other tags, digests, and what is no name */
+	static const char *const others[] = {
+		"x:1",
+		"h:5/x:Latest",
+		("x@sha256:" HEX64),
+		("x:1@sha256:" HEX64),
+		"",
+		HEX64,
+		"X",
+		"a/X",
+		"a//b",
+		"/x",
+		"x/",
+		"x:",
+		"x:.a",
+		"a..b",
+		"a___b",
+		"-a",
+		"a-",
+		"h-:5/x",
+		"h:p/x",
+		"h:/x",
+		"[::1/x",
+		"[]/x",
+		"x@",
+		"x:latest@sha256:0",
+		("x:latest@md5:" HEX64),
+		"x y",
 	};
 	struct arena *a = *state;
 
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		gives(a, "v1", "Container", arena_printf(a, "{\"image\":\"%s\"}", cases[i].image),
-		      "imagePullPolicy", arena_printf(a, "\"%s\"", cases[i].policy));
+	for (size_t i = 0; i < ARRAY_LEN(latest); i++)
+		gives(a, "v1", "Container", arena_printf(a, "{\"image\":\"%s\"}", latest[i]),
+		      "imagePullPolicy", "\"Always\"");
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		gives(a, "v1", "Container", arena_printf(a, "{\"image\":\"%s\"}", others[i]),
+		      "imagePullPolicy", "\"IfNotPresent\"");
 }
 
 static void amounts_have_no_more_than_thousandths(void **state)
