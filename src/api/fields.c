@@ -162,13 +162,15 @@ static int kind_rank(struct slice s)
 
 int fields_cmp(struct slice x, struct slice y)
 {
-	int rx = kind_rank(x), ry = kind_rank(y);
+	int rx, ry;
 
+	if (x.n && y.n && x.p[0] == 'f' && y.p[0] == 'f')
+		return cmp_bytes(x, y);
+	rx = kind_rank(x);
+	ry = kind_rank(y);
 	if (rx != ry)
 		return rx - ry;
 	if (rx == 0 || slice_eq(x, y))
-		return cmp_bytes(x, y);
-	if (x.p[0] == 'f')
 		return cmp_bytes(x, y);
 	return cmp_json((struct scan){ x.p + 2, x.p + x.n }, (struct scan){ y.p + 2, y.p + y.n });
 }
@@ -440,11 +442,46 @@ static int read_node(const struct doc *d, struct arena *a, unsigned depth, struc
 	return 0;
 }
 
+/* A step that read_step would give back as it is (and more are not worth a look here). */
+static bool plain_step(const struct doc *key)
+{
+	if (key->n < 2 || key->n > FIELDS_KEY_MAX || key->s[1] != ':')
+		return false;
+	return key->s[0] == 'f' ||
+	       (key->s[0] == 'k' && plain_keys(slice_of(key->s + 2, key->n - 2)));
+}
+
+/* What was written here before mostly is canonical: then it is taken as it is. */
+static bool canonical(const struct doc *d, unsigned depth)
+{
+	const struct doc *last = NULL;
+
+	if (d->type != DOC_OBJECT || depth > FIELDS_DEPTH_MAX)
+		return false;
+	DOC_EACH_MEMBER (key, value, d) {
+		bool self = key->n == 1 && key->s[0] == '.';
+
+		if (self ? depth == 0 || last || d->n == 1 || doc_len(value) : !plain_step(key))
+			return false;
+		if (last && fields_cmp(text_of(last), text_of(key)) >= 0)
+			return false;
+		if (!canonical(value, depth + 1))
+			return false;
+		last = key;
+	}
+	return true;
+}
+
 int fields_read(const struct doc *d, struct arena *a, struct doc *ret, struct err *err)
 {
 	struct fields_node n = FIELDS_NODE;
-	int r = read_node(d, a, 0, &n, err);
+	int r;
 
+	if (canonical(d, 0)) {
+		*ret = *d;
+		return 0;
+	}
+	r = read_node(d, a, 0, &n, err);
 	if (r < 0)
 		return r;
 	if (arena_exceeded(a))

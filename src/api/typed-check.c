@@ -78,10 +78,10 @@ static void check_leaf(struct check *c, const struct shape *s, const struct doc 
 	}
 }
 
-static int check_value(struct check *c, const struct shape *s, const struct doc *v);
+static int check_value(struct check *c, struct shape *s, const struct doc *v);
 
 /* A value whose step is already at the end of the path; cuts it off again. */
-static int check_at(struct check *c, size_t here, int r, const struct shape *s, const struct doc *v)
+static int check_at(struct check *c, size_t here, int r, struct shape *s, const struct doc *v)
 {
 	if (r < 0)
 		return err_set(c->t.err, ERR_TOO_LARGE, "the path of a field is too long");
@@ -94,7 +94,7 @@ static int check_at(struct check *c, size_t here, int r, const struct shape *s, 
 	return r;
 }
 
-static int check_object(struct check *c, const struct shape *s, const struct doc *v)
+static int check_object(struct check *c, struct shape *s, const struct doc *v)
 {
 	int r = 0;
 
@@ -117,7 +117,7 @@ static int check_object(struct check *c, const struct shape *s, const struct doc
 	return r;
 }
 
-static int check_items(struct check *c, const struct shape *s, const struct doc *v)
+static int check_items(struct check *c, struct shape *s, const struct doc *v)
 {
 	CLEANUP(items_fini) struct items x;
 	struct shape e = shape_element(s);
@@ -151,7 +151,7 @@ static int check_items(struct check *c, const struct shape *s, const struct doc 
 	return 0;
 }
 
-static int check_list(struct check *c, const struct shape *s, const struct doc *v)
+static int check_list(struct check *c, struct shape *s, const struct doc *v)
 {
 	struct shape e = shape_element(s);
 	size_t i = 0;
@@ -174,7 +174,7 @@ static int check_list(struct check *c, const struct shape *s, const struct doc *
 	return r;
 }
 
-static int check_value(struct check *c, const struct shape *s, const struct doc *v)
+static int check_value(struct check *c, struct shape *s, const struct doc *v)
 {
 	int r = typed_down(&c->t);
 

@@ -35,8 +35,8 @@ struct diff_node {
 };
 #define DIFF_NODE ((struct diff_node){ { FIELDS_NODE, FIELDS_NODE, FIELDS_NODE } })
 
-static int diff_value(struct typed *t, const struct shape *s, const struct doc *l,
-		      const struct doc *r, struct diff_node *n);
+static int diff_value(struct typed *t, struct shape *s, const struct doc *l, const struct doc *r,
+		      struct diff_node *n);
 
 static void diff_add(struct typed *t, struct diff_node *to, char kind, struct slice text,
 		     struct diff_node *n)
@@ -62,8 +62,8 @@ static void diff_leaf(const struct doc *l, const struct doc *r, struct diff_node
 		n->v[MODIFIED].member = true;
 }
 
-static int diff_member(struct typed *t, const struct shape *s, const struct doc *key,
-		       const struct doc *l, const struct doc *r, struct diff_node *to)
+static int diff_member(struct typed *t, struct shape *s, const struct doc *key, const struct doc *l,
+		       const struct doc *r, struct diff_node *to)
 {
 	struct diff_node n = DIFF_NODE;
 	struct shape m;
@@ -78,8 +78,8 @@ static int diff_member(struct typed *t, const struct shape *s, const struct doc 
 	return ret;
 }
 
-static int diff_objects(struct typed *t, const struct shape *s, const struct doc *l,
-			const struct doc *r, struct diff_node *n)
+static int diff_objects(struct typed *t, struct shape *s, const struct doc *l, const struct doc *r,
+			struct diff_node *n)
 {
 	CLEANUP(lookup_fini) struct lookup in_r;
 	CLEANUP(lookup_fini) struct lookup in_l;
@@ -116,9 +116,8 @@ static bool equal_twins(const struct items *x, const struct items *y, const stru
 }
 
 /* An element of either list. Those that stand twice are only there or not. */
-static int diff_item(struct typed *t, const struct shape *e, const struct items *x,
-		     const struct items *y, const struct item *i, const struct item *j,
-		     struct diff_node *to)
+static int diff_item(struct typed *t, struct shape *e, const struct items *x, const struct items *y,
+		     const struct item *i, const struct item *j, struct diff_node *to)
 {
 	struct diff_node n = DIFF_NODE;
 	uint32_t l = i ? i->times : 0, r = j ? j->times : 0;
@@ -142,8 +141,8 @@ static int diff_item(struct typed *t, const struct shape *e, const struct items 
 	return ret;
 }
 
-static int diff_lists(struct typed *t, const struct shape *s, const struct doc *l,
-		      const struct doc *r, struct diff_node *n)
+static int diff_lists(struct typed *t, struct shape *s, const struct doc *l, const struct doc *r,
+		      struct diff_node *n)
 {
 	CLEANUP(items_fini) struct items x = { 0 };
 	CLEANUP(items_fini) struct items y = { 0 };
@@ -161,8 +160,8 @@ static int diff_lists(struct typed *t, const struct shape *s, const struct doc *
 	return ret;
 }
 
-static int diff_value(struct typed *t, const struct shape *s, const struct doc *l,
-		      const struct doc *r, struct diff_node *n)
+static int diff_value(struct typed *t, struct shape *s, const struct doc *l, const struct doc *r,
+		      struct diff_node *n)
 {
 	bool objects = as_objects(s, l, r);
 	enum doc_type type = objects ? DOC_OBJECT : DOC_ARRAY;
@@ -208,11 +207,11 @@ int typed_compare(const struct api_type *type, const struct doc *from, const str
 
 /* ---- merge ---- */
 
-static int merge_value(struct typed *t, const struct shape *s, const struct doc *l,
-		       const struct doc *r, struct doc *ret);
+static int merge_value(struct typed *t, struct shape *s, const struct doc *l, const struct doc *r,
+		       struct doc *ret);
 
-static int merge_objects(struct typed *t, const struct shape *s, const struct doc *l,
-			 const struct doc *r, struct doc *out)
+static int merge_objects(struct typed *t, struct shape *s, const struct doc *l, const struct doc *r,
+			 struct doc *out)
 {
 	CLEANUP(lookup_fini) struct lookup in_r;
 	CLEANUP(lookup_fini) struct lookup in_l;
@@ -242,7 +241,7 @@ static int merge_objects(struct typed *t, const struct shape *s, const struct do
 
 struct zip {
 	struct items l, r;
-	const struct shape *element;
+	struct shape *element;
 	struct doc *out;
 	size_t shared; /* the next index in r of what is in both lists; r.n = none */
 };
@@ -306,8 +305,8 @@ static int zip_lists(struct typed *t, struct zip *z)
 	return ret;
 }
 
-static int merge_lists(struct typed *t, const struct shape *s, const struct doc *l,
-		       const struct doc *r, struct doc *out)
+static int merge_lists(struct typed *t, struct shape *s, const struct doc *l, const struct doc *r,
+		       struct doc *out)
 {
 	struct shape e = shape_element(s);
 	struct zip z = { .element = &e, .out = out };
@@ -329,8 +328,8 @@ static int merge_lists(struct typed *t, const struct shape *s, const struct doc 
 	return ret;
 }
 
-static int merge_value(struct typed *t, const struct shape *s, const struct doc *l,
-		       const struct doc *r, struct doc *out)
+static int merge_value(struct typed *t, struct shape *s, const struct doc *l, const struct doc *r,
+		       struct doc *out)
 {
 	bool objects = as_objects(s, l, r);
 	enum doc_type type = objects ? DOC_OBJECT : DOC_ARRAY;
@@ -370,7 +369,7 @@ struct cut {
 	bool keep; /* extract */
 };
 
-static int cut_value(struct cut *c, const struct shape *s, const char *keys, const struct doc *v,
+static int cut_value(struct cut *c, struct shape *s, const char *keys, const struct doc *v,
 		     const struct doc *set, struct doc *ret);
 
 /* Is the name one of the words? */
@@ -384,7 +383,7 @@ static bool is_key(const char *keys, struct slice name)
 	return false;
 }
 
-static int cut_one(struct cut *c, const struct shape *s, const char *keys, const struct doc *v,
+static int cut_one(struct cut *c, struct shape *s, const char *keys, const struct doc *v,
 		   const struct doc *step, struct doc *ret, bool *ret_there)
 {
 	static const struct doc none = { .type = DOC_OBJECT };
@@ -407,7 +406,7 @@ static int cut_one(struct cut *c, const struct shape *s, const char *keys, const
 }
 
 /* keys: the members that stay (those of an element by which it is known). */
-static int cut_object(struct cut *c, const struct shape *s, const char *keys, const struct doc *v,
+static int cut_object(struct cut *c, struct shape *s, const char *keys, const struct doc *v,
 		      const struct doc *set, struct doc *ret)
 {
 	*ret = doc_object();
@@ -432,8 +431,8 @@ static int cut_object(struct cut *c, const struct shape *s, const char *keys, co
 	return 0;
 }
 
-static int cut_list(struct cut *c, const struct shape *s, const struct doc *v,
-		    const struct doc *set, struct doc *ret)
+static int cut_list(struct cut *c, struct shape *s, const struct doc *v, const struct doc *set,
+		    struct doc *ret)
 {
 	CLEANUP(items_fini) struct items x;
 	struct shape e = shape_element(s);
@@ -454,7 +453,7 @@ static int cut_list(struct cut *c, const struct shape *s, const struct doc *v,
 	return r;
 }
 
-static int cut_value(struct cut *c, const struct shape *s, const char *keys, const struct doc *v,
+static int cut_value(struct cut *c, struct shape *s, const char *keys, const struct doc *v,
 		     const struct doc *set, struct doc *ret)
 {
 	int r = typed_down(&c->t);

@@ -23,6 +23,7 @@ struct shape {
 	bool keep;			/* unknown members are kept and are ANY */
 	uint8_t list;			/* enum schema_list */
 	uint8_t scalar;			/* LEAF: enum schema_type */
+	uint16_t hint;			/* of a struct: the row to look at first */
 	const char *keys;		/* of a list's elements, separated by blanks */
 	const struct api_type *type;	/* of a struct */
 	const struct schema_field *row; /* of a map or list */
@@ -31,7 +32,7 @@ struct shape {
 
 struct shape shape_root(const struct api_type *t);
 /* 1: a field of the table; 0: an element of a map or a field that is kept; -1: neither. */
-int shape_member(const struct shape *s, struct slice name, struct shape *ret);
+int shape_member(struct shape *s, struct slice name, struct shape *ret);
 struct shape shape_element(const struct shape *list);
 
 /* Is this value walked as an object? */

@@ -73,7 +73,7 @@ struct shape shape_root(const struct api_type *t)
 	return s;
 }
 
-int shape_member(const struct shape *s, struct slice name, struct shape *ret)
+int shape_member(struct shape *s, struct slice name, struct shape *ret)
 {
 	const struct schema_field *f;
 
@@ -85,8 +85,9 @@ int shape_member(const struct shape *s, struct slice name, struct shape *ret)
 		*ret = inner_shape(s);
 		return 0;
 	}
-	f = schema_find(&s->type->schema, name, 0, false);
+	f = schema_find(&s->type->schema, name, s->hint, false);
 	if (f) {
+		s->hint = (uint16_t)(f - s->type->schema.fields + 1);
 		*ret = value_shape(f, api_note_of(s->type, f), (enum schema_type)f->type,
 				   s->keep || f->flags & SCHEMA_PRESERVE);
 		return 1;
@@ -344,11 +345,9 @@ int items_init(struct items *x, struct typed *t, const struct shape *s, const st
 
 /* ---- the fields of an object ---- */
 
-static int set_value(struct typed *t, const struct shape *s, const struct doc *v,
-		     struct fields_node *n);
+static int set_value(struct typed *t, struct shape *s, const struct doc *v, struct fields_node *n);
 
-static int set_object(struct typed *t, const struct shape *s, const struct doc *v,
-		      struct fields_node *n)
+static int set_object(struct typed *t, struct shape *s, const struct doc *v, struct fields_node *n)
 {
 	DOC_EACH_MEMBER (key, value, v) {
 		struct fields_node sub = FIELDS_NODE;
@@ -365,8 +364,7 @@ static int set_object(struct typed *t, const struct shape *s, const struct doc *
 	return 0;
 }
 
-static int set_list(struct typed *t, const struct shape *s, const struct doc *v,
-		    struct fields_node *n)
+static int set_list(struct typed *t, struct shape *s, const struct doc *v, struct fields_node *n)
 {
 	CLEANUP(items_fini) struct items x;
 	struct shape e = shape_element(s);
@@ -385,8 +383,7 @@ static int set_list(struct typed *t, const struct shape *s, const struct doc *v,
 	return r;
 }
 
-static int set_value(struct typed *t, const struct shape *s, const struct doc *v,
-		     struct fields_node *n)
+static int set_value(struct typed *t, struct shape *s, const struct doc *v, struct fields_node *n)
 {
 	bool list = s->kind == SHAPE_LIST, object = list ? false : shape_is_object(s, v);
 	int r = typed_down(t);
@@ -419,7 +416,7 @@ int typed_fields(const struct api_type *type, const struct doc *obj, struct aren
 
 /* ---- sets under types ---- */
 
-static void child_shape(const struct shape *s, struct slice step, struct shape *ret, int *known)
+static void child_shape(struct shape *s, struct slice step, struct shape *ret, int *known)
 {
 	*known = 0;
 	if (step.p[0] == 'f' && s->kind != SHAPE_LIST)
@@ -430,7 +427,7 @@ static void child_shape(const struct shape *s, struct slice step, struct shape *
 		*ret = any_shape;
 }
 
-static struct doc named(const struct shape *s, const struct doc *set, bool member, struct arena *a)
+static struct doc named(struct shape *s, const struct doc *set, bool member, struct arena *a)
 {
 	struct fields_node n = FIELDS_NODE;
 
@@ -460,7 +457,7 @@ struct doc typed_named(const struct api_type *t, const struct doc *set, struct a
 }
 
 /* Is there something to settle? Mostly not: then the set stays as it is. */
-static bool settled(const struct shape *s, const struct doc *set)
+static bool settled(struct shape *s, const struct doc *set)
 {
 	DOC_EACH_MEMBER (key, value, set) {
 		struct shape m;
@@ -475,7 +472,7 @@ static bool settled(const struct shape *s, const struct doc *set)
 	return true;
 }
 
-static struct doc settle(const struct shape *s, const struct doc *set, struct arena *a)
+static struct doc settle(struct shape *s, const struct doc *set, struct arena *a)
 {
 	struct doc ret = doc_object();
 

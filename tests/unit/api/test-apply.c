@@ -406,6 +406,27 @@ static const struct story stories[] = {
 	  { { 'A', "a", DATA("\"k\":\"1\""), NULL, NULL },
 	    { 'U', "u", "{\"metadata\":{\"managedFields\":[]},\"data\":{\"k\":\"1\"}}", NULL,
 	      "" } } },
+	/* structs that Go always writes are not owned, pointers and maps are */
+	{ "a new Deployment",
+	  "apps/v1",
+	  "Deployment",
+	  { { 'U', "u",
+	      "{\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"strategy\":{"
+	      "\"rollingUpdate\":{\"maxSurge\":1}},\"template\":{\"metadata\":{\"labels\":{\"a\":"
+	      "\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\"}],\"securityContext\":{}}}}}",
+	      NULL,
+	      "u*= .spec.selector .spec.strategy.rollingUpdate "
+	      ".spec.strategy.rollingUpdate.maxSurge .spec.template.metadata.labels "
+	      ".spec.template.metadata.labels.a .spec.template.spec.securityContext "
+	      ".spec.template.spec.containers[name=\"c\"] "
+	      ".spec.template.spec.containers[name=\"c\"].name "
+	      ".spec.template.spec.containers[name=\"c\"].resources" } } },
+	{ "a quantity as a number",
+	  "v1",
+	  "LimitRange",
+	  { { 'A', "a", "{\"spec\":{\"limits\":[{\"type\":\"Pod\",\"max\":{\"cpu\":2}}]}}",
+	      "{\"spec\":{\"limits\":[{\"type\":\"Pod\",\"max\":{\"cpu\":\"2\"}}]}}",
+	      "a= .spec.limits" } } },
 	{ "entries of versions that are gone are dropped",
 	  "v1",
 	  "ConfigMap",

@@ -458,6 +458,112 @@ static void sets_follow_what_became_atomic(void **state)
 	api_fini(&k.api);
 }
 
+/* ---- parts without a type, as custom kinds have them ---- */
+
+static const struct schema_field free_rows[] = {
+	{ .name = "known", .len = 5, .type = SCHEMA_STRING },
+};
+static const struct api_note free_notes[1];
+static const struct api_type free_type = {
+	.schema = { .name = "Free",
+		    .fields = free_rows,
+		    .n = 1,
+		    .unknown = SCHEMA_UNKNOWN_PRESERVE },
+	.notes = free_notes,
+};
+static const struct schema_field names_row = { .type = SCHEMA_LIST,
+					       .elem_type = SCHEMA_STRING,
+					       .list = SCHEMA_LIST_SET };
+static const struct schema_field crd_rows[] = {
+	{ .name = "any", .len = 3, .type = SCHEMA_ANY },
+	{ .name = "free", .len = 4, .type = SCHEMA_OBJECT, .sub = &free_type.schema },
+	{ .name = "raw", .len = 3, .type = SCHEMA_ANY },
+	{ .name = "sets", .len = 4, .type = SCHEMA_MAP, .elem_row = true, .elem = &names_row },
+};
+static const struct api_note crd_notes[] = {
+	{ .word = API_JSON },
+	{ .type = &free_type },
+	{ .word = API_RAW },
+	{ .word = API_PLAIN },
+};
+static const struct api_type crd_type = {
+	.schema = { .name = "Crd", .fields = crd_rows, .n = 4 },
+	.notes = crd_notes,
+};
+
+static const char *crd_changes(struct arena *a, const char *from, const char *to)
+{
+	struct err err = ERR_INIT;
+	struct typed_diff d;
+
+	assert_int_equal(
+		typed_compare(&crd_type, must_read(a, from), must_read(a, to), a, &d, &err), 0);
+	return arena_printf(a, "+%s ~%s -%s", written(a, &d.added, NULL),
+			    written(a, &d.modified, NULL), written(a, &d.removed, NULL));
+}
+
+static void untyped_parts_are_what_they_hold(void **state)
+{
+	struct arena *a = *state;
+	struct err err = ERR_INIT;
+	struct doc d;
+
+	assert_int_equal(typed_fields(&crd_type,
+				      must_read(a, "{\"any\":{\"a\":{\"b\":[{\"c\":1}],\"d\":{}}},"
+						   "\"free\":{\"known\":\"x\",\"other\":{\"y\":1}},"
+						   "\"raw\":{\"z\":1},\"sets\":{\"s\":[\"v\"]}}"),
+				      a, &d, &err),
+			 0);
+	assert_doc(
+		a, &d,
+		"{\"f:any\":{\"f:a\":{\".\":{},\"f:b\":{},\"f:d\":{}}},\"f:free\":{\"f:known\":{},"
+		"\"f:other\":{\".\":{},\"f:y\":{}}},\"f:raw\":{},\"f:sets\":{\"f:s\":{\".\":{},"
+		"\"v:\\\"v\\\"\":{}}}}");
+	/* from one form to another: the value changed, and what is in it came or went */
+	assert_string_equal(crd_changes(a, "{\"any\":1}", "{\"any\":{\"a\":1}}"),
+			    "+{\"f:any\":{\"f:a\":{}}} ~{\"f:any\":{}} -{}");
+	assert_string_equal(crd_changes(a, "{\"any\":{\"a\":1}}", "{\"any\":[1]}"),
+			    "+{} ~{\"f:any\":{}} -{\"f:any\":{\"f:a\":{}}}");
+	assert_string_equal(crd_changes(a, "{\"any\":{\"a\":[1]}}", "{\"any\":{\"a\":[2]}}"),
+			    "+{} ~{\"f:any\":{\"f:a\":{}}} -{}");
+	assert_string_equal(crd_changes(a, "{\"raw\":{\"a\":1}}", "{\"raw\":{\"a\":2}}"),
+			    "+{} ~{\"f:raw\":{}} -{}");
+	assert_int_equal(typed_merge(&crd_type,
+				     must_read(a, "{\"any\":{\"a\":1,\"l\":[1]},\"raw\":{\"a\":1},"
+						  "\"sets\":{\"s\":[\"a\"]}}"),
+				     must_read(a, "{\"any\":{\"b\":2,\"l\":[2]},\"raw\":{\"b\":1},"
+						  "\"sets\":{\"s\":[\"b\"]},\"free\":{\"u\":1}}"),
+				     a, &d, &err),
+			 0);
+	assert_doc(a, &d,
+		   "{\"any\":{\"a\":1,\"l\":[2],\"b\":2},\"raw\":{\"b\":1},\"sets\":{\"s\":[\"a\","
+		   "\"b\"]"
+		   "},\"free\":{\"u\":1}}");
+	assert_int_equal(typed_check(&crd_type, must_read(a, "{\"free\":{\"u\":{}},\"any\":[]}"), a,
+				     NULL, &err),
+			 0);
+}
+
+static void objects_too_deep_are_refused(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 16);
+	struct err err = ERR_INIT;
+	struct typed_diff diff;
+	struct doc d, *deep, *flat = must_read(a, "{}");
+
+	for (int i = 0; i < FIELDS_DEPTH_MAX + 3; i++)
+		assert_int_equal(buf_adds(&b, "{\"any\":"), 0);
+	assert_int_equal(buf_adds(&b, "1"), 0);
+	for (int i = 0; i < FIELDS_DEPTH_MAX + 3; i++)
+		assert_int_equal(buf_addc(&b, '}'), 0);
+	deep = must_read(a, buf_str(&b));
+	assert_int_equal(typed_fields(&crd_type, deep, a, &d, &err), -ERR_TOO_LARGE);
+	assert_int_equal(typed_compare(&crd_type, flat, deep, a, &diff, &err), -ERR_TOO_LARGE);
+	assert_int_equal(typed_merge(&crd_type, doc_copy(a, deep), deep, a, &d, &err),
+			 -ERR_TOO_LARGE);
+}
+
 static void misfits_are_told_in_upstreams_words(void **state)
 {
 	static const char *const rows[][3] = {
@@ -510,6 +616,8 @@ int main(void)
 		CASE(fields_are_removed),
 		CASE(fields_are_extracted),
 		CASE(sets_follow_what_became_atomic),
+		CASE(untyped_parts_are_what_they_hold),
+		CASE(objects_too_deep_are_refused),
 		CASE(misfits_are_told_in_upstreams_words),
 	};
 
