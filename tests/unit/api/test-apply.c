@@ -7,6 +7,7 @@
 #include "api/fields.h"
 #include "api/managed.h"
 #include "api/object.h"
+#include "api/typed.h"
 
 #include <stdlib.h>
 
@@ -846,6 +847,124 @@ static void random_writes_do_as_the_model(void **state)
 	}
 }
 
+/* ---- nested objects: what must hold after any write ---- */
+
+static void add_list(struct buf *b, const char *name, unsigned bits, const char *const *items)
+{
+	unsigned n = 0;
+
+	if (!bits)
+		return;
+	assert_int_equal(buf_addf(b, ",\"%s\":[", name), 0);
+	for (unsigned i = 0; i < 3; i++)
+		if (bits & 1u << i)
+			assert_int_equal(buf_addf(b, "%s%s", n++ ? "," : "", items[i]), 0);
+	assert_int_equal(buf_addc(b, ']'), 0);
+}
+
+static const char *random_pod(struct arena *a, uint64_t *seed)
+{
+	static const char *const ports[] = { "{\"containerPort\":80}",
+					     "{\"containerPort\":80,\"protocol\":\"UDP\"}",
+					     "{\"containerPort\":81,\"name\":\"p\"}" };
+	static const char *const envs[] = { "{\"name\":\"A\",\"value\":\"1\"}",
+					    "{\"name\":\"B\",\"value\":\"2\"}",
+					    "{\"name\":\"A<B>\",\"value\":\"3\"}" };
+	static const char *const finalizers[] = { "\"x/a\"", "\"x/b\"", "\"x/c\"" };
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);
+	unsigned n = 0;
+
+	assert_int_equal(buf_addf(&b, "{\"metadata\":{\"labels\":{\"%c\":\"%u\"}",
+				  (char)('a' + next_random(seed, 3)), next_random(seed, 2)),
+			 0);
+	add_list(&b, "finalizers", next_random(seed, 8), finalizers);
+	assert_int_equal(buf_addf(&b,
+				  "},\"spec\":{\"nodeSelector\":{\"n\":\"%u\"},\"containers\":[",
+				  next_random(seed, 2)),
+			 0);
+	for (unsigned i = 0, from = next_random(seed, 2); i < 2; i++) {
+		if (i && next_random(seed, 2))
+			break;
+		assert_int_equal(buf_addf(&b, "%s{\"name\":\"c%u\",\"image\":\"i%u\"",
+					  n++ ? "," : "", (from + i) % 2, next_random(seed, 2)),
+				 0);
+		add_list(&b, "env", next_random(seed, 8), envs);
+		add_list(&b, "ports", next_random(seed, 8), ports);
+		assert_int_equal(buf_addc(&b, '}'), 0);
+	}
+	assert_int_equal(buf_adds(&b, "]}}"), 0);
+	return arena_strdup(a, buf_str(&b));
+}
+
+/* Nobody owns what is not there, and no entry is empty. */
+static void owned_is_there(struct world *w)
+{
+	struct err err = ERR_INIT;
+	struct typed_diff all;
+	struct managed m;
+
+	assert_int_equal(managed_read(entries(w), w->a, &m, &err), 0);
+	assert_int_equal(
+		typed_compare(w->c.type, must_read(w->a, "{}"), &w->live, w->a, &all, &err), 0);
+	for (size_t i = 0; i < m.n; i++) {
+		struct doc gone = fields_join(FIELDS_DIFFERENCE, &m.v[i].set, &all.added, w->a);
+
+		assert_false(fields_empty(&m.v[i].set));
+		if (!fields_empty(&gone))
+			print_error("%s: %s\n", m.v[i].manager, written(w->a, &gone, NULL));
+		assert_true(fields_empty(&gone));
+	}
+}
+
+/* What was applied is there, and to apply it again does nothing. */
+static void applied_is_there(struct world *w, const char *manager, const char *body)
+{
+	struct err err = ERR_INIT;
+	struct doc before = w->live, again, admitted;
+
+	assert_int_equal(typed_merge(w->c.type, &w->live, body_of(w, body), w->a, &again, &err), 0);
+	assert_int_equal(api_admit(w->c.type, &again, w->a, API_NO_DEFAULTS, NULL, &admitted, &err),
+			 0);
+	assert_true(doc_equal(&admitted, &w->live));
+	assert_int_equal(applied(w, manager, body, false), 0);
+	assert_true(w->same);
+	assert_true(doc_equal(&before, &w->live));
+}
+
+static void random_writes_of_pods_hold_what_must_hold(void **state)
+{
+	static const char *const names[] = { "m0", "m1", "m2" };
+	uint64_t seed = 42;
+	unsigned refused = 0;
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		CLEANUP(arena_free) struct arena *a = arena_new("round", ARENA_MAX);
+		CLEANUP(world_fini) struct world w;
+
+		world_init(&w, a, "v1", "Pod");
+		for (int i = 0; i < 30; i++) {
+			const char *who = names[next_random(&seed, 3)],
+				   *body = random_pod(a, &seed);
+			unsigned kind = next_random(&seed, 4);
+			int r;
+
+			if (kind == 0) {
+				updated(&w, who, body);
+			} else {
+				r = applied(&w, who, body, kind < 3);
+				assert_true(r == 0 || (kind == 3 && r == -ERR_CONFLICT));
+				refused += r != 0;
+				if (r == 0)
+					applied_is_there(&w, who, body);
+			}
+			if (w.there)
+				owned_is_there(&w);
+		}
+	}
+	assert_true(refused > 10);
+}
+
 static void large_objects_are_no_trouble(void **state)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(4u << 20);
@@ -882,6 +1001,7 @@ int main(void)
 		CASE(what_was_applied_is_extracted),
 		CASE(unchanged_but_for_times_is_the_same),
 		CASE(random_writes_do_as_the_model),
+		CASE(random_writes_of_pods_hold_what_must_hold),
 		CASE(large_objects_are_no_trouble),
 	};
 
