@@ -85,8 +85,7 @@ static void rules_rename_and_choose(void **state)
 static void both_secrets_sign_while_there_are_two(void **state)
 {
 	CLEANUP(buf_fini)
-	struct buf one = BUF_INIT(1024),
-		   two = BUF_INIT(1024), no = BUF_INIT(1024);
+	struct buf one = BUF_INIT(1024), two = BUF_INIT(1024), no = BUF_INIT(1024);
 
 	webhook_sign(&one, SLICE("new"), (struct slice){ 0 }, 1700000000, SLICE("{}"));
 	assert_string_equal(buf_str(&one), "t=1700000000,v1=" MAC_NEW);

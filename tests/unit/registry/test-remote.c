@@ -427,6 +427,27 @@ static void the_next_page_is_found_in_a_link(void **state)
 	arena_free(a);
 }
 
+/* Of what the registry serves; here since it has a store, a loop and blobs. */
+static void a_collection_can_be_stopped_and_goes_on_later(void **state)
+{
+	struct box *b = *state;
+	char digest[IMAGE_DIGEST_MAX];
+	atomic_bool stop = true;
+	struct content_gc gc = { .stop = &stop, .untagged = true };
+	struct remote_push p;
+
+	push(b, "a", SLICE("nobody wants it"), 0, &p, digest);
+	OK(b, content_gc(registry_store(b->g), &gc, &b->err));
+	assert_true(gc.stopped);
+	assert_int_equal(gc.blobs, 0);
+	assert_int_equal(remote_has_blob(b->r, "a", digest, &b->err), 1);
+	atomic_store(&stop, false);
+	OK(b, content_gc(registry_store(b->g), &gc, &b->err));
+	assert_false(gc.stopped);
+	assert_int_equal(gc.blobs, 1);
+	assert_int_equal(remote_has_blob(b->r, "a", digest, &b->err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +462,7 @@ int main(void)
 		T(nobody_there_is_told_after_the_tries),
 		T(a_server_that_falls_silent_is_given_up),
 		T(a_mirror_is_asked_first_and_may_fail),
+		T(a_collection_can_be_stopped_and_goes_on_later),
 		cmocka_unit_test(challenges_are_read_as_they_are_written),
 		cmocka_unit_test(the_next_page_is_found_in_a_link),
 	};
