@@ -139,6 +139,11 @@ static void fix_volume(struct fix *x)
 									     : "IfNotPresent");
 }
 
+static struct doc object_or_new(struct doc *d)
+{
+	return doc_is(d, DOC_OBJECT) ? *d : doc_object();
+}
+
 /* Members of `from` that *to does not have. */
 static void fill(struct arena *a, struct doc *to, const struct doc *from)
 {
@@ -148,30 +153,34 @@ static void fill(struct arena *a, struct doc *to, const struct doc *from)
 }
 
 /* Requests that are not there are the limits; in pods, not in templates. */
-static void fix_requests(struct fix *x, struct doc *containers)
+static void fix_requests(struct fix *spec, const char *list)
 {
-	DOC_EACH (c, containers) {
-		struct doc *res = doc_get(c, "resources"), *limits = doc_get(res, "limits");
-		struct doc requests = doc_object(), *old = doc_get(res, "requests");
+	DOC_EACH (c, get(spec, list)) {
+		struct fix container = part(spec, c, list);
+		struct doc *res = get(&container, "resources"), *limits = doc_get(res, "limits");
+		struct doc requests = object_or_new(doc_get(res, "requests"));
+		struct fix inner = part(&container, res, "resources");
 
 		if (is_empty(limits))
 			continue;
-		if (old)
-			requests = *old;
-		fill(x->a, &requests, limits);
-		doc_set(x->a, res, "requests", requests);
+		fill(spec->a, &requests, limits);
+		set(&inner, "requests", requests);
 	}
 }
 
-static void fix_host_ports(struct fix *x, struct doc *containers)
+static void fix_host_ports(struct fix *spec, const char *list)
 {
-	DOC_EACH (c, containers)
-		DOC_EACH (p, doc_get(c, "ports")) {
-			struct doc *port = doc_get(p, "containerPort");
+	DOC_EACH (c, get(spec, list)) {
+		struct fix container = part(spec, c, list);
 
-			if (port && !doc_get(p, "hostPort"))
-				doc_set(x->a, p, "hostPort", *port);
+		DOC_EACH (p, get(&container, "ports")) {
+			struct fix port = part(&container, p, "ports");
+			struct doc *number = get(&port, "containerPort");
+
+			if (number && !get(&port, "hostPort"))
+				set(&port, "hostPort", *number);
 		}
+	}
 }
 
 /* --- resources of a whole pod --- */
@@ -252,31 +261,27 @@ static void add_all_needed(struct fix *x, const struct doc *spec, const char *wh
 				   not_in, to);
 }
 
-static struct doc object_or_new(struct doc *d)
-{
-	return doc_is(d, DOC_OBJECT) ? *d : doc_object();
-}
-
 /* Limits of huge pages from the containers', then requests from theirs or from the limits. */
-static void fix_pod_resources(struct fix *x, struct doc *spec)
+static void fix_pod_resources(struct fix *x)
 {
-	struct doc *res = doc_get(spec, "resources");
+	struct doc *res = get(x, "resources");
+	struct fix inner = part(x, res, "resources");
 	struct doc limits = object_or_new(doc_get(res, "limits"));
 	struct doc requests = object_or_new(doc_get(res, "requests"));
 
 	if (!res || (!limits.n && !requests.n))
 		return;
-	add_all_needed(x, spec, "limits", true, &requests, &limits);
+	add_all_needed(x, x->obj, "limits", true, &requests, &limits);
 	if (limits.n)
-		doc_set(x->a, res, "limits", limits);
+		set(&inner, "limits", limits);
 	if (!limits.n)
 		return;
-	add_all_needed(x, spec, "requests", false, NULL, &requests);
+	add_all_needed(x, x->obj, "requests", false, NULL, &requests);
 	DOC_EACH_MEMBER (key, value, &limits)
 		if (is_pod_level(doc_slice(key)) && !doc_getn(&requests, doc_slice(key)))
 			doc_add_node(x->a, &requests, *key, *value);
 	if (requests.n)
-		doc_set(x->a, res, "requests", requests);
+		set(&inner, "requests", requests);
 }
 
 static void fix_pod(struct fix *x)
@@ -286,14 +291,14 @@ static void fix_pod(struct fix *x)
 
 	if (!doc_is(spec, DOC_OBJECT))
 		return;
-	fix_requests(x, doc_get(spec, "containers"));
-	fix_requests(x, doc_get(spec, "initContainers"));
-	fix_pod_resources(x, spec);
+	fix_requests(&inner, "containers");
+	fix_requests(&inner, "initContainers");
+	fix_pod_resources(&inner);
 	if (!doc_get(spec, "enableServiceLinks"))
 		set(&inner, "enableServiceLinks", doc_bool(true));
 	if (doc_true(doc_get(spec, "hostNetwork"))) {
-		fix_host_ports(x, doc_get(spec, "containers"));
-		fix_host_ports(x, doc_get(spec, "initContainers"));
+		fix_host_ports(&inner, "containers");
+		fix_host_ports(&inner, "initContainers");
 	}
 }
 
@@ -356,11 +361,17 @@ static void fix_service_spec(struct fix *x)
 
 static void fix_service(struct fix *x)
 {
+	struct fix status = part(x, get(x, "status"), "status");
+	struct fix balancer = part(&status, get(&status, "loadBalancer"), "loadBalancer");
+
 	if (!doc_str_is(doc_find(x->obj, "spec.type"), "LoadBalancer"))
 		return;
-	DOC_EACH (i, doc_find(x->obj, "status.loadBalancer.ingress"))
-		if (!is_empty(doc_get(i, "ip")) && !doc_get(i, "ipMode"))
-			doc_set(x->a, i, "ipMode", DOC_LIT("VIP"));
+	DOC_EACH (i, get(&balancer, "ingress")) {
+		struct fix point = part(&balancer, i, "ingress");
+
+		if (!is_empty(get(&point, "ip")) && !get(&point, "ipMode"))
+			set_text(&point, "ipMode", "VIP");
+	}
 }
 
 static void fix_namespace(struct fix *x)

@@ -336,6 +336,25 @@ static void what_is_canonical_stays(void **state)
 	}
 }
 
+/* What a default adds deep in an object stands in its place. */
+static void defaults_stand_in_their_places(void **state)
+{
+	struct arena *a = *state;
+	const char *pod = "{\"spec\":{\"hostNetwork\":true,\"containers\":[{\"ports\":[{"
+			  "\"containerPort\":1}],\"resources\":{\"limits\":{\"cpu\":\"1\"},"
+			  "\"claims\":[{\"name\":\"c\"}]}}],\"resources\":{\"requests\":{"
+			  "\"cpu\":\"1\"}}}}";
+	const char *service = "{\"spec\":{\"type\":\"LoadBalancer\"},\"status\":{\"loadBalancer\":{"
+			      "\"ingress\":[{\"ip\":\"::1\",\"ports\":[{\"port\":1}]}]}}}";
+	const char *once = admitted(a, "v1", "Pod", pod);
+
+	assert_string_equal(admitted(a, "v1", "Pod", once), once);
+	assert_non_null(strstr(once, "{\"hostPort\":1,\"containerPort\":1,"));
+	once = admitted(a, "v1", "Service", service);
+	assert_string_equal(admitted(a, "v1", "Service", once), once);
+	assert_non_null(strstr(once, "\"ipMode\":\"VIP\",\"ports\""));
+}
+
 static void depth_is_bounded(void **state)
 {
 	struct arena *a = *state;
@@ -363,6 +382,7 @@ int main(void)
 		CASE(policies_follow_from_tags),
 		CASE(amounts_have_no_more_than_thousandths),
 		CASE(what_is_canonical_stays),
+		CASE(defaults_stand_in_their_places),
 		CASE(depth_is_bounded),
 	};
 
