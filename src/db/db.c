@@ -73,9 +73,10 @@ static int conn_open(struct db *db, struct db_conn *c, bool query_only, struct e
 	(void)sqlite3_db_config(c->sq, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(c->sq, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_snprintf(sizeof(sql), sql,
+			 "PRAGMA page_size=%u;"
 			 "PRAGMA cache_size=-%u; PRAGMA mmap_size=0; PRAGMA foreign_keys=ON;"
 			 "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA query_only=%d;",
-			 db->o.cache_kib, query_only);
+			 db->o.page_size ? db->o.page_size : 4096, db->o.cache_kib, query_only);
 	return db_conn_run(c, sql, err);
 }
 

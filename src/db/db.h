@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "base/str.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct db_options {
 	unsigned cache_kib; /* page cache of each connection; 0 = 256 */
 	unsigned busy_ms;   /* wait for another process's transaction; 0 = 10000 */
 	unsigned batch_max; /* jobs in one commit; 0 = 256 */
+	unsigned page_size; /* of a file that is made; 0 = 4096 */
 	bool read_only;	    /* no writer thread, no migration */
 };
 
@@ -79,6 +81,12 @@ struct db_snapshot {
 int db_snapshot_begin(struct db_conn *c, struct db_snapshot *ret, struct err *err);
 void db_snapshot_end(struct db_snapshot *s);
 DEFINE_CLEANUP_EMBEDDED(struct db_snapshot, db_snapshot_end)
+
+/* Copies the database as it is now into a new file `path` (0600), in steps: others write on. It is
+ * written under a name of its own, synced and then given its name: -ERR_EXISTS when there is one,
+ * and nothing is left behind on failure (but a process that was killed leaves "<path>.new-*").
+ * `stop` may end it from another thread (-ERR_UNAVAILABLE); NULL = never. */
+int db_backup(struct db_conn *c, const char *path, const atomic_bool *stop, struct err *err);
 
 /* A write. Embedded in its owner, which keeps it alive until done(). */
 struct db_job {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A revisioned key-value store with watch: each transaction that changes something is one revision;
- * a key has the revision of its creation and of its last change. Two kinds stand behind one table:
- * an embedded one over SQLite (store_open_sqlite) and etcd through its v3 gRPC API
- * (store_open_etcd), with the same meaning, so that one suite of tests runs on both.
+ * a key has the revision of its creation and of its last change. The kind that is there is
+ * embedded, over SQLite (store_open_sqlite); what is said here means the same as in etcd's v3 API,
+ * and a kind is a table of calls (private.h), so that one suite of tests runs on all.
  *
  * Everything is asynchronous on one loop; requests are embedded in their owners, which keep them
  * and the bytes they point to until done() (the loop, never from within the call that started it).
- * A commit's done() comes after its bytes are durable. Spec: etcd v3 API (rpc.proto, kv.proto).
+ * A commit's done() comes after its bytes are durable, and after its events went to the watches of
+ * this process. A request that is not well formed ends with -ERR_INVALID or -ERR_TOO_LARGE in
+ * done(). Revisions begin at 1 (empty). Spec: etcd v3 API (rpc.proto, kv.proto).
  */
 #pragma once
 
@@ -25,6 +27,8 @@ struct store;
 #define STORE_KEY_MAX 1024
 #define STORE_VALUE_MAX (8u << 20)
 #define STORE_OPS_MAX 128
+#define STORE_GUARDS_MAX 128
+#define STORE_TXN_MAX (64u << 20) /* bytes of all keys and values of a transaction */
 
 struct store_kv {
 	struct slice key, value;
@@ -37,27 +41,19 @@ struct store_kv {
 struct store_sqlite_options {
 	struct loop *loop;
 	const char *path;   /* of the database file; made (0600) when it is not there */
-	uint32_t cache_kib; /* 0 = 2048 */
-	/* History is kept for watches and lists at a revision: at least this long (ns; 0 = 5 min),
-	 * at most this many revisions (0 = 1,000,000). */
+	uint32_t cache_kib; /* page cache of each of three connections; 0 = 1024 */
+	/* History is kept for watches and lists at a revision: this long (ns; 0 = 5 min), but not
+	 * more than this many revisions (0 = 1,000,000) and an eighth. It goes by itself. */
 	int64_t keep_age;
 	uint64_t keep_revisions;
 };
-/* -ERR_INVALID: damaged or not ours; -ERR_UNSUPPORTED: of a newer version. Nothing is changed then,
- * and the message tells the way back (store_restore). */
+/* -ERR_INVALID: damaged or not ours; -ERR_UNSUPPORTED: of a newer version; -ERR_UNAVAILABLE:
+ * another process has it open. Nothing is changed then, and the message tells the way back
+ * (store_restore). */
 int store_open_sqlite(const struct store_sqlite_options *o, struct store **ret, struct err *err);
 
-struct tls_conf;
-struct store_etcd_options {
-	struct loop *loop;
-	const char *const *endpoints; /* "https://10.0.0.1:2379"; NULL-terminated; tried in turn */
-	const char *ca_file, *cert_file, *key_file; /* NULL = none */
-	const char *user, *password;		    /* NULL = none */
-};
-/* Connects when first used; requests wait for a server up to 5 s, then fail (-ERR_UNAVAILABLE). */
-int store_open_etcd(const struct store_etcd_options *o, struct store **ret, struct err *err);
-
-/* Requests that are under way end with -ERR_UNAVAILABLE; what was acknowledged is durable. */
+/* Requests that are under way are finished or end with -ERR_UNAVAILABLE before this returns, and so
+ * does what their done() asks for. Watches end without a word. Not from within a callback. */
 void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close)
 
@@ -79,11 +75,13 @@ struct store_op {
 struct store_txn {
 	const struct store_guard *guards;
 	size_t nguards;
-	const struct store_op *ops; /* no key twice */
+	const struct store_op *ops; /* no key twice; nothing changed = no revision is taken */
 	size_t nops;
 	void (*done)(struct store_txn *t);
 	/* results */
-	int result; /* 0: committed; 1: a guard did not hold, nothing was done; negative: err */
+	/* 0: committed; 1: a guard did not hold, nothing was done; negative: nothing was done, err
+	 * tells (-ERR_NOT_FOUND: a lease that is over; -ERR_SYSTEM with sys ENOSPC: disk full). */
+	int result;
 	struct err err;
 	int64_t revision;	 /* of the commit, or of the answer */
 	size_t failed;		 /* result 1: the guard that did not hold, */
@@ -98,8 +96,9 @@ void store_commit(struct store *s, struct store_txn *t);
 struct store_range {
 	struct slice prefix; /* of the keys; with `exact` the key itself */
 	struct slice from;   /* the first key, within the prefix; empty = the prefix's first */
-	int64_t revision; /* as it was then; 0 = now, including all commits acknowledged before */
-	size_t limit;	  /* at most; 0 = all */
+	int64_t revision;    /* as it was then; 0 = now, including all commits acknowledged before.
+			      * However long the reading takes, it is of one revision. */
+	size_t limit;	     /* at most; 0 = all */
 	bool exact, keys_only, count_only;
 	bool count; /* also how many there are behind the last one given */
 	/* In order of keys; the bytes are valid during the call. Negative ends the reading with it.
@@ -107,9 +106,11 @@ struct store_range {
 	int (*each)(struct store_range *r, const struct store_kv *kv);
 	void (*done)(struct store_range *r);
 	/* results */
-	int result; /* 0; -ERR_GONE: that revision is compacted; -ERR_INVALID: it is yet to come */
+	/* 0; -ERR_GONE: that revision is compacted; -ERR_BAD_REQUEST: it is yet to come;
+	 * -ERR_INVALID: what was read is damaged. */
+	int result;
 	struct err err;
-	int64_t revision_now; /* of the store when it was read */
+	int64_t revision_now; /* of the store when the reading began */
 	int64_t total;	      /* count, count_only: keys behind the last one given */
 	bool more;	      /* there are further keys behind the last one given */
 	void *private_[16];
@@ -126,51 +127,66 @@ struct store_event {
 };
 struct store_watch {
 	struct slice prefix;
-	int64_t after; /* events of later revisions; 0 = from now on */
+	int64_t after; /* events of later revisions; 0 = from now on (of commits not yet done) */
+	bool no_prev;  /* `prev` of events may stay empty: cheaper */
 	/* All events of one or more whole revisions, in order; bytes are valid during the call. n
-	 * == 0: progress, nothing happened up to `revision`. */
+	 * == 0: progress, nothing happened up to `revision`; at most once a second, when asked
+	 * (store_progress), and when a watch with `after` has reached the present. */
 	void (*events)(struct store_watch *w, const struct store_event *v, size_t n,
 		       int64_t revision);
-	/* It is over, not by store_unwatch: -ERR_GONE (compacted; start again from a list),
-	 * -ERR_UNAVAILABLE. */
+	/* It is over, not by store_unwatch: -ERR_GONE (`after` is compacted; start again from a
+	 * list), -ERR_BAD_REQUEST (`after` is yet to come), -ERR_INVALID (history is damaged). */
 	void (*end)(struct store_watch *w, const struct err *err);
 	void *private_[16];
 };
 int store_watch(struct store *s, struct store_watch *w, struct err *err);
-void store_unwatch(struct store *s, struct store_watch *w);
+void store_unwatch(struct store *s,
+		   struct store_watch *w); /* also from within events(), not end() */
+/* events() is called soon, at the latest with n == 0, up to what is acknowledged by now. */
+void store_progress(struct store *s, struct store_watch *w);
 
 /* ---- leases: keys that go by themselves ---- */
 
 struct store_lease {
-	int64_t id;  /* in: 0 = a new one; out */
-	int64_t ttl; /* seconds; 0 with an id: revoke it, with its keys */
+	int64_t id;  /* in: 0 = a new one, else keep it alive; out */
+	int64_t ttl; /* seconds; in: of a new one; 0 with an id: revoke it; out: as granted */
 	void (*done)(struct store_lease *l);
 	int result; /* -ERR_NOT_FOUND: it is over */
 	struct err err;
 	void *private_[16];
 };
-/* Grants, or keeps alive (its time begins anew). */
+/* Grants, keeps alive (its time begins anew) or revokes. When a lease is over its keys are removed,
+ * as one revision (up to 4096 keys; those of leases that end together share it). Its time is the
+ * real clock's and goes on while the store is closed. A key that is written without it leaves it.
+ */
 void store_lease(struct store *s, struct store_lease *l);
 
 /* ---- care ---- */
 
 struct store_task {
-	int64_t revision; /* compact: history up to here goes; without stopping anyone */
+	int64_t revision; /* compact: history before it goes; lists at it and watches after it work
+			   */
 	const char *path; /* backup: a new file, whole and consistent, taken while writes go on */
 	void (*done)(struct store_task *t);
 	int result;
 	struct err err;
 	void *private_[16];
 };
+/* Without stopping anyone: lists and replays that began before are finished first. Done already: 0.
+ * Yet to come: -ERR_BAD_REQUEST. */
 void store_compact(struct store *s, struct store_task *t);
+/* -ERR_EXISTS: there is such a file. When it fails, or the process is killed, no file is left under
+ * that name. */
 void store_backup(struct store *s, struct store_task *t);
 /* Every page and row is read: -ERR_INVALID names what is damaged. */
 void store_verify(struct store *s, struct store_task *t);
-/* Makes `path` from a backup; -ERR_EXISTS when there is a store already. Blocking. */
+/* Makes `path` from a backup that it verifies first; -ERR_EXISTS when there is a store already.
+ * Blocking. The revisions go on far (10^9) behind the backup's, and history is compacted up to
+ * there: a client that saw revisions which are lost starts again from a list. */
 int store_restore(const char *backup, const char *path, struct err *err);
 
 struct store_stats {
-	int64_t revision, compacted; /* the oldest that can be read is compacted + 1 */
+	int64_t revision, compacted; /* the oldest that can be read is `compacted` */
 	uint64_t keys, bytes;	     /* of the file or the server's database */
 	uint64_t commits, events, watches, leases;
 };
