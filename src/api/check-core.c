@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of core/v1: what holds data, names and accounts. */
-#include "api/check.h"
+/* Rules of core/v1: what holds data, names, templates; the rows of all its kinds. */
+#include "api/check-core.h"
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "doc/json.h"
 
 #define DATA_MAX (1u << 20)
 
@@ -68,6 +72,9 @@ static void check_config_map(struct check *c, const struct doc *obj, const char 
 	check_frozen(c, obj, frozen);
 }
 
+#define DOCKER_TYPES 2 /* rows at the head of the table that hold a docker client's configuration \
+			*/
+
 /* What the well-known types of secrets must hold. */
 static const struct {
 	const char *type, *key;
@@ -78,6 +85,22 @@ static const struct {
 	{ "kubernetes.io/tls", "tls.crt" },
 	{ "kubernetes.io/tls", "tls.key" },
 };
+
+/* A docker client's configuration is a JSON object. */
+static void check_docker_config(struct check *c, const struct path *p, const struct doc *value)
+{
+	struct err err = ERR_INIT;
+	struct doc *d = NULL;
+	size_t n = value->n / 4 * 3;
+	char *text = arena_alloc(c->a, n + 1);
+	bool ok = text && base64_decode(text, &n, doc_slice(value)) == 0 &&
+		  json_read(c->a, slice_of(text, n), NULL, &d, &err) == 0 &&
+		  (doc_is(d, DOC_OBJECT) || doc_is(d, DOC_NULL));
+
+	if (!ok)
+		check_invalid_text(c, p, SLICE("<secret contents redacted>"),
+				   "must be a JSON object");
+}
 
 static void check_secret_type(struct check *c, const struct doc *obj)
 {
@@ -92,6 +115,8 @@ static void check_secret_type(struct check *c, const struct doc *obj)
 
 		if (doc_str_is(type, secret_keys[i].type) && !doc_get(d, secret_keys[i].key))
 			check_required(c, &at, "");
+		else if (doc_str_is(type, secret_keys[i].type) && i < DOCKER_TYPES)
+			check_docker_config(c, &at, doc_get(d, secret_keys[i].key));
 	}
 	if (doc_str_is(type, "kubernetes.io/basic-auth") && !doc_get(d, "username") &&
 	    !doc_get(d, "password")) {
@@ -126,21 +151,28 @@ static void check_secret(struct check *c, const struct doc *obj, const char *sub
 
 /* ---- Namespace, ServiceAccount ---- */
 
+static bool is_standard_finalizer(struct slice s)
+{
+	return slice_is(s, "kubernetes") || slice_is(s, "orphan") ||
+	       slice_is(s, "foregroundDeletion");
+}
+
 static void check_namespace(struct check *c, const struct doc *obj, const char *sub)
 {
 	const struct path spec = PATH(NULL, "spec"), list = PATH(&spec, "finalizers"),
-			  status = PATH(NULL, "status"), phase = PATH(&status, "phase");
+			  status = PATH(NULL, "status"), phase = PATH(&status, "Phase");
 	const struct doc *finalizers = doc_find(obj, "spec.finalizers");
 	bool gone = doc_is(doc_find(obj, "metadata.deletionTimestamp"), DOC_STRING);
 	bool ends = doc_str_is(doc_find(obj, "status.phase"), "Terminating");
 
 	for (size_t i = 0; i < doc_len(finalizers); i++) {
-		const struct path at = PATH_INDEX(&list, i);
+		const struct path one = PATH_INDEX(&list, i),
+				  *at = strcmp(sub, "finalize") == 0 ? &one : &list;
 		struct slice s = doc_slice(doc_at(finalizers, i));
 
-		check_text(c, &at, doc_at(finalizers, i), form_qualified_name);
-		if (s.n && !memchr(s.p, '/', s.n) && !slice_is(s, "kubernetes"))
-			check_invalid(c, &at, doc_at(finalizers, i),
+		check_text(c, at, doc_at(finalizers, i), form_qualified_name);
+		if (s.n && !memchr(s.p, '/', s.n) && !is_standard_finalizer(s))
+			check_invalid(c, at, doc_at(finalizers, i),
 				      "name is neither a standard finalizer name nor is it fully "
 				      "qualified");
 	}
@@ -154,10 +186,100 @@ static void check_namespace(struct check *c, const struct doc *obj, const char *
 			      "may only be 'Terminating' if `deletionTimestamp` is not empty");
 }
 
+/* ---- ReplicationController, PodTemplate ---- */
+
+static bool labels_match(const struct doc *selector, const struct doc *labels)
+{
+	DOC_EACH_MEMBER (key, value, selector) {
+		const struct doc *v = doc_getn(labels, doc_slice(key));
+
+		if (!v || !doc_equal(v, value))
+			return false;
+	}
+	return true;
+}
+
+static int64_t number(const struct doc *d)
+{
+	int64_t v = 0;
+
+	if (d)
+		(void)doc_int64(d, &v);
+	return v;
+}
+
+static void check_replica_counts(struct check *c, const struct doc *status)
+{
+	static const char *const counts[] = { "replicas", "fullyLabeledReplicas", "readyReplicas",
+					      "availableReplicas", "observedGeneration" };
+	const struct path p = PATH(NULL, "status"), available = PATH(&p, "availableReplicas");
+	const struct doc *a = doc_get(status, "availableReplicas");
+
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		const struct path at = PATH(&p, counts[i]);
+		const struct doc *n = doc_get(status, counts[i]);
+
+		check_not_negative(c, &at, n);
+		if (i > 0 && i < 4 && number(n) > number(doc_get(status, "replicas")))
+			check_invalid(c, &at, n, "cannot be greater than status.replicas");
+	}
+	if (number(a) > number(doc_get(status, "readyReplicas")))
+		check_invalid(c, &available, a, "cannot be greater than readyReplicas");
+}
+
+static void check_controller(struct check *c, const struct doc *obj, const char *sub)
+{
+	const struct path p = PATH(NULL, "spec"), ready = PATH(&p, "minReadySeconds"),
+			  replicas = PATH(&p, "replicas"), template = PATH(&p, "template"),
+			  meta = PATH(&template, "metadata"), labels_at = PATH(&meta, "labels");
+	const struct doc *spec = doc_get(obj, "spec"), *selector = doc_get(spec, "selector"),
+			 *t = doc_get(spec, "template"), *labels = doc_find(t, "metadata.labels");
+
+	if (strcmp(sub, "status") == 0) {
+		check_replica_counts(c, doc_get(obj, "status"));
+		return;
+	}
+	check_not_negative(c, &ready, doc_get(spec, "minReadySeconds"));
+	(void)check_has(c, &p, spec, "selector", "");
+	check_not_negative(c, &replicas, doc_get(spec, "replicas"));
+	if (!t) {
+		check_required(c, &template, "");
+		return;
+	}
+	if (!labels_match(selector, labels)) {
+		static const struct doc none = { .type = DOC_OBJECT };
+
+		check_invalid(c, &labels_at, labels ? labels : &none,
+			      "`selector` does not match template `labels`");
+	}
+	check_pod_template(c, &template, t, POD_RESTARTS);
+}
+
+static void check_pod_template_kind(struct check *c, const struct doc *obj, const char *sub)
+{
+	const struct path p = PATH(NULL, "template");
+
+	(void)sub;
+	check_pod_template(c, &p, doc_get(obj, "template"), 0);
+}
+
 const struct check_kind check_core[] = {
+	{ "", "Binding", check_binding, NULL },
 	{ "", "ConfigMap", check_config_map, NULL },
-	{ "", "Secret", check_secret, NULL },
+	{ "", "Endpoints", check_endpoints, NULL },
+	{ "", "Event", check_event, NULL },
+	{ "events.k8s.io", "Event", check_event, NULL },
+	{ "", "LimitRange", check_limit_range, NULL },
 	{ "", "Namespace", check_namespace, form_dns_label },
-	{ "", "ServiceAccount", NULL, form_dns_subdomain },
+	{ "", "Node", check_node, NULL },
+	{ "", "PersistentVolume", check_persistent_volume, NULL },
+	{ "", "PersistentVolumeClaim", check_claim, NULL },
+	{ "", "Pod", check_pod, NULL },
+	{ "", "PodTemplate", check_pod_template_kind, NULL },
+	{ "", "ReplicationController", check_controller, NULL },
+	{ "", "ResourceQuota", check_quota, NULL },
+	{ "", "Secret", check_secret, NULL },
+	{ "", "Service", check_service, form_dns1035_label },
+	{ "", "ServiceAccount", NULL, NULL },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules of a pod's spec as a whole, and of templates; its parts stand in check-container.c,
  * check-volume.c, check-security.c, check-schedule.c. */
-#include "api/check-pod.h"
-
-#include "base/arena.h"
-
-#define TEXT(d) (int)doc_slice(d).n, doc_slice(d).p
+#include "api/check-annotations.h"
 
 static int64_t number(const struct doc *d)
 {
@@ -279,38 +275,57 @@ static const struct field_rule scalar_rules[] = {
 void check_pod_spec(struct check *c, const struct path *p, const struct doc *spec,
 		    const struct doc *meta, unsigned opts)
 {
-	const struct path claims = PATH(p, "resourceClaims");
+	const struct path claims = PATH(p, "resourceClaims"), volumes = PATH(p, "volumes"),
+			  affinity = PATH(p, "affinity"),
+			  spreads = PATH(p, "topologySpreadConstraints"),
+			  tolerations = PATH(p, "tolerations");
 
-	(void)meta;
 	(void)check_has(c, p, spec, "terminationGracePeriodSeconds", "");
+	check_volumes(c, &volumes, doc_get(spec, "volumes"), meta, opts);
 	check_pod_claims(c, &claims, doc_get(spec, "resourceClaims"));
+	check_containers(c, p, spec, opts);
+	check_pod_resources(c, p, spec);
 	check_host_ports(c, p, spec, opts);
+	check_pod_security(c, p, spec);
+	check_affinity(c, &affinity, doc_get(spec, "affinity"));
 	check_lists(c, p, spec);
+	check_spreads(c, &spreads, doc_get(spec, "topologySpreadConstraints"));
 	check_host_users(c, p, spec);
 	check_fields(c, p, spec, scalar_rules);
+	check_tolerations(c, &tolerations, doc_get(spec, "tolerations"));
+}
+
+/* Of a template that must keep running; the rest is told anyway. */
+static void check_restarts(struct check *c, const struct path *p, const struct doc *spec)
+{
+	static const char *const always[] = { "Always", NULL };
+	const struct path restart = PATH(p, "restartPolicy"),
+			  deadline = PATH(p, "activeDeadlineSeconds");
+	const struct doc *policy = doc_get(spec, "restartPolicy");
+
+	if (!doc_str_is(policy, "Always"))
+		check_unsupported(c, &restart, policy, always);
+	if (doc_get(spec, "activeDeadlineSeconds"))
+		check_forbidden(c, &deadline, "activeDeadlineSeconds in %s is not Supported",
+				c->kind->kind);
 }
 
 void check_pod_template(struct check *c, const struct path *p, const struct doc *template,
 			unsigned opts)
 {
-	static const char *const always[] = { "Always", NULL };
+	/* Upstream leaves metadata out of the paths. */
 	const struct path labels = PATH(p, "labels"), annotations = PATH(p, "annotations"),
-			  spec = PATH(p, "spec"), ephemeral = PATH(&spec, "ephemeralContainers"),
-			  restart = PATH(&spec, "restartPolicy"),
-			  deadline = PATH(&spec, "activeDeadlineSeconds");
+			  spec = PATH(p, "spec"), ephemeral = PATH(&spec, "ephemeralContainers");
 	const struct doc *meta = doc_get(template, "metadata"), *s = doc_get(template, "spec"),
-			 *policy = doc_get(s, "restartPolicy");
+			 *a = doc_get(meta, "annotations");
 
 	check_labels(c, &labels, doc_get(meta, "labels"));
-	check_annotations(c, &annotations, doc_get(meta, "annotations"));
+	check_annotations(c, &annotations, a);
+	check_pod_annotations(c, &annotations, a, s);
 	check_pod_spec(c, &spec, s, meta, opts & ~(unsigned)POD_IS_POD);
+	check_profiles_match(c, &spec, a, s);
 	if (doc_len(doc_get(s, "ephemeralContainers")) > 0)
 		check_forbidden(c, &ephemeral, "ephemeral containers not allowed in pod template");
-	if (!(opts & POD_RESTARTS))
-		return;
-	if (!doc_str_is(policy, "Always"))
-		check_unsupported(c, &restart, policy, always);
-	if (doc_get(s, "activeDeadlineSeconds"))
-		check_forbidden(c, &deadline, "activeDeadlineSeconds in %s is not Supported",
-				c->kind->kind);
+	if (opts & POD_RESTARTS)
+		check_restarts(c, &spec, s);
 }

@@ -106,7 +106,7 @@ static void values_of_lists_are_checked(void **state)
 			     "\"imagePullPolicy\":\"Sometimes\"}]}}"),
 			NULL),
 		"spec.containers[0].imagePullPolicy: Unsupported value: \"Sometimes\": "
-		"supported values: \"Always\", \"Never\", \"IfNotPresent\""));
+		"supported values: \"Always\", \"IfNotPresent\", \"Never\""));
 }
 
 static void secrets_hold_what_their_type_asks(void **state)
