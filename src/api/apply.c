@@ -2,6 +2,7 @@
 #include "api/apply.h"
 
 #include "api/api.h"
+#include "api/apply-private.h"
 #include "api/fields.h"
 #include "api/managed.h"
 #include "api/object.h"
@@ -195,113 +196,6 @@ static int settle(const struct apply *c, const struct doc *live, struct managed 
 	return 0;
 }
 
-/* ---- conflicts ---- */
-
-struct conflict {
-	const struct managed_entry *by;
-	struct doc set;
-};
-
-struct telling {
-	const struct apply *c;
-	struct cause **end;
-	struct buf b;
-	const char *who;
-	size_t n, told;
-	bool list; /* more than one: each in a line */
-};
-
-static const char *who_is(const struct apply *c, const struct managed_entry *e)
-{
-	struct buf b = BUF_INIT(16 << 10);
-	const char *ret;
-
-	/* what does not fit is cut: names are at most 128 bytes where they come from requests */
-	(void)json_write_string(&b, slice_str(e->manager), false);
-	if (*e->subresource) {
-		(void)buf_adds(&b, " with subresource ");
-		(void)json_write_string(&b, slice_str(e->subresource), false);
-	}
-	if (!e->applied)
-		(void)buf_addf(&b, " using %s", e->api_version);
-	if (!e->applied && e->time)
-		(void)buf_addf(&b, " at %s", e->time);
-	ret = arena_strdup(c->a, buf_str(&b));
-	buf_fini(&b);
-	return ret ? ret : "";
-}
-
-static int tell_field(void *arg, struct slice path)
-{
-	struct telling *t = arg;
-	struct cause *cause = ARENA_NEW(t->c->a, struct cause);
-	int r;
-
-	if (!cause)
-		return -ERR_QUOTA;
-	cause->field = arena_strndup(t->c->a, path.p, path.n);
-	cause->reason = "FieldManagerConflict";
-	cause->detail = arena_printf(t->c->a, "conflict with %s", t->who);
-	if (!cause->field || !cause->detail)
-		return -ERR_QUOTA;
-	*t->end = cause;
-	t->end = &cause->next;
-	t->told++;
-	r = buf_adds(&t->b, t->list ? "\n- " : "");
-	return r < 0 ? r : buf_add(&t->b, path.p, path.n);
-}
-
-static int cmp_conflicts(const void *a, const void *b)
-{
-	const struct managed_entry *x = ((const struct conflict *)a)->by;
-	const struct managed_entry *y = ((const struct conflict *)b)->by;
-	int c = strcmp(x->manager, y->manager);
-
-	if (c == 0)
-		c = (int)y->applied - (int)x->applied;
-	if (c == 0)
-		c = strcmp(x->api_version, y->api_version);
-	return c ? c : strcmp(x->subresource, y->subresource);
-}
-
-static int tell_all(struct telling *t, const struct conflict *v, size_t n)
-{
-	int r = buf_addf(&t->b, "Apply failed with %zu conflict%s: ", t->n, t->list ? "s" : "");
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (fields_empty(&v[i].set))
-			continue;
-		t->who = who_is(t->c, v[i].by);
-		r = buf_addf(&t->b, t->list ? "%sconflicts with %s:" : "%sconflict with %s: ",
-			     t->list && t->told ? "\n" : "", t->who);
-		if (r == 0)
-			r = fields_each(&v[i].set, tell_field, t);
-	}
-	return r;
-}
-
-static int refuse(const struct apply *c, struct conflict *v, size_t n, const char **ret_message,
-		  struct err *err)
-{
-	struct cause *causes = NULL;
-	struct telling t = { .c = c, .end = &causes, .b = BUF_INIT(8u << 20) };
-	int r;
-
-	qsort(v, n, sizeof(*v), cmp_conflicts);
-	for (size_t i = 0; i < n; i++)
-		t.n += fields_count(&v[i].set);
-	t.list = t.n > 1;
-	r = tell_all(&t, v, n);
-	*ret_message = r == 0 ? arena_strdup(c->a, buf_str(&t.b)) : NULL;
-	buf_fini(&t.b);
-	if (!*ret_message)
-		return err_set(err, ERR_QUOTA, "%zu conflicts do not fit their memory", t.n);
-	r = err_set(err, ERR_CONFLICT, "%s", *ret_message);
-	if (err)
-		err->causes = causes;
-	return r;
-}
-
 /* ---- what others lose ---- */
 
 struct step {
@@ -490,6 +384,21 @@ static struct doc owned_in(const struct apply *c, const struct managed *m, const
 	return set;
 }
 
+/* From another version to that of the request. *obj is changed only when there is one. */
+static int convert_back(const struct apply *c, const char *version, struct doc *obj,
+			struct err *err)
+{
+	struct apply there = *c;
+	struct apply_version v;
+	int r;
+
+	there.api_version = version;
+	r = convert(&there, obj, c->api_version, &v, err);
+	if (r == 0)
+		*obj = v.obj;
+	return r;
+}
+
 static int add_back_owned(const struct apply *c, const struct doc *merged, struct doc *pruned,
 			  const char *version, const struct managed *m, struct err *err)
 {
@@ -502,14 +411,8 @@ static int add_back_owned(const struct apply *c, const struct doc *merged, struc
 		r = convert(c, pruned, version, &b, err);
 	if (r == 0)
 		r = add_back(c, &a, &b.obj, &owned, err);
-	if (r == 0 && strcmp(version, c->api_version) != 0) {
-		struct apply request = *c;
-
-		/* back to the version of the request */
-		request.api_version = version;
-		r = convert(&request, &b.obj, c->api_version, &a, err);
-		b = a;
-	}
+	if (r == 0)
+		r = convert_back(c, version, &b.obj, err);
 	if (r == 0)
 		*pruned = b.obj;
 	return r < 0 ? r : 0;
@@ -517,20 +420,25 @@ static int add_back_owned(const struct apply *c, const struct doc *merged, struc
 
 /* Only what this manager owned is taken: what nobody owns stays. */
 static int add_back_dangling(const struct apply *c, const struct apply_version *merged,
-			     struct doc *pruned, const struct doc *last, struct err *err)
+			     struct doc *pruned, const struct doc *mine, const char *version,
+			     struct err *err)
 {
-	struct doc all, left, mine = typed_named(merged->type, last, c->a);
-	int r = typed_fields(merged->type, &merged->obj, c->a, &all, err);
+	struct apply_version there;
+	struct doc all, left;
+	int r = convert(c, pruned, version, &there, err);
 
 	if (r == 0)
-		r = typed_fields(merged->type, pruned, c->a, &left, err);
-	if (r < 0)
+		r = typed_fields(merged->type, &merged->obj, c->a, &all, err);
+	if (r == 0)
+		r = typed_fields(merged->type, &there.obj, c->a, &left, err);
+	if (r != 0)
 		return r;
 	all = typed_named(merged->type, &all, c->a);
 	left = typed_named(merged->type, &left, c->a);
 	all = fields_join(FIELDS_DIFFERENCE, &all, &left, c->a);
-	all = fields_join(FIELDS_INTERSECTION, &all, &mine, c->a);
-	return typed_remove(merged->type, &merged->obj, &all, c->a, pruned, err);
+	all = fields_join(FIELDS_INTERSECTION, &all, mine, c->a);
+	r = typed_remove(merged->type, &merged->obj, &all, c->a, pruned, err);
+	return r < 0 ? r : convert_back(c, version, pruned, err);
 }
 
 static bool first_of_version(const struct managed *m, size_t i)
@@ -553,33 +461,26 @@ static int prune(const struct apply *c, struct doc *merged, const struct managed
 		 const struct doc *last, const char *version, struct err *err)
 {
 	struct apply_version v;
-	struct doc named, pruned;
+	struct doc named, owned, pruned;
 	int r = convert(c, merged, version, &v, err);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
 	named = typed_named(v.type, last, c->a);
 	r = typed_remove(v.type, &v.obj, &named, c->a, &pruned, err);
-	if (r == 0 && strcmp(version, c->api_version) != 0) {
-		struct apply request = *c;
-		struct apply_version back;
-
-		request.api_version = version;
-		r = convert(&request, &pruned, c->api_version, &back, err);
-		if (r != 0)
-			return r < 0 ? r : 0;
-		pruned = back.obj;
-	}
-	if (r == 0) /* the version that was pruned first: others may need its fields to convert */
-		r = add_back_owned(c, merged, &pruned, version, m, err);
+	owned = owned_in(c, m, version);
+	if (r == 0) /* before anything else: it may not convert without its owned fields */
+		r = add_back(c, &v, &pruned, &owned, err);
+	if (r == 0)
+		r = convert_back(c, version, &pruned, err);
 	for (size_t i = 0; r == 0 && i < m->n; i++)
 		if (first_of_version(m, i) && strcmp(m->v[i].api_version, version) != 0)
 			r = add_back_owned(c, merged, &pruned, m->v[i].api_version, m, err);
-	if (r == 0 && strcmp(version, c->api_version) == 0)
-		r = add_back_dangling(c, &v, &pruned, last, err);
+	if (r == 0)
+		r = add_back_dangling(c, &v, &pruned, &named, version, err);
 	if (r == 0)
 		*merged = pruned;
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* ---- apply ---- */
@@ -661,7 +562,7 @@ static void finish_self(const struct apply *c, struct run *run, struct managed_e
 static int run_once(const struct apply *c, struct run *run, struct managed *m, struct err *err)
 {
 	const char *version;
-	struct doc last, merged;
+	struct doc last, merged, left;
 	int r = settle(c, run->live, m, err);
 
 	if (r == 0)
@@ -669,8 +570,13 @@ static int run_once(const struct apply *c, struct run *run, struct managed *m, s
 	if (r == 0)
 		r = run_set(c, run, m, &last, &version, err);
 	if (r == 0 && !fields_empty(&last) &&
-	    !(strcmp(version, c->api_version) == 0 && covers(&run->step.self->set, &last, c->a)))
+	    !(strcmp(version, c->api_version) == 0 && covers(&run->step.self->set, &last, c->a))) {
 		r = prune(c, &merged, m, &last, version, err);
+		left = merged;
+		/* what lost all but is applied as {} is there again (upstream: null) */
+		if (r == 0)
+			r = typed_merge(c->type, &left, run->applied, c->a, &merged, err);
+	}
 	if (r < 0)
 		return r;
 	run->step.m = m;
@@ -827,7 +733,7 @@ int apply_run(const struct apply *c, const struct doc *live, const struct doc *a
 		r = m.v ? run_once(c, &run, &m, err) : arena_quota(c->a, err);
 	}
 	if (r == -ERR_CONFLICT)
-		return refuse(c, run.step.conflicts, run.step.nconflicts, &ret->message, err);
+		return apply_refuse(c, run.step.conflicts, run.step.nconflicts, &ret->message, err);
 	if (r == 0)
 		r = sync_annotation(c, applied, &run.obj, err);
 	if (r < 0)

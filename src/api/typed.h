@@ -9,7 +9,8 @@
  * object and atomic where it is a list. A raw extension is one value.
  *
  * Sets are those of fields.h. Documents given are as read (any depth up to the maximum, any order);
- * results share nodes with what was given. All time is linear but for the sorting of steps.
+ * results share nodes with what was given, and go elsewhere (*ret is none of the arguments). All
+ * time is linear but for the sorting of steps.
  *
  * Errors of all: -ERR_INVALID for objects that do not fit (no element may lack all its keys, no set
  * may hold a list), -ERR_TOO_LARGE past FIELDS_DEPTH_MAX, -ERR_QUOTA.

@@ -422,6 +422,19 @@ static const struct story stories[] = {
 	      ".spec.template.spec.containers[name=\"c\"] "
 	      ".spec.template.spec.containers[name=\"c\"].name "
 	      ".spec.template.spec.containers[name=\"c\"].resources" } } },
+	{ "what is applied as {} stays when it loses all",
+	  "v1",
+	  "Pod",
+	  { { 'A', "a",
+	      "{\"spec\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{\"medium\":\"Memory\"}}]}}",
+	      NULL, NULL },
+	    { 'A', "a", "{\"spec\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]}}",
+	      "{\"spec\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}],\"containers\":null},"
+	      "\"status\":{}}",
+	      "a= .spec.volumes[name=\"v\"] .spec.volumes[name=\"v\"].emptyDir "
+	      ".spec.volumes[name=\"v\"].name" },
+	    { 'A', "a", "{\"spec\":{}}", "{\"spec\":{\"containers\":null},\"status\":{}}",
+	      "a= .spec" } } },
 	{ "a quantity as a number",
 	  "v1",
 	  "LimitRange",
@@ -583,10 +596,12 @@ static void entries_of_other_versions_count(void **state)
 		"k\":{}"
 		"}}}]},\"data\":{\"k\":\"1\",\"l\":\"1\"}}");
 	assert_string_equal(owners(&w), "u*= .data.l; z= .data.k");
+	/* what nobody owns stays */
+	doc_set_str(w.a, doc_get(&w.live, "data"), "zz", "0");
 	assert_int_equal(applied(&w, "a", DATA("\"k\":\"2\""), false), -ERR_CONFLICT);
 	/* the same manager applies in the new version: its old entry becomes the new one */
 	assert_int_equal(applied(&w, "z", DATA("\"m\":\"2\""), false), 0);
-	assert_string_equal(rest(&w), DATA("\"l\":\"1\",\"m\":\"2\""));
+	assert_string_equal(rest(&w), DATA("\"l\":\"1\",\"zz\":\"0\",\"m\":\"2\""));
 	assert_string_equal(owners(&w), "u*= .data.l; z= .data.m");
 }
 

@@ -340,10 +340,21 @@ static void lists_are_merged_in_the_applied_order(void **state)
 {
 	static const char *const rows[][3] = {
 		/* live, applied, merged: as upstream's cases have it */
-		{ "ab", "ba", "ba" },	 { "abc", "b", "abc" },	   { "ab", "cd", "abcd" },
-		{ "abc", "cx", "abcx" }, { "abcd", "dc", "abdc" }, { "ab", "xab", "xab" },
-		{ "abc", "xc", "abxc" }, { "", "ab", "ab" },	   { "abcde", "eca", "bdeca" },
-		{ "abc", "acb", "acb" }, { "xay", "ba", "xbay" },
+		{ "ab", "ba", "ba" },
+		{ "abc", "b", "abc" },
+		{ "ab", "cd", "abcd" },
+		{ "abc", "cx", "abcx" },
+		{ "abcd", "dc", "abdc" },
+		{ "ab", "xab", "xab" },
+		{ "abc", "xc", "abxc" },
+		{ "", "ab", "ab" },
+		{ "abc", "", "abc" },
+		{ "abcde", "eca", "bdeca" },
+		{ "xay", "ba", "xbay" },
+		{ "bdfhjl", "1d2l3h", "b1dfj2l3h" },
+		/* in the live list some may stand twice */
+		{ "xx", "y", "xxy" },
+		{ "xyy", "y", "xy" },
 	};
 	struct arena *a = *state;
 
