@@ -130,8 +130,8 @@ static void what_was_not_wanted_for_longest_goes_first(void **state)
 {
 	char dir[] = "/tmp/teu-outward-XXXXXX", path[64], out[64];
 	struct err err = ERR_INIT;
-	struct loop *l;
-	struct jobs *j;
+	struct loop *l = NULL;
+	struct jobs *j = NULL;
 
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/registry.db", dir);
