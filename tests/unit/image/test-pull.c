@@ -5,6 +5,9 @@
 #include "image/pull.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 static struct far far;
 
@@ -387,14 +390,22 @@ static void a_cancelled_pull_leaves_nothing(void **state)
 	drop_layers(&l);
 }
 
-/* Its last bytes cannot have been sent when the first ones are here: pipes are smaller. */
-static void a_pull_outlives_its_fetching_process(void **state)
+static void push_steps(void)
+{
+	struct far_image im = { .repo = "steps", .ref = "1", .n = 2 };
+	struct three l;
+
+	three_layers(&l);
+	im.layers = l.v;
+	far_image(&far, &im);
+	drop_layers(&l);
+}
+
+/* One layer of 6 MiB that nothing makes smaller. */
+static void push_big(const char *repo)
 {
 	enum { SIZE = 6 << 20 };
-	struct fix *f = *state;
-	struct far_image im = { .repo = "dies", .ref = "1", .n = 1 };
-	struct image_pull_options o = { .parallel = 1 };
-	struct heard twice = { .kills = 2 }, always = { .kills = 1000 };
+	struct far_image im = { .repo = repo, .ref = "1", .n = 1 };
 	char *big = test_malloc(SIZE);
 	struct tarball t;
 	struct slice tar;
@@ -407,6 +418,18 @@ static void a_pull_outlives_its_fetching_process(void **state)
 	tar = tar_end(&t);
 	im.layers = &tar;
 	far_image(&far, &im);
+	buf_fini(&t.b);
+	test_free(big);
+}
+
+/* Its last bytes cannot have been sent when the first ones are here: pipes are smaller. */
+static void a_pull_outlives_its_fetching_process(void **state)
+{
+	struct fix *f = *state;
+	struct image_pull_options o = { .parallel = 1 };
+	struct heard twice = { .kills = 2 }, always = { .kills = 1000 };
+
+	push_big("dies");
 	assert_true(pull_with(f, &o, "dies:1", &always) < 0);
 	assert_err(&f->err, ERR_UNAVAILABLE, "ended by signal 9");
 	assert_int_equal(always.kills, 1000 - 3);
@@ -418,8 +441,60 @@ static void a_pull_outlives_its_fetching_process(void **state)
 	assert_int_equal(count_names(f, "ingest"), 0);
 	buf_fini(&twice.text);
 	buf_fini(&always.text);
-	buf_fini(&t.b);
-	test_free(big);
+}
+
+/* In a process of its own: 0, or which step went wrong; 77: no mounts here. */
+static int pull_on_small_disk(struct fix *f)
+{
+	const struct image_store_options so = { .root = f->dir };
+
+	loop_free(f->loop);
+	f->loop = NULL;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", f->dir, "tmpfs", 0, "size=9m") < 0)
+		return 77;
+	open_store(f);
+	if (pull(f, "steps:1", NULL) < 0)
+		return 1;
+	if (pull(f, "toobig:1", NULL) >= 0 || f->err.sys != ENOSPC ||
+	    !strstr(f->err.msg, "No space left"))
+		return 2;
+	if (image_count(f->is) != 1 || count_names(f, "ingest") ||
+	    !is_in(f, full(f, "steps:1"), "usr/big"))
+		return 3;
+	image_store_close(f->is);
+	if (mount(f->dir, f->dir, NULL, MS_BIND, NULL) < 0 ||
+	    mount(NULL, f->dir, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		return 4;
+	f->err = ERR_INIT;
+	if (image_store_open(&so, &f->is, &f->err) >= 0 || !strstr(f->err.msg, "ead-only"))
+		return 5;
+	if (umount2(f->dir, MNT_DETACH) < 0)
+		return 6;
+	open_store(f);
+	return is_in(f, full(f, "steps:1"), "usr/big") ? 0 : 7;
+}
+
+static void full_and_read_only_disks_are_told_and_lose_nothing(void **state)
+{
+	struct fix *f = *state;
+	int status;
+	pid_t pid;
+
+	push_steps();
+	push_big("toobig");
+	pid = fork();
+	if (pid == 0) {
+		int r = pull_on_small_disk(f);
+
+		if (r)
+			fprintf(stderr, "step %d: %s\n", r, f->err.msg);
+		_exit(r);
+	}
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
 }
 
 /* ---- at any step ---- */
@@ -454,17 +529,6 @@ static int pull_planned(struct fix *f, struct plan *p)
 	f->is = NULL;
 	f->step = NULL;
 	return r;
-}
-
-static void push_steps(void)
-{
-	struct far_image im = { .repo = "steps", .ref = "1", .n = 2 };
-	struct three l;
-
-	three_layers(&l);
-	im.layers = l.v;
-	far_image(&far, &im);
-	drop_layers(&l);
 }
 
 static void a_failure_at_any_step_changes_nothing(void **state)
@@ -556,6 +620,7 @@ int main(int argc, char **argv)
 		T(limits_hold),
 		T(a_cancelled_pull_leaves_nothing),
 		T(a_pull_outlives_its_fetching_process),
+		T(full_and_read_only_disks_are_told_and_lose_nothing),
 		T(a_failure_at_any_step_changes_nothing),
 		T(kill_9_at_any_step_leaves_a_whole_store),
 		cmocka_unit_test(the_configuration_of_registries_is_checked),
