@@ -7,15 +7,6 @@
 const char *const check_pull_policies[] = { "Always", "IfNotPresent", "Never", NULL };
 const char *const check_protocols[] = { "SCTP", "TCP", "UDP", NULL };
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 /* ---- ports ---- */
 
 static bool has_name_before(const struct doc *list, size_t i)
@@ -47,7 +38,7 @@ static void check_ports(struct check *c, const struct path *p, const struct doc 
 			check_invalid(c, &name_at, name, "%s", why);
 		else if (doc_slice(name).n && has_name_before(ports, i))
 			check_duplicate(c, &name_at, name);
-		if (number(port) == 0)
+		if (check_number(port) == 0)
 			check_required(c, &port_at, "");
 		else
 			check_range(c, &port_at, port, 1, 65535);
@@ -103,7 +94,7 @@ static void check_host_conflicts(struct check *c, const struct path *p,
 		(void)snprintf(text, sizeof(text), "%.*s/%.*s/%lld",
 			       (int)MIN(protocol.n, (size_t)16), protocol.p,
 			       (int)MIN(ip.n, (size_t)64), ip.p,
-			       (long long)number(doc_get(d, "hostPort")));
+			       (long long)check_number(doc_get(d, "hostPort")));
 		value = doc_borrow(text, strlen(text));
 		check_duplicate(c, &host, &value);
 	}

@@ -72,8 +72,9 @@ static void check_config_map(struct check *c, const struct doc *obj, const char 
 	check_frozen(c, obj, frozen);
 }
 
-#define DOCKER_TYPES 2 /* rows at the head of the table that hold a docker client's configuration \
-			*/
+#define DOCKER_TYPES                                                                 \
+	2 /* rows at the head of the table that hold a docker client's configuration \
+	   */
 
 /* What the well-known types of secrets must hold. */
 static const struct {
@@ -199,15 +200,6 @@ static bool labels_match(const struct doc *selector, const struct doc *labels)
 	return true;
 }
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 static void check_replica_counts(struct check *c, const struct doc *status)
 {
 	static const char *const counts[] = { "replicas", "fullyLabeledReplicas", "readyReplicas",
@@ -220,10 +212,10 @@ static void check_replica_counts(struct check *c, const struct doc *status)
 		const struct doc *n = doc_get(status, counts[i]);
 
 		check_not_negative(c, &at, n);
-		if (i > 0 && i < 4 && number(n) > number(doc_get(status, "replicas")))
+		if (i > 0 && i < 4 && check_number(n) > check_number(doc_get(status, "replicas")))
 			check_invalid(c, &at, n, "cannot be greater than status.replicas");
 	}
-	if (number(a) > number(doc_get(status, "readyReplicas")))
+	if (check_number(a) > check_number(doc_get(status, "readyReplicas")))
 		check_invalid(c, &available, a, "cannot be greater than readyReplicas");
 }
 

@@ -5,15 +5,6 @@
 
 #include <ctype.h>
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 void take_over(struct check *c, struct doc *obj, const char *field, const struct doc *from)
 {
 	const struct doc *value = doc_get(from, field);
@@ -96,11 +87,11 @@ static bool check_deadline(struct check *c, const struct path *p, const struct d
 				      "must not update from a positive integer to nil value");
 		return true;
 	}
-	if (number(now) < 0 || number(now) > INT32_MAX) {
+	if (check_number(now) < 0 || check_number(now) > INT32_MAX) {
 		check_range(c, p, now, 0, INT32_MAX);
 		return false;
 	}
-	if (!old || number(old) >= number(now))
+	if (!old || check_number(old) >= check_number(now))
 		return true;
 	check_invalid(c, p, now, "must be less than or equal to previous value");
 	return false;
@@ -265,8 +256,8 @@ static void check_rest(struct check *c, const struct path *p, const struct doc *
 	keep_images(c, spec, old, "initContainers");
 	for (size_t i = 0; i < ARRAY_LEN(free); i++)
 		take_over(c, spec, free[i], old);
-	if (number(doc_get(old, "terminationGracePeriodSeconds")) < 0 &&
-	    number(doc_get(spec, "terminationGracePeriodSeconds")) == 1)
+	if (check_number(doc_get(old, "terminationGracePeriodSeconds")) < 0 &&
+	    check_number(doc_get(spec, "terminationGracePeriodSeconds")) == 1)
 		take_over(c, spec, "terminationGracePeriodSeconds", old);
 	if (doc_len(doc_get(old, "schedulingGates")) > 0)
 		check_gated(c, p, spec, old);

@@ -3,15 +3,6 @@
  * check-volume.c, check-security.c, check-schedule.c. */
 #include "api/check-annotations.h"
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 /* ---- names and DNS ---- */
 
 /* One label of a search path: as in DNS, and '_' but at the end. */
@@ -215,7 +206,8 @@ static void check_host_ports(struct check *c, const struct path *p, const struct
 			const struct doc *h = doc_get(doc_at(all, j), "hostPort");
 
 			if (((opts & POD_IS_POD) || h) &&
-			    number(h) != number(doc_get(doc_at(all, j), "containerPort")))
+			    check_number(h) !=
+				    check_number(doc_get(doc_at(all, j), "containerPort")))
 				check_invalid(c, &host, h,
 					      "must match `containerPort` when `hostNetwork` is "
 					      "true");

@@ -2,15 +2,6 @@
 /* Rules of probes and of what runs at a container's start and end. */
 #include "api/check-container.h"
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 /* ---- handlers ---- */
 
 static void check_header_name(struct check *c, const struct path *p, const struct doc *name)
@@ -44,7 +35,7 @@ static void check_sleep(struct check *c, const struct path *p, const struct doc 
 			const struct doc *grace)
 {
 	const struct doc *seconds = doc_get(sleep, "seconds");
-	int64_t s = number(seconds), max = number(grace);
+	int64_t s = check_number(seconds), max = check_number(grace);
 
 	if (grace && (s < 0 || s > max))
 		check_invalid(c, p, seconds,
@@ -105,7 +96,7 @@ static void check_probe(struct check *c, const struct path *p, const struct doc 
 
 		check_not_negative(c, &at, doc_get(probe, counts[i]));
 	}
-	if (e && number(e) <= 0)
+	if (e && check_number(e) <= 0)
 		check_invalid(c, &end, e, "must be greater than 0");
 }
 
@@ -113,7 +104,7 @@ static void check_success(struct check *c, const struct path *p, const struct do
 {
 	const struct path at = PATH(p, "successThreshold");
 
-	if (number(doc_get(probe, "successThreshold")) != 1)
+	if (check_number(doc_get(probe, "successThreshold")) != 1)
 		check_invalid(c, &at, doc_get(probe, "successThreshold"), "must be 1");
 }
 

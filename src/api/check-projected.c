@@ -3,15 +3,6 @@
 #include "api/check-volume.h"
 #include "api/quantity.h"
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 static bool in_list(struct slice s, const char *const *list)
 {
 	for (; *list; list++)
@@ -278,7 +269,7 @@ static void check_token_of(struct check *c, const struct path *p, const struct d
 {
 	const struct path at = PATH(p, "expirationSeconds"), path = PATH(j->volume, "path");
 	const struct doc *seconds = doc_get(source, "expirationSeconds");
-	int64_t n = number(seconds);
+	int64_t n = check_number(seconds);
 
 	if (n < 600)
 		check_invalid(c, &at, seconds, "may not specify a duration less than 10 minutes");

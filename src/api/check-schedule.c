@@ -2,15 +2,6 @@
 /* Rules of what places a pod: node selectors, affinity, tolerations, spreading. */
 #include "api/check-pod.h"
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 static void check_label_name(struct check *c, const struct path *p, const struct doc *key)
 {
 	const char *why = form_qualified_name(doc_slice(key));
@@ -238,7 +229,7 @@ static void check_affinity_term(struct check *c, const struct path *p, const str
 static void check_weight(struct check *c, const struct path *p, const struct doc *term)
 {
 	const struct path at = PATH(p, "weight");
-	int64_t w = number(doc_get(term, "weight"));
+	int64_t w = check_number(doc_get(term, "weight"));
 
 	if (w < 1 || w > 100)
 		check_invalid(c, &at, doc_get(term, "weight"), "must be in the range 1-100");
@@ -398,7 +389,7 @@ static void check_min_domains(struct check *c, const struct path *p, const struc
 
 	if (!min)
 		return;
-	if (number(min) <= 0)
+	if (check_number(min) <= 0)
 		check_invalid(c, &at, min, "must be greater than zero");
 	if (!doc_str_is(what, "DoNotSchedule"))
 		check_invalid(c, &at, min,
@@ -419,7 +410,7 @@ static void check_spread(struct check *c, const struct path *p, const struct doc
 	const struct path skew = PATH(p, "maxSkew"), what = PATH(p, "whenUnsatisfiable"),
 			  keys = PATH(p, "matchLabelKeys"), selector = PATH(p, "labelSelector");
 
-	if (number(doc_get(s, "maxSkew")) <= 0)
+	if (check_number(doc_get(s, "maxSkew")) <= 0)
 		check_invalid(c, &skew, doc_get(s, "maxSkew"), "must be greater than zero");
 	(void)check_has(c, p, s, "topologyKey", "can not be empty");
 	check_exactly_one_of(c, &what, doc_get(s, "whenUnsatisfiable"), actions);

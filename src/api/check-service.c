@@ -4,15 +4,6 @@
 
 #define FOR_BALANCERS "may only be used when `type` is 'LoadBalancer'"
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 static bool is_type(const struct doc *service, const char *type)
 {
 	return doc_str_is(doc_find(service, "spec.type"), type);
@@ -97,7 +88,7 @@ static void check_ports_once(struct check *c, const struct path *p, const struct
 		if (is_taken(ports, i, "port")) {
 			struct doc *key = doc_new_object(c->a);
 
-			(void)doc_set_int(c->a, key, "port", number(doc_get(d, "port")));
+			(void)doc_set_int(c->a, key, "port", check_number(doc_get(d, "port")));
 			(void)doc_set_strn(c->a, key, "protocol",
 					   doc_slice(doc_get(d, "protocol")).p,
 					   doc_slice(doc_get(d, "protocol")).n);
@@ -171,7 +162,7 @@ static void check_affinity_time(struct check *c, const struct path *p, const str
 		check_required(c, &client, why);
 	else if (!t)
 		check_required(c, &seconds, why);
-	else if (number(t) <= 0 || number(t) > AFFINITY_MAX)
+	else if (check_number(t) <= 0 || check_number(t) > AFFINITY_MAX)
 		check_invalid(c, &seconds, t, "must be greater than 0 and less than %d",
 			      AFFINITY_MAX);
 }
@@ -396,11 +387,11 @@ static void check_external_policy(struct check *c, const struct path *p, const s
 	else if (doc_slice(policy).n > 0)
 		check_invalid(c, &at, policy, "may only be set for externally-accessible services");
 	if (!needs_health_check(service)) {
-		if (number(port) != 0)
+		if (check_number(port) != 0)
 			check_invalid(c, &port_at, port,
 				      "may only be set when `type` is 'LoadBalancer' and "
 				      "`externalTrafficPolicy` is 'Local'");
-	} else if (number(port) == 0) {
+	} else if (check_number(port) == 0) {
 		check_required(c, &port_at, "");
 	} else {
 		check_range(c, &port_at, port, 1, 65535);

@@ -7,15 +7,6 @@
 
 #define MODE_MAX 0777
 
-static int64_t number(const struct doc *d)
-{
-	int64_t v = 0;
-
-	if (d)
-		(void)doc_int64(d, &v);
-	return v;
-}
-
 static bool is_given(const struct doc *d)
 {
 	return doc_slice(d).n > 0;
@@ -59,7 +50,7 @@ void check_mode(struct check *c, const struct path *p, const struct doc *obj, co
 	const struct path at = PATH(p, field);
 	const struct doc *mode = doc_get(obj, field);
 
-	if (mode && (number(mode) < 0 || number(mode) > MODE_MAX))
+	if (mode && (check_number(mode) < 0 || check_number(mode) > MODE_MAX))
 		check_invalid(c, &at, mode,
 			      "must be a number between 0 and 0777 (octal), both inclusive");
 }
@@ -544,7 +535,7 @@ static void check_partition(struct check *c, const struct path *p, const struct 
 	const struct doc *n = doc_get(s, "partition");
 
 	(void)v;
-	if (n && (number(n) < 0 || number(n) > 255))
+	if (n && (check_number(n) < 0 || check_number(n) > 255))
 		check_invalid(c, &at, n, "must be between 1 and 255, inclusive");
 }
 

@@ -595,6 +595,24 @@ void check_metadata(struct check *c, const struct doc *obj, check_form *name)
 
 /* ---- an object as a whole ---- */
 
+/* Upstream's own kinds take no short finalizer but its own. */
+static void check_finalizer_names(struct check *c, const struct doc *obj)
+{
+	const struct path meta = PATH(NULL, "metadata"), list = PATH(&meta, "finalizers");
+	const struct doc *names = doc_find(obj, "metadata.finalizers");
+
+	for (size_t i = 0; i < doc_len(names); i++) {
+		const struct path at = PATH_INDEX(&list, i);
+		struct slice s = doc_slice(doc_at(names, i));
+
+		if (s.n > 0 && !memchr(s.p, '/', s.n) && !slice_is(s, "kubernetes") &&
+		    !slice_is(s, "orphan") && !slice_is(s, "foregroundDeletion"))
+			check_invalid(c, &at, doc_at(names, i),
+				      "name is neither a standard finalizer name nor is it fully "
+				      "qualified");
+	}
+}
+
 static const struct check_kind *rules_of(const struct api_kind *k)
 {
 	static const struct check_kind *const tables[] = { check_core };
@@ -616,6 +634,8 @@ int api_check(const struct api *api, const struct api_kind *kind, const char *su
 	check_init(&c, api, kind, old, a);
 	check_metadata(&c, obj, rules ? rules->name : NULL);
 	check_enums(&c, NULL, kind->type, obj);
+	if (rules)
+		check_finalizer_names(&c, obj);
 	if (rules && rules->check)
 		rules->check(&c, obj, sub);
 	if (arena_exceeded(a))

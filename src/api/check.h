@@ -105,6 +105,15 @@ void check_labels(struct check *c, const struct path *p, const struct doc *label
 void check_annotations(struct check *c, const struct path *p, const struct doc *annotations);
 /* meta.LabelSelector. */
 void check_label_selector(struct check *c, const struct path *p, const struct doc *selector);
+/* The value, 0 when it is absent (as what is left out is). */
+static inline int64_t check_number(const struct doc *value)
+{
+	int64_t v = 0;
+
+	if (value)
+		(void)doc_int64(value, &v);
+	return v;
+}
 /* Elements' `field` values, no two equal. */
 void check_unique(struct check *c, const struct path *p, const struct doc *list, const char *field);
 /* -> Invalid "field is immutable" when it differs from the old value. */

@@ -521,7 +521,13 @@ static void others_have_rules(void **state)
 		  "target.kind: Unsupported value: 'Pod': supported values: 'Node', "
 		  "'<empty>'\ntarget.name: Required value" },
 	};
-	static const struct row accounts[] = { { META "}", "" } };
+	static const struct row accounts[] = {
+		{ META "}", "" },
+		{ META ",'finalizers':['a.b/c','x']}",
+		  "metadata.finalizers[1]: Invalid value: 'x': name is neither a standard "
+		  "finalizer name "
+		  "nor is it fully qualified" },
+	};
 	static const struct row namespaces[] = {
 		{ "'spec':{}", "" },
 		{ "'spec':{'finalizers':['kubernetes','x']}",
