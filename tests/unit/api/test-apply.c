@@ -980,6 +980,42 @@ static void random_writes_of_pods_hold_what_must_hold(void **state)
 	assert_true(refused > 10);
 }
 
+static void a_full_arena_is_told(void **state)
+{
+	const char *body = "{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"ports\":[{"
+			   "\"containerPort\":80}]}]}}";
+	const char *other = "{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"j\"}]}}";
+	CLEANUP(world_fini) struct world w;
+	struct arena *a = *state;
+	struct doc *x, *y, *z;
+	unsigned n = 1, told = 0;
+
+	world_init(&w, a, "v1", "Pod");
+	assert_int_equal(applied(&w, "a", body, false), 0);
+	x = body_of(&w, body);
+	y = body_of(&w, other);
+	z = doc_copy(a, &w.live);
+	for (bool over = false; !over && n < 5000; n++) {
+		CLEANUP(arena_free) struct arena *small = arena_new("small", 1 << 20);
+		struct err err = ERR_INIT;
+		struct apply_result out = { 0 };
+		struct doc d = *y;
+		int r;
+
+		w.c.a = small;
+		w.c.manager = n % 2 ? "a" : "b";
+		arena_fail_at(small, n);
+		r = apply_run(&w.c, z, n % 4 < 2 ? x : y, false, &out, &err);
+		if (r == 0 || r == -ERR_CONFLICT)
+			r = apply_track(&w.c, z, &d, &err);
+		assert_true(r == 0 || r == -ERR_QUOTA);
+		told += r != 0;
+		over = n > 20 && !arena_exceeded(small);
+	}
+	w.c.a = a;
+	assert_true(told > 20 && n < 5000);
+}
+
 static void large_objects_are_no_trouble(void **state)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(4u << 20);
@@ -1017,6 +1053,7 @@ int main(void)
 		CASE(unchanged_but_for_times_is_the_same),
 		CASE(random_writes_do_as_the_model),
 		CASE(random_writes_of_pods_hold_what_must_hold),
+		CASE(a_full_arena_is_told),
 		CASE(large_objects_are_no_trouble),
 	};
 
