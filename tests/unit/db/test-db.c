@@ -461,6 +461,29 @@ static void two_processes_take_turns(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_copy_is_of_one_moment_and_never_half(void **state)
+{
+	struct fix *f = *state;
+	atomic_bool stop = true;
+	char copy[128];
+	struct db *db;
+	struct db_options o = {
+		.path = copy, .app_id = APP, .schema = schema, .nschema = 1, .read_only = true
+	};
+	int64_t n = 0;
+
+	snprintf(copy, sizeof(copy), "%s/copy.db", f->dir);
+	open_db(f, 1);
+	assert_int_equal(db_backup(db_reader(f->db), copy, &stop, &f->err), -ERR_UNAVAILABLE);
+	assert_int_equal(access(copy, F_OK), -1);
+	assert_int_equal(db_backup(db_reader(f->db), copy, NULL, &f->err), 0);
+	assert_int_equal(db_backup(db_reader(f->db), copy, NULL, &f->err), -ERR_EXISTS);
+	assert_err(&f->err, ERR_EXISTS, "is there already");
+	assert_int_equal(db_open(&o, &db, &f->err), 0);
+	assert_true(db_query_int(db_reader(db), &n, &f->err, "SELECT count(*) FROM t", "") > 0);
+	db_close(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +502,7 @@ int main(void)
 		T(a_failed_migration_changes_nothing),
 		T(what_was_told_as_done_survives_kill_9),
 		T(two_processes_take_turns),
+		T(a_copy_is_of_one_moment_and_never_half),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
