@@ -2,6 +2,7 @@
 #include "api/check.h"
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "doc/json.h"
 
 #include <stdarg.h>
@@ -413,15 +414,17 @@ void check_label_selector(struct check *c, const struct path *p, const struct do
 
 void check_unique(struct check *c, const struct path *p, const struct doc *list, const char *field)
 {
-	for (size_t i = 1; i < doc_len(list); i++) {
-		const struct doc *v = doc_get(doc_at(list, i), field);
+	CLEANUP(map_fini) struct map seen;
+
+	map_init(&seen);
+	for (size_t i = 0; i < doc_len(list); i++) {
+		struct doc *v = doc_get(doc_at(list, i), field);
 		const struct path at = PATH_INDEX(p, i), member = PATH(&at, field);
 
-		for (size_t j = 0; v && v->n && j < i; j++)
-			if (doc_equal(v, doc_get(doc_at(list, j), field))) {
-				check_duplicate(c, &member, v);
-				break;
-			}
+		if (!v || v->n == 0 || (v->type != DOC_STRING && v->type != DOC_NUMBER))
+			continue;
+		if (map_put(&seen, slice_of(v->s, v->n), v))
+			check_duplicate(c, &member, v);
 	}
 }
 
