@@ -111,6 +111,17 @@ void check_invalid(struct check *c, const struct path *p, const struct doc *valu
 	add_with_value(c, p, "FieldValueInvalid", "Invalid value", value, detail);
 }
 
+void check_wrong(struct check *c, const struct path *p, const char *fmt, ...)
+{
+	char detail[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	add_simple(c, p, "FieldValueInvalid", "Invalid value", detail);
+}
+
 void check_invalid_text(struct check *c, const struct path *p, struct slice value, const char *fmt,
 			...)
 {
@@ -618,7 +629,13 @@ static void check_finalizer_names(struct check *c, const struct doc *obj)
 
 static const struct check_kind *rules_of(const struct api_kind *k)
 {
-	static const struct check_kind *const tables[] = { check_core };
+	static const struct check_kind *const tables[] = {
+		check_core,	     check_admission,	check_apiregistration, check_apps,
+		check_authorization, check_autoscaling, check_batch,	       check_certificates,
+		check_coordination,  check_crd,		check_discovery,       check_flowcontrol,
+		check_networking,    check_runtime,	check_policy,	       check_rbac,
+		check_resource,	     check_scheduling,	check_storage
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
 		for (const struct check_kind *r = tables[i]; r->kind; r++)
@@ -635,9 +652,11 @@ int api_check(const struct api *api, const struct api_kind *kind, const char *su
 	struct check c;
 
 	check_init(&c, api, kind, old, a);
-	check_metadata(&c, obj, rules ? rules->name : NULL);
-	check_enums(&c, NULL, kind->type, obj);
-	if (rules)
+	if (!rules || !rules->no_metadata)
+		check_metadata(&c, obj, rules ? rules->name : NULL);
+	if (!rules || !rules->own_values)
+		check_enums(&c, NULL, kind->type, obj);
+	if (rules && !rules->no_metadata)
 		check_finalizer_names(&c, obj);
 	if (rules && rules->check)
 		rules->check(&c, obj, sub);

@@ -66,6 +66,8 @@ void check_invalid(struct check *c, const struct path *p, const struct doc *valu
 		   ...) PRINTF(4, 5);
 void check_invalid_text(struct check *c, const struct path *p, struct slice value, const char *fmt,
 			...) PRINTF(4, 5);
+/* Invalid, the value itself is not told. */
+void check_wrong(struct check *c, const struct path *p, const char *fmt, ...) PRINTF(3, 4);
 void check_unsupported(struct check *c, const struct path *p, const struct doc *value,
 		       const char *const *valid);
 void check_forbidden(struct check *c, const struct path *p, const char *fmt, ...) PRINTF(3, 4);
@@ -162,9 +164,15 @@ struct check_kind {
 	const char *group, *kind; /* "apps", "Deployment" */
 	check_kind_fn *check;
 	check_form *name; /* NULL: form_dns_subdomain */
+	bool own_values;  /* `check` looks at enum= values itself; check_enums is not run */
+	bool no_metadata; /* `check` looks at metadata itself: reviews have none */
 };
 /* A table of each check-<group>.c, ended by a row of NULLs. */
-extern const struct check_kind check_core[];
+extern const struct check_kind check_core[], check_admission[], check_apiregistration[],
+	check_apps[], check_authorization[], check_autoscaling[], check_batch[],
+	check_certificates[], check_coordination[], check_crd[], check_discovery[],
+	check_flowcontrol[], check_networking[], check_runtime[], check_policy[], check_rbac[],
+	check_resource[], check_scheduling[], check_storage[];
 
 /* All of it: metadata, enums, the kind's rules. */
 int api_check(const struct api *api, const struct api_kind *kind, const char *sub,
