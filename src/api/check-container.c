@@ -2,6 +2,8 @@
 /* Rules of containers: regular, init (also those that stay: sidecars) and ephemeral. */
 #include "api/check-container.h"
 
+#include "base/map.h"
+
 #include <ctype.h>
 
 const char *const check_pull_policies[] = { "Always", "IfNotPresent", "Never", NULL };
@@ -9,14 +11,10 @@ const char *const check_protocols[] = { "SCTP", "TCP", "UDP", NULL };
 
 /* ---- ports ---- */
 
-static bool has_name_before(const struct doc *list, size_t i)
+/* Is this the second of the name? Empty ones are told elsewhere. */
+static bool is_second(struct map *names, const struct doc *name)
 {
-	const struct doc *name = doc_get(doc_at(list, i), "name");
-
-	for (size_t j = 0; j < i; j++)
-		if (doc_equal(doc_get(doc_at(list, j), "name"), name))
-			return true;
-	return false;
+	return doc_slice(name).n > 0 && map_put(names, doc_slice(name), names);
 }
 
 static void check_ports(struct check *c, const struct path *p, const struct doc *ports)
@@ -27,6 +25,9 @@ static void check_ports(struct check *c, const struct path *p, const struct doc 
 		{ 0 },
 	};
 
+	CLEANUP(map_fini) struct map names;
+
+	map_init(&names);
 	for (size_t i = 0; i < doc_len(ports); i++) {
 		const struct path at = PATH_INDEX(p, i), name_at = PATH(&at, "name"),
 				  port_at = PATH(&at, "containerPort");
@@ -36,7 +37,7 @@ static void check_ports(struct check *c, const struct path *p, const struct doc 
 
 		if (why)
 			check_invalid(c, &name_at, name, "%s", why);
-		else if (doc_slice(name).n && has_name_before(ports, i))
+		else if (is_second(&names, name))
 			check_duplicate(c, &name_at, name);
 		if (check_number(port) == 0)
 			check_required(c, &port_at, "");
@@ -222,7 +223,7 @@ static void check_regular(struct check *c, const struct path *p, const struct po
 		const struct doc *k = doc_at(list, i);
 
 		check_common(c, &at, k, pod);
-		if (has_name_before(list, i))
+		if (is_second(pod->names, doc_get(k, "name")))
 			check_duplicate(c, &name, doc_get(k, "name"));
 		check_probes(c, &at, k, pod);
 		check_restart(c, &at, k);
@@ -235,8 +236,7 @@ static void check_first(struct check *c, const struct path *p, const struct pod 
 {
 	static const char *const stays[] = { "lifecycle", "livenessProbe", "readinessProbe",
 					     "startupProbe" };
-	const struct doc *list = doc_get(pod->spec, "initContainers"),
-			 *others = doc_get(pod->spec, "containers");
+	const struct doc *list = doc_get(pod->spec, "initContainers");
 
 	for (size_t i = 0; i < doc_len(list); i++) {
 		const struct path at = PATH_INDEX(p, i), name = PATH(&at, "name");
@@ -244,7 +244,7 @@ static void check_first(struct check *c, const struct path *p, const struct pod 
 
 		check_common(c, &at, k, pod);
 		check_restart(c, &at, k);
-		if (has_name(others, doc_get(k, "name")) || has_name_before(list, i))
+		if (is_second(pod->names, doc_get(k, "name")))
 			check_duplicate(c, &name, doc_get(k, "name"));
 		/* They run one by one, so only a container's own ports count; upstream calls
 		 * each of them the first. */
@@ -302,9 +302,7 @@ static void check_ephemeral(struct check *c, const struct path *p, const struct 
 		const struct doc *k = doc_at(list, i), *name = doc_get(k, "name");
 
 		check_common(c, &at, k, &strict);
-		if (has_name(doc_get(pod->spec, "containers"), name) ||
-		    has_name(doc_get(pod->spec, "initContainers"), name) ||
-		    has_name_before(list, i))
+		if (is_second(pod->names, name))
 			check_duplicate(c, &name_at, name);
 		check_one_ephemeral(c, &at, k, pod);
 	}
@@ -315,11 +313,14 @@ void check_containers(struct check *c, const struct path *p, const struct doc *s
 	const struct path regular = PATH(p, "containers"), init = PATH(p, "initContainers"),
 			  ephemeral = PATH(p, "ephemeralContainers");
 	const struct doc *users = doc_get(spec, "hostUsers");
-	const struct pod pod = { .spec = spec,
+	CLEANUP(map_fini) struct map names;
+	const struct pod pod = { .names = &names,
+				 .spec = spec,
 				 .host_users = !users || doc_true(users),
 				 .never = doc_str_is(doc_get(spec, "restartPolicy"), "Never"),
 				 .opts = opts };
 
+	map_init(&names);
 	check_regular(c, &regular, &pod);
 	check_first(c, &init, &pod);
 	check_ephemeral(c, &ephemeral, &pod);

@@ -4,7 +4,10 @@
 
 #include "api/check-pod.h"
 
+struct map;
+
 struct pod {
+	struct map *names; /* of the containers so far */
 	const struct doc *spec;
 	bool host_users; /* the host's users are the pod's, as by default */
 	bool never;	 /* restartPolicy Never */
