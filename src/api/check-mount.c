@@ -2,6 +2,8 @@
 /* Rules of what a container sees of the pod's volumes. */
 #include "api/check-container.h"
 
+#include "base/map.h"
+
 const struct doc *pod_volume(const struct pod *pod, const struct doc *name)
 {
 	if (doc_slice(name).n > 0)
@@ -88,7 +90,7 @@ static void check_sub_path(struct check *c, const struct path *list, const struc
 			      "subPathExpr and subPath are mutually exclusive");
 }
 
-static void check_mount(struct check *c, const struct path *list, size_t i,
+static void check_mount(struct check *c, struct map *seen, const struct path *list, size_t i,
 			const struct doc *container, const struct pod *pod)
 {
 	const struct path p = PATH_INDEX(list, i), name_at = PATH(&p, "name"),
@@ -103,7 +105,7 @@ static void check_mount(struct check *c, const struct path *list, size_t i,
 	if (!pod_volume(pod, name))
 		check_not_found(c, &name_at, name);
 	(void)check_has(c, &p, m, "mountPath", "");
-	if (has_before(mounts, i, "mountPath", path))
+	if (doc_slice(path).n > 0 && map_put(seen, doc_slice(path), seen))
 		check_invalid(c, &path_at, path, "must be unique");
 	if (has_other(devices, "name", name))
 		check_invalid(c, &name_at, name, "must not already exist in volumeDevices");
@@ -152,8 +154,11 @@ void check_mounts(struct check *c, const struct path *p, const struct doc *conta
 {
 	const struct path mounts = PATH(p, "volumeMounts"), devices = PATH(p, "volumeDevices");
 
+	CLEANUP(map_fini) struct map seen;
+
+	map_init(&seen);
 	for (size_t i = 0; i < doc_len(doc_get(container, "volumeMounts")); i++)
-		check_mount(c, &mounts, i, container, pod);
+		check_mount(c, &seen, &mounts, i, container, pod);
 	for (size_t i = 0; i < doc_len(doc_get(container, "volumeDevices")); i++)
 		check_device(c, &devices, i, container, pod);
 }
