@@ -204,7 +204,12 @@ static int begin_lazy(struct daemon *d, struct err *err)
 	const struct image_lazy_options o = { .remotes = &d->remotes,
 					      .wait_s = d->conf->lazy_wait };
 
-	return image_lazy_begin(engine_images(d->engine), &o, err);
+	struct image_store *is = engine_images(d->engine);
+	int r = image_lazy_begin(is, &o, err);
+
+	if (r >= 0 && (d->conf->lazy || d->conf->lazy_trust))
+		r = image_lazy_check(is, err);
+	return r < 0 ? err_wrap(err, "--lazy") : 0;
 }
 
 static int open_daemon(struct daemon *d, struct err *err)

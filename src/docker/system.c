@@ -285,7 +285,7 @@ static void info_driver(struct call *c, struct doc *o)
 		doc_append_str(a, row, rows[i].name);
 		doc_append_str(a, row, rows[i].value);
 	}
-	if (image_lazy_possible(is)) {
+	if (image_lazy_check(is, NULL) == 0) {
 		struct doc *row = doc_append(a, list, doc_array());
 
 		doc_append_str(a, row, "Lazy start");

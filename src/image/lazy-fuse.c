@@ -40,23 +40,12 @@ static void fill_attr(struct fuse_attr *a, uint64_t ino, const struct lazy_inode
 				 .blksize = 4096 };
 }
 
-static uint64_t valid(const struct request *q)
-{
-	return q->fs->growing ? 1 : FOR_EVER;
-}
-
 static void fill_entry(const struct request *q, struct fuse_entry_out *e, uint32_t ino)
 {
-	*e = (struct fuse_entry_out){ .nodeid = ino, .generation = 1, .entry_valid = valid(q) };
-	e->attr_valid = e->entry_valid;
+	*e = (struct fuse_entry_out){ .nodeid = ino, .generation = 1, .entry_valid = FOR_EVER };
+	e->attr_valid = FOR_EVER;
 	if (ino)
 		fill_attr(&e->attr, ino, lazy_tree_inode(q->fs->tree, ino));
-}
-
-/* Attributes of what was only implied may still come. */
-static bool unsettled(const struct request *q, const struct lazy_inode *n)
-{
-	return q->fs->growing && n->implicit;
 }
 
 /* ---- operations ---- */
@@ -90,10 +79,6 @@ static int do_lookup(struct request *q)
 	struct fuse_entry_out e;
 	uint32_t ino = lazy_tree_lookup(q->fs->tree, (uint32_t)q->h->nodeid, name);
 
-	if (!ino && q->fs->growing)
-		return WAIT;
-	if (ino && unsettled(q, lazy_tree_inode(q->fs->tree, ino)))
-		return WAIT;
 	/* Node 0 with a time is a "not there" that the kernel may remember. */
 	fill_entry(q, &e, ino);
 	(void)buf_add(q->out, &e, sizeof(e));
@@ -102,7 +87,7 @@ static int do_lookup(struct request *q)
 
 static int do_getattr(struct request *q)
 {
-	struct fuse_attr_out out = { .attr_valid = valid(q) };
+	struct fuse_attr_out out = { .attr_valid = FOR_EVER };
 
 	fill_attr(&out.attr, q->h->nodeid, q->node);
 	(void)buf_add(q->out, &out, sizeof(out));
@@ -189,8 +174,6 @@ static int list(struct request *q, bool plus)
 
 	if (!S_ISDIR(q->node->mode))
 		return -ENOTDIR;
-	if (q->fs->growing)
-		return WAIT;
 	if (from == 0 && !add_name(q, limit, plus, 1, (uint32_t)q->h->nodeid, SLICE(".")))
 		return 0;
 	if (from <= 1 && !add_name(q, limit, plus, 2, q->node->parent, SLICE("..")))
@@ -240,7 +223,7 @@ static int do_getxattr(struct request *q)
 	struct slice name = { p, strnlen(p, q->n - sizeof(*in)) }, have, value;
 
 	/* Asked for at each exec; this answer is the last that is ever asked for. */
-	if (!q->fs->growing && !lazy_tree_has_xattrs(q->fs->tree))
+	if (!lazy_tree_has_xattrs(q->fs->tree))
 		return -ENOSYS;
 	for (unsigned i = 0; lazy_tree_xattr(q->fs->tree, q->node, i, &have, &value); i++)
 		if (slice_eq(have, name))
@@ -342,6 +325,15 @@ void lazy_fuse_error(const void *request, int error, struct buf *out)
 	put_head(out, lazy_fuse_unique(request), error);
 }
 
+void lazy_fuse_forget_bytes(uint64_t ino, struct buf *out)
+{
+	const struct fuse_notify_inval_inode_out what = { .ino = ino }; /* length 0: to its end */
+
+	put_head(out, 0, FUSE_NOTIFY_INVAL_INODE);
+	(void)buf_add(out, &what, sizeof(what));
+	memcpy(out->p, &(uint32_t){ (uint32_t)out->n }, sizeof(uint32_t));
+}
+
 static int dispatch(struct request *q)
 {
 	const struct op *op = q->h->opcode < ARRAY_LEN(ops) ? &ops[q->h->opcode] : NULL;
@@ -353,8 +345,8 @@ static int dispatch(struct request *q)
 	q->node = lazy_tree_inode(q->fs->tree, q->h->nodeid);
 	if (!op->no_node && (!q->node || !q->node->mode))
 		return -ESTALE;
-	if (!op->no_node && unsettled(q, q->node) && q->h->opcode != FUSE_LOOKUP)
-		return WAIT;
+	if (!op->no_node && q->fs->failed)
+		return -EIO;
 	return op->fn(q);
 }
 

@@ -20,7 +20,7 @@
 
 struct lazy_fs {
 	const struct lazy_tree *tree;
-	bool growing; /* entries still come: what is not there yet is waited for */
+	bool failed; /* the layer is not what it was said to be: all but its mount's end is EIO */
 	/* Bytes of the tar: 0; 1 = not here yet, they are asked for; or a negative errno. */
 	int (*data)(void *ctx, uint64_t offset, size_t n, char *dst);
 	void *ctx;
@@ -36,6 +36,9 @@ enum lazy_verdict {
 /* out has room for LAZY_REPLY_MAX. */
 enum lazy_verdict lazy_fuse_answer(const struct lazy_fs *fs, const void *request, size_t n,
 				   struct buf *out, uint64_t *ret_unique);
+/* What nobody has asked for: the kernel forgets the bytes that it has of a file. Whoever writes it
+ * may wait for reads of that file, so it must not be who answers those. */
+void lazy_fuse_forget_bytes(uint64_t ino, struct buf *out);
 /* A reply that is an error alone. */
 void lazy_fuse_error(const void *request, int error, struct buf *out);
 uint64_t lazy_fuse_unique(const void *request);

@@ -177,6 +177,31 @@ int lazy_publish_whole(struct image_publish *p, struct db_conn *c, struct image_
 	return r < 0 ? r : 1;
 }
 
+int lazy_check_here(struct db_conn *c, const char *image, struct err *err)
+{
+	CLEANUP(db_row_done) struct db_row *row = NULL;
+	const char *blob, *host, *repo;
+	int64_t failed;
+	int r = db_query(c, &row, err,
+			 "SELECT lazy.blob, failed, host, repo FROM image_layers JOIN lazy"
+			 " USING (chain) WHERE image = ? ORDER BY failed DESC LIMIT 1",
+			 "t", image);
+
+	if (r >= 0)
+		r = db_row_next(row, err);
+	if (r <= 0)
+		return r;
+	db_row_get(row, "titt", &blob, &failed, &host, &repo);
+	return failed ? err_set(err, ERR_INVALID,
+				"its layer %s, which was started lazily, is not what the image "
+				"says; "
+				"pull it again from %s/%s",
+				blob, host, repo)
+		      : err_set(err, ERR_UNAVAILABLE,
+				"its layer %s is still on its way from %s/%s (lazy start)", blob,
+				host, repo);
+}
+
 /* ---- in a pull ---- */
 
 int lazy_layer_reserve(struct layer_job *j, struct db_conn *c, struct err *err)
@@ -184,13 +209,15 @@ int lazy_layer_reserve(struct layer_job *j, struct db_conn *c, struct err *err)
 	CLEANUP(db_row_done) struct db_row *row = NULL;
 	struct image_lease *lease = j->p->im.lease;
 	const char *blob;
-	int64_t one;
+	int64_t failed;
 	int r;
 
-	j->served = false;
+	j->served = j->whole = false;
 	j->index[0] = '\0';
-	r = db_query_int(c, &one, err, "SELECT 1 FROM lazy WHERE chain = ? AND failed = 0", "t",
-			 j->chain);
+	r = db_query_int(c, &failed, err, "SELECT failed FROM lazy WHERE chain = ?", "t", j->chain);
+	j->whole = r > 0 && failed;
+	if (j->whole) /* another lazy start would go the same way; a usual pull takes its place */
+		return 0;
 	if (r > 0) {
 		j->served = true;
 		return image_lease_add_in(lease, c, IMAGE_ITEM_SNAPSHOT, j->chain, err);
@@ -274,7 +301,7 @@ int lazy_layer_begin(struct layer_job *j)
 {
 	struct err err = ERR_INIT;
 
-	if (!j->p->t.is->lazy || !image_lazy_possible(j->p->t.is))
+	if (j->whole)
 		return 0;
 	j->begun = begin(j, &err) >= 0;
 	if (!j->begun) {

@@ -61,6 +61,7 @@ static int read_index(struct start *st, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(LAZY_FILE_MAX);
 	struct lazy_server *s = &st->s;
+	struct stat mark;
 	int r = fd_read_file(LAZY_FD_DIR, "index", &b, err);
 
 	if (r >= 0)
@@ -76,6 +77,7 @@ static int read_index(struct start *st, struct err *err)
 	if (r >= 0)
 		r = lazy_tree_finish(s->tree, err);
 	s->fs.tree = s->tree;
+	s->foreign = sys_fstatat(LAZY_FD_DIR, "foreign", &mark, AT_SYMLINK_NOFOLLOW) == 0;
 	st->report.bytes = lazy_tree_bytes(s->tree);
 	return r;
 }

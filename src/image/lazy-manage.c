@@ -201,19 +201,39 @@ static int restart(struct image_lazy *m, struct layer *l, int dir, struct err *e
 	return lazy_start(dir, m->is->helper, m->is->path, &c, &rep, err);
 }
 
+/* The row may be another one than at the last scan: removed, and pulled again. */
+static int run_refresh(void *ctx, struct db_conn *c, struct err *err)
+{
+	struct layer *l = ctx;
+	int64_t failed = 0;
+	int r = db_query_int(c, &failed, err, "SELECT failed FROM lazy WHERE chain = ?", "t",
+			     l->chain);
+
+	l->failed = r > 0 && failed;
+	return MIN(r, 0);
+}
+
 static int reach(struct image_lazy *m, struct layer *l, struct err *err)
 {
 	CLEANUP(fd_close) int dir = -1;
+	const char fail = LAZY_FAIL;
 	int r = open_dir(m, l, &dir, err);
 
 	if (r < 0)
 		return r;
-	if (connect_to(dir, &l->conn) == 0)
-		return 0;
-	r = restart(m, l, dir, err);
+	if (connect_to(dir, &l->conn) < 0) {
+		r = restart(m, l, dir, err);
+		if (r < 0)
+			return r;
+		if (connect_to(dir, &l->conn) < 0)
+			return err_sys(err, "connect to a lazy server");
+	}
+	r = db_write_wait(m->is->db, run_refresh, l, err);
+	if (r >= 0 && l->failed) /* found earlier: one that was made anew does not know */
+		(void)send(l->conn, &fail, 1, MSG_NOSIGNAL);
 	if (r < 0)
-		return r;
-	return connect_to(dir, &l->conn) < 0 ? err_sys(err, "connect to a lazy server") : 0;
+		fd_close(STEAL_FD(l->conn));
+	return r;
 }
 
 /* ---- making it whole ---- */
@@ -370,10 +390,8 @@ static void on_complete(struct image_lazy *m, struct layer *l)
 	int r;
 
 	l->complete = true;
-	if (l->failed) {
-		is_false(m, l, "found earlier");
+	if (l->failed)
 		return;
-	}
 	r = make_whole(m, l, &err);
 	if (r >= 0 || atomic_load(&m->stop)) {
 		lazy_manager_wake(m);
@@ -400,6 +418,8 @@ static void on_conn(struct image_lazy *m, struct layer *l)
 		l->due = 1;
 	} else if (c == LAZY_COMPLETE && !l->complete) {
 		on_complete(m, l);
+	} else if (c == LAZY_FALSE && !l->failed) {
+		is_false(m, l, "the index that the registry gave does not fit its bytes");
 	}
 }
 
@@ -580,7 +600,18 @@ int image_lazy_begin(struct image_store *is, const struct image_lazy_options *o,
 	return 0;
 }
 
-bool image_lazy_possible(const struct image_store *is)
+int image_lazy_check(const struct image_store *is, struct err *err)
 {
-	return is->lazy && is->driver == &driver_overlay && !is->userxattr;
+	if (is->driver != &driver_overlay)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "lazy start needs the storage driver '%s', and '%s' is kept with "
+			       "'%s'",
+			       driver_overlay.name, is->path, is->driver->name);
+	if (is->userxattr)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "lazy start is not possible inside a user namespace: its overlay "
+			       "cannot use marks of a served layer");
+	if (!is->lazy)
+		return err_set(err, ERR_UNSUPPORTED, "lazy start was not begun for '%s'", is->path);
+	return 0;
 }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct birth {
 	struct lazy_server *s;
@@ -63,6 +65,26 @@ static int fetcher_main(void *arg)
 	lazy_fetch(s, b->ends);
 }
 
+static int forgetter_main(void *arg)
+{
+	struct birth *b = arg;
+	struct lazy_server *s = b->s;
+
+	set_name("lazy-forget");
+	forget(s);
+	for (uint64_t i = LAZY_ROOT; i < LAZY_ROOT + lazy_tree_inodes(s->tree) + 1; i++) {
+		const struct lazy_inode *n = lazy_tree_inode(s->tree, i);
+
+		if (!n || !S_ISREG(n->mode))
+			continue;
+		lazy_fuse_forget_bytes(i, &s->out);
+		/* ENOENT: the kernel does not know the file. */
+		if (write(s->fuse, s->out.p, s->out.n) < 0 && errno == ENODEV)
+			break;
+	}
+	return 0;
+}
+
 static int give_birth(struct birth *b, int (*fn)(void *arg), struct err *err)
 {
 	struct proc_clone c = { .fn = fn, .arg = b, .cgroup_fd = -1 };
@@ -89,6 +111,13 @@ int lazy_spawn_partner(struct lazy_server *s, struct err *err)
 	if (r < 0)
 		fd_close(STEAL_FD(s->partner));
 	return r;
+}
+
+int lazy_spawn_forgetter(struct lazy_server *s, struct err *err)
+{
+	struct birth b = { .s = s };
+
+	return give_birth(&b, forgetter_main, err);
 }
 
 void lazy_end_fetcher(struct lazy_server *s)

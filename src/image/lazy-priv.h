@@ -20,7 +20,7 @@
  * kernel has put it there, and is moved to `waiting` before the landing is emptied. To answer one
  * twice does no harm: the kernel knows the second as one of no request. */
 struct lazy_shared {
-	atomic_uint failed, complete, unmounted;
+	atomic_uint failed, complete, unmounted, unfit; /* unfit: see LAZY_FALSE */
 	_Alignas(8) char landing[LAZY_REQUEST_MAX];
 	struct {
 		_Alignas(8) char request[LAZY_WAITING_MAX]; /* length 0: free */
@@ -36,9 +36,9 @@ struct lazy_fetched {
 };
 
 struct lazy_chunk {
-	bool wanted, failed; /* failed: whoever waits for it is told */
-	unsigned tries;
-	int64_t since, next; /* monotonic ns: when it first failed, when to try again */
+	bool wanted, failed;   /* failed: whoever waits for it is told */
+	unsigned tries, unfit; /* unfit: of them, so many with false bytes */
+	int64_t since, next;   /* monotonic ns: when it first failed, when to try again */
 };
 
 struct lazy_server {
@@ -48,6 +48,7 @@ struct lazy_server {
 	struct lazy_tree *tree;
 	struct lazy_fs fs;
 	int fuse, data, blob, listen;
+	bool foreign; /* the index came from a registry */
 	struct lazy_shared *shared;
 	char *room; /* LAZY_LINES times line_room bytes, shared */
 	size_t plain_max, line_room;
@@ -75,5 +76,7 @@ _Noreturn void lazy_stand_by(struct lazy_server *s, int sock);
 int lazy_spawn_partner(struct lazy_server *s, struct err *err);
 int lazy_spawn_fetcher(struct lazy_server *s, struct err *err);
 void lazy_end_fetcher(struct lazy_server *s);
+/* Makes the kernel forget all files' bytes, in a process of its own. */
+int lazy_spawn_forgetter(struct lazy_server *s, struct err *err);
 /* lazy-fetch.c: the fetching process. */
 _Noreturn void lazy_fetch(struct lazy_server *s, const int lines[LAZY_LINES]);

@@ -161,6 +161,11 @@ static int on_bytes(void *ctx, struct slice bytes, struct err *err)
 						  : 0;
 }
 
+static bool wants_index(const struct layer_job *j)
+{
+	return !j->has_layer && !j->has_blob && !j->served && !j->whole && !j->index[0];
+}
+
 static struct layer_job *job_of(struct image_pull *p, const struct manifest_desc *d)
 {
 	const char *layer = str_map_get(&d->annotations, OF_LAYER),
@@ -169,8 +174,8 @@ static struct layer_job *job_of(struct image_pull *p, const struct manifest_desc
 	for (size_t i = 0; i < p->njobs && layer && diff; i++) {
 		struct layer_job *j = &p->jobs[i];
 
-		if (!j->has_layer && !j->has_blob && !j->served && !j->index[0] && !j->foreign.n &&
-		    strcmp(j->d->digest, layer) == 0 && strcmp(j->diff, diff) == 0)
+		if (wants_index(j) && !j->foreign.n && strcmp(j->d->digest, layer) == 0 &&
+		    strcmp(j->diff, diff) == 0)
 			return j;
 	}
 	return NULL;
@@ -227,8 +232,7 @@ void lazy_find_indexes(struct image_pull *p)
 	bool wanted = false;
 
 	for (size_t i = 0; i < p->njobs; i++)
-		wanted |= !p->jobs[i].has_layer && !p->jobs[i].has_blob && !p->jobs[i].served &&
-			  !p->jobs[i].index[0];
+		wanted |= wants_index(&p->jobs[i]);
 	if (wanted && p->o.lazy && p->o.lazy_trust && find(p, &err) < 0)
 		log_kv(LOG_LEVEL_WARN, "no indexes from the registry", "why", err.msg, NULL);
 }

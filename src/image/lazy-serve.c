@@ -25,6 +25,7 @@
 #define FETCHER_REST NS_PER_SEC
 #define RETRY_FIRST (200 * NS_PER_MS)
 #define RETRY_MAX (5 * NS_PER_SEC)
+#define UNFIT_TRIES 3
 
 /* ---- requests ---- */
 
@@ -179,7 +180,9 @@ static int on_data(void *ctx, uint64_t offset, size_t n, char *dst)
 		if (s->chunks[i].failed)
 			return -EIO;
 		if (!s->chunks[i].wanted) {
-			s->chunks[i].wanted = true;
+			/* Tries for nobody count no more: who waits now has a time of its own. */
+			s->chunks[i] =
+				(struct lazy_chunk){ .wanted = true, .unfit = s->chunks[i].unfit };
 			s->fill_at = i + 1;
 		}
 		s->demanded = clock_mono();
@@ -305,7 +308,21 @@ static int store(struct lazy_server *s, size_t line, size_t chunk, struct err *e
 	return 0;
 }
 
-static void chunk_failed(struct lazy_server *s, size_t chunk, const char *why)
+static void fail(struct lazy_server *s);
+static void tell_all(struct lazy_server *s);
+
+/* A foreign index and the registry's bytes do not fit: one of the two is false, and no other try
+ * makes it true. */
+static void do_not_fit(struct lazy_server *s, const char *why)
+{
+	log_kv(LOG_LEVEL_ERROR, "the index that the registry gave does not fit its layer", "why",
+	       why, "layer", s->conf.digest, "registry", s->conf.host, NULL);
+	atomic_store(&s->shared->unfit, 1);
+	fail(s);
+	tell_all(s);
+}
+
+static void chunk_failed(struct lazy_server *s, size_t chunk, enum err_code code, const char *why)
 {
 	struct lazy_chunk *c = &s->chunks[chunk];
 	unsigned wait_s = s->conf.wait_s ? s->conf.wait_s : LAZY_WAIT_DEFAULT;
@@ -313,6 +330,11 @@ static void chunk_failed(struct lazy_server *s, size_t chunk, const char *why)
 
 	if (!c->tries++)
 		c->since = now;
+	c->unfit += code == ERR_INVALID;
+	if (s->foreign && c->unfit == UNFIT_TRIES) {
+		do_not_fit(s, why);
+		return;
+	}
 	c->next = now + MIN(delay, RETRY_MAX);
 	if (!c->wanted || now - c->since < (int64_t)wait_s * NS_PER_SEC)
 		return;
@@ -333,14 +355,24 @@ static void fetcher_ended(struct lazy_server *s)
 	lazy_end_fetcher(s);
 	for (size_t i = 0; i < LAZY_LINES; i++)
 		if (chunks[i] >= 0)
-			chunk_failed(s, (size_t)chunks[i], "the fetching process ended");
+			chunk_failed(s, (size_t)chunks[i], ERR_UNAVAILABLE,
+				     "the fetching process ended");
 }
 
 static void tell(struct lazy_server *s, int conn)
 {
-	char c = atomic_load(&s->shared->complete) ? LAZY_COMPLETE : LAZY_WORKING;
+	char c = atomic_load(&s->shared->unfit)	     ? LAZY_FALSE
+		 : atomic_load(&s->shared->complete) ? LAZY_COMPLETE
+						     : LAZY_WORKING;
 
 	(void)send(conn, &c, 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* a peer that left: poll tells */
+}
+
+static void tell_all(struct lazy_server *s)
+{
+	for (size_t i = 0; i < LAZY_CONNS; i++)
+		if (s->conns[i] >= 0)
+			tell(s, s->conns[i]);
 }
 
 static void complete(struct lazy_server *s)
@@ -349,9 +381,7 @@ static void complete(struct lazy_server *s)
 	if (sys_fsync(s->blob) < 0)
 		log_kv(LOG_LEVEL_WARN, "a lazy layer is not on disk", "why", strerror(errno), NULL);
 	atomic_store(&s->shared->complete, 1);
-	for (size_t i = 0; i < LAZY_CONNS; i++)
-		if (s->conns[i] >= 0)
-			tell(s, s->conns[i]);
+	tell_all(s);
 }
 
 static void read_line(struct lazy_server *s, size_t line)
@@ -370,7 +400,8 @@ static void read_line(struct lazy_server *s, size_t line)
 	s->lines[line].chunk = -1;
 	f.msg[sizeof(f.msg) - 1] = '\0';
 	if (f.code || store(s, line, (size_t)chunk, &err) < 0) {
-		chunk_failed(s, (size_t)chunk, f.code ? f.msg : err.msg);
+		chunk_failed(s, (size_t)chunk, f.code ? (enum err_code)f.code : err.code,
+			     f.code ? f.msg : err.msg);
 		return;
 	}
 	s->chunks[chunk] = (struct lazy_chunk){ 0 };
@@ -380,6 +411,20 @@ static void read_line(struct lazy_server *s, size_t line)
 }
 
 /* ---- the starter ---- */
+
+/* For good, also after the serving process: readers get errors, also of what the kernel keeps. */
+static void fail(struct lazy_server *s)
+{
+	struct err err = ERR_INIT;
+
+	atomic_store(&s->shared->failed, 1);
+	s->fs.failed = true;
+	lazy_end_fetcher(s);
+	retry_waiting(s);
+	if (lazy_spawn_forgetter(s, &err) < 0)
+		log_kv(LOG_LEVEL_ERROR, "the kernel still has bytes of a false layer", "why",
+		       err.msg, "layer", s->conf.digest, NULL);
+}
 
 static void accept_one(struct lazy_server *s)
 {
@@ -402,12 +447,10 @@ static void read_conn(struct lazy_server *s, size_t i)
 		return;
 	if (n <= 0) {
 		fd_close(STEAL_FD(s->conns[i]));
-	} else if (c == LAZY_FAIL) {
+	} else if (c == LAZY_FAIL && !atomic_load(&s->shared->failed)) {
 		log_kv(LOG_LEVEL_ERROR, "a lazy layer is not what it was said to be", "layer",
 		       s->conf.digest, NULL);
-		atomic_store(&s->shared->failed, 1);
-		lazy_end_fetcher(s);
-		retry_waiting(s);
+		fail(s);
 	}
 }
 
@@ -493,6 +536,8 @@ static void begin(struct lazy_server *s)
 		complete(s);
 	take_landing(s); /* what the one before us has left */
 	retry_waiting(s);
+	if (atomic_load(&s->shared->failed))
+		fail(s); /* it may have died over it */
 }
 
 _Noreturn void lazy_serve(struct lazy_server *s)

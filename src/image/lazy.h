@@ -15,9 +15,11 @@
  * file but the resolver's and the roots of trust, a seccomp list that kills.
  *
  * Its fds: 2 log, 3 report (one struct lazy_report), 4 the layer's directory (holds "index"; "data"
- * and "blob" are made), 5 /dev/fuse, 6 its configuration, 7 a listening socket of its starter's.
- * On a connection to that (SOCK_SEQPACKET, one letter a packet) the server says LAZY_WORKING, then
- * LAZY_COMPLETE; the starter may say LAZY_FAIL: from then on reads are EIO.
+ * and "blob" are made; "foreign" marks an index that came from a registry), 5 /dev/fuse, 6 its
+ * configuration, 7 a listening socket of its starter's. On a connection to that (SOCK_SEQPACKET,
+ * one letter a packet) the server says LAZY_WORKING, then LAZY_COMPLETE, or LAZY_FALSE when a
+ * foreign index and the registry's bytes do not fit; the starter may say LAZY_FAIL: from then on
+ * all is EIO, also what the kernel had in its cache.
  */
 #pragma once
 
@@ -40,6 +42,7 @@ int image_lazy_main(int argc, char **argv);
 enum { LAZY_FD_REPORT = 3, LAZY_FD_DIR, LAZY_FD_FUSE, LAZY_FD_CONF, LAZY_FD_LISTEN, LAZY_FDS };
 #define LAZY_WORKING 'w'
 #define LAZY_COMPLETE 'c'
+#define LAZY_FALSE 'x'
 #define LAZY_FAIL 'f'
 
 #define LAZY_WAIT_DEFAULT 60 /* seconds that a read waits for a registry which does not answer */
@@ -86,6 +89,10 @@ struct lazy_source {
 	uint64_t size;
 	bool base;
 };
+
+/* All layers of the image are here: 0. -ERR_UNAVAILABLE names one that still comes, -ERR_INVALID
+ * one that turned out to be false. */
+int lazy_check_here(struct db_conn *c, const char *image, struct err *err);
 
 /* lazy-layer.c, in a pull: notes in the lease what a lazy start of the layer needs, 1 if it has all
  * of it; then makes the layer served: 1, or 0 when it is to be pulled as a whole. */

@@ -26,7 +26,7 @@ struct layer_job {
 	uint64_t told_at;
 	bool done;
 	/* Lazily: served already, or its index is here; what came of it. */
-	bool served, begun;
+	bool served, begun, whole; /* whole: its lazy start failed */
 	char index[IMAGE_DIGEST_MAX];
 	struct buf foreign; /* an index of the registry's, in place of one of ours */
 	struct lazy_source source;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "image/content.h"
 #include "image/pull-priv.h"
 
@@ -29,6 +30,17 @@ static const char *keep(struct arena *a, const char *s)
 
 static int run(struct transfer *t, struct err *err);
 
+static bool is_possible(const struct image_store *is)
+{
+	struct err err = ERR_INIT;
+	bool yes = image_lazy_check(is, &err) == 0;
+
+	if (!yes)
+		log_kv(LOG_LEVEL_WARN, "no lazy start: the image is pulled as a whole", "why",
+		       err.msg, NULL);
+	return yes;
+}
+
 int image_pull_new(struct image_store *is, const struct image_pull_options *o,
 		   struct image_pull **ret, struct err *err)
 {
@@ -43,6 +55,7 @@ int image_pull_new(struct image_store *is, const struct image_pull_options *o,
 	pthread_mutex_init(&p->lock, NULL);
 	p->o = *o;
 	p->o.auth = (struct remote_auth){ 0 }; /* the remote has its own copy, and wipes it */
+	p->o.lazy = o->lazy && is_possible(is);
 	p->o.ref = keep(p->t.arena, o->ref);
 	p->o.platform = keep(p->t.arena, o->platform);
 	r = transfer_name(&p->t, p->o.ref, o->all_tags, err);

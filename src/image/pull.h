@@ -38,7 +38,7 @@ struct image_pull_options {
 	unsigned parallel;		     /* downloads at once; 0 = 3 */
 	/* Layers whose index is here are served while they are fetched, and others' indexes are
 	 * made (lazy.h); only where image_lazy_begin() was called. */
-	bool lazy;
+	bool lazy; /* where it is not possible: a usual pull, and a line in the log */
 	/* An index that came from the registry is believed for starting: each chunk is checked by
 	 * it, and the whole layer by the image; what differs is found out when the layer is whole.
 	 */
@@ -77,8 +77,9 @@ struct image_lazy_options {
 	unsigned wait_s; /* how long a read waits for a registry that is away; 0 = 60 */
 };
 int image_lazy_begin(struct image_store *is, const struct image_lazy_options *o, struct err *err);
-/* It was begun, and the driver is the kernel's overlay, outside of user namespaces. */
-bool image_lazy_possible(const struct image_store *is);
+/* It was begun, and the driver is the kernel's overlay, outside of user namespaces: 0, else
+ * -ERR_UNSUPPORTED that says what is not so. */
+int image_lazy_check(const struct image_store *is, struct err *err);
 
 /* ---- push ---- */
 

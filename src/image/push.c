@@ -4,6 +4,7 @@
  * kept, so digests stay. A lease holds the blobs meanwhile, also when the image is removed.
  */
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "image/pull-priv.h"
@@ -13,9 +14,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TAGS_MAX 4096
+#define LAZY_PUSH_WAIT (600 * NS_PER_SEC)
 
 struct push_job {
 	struct image_push *p;
@@ -120,8 +123,29 @@ static int run_find(void *ctx, struct db_conn *c, struct err *err)
 	db_row_get(row, "tt", &id, &manifest);
 	(void)str_copy(p->id, sizeof(p->id), id);
 	(void)str_copy(p->manifest, sizeof(p->manifest), manifest);
-	r = hold_blobs(p, c, err);
+	r = lazy_check_here(c, p->id, err);
+	if (r >= 0)
+		r = hold_blobs(p, c, err);
 	return r < 0 ? r : 0;
+}
+
+/* Waits for layers that were started lazily. */
+static int find_whole(struct image_push *p, struct err *err)
+{
+	int64_t end = clock_mono() + LAZY_PUSH_WAIT;
+	bool told = false;
+	int r;
+
+	while ((r = db_write_wait(p->t.is->db, run_find, p, err)) == -ERR_UNAVAILABLE) {
+		if (atomic_load(&p->t.cancel) || clock_mono() >= end)
+			break;
+		if (!told)
+			teller_say(&p->t.teller, "", err->msg);
+		told = true;
+		err_clear(err);
+		(void)nanosleep(&(struct timespec){ .tv_nsec = NS_PER_SEC / 5 }, NULL);
+	}
+	return r;
 }
 
 static int open_blob(const struct image_push *p, const char *digest, int *ret, struct err *err)
@@ -339,7 +363,7 @@ static int push_one(struct image_push *p, struct err *err)
 	p->a = arena_new("push of an image", 64u << 20);
 	r = image_lease_new(p->t.is, &p->lease, err);
 	if (r >= 0)
-		r = db_write_wait(p->t.is->db, run_find, p, err);
+		r = find_whole(p, err);
 	if (r >= 0)
 		r = read_manifest(p, &bytes, &doc, err);
 	if (r >= 0)

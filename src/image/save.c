@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "doc/json.h"
 #include "image/layers.h"
+#include "image/lazy.h"
 #include "image/manifest.h"
 #include "image/private.h"
 #include "image/tar.h"
@@ -165,6 +166,8 @@ static int add_image(struct image_save *s, const struct image *img, struct saved
 		return err_set(err, ERR_TOO_LARGE, "more than %u images in one archive",
 			       IMAGES_MAX);
 	sv = &s->images[s->n++];
+	if (s->is && lazy_check_here(db_reader(s->is->db), image_id(img), err) < 0)
+		return err_wrap(err, "image '%s' cannot be saved", image_id(img));
 	(void)str_copy(sv->id, sizeof(sv->id), image_id(img));
 	(void)str_copy(sv->manifest_digest, sizeof(sv->manifest_digest),
 		       image_manifest_digest(img));

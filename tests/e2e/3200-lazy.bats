@@ -16,7 +16,7 @@ wire() {
 }
 
 # The registry at port 5000, the wire to it at 5001; the image has 16 MB in 8 files that do not compress well,
-# behind all that a container needs to start: ENOUGH bytes of the wire bring that, and not the last of the files.
+# behind all that a container needs to start (what it reads first comes first: what nobody waits for is fetched from there on): ENOUGH bytes of the wire bring that, and not the last of the files.
 setup_file() {
 	local i
 	ENGINE_ARGS=(--lazy --lazy-wait 2)
@@ -36,7 +36,7 @@ setup_file() {
 		openssl enc -aes-128-ctr -K "0000000000000000000000000000000$i" -iv 0 -in /dev/zero 2>/dev/null | head -c 1500000 | base64 >"$DIR/tree/big/f$i"
 	done
 	(cd "$DIR/tree" && sha256sum big/*) >"$DIR/want"
-	(cd "$DIR/tree" && tar -cz $(ls | grep -v big) big) | docker import - "$R/app:1" >/dev/null
+	(cd "$DIR/tree" && tar -cz etc $(ls | grep -vE "^(big|etc)$") big) | docker import - "$R/app:1" >/dev/null
 	docker push -q "$R/app:1"
 	docker rmi "$R/app:1" >/dev/null
 	docker pull -q "$R/app:1" # the index is made here
@@ -71,9 +71,15 @@ begin() {
 	docker inspect "$R/app:1" >/dev/null
 	run docker save -o "$DIR/saved" "$R/app:1"
 	[ "$status" -ne 0 ]
+	prints "is still on its way from $R/app (lazy start)"
+	docker push "$R/app:1" >"$DIR/push" 2>&1 3>&- &
+	local push=$!
+	until_ok grep -q "is still on its way from $R/app (lazy start)" "$DIR/push"
 	docker run -d --name stays "$R/app:1" sh -c 'sleep 1000' >/dev/null
 	wire free
 	until_ok whole
+	wait "$push"
+	docker save -o "$DIR/saved" "$R/app:1"
 	! in_engine grep -q fuse.teu-lazy /proc/self/mounts
 	[ "$(docker exec stays sha256sum big/f1 big/f2 big/f3 big/f4 big/f5 big/f6 big/f7 big/f8)" = "$(cat "$DIR/want")" ]
 	[ "$(docker run --rm "$R/app:1" sha256sum big/f1 big/f2 big/f3 big/f4 big/f5 big/f6 big/f7 big/f8)" = "$(cat "$DIR/want")" ]
@@ -89,9 +95,9 @@ paired() {
 
 @test "kill -9 of the server's processes is repaired under a container that reads" {
 	local i
-	begin slow 5000000
+	begin slow 7000000
 	docker run -d --name reads "$R/app:1" sh -c 'sha256sum big/f1 big/f2 big/f3 big/f4 big/f5 big/f6 big/f7 big/f8' >/dev/null
-	for i in 1 2 3 4 5 6; do
+	for i in 1 2 3 4; do
 		until_ok paired
 		kill -9 "$(servers | sort -R | head -1)" 2>/dev/null || true
 		sleep 0.1
@@ -163,4 +169,18 @@ paired() {
 	docker rmi "$R/app:1" >/dev/null
 	docker pull -q "$R/app:1"
 	whole
+}
+
+@test "with another storage driver lazy start is refused by name" {
+	local words="lazy start needs the storage driver 'overlay'"
+	engine_stop TERM
+	run timeout 20 nsenter "--net=/proc/$(cat "$DIR/wire-pid")/ns/net" "--mount=/proc/$(cat "$DIR/wire-pid")/ns/mnt" "$TEU" --root "$DIR/g/root" \
+		--run "$DIR/g/run" engine --lazy --storage-driver copy --host "unix://$DIR/g/docker.sock"
+	[ "$status" -ne 0 ]
+	prints "$words"
+	ENGINE_ARGS=(--storage-driver copy)
+	engine_start g "$(cat "$DIR/wire-pid")"
+	"$TEU" --root "$DIR/g/root" --run "$DIR/g/run" --host "unix://$DIR/g/docker.sock" pull --lazy "$R/app:1" >/dev/null
+	grep -q "no lazy start: the image is pulled as a whole.*$words" "$DIR/g/log"
+	[ "$(docker -H "unix://$DIR/g/docker.sock" run --rm "$R/app:1" echo copied)" = copied ]
 }

@@ -221,6 +221,38 @@ static void what_is_not_here_yet_is_waited_for(void **state)
 	drop(&s);
 }
 
+static void a_layer_that_failed_is_an_error_all_over(void **state)
+{
+	const struct tar_entry v[] = { { .type = TAR_REG, .name = "f", .size = 4 } };
+	const struct fuse_read_in rd = { .size = 100 };
+	const struct fuse_out_header *h;
+	const struct fuse_notify_inval_inode_out *what;
+	CLEANUP(buf_fini) struct buf note = BUF_INIT(64);
+	struct served s;
+	uint64_t f;
+	int error;
+
+	serve(&s, v, 1, true);
+	f = look(&s, LAZY_ROOT, "f")->nodeid;
+	s.fs.failed = true;
+	(void)ask(&s, FUSE_READ, f, &rd, sizeof(rd), &error);
+	assert_int_equal(error, -EIO);
+	(void)ask(&s, FUSE_LOOKUP, LAZY_ROOT, "f", 2, &error);
+	assert_int_equal(error, -EIO);
+	(void)ask(&s, FUSE_STATFS, LAZY_ROOT, "", 0, &error);
+	assert_int_equal(error, 0);
+	lazy_fuse_forget_bytes(f, &note);
+	h = (const void *)note.p;
+	what = (const void *)(h + 1);
+	assert_int_equal(h->len, sizeof(*h) + sizeof(*what));
+	assert_int_equal(h->unique, 0);
+	assert_int_equal(h->error, FUSE_NOTIFY_INVAL_INODE);
+	assert_int_equal(what->ino, f);
+	assert_int_equal(what->off, 0);
+	assert_int_equal(what->len, 0);
+	drop(&s);
+}
+
 static void what_unpacking_refuses_is_refused(void **state)
 {
 	static const struct {
@@ -260,6 +292,7 @@ int main(void)
 		cmocka_unit_test(whiteouts_are_what_overlay_expects),
 		cmocka_unit_test(a_large_directory_is_listed_in_pieces),
 		cmocka_unit_test(what_is_not_here_yet_is_waited_for),
+		cmocka_unit_test(a_layer_that_failed_is_an_error_all_over),
 		cmocka_unit_test(what_unpacking_refuses_is_refused),
 	};
 
