@@ -13,10 +13,14 @@
 #include "base/log.h"
 #include "image/pull-priv.h"
 #include "image/remote-priv.h"
+#include "linux/path.h"
 #include "linux/sys.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define WARM_MAX (1 << 20) /* bytes of a file that are read before a start */
 
 /* ---- rows ---- */
 
@@ -267,6 +271,47 @@ static int make_dir(struct layer_job *j, int *ret, struct err *err)
 	return r < 0 ? r : *ret < 0 ? err_sys(err, "open '%s'", j->dir) : 0;
 }
 
+/* Where it is no more when it was published. */
+static void unmount(const struct layer_job *j)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/ingest/%s/%s/mnt", j->p->t.is->path,
+		 image_lease_id(j->p->im.lease), j->dir);
+	lazy_unmount(path);
+}
+
+/* Who starts a container looks users up without waiting for a network: what it reads of every
+ * layer is fetched here. A layer without the file has nothing to fetch. */
+static int warm(int dir, struct err *err)
+{
+	static const char *const files[] = { "etc/passwd", "etc/group" };
+	CLEANUP(fd_close) int mnt = sys_openat(dir, "mnt", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	char bytes[16384];
+	ssize_t n = 0;
+
+	if (mnt < 0)
+		return err_sys(err, "open the root of a lazy layer");
+	for (size_t i = 0; i < ARRAY_LEN(files) && n >= 0; i++) {
+		CLEANUP(fd_close) int fd = -1;
+		struct err none = ERR_INIT;
+		struct stat st;
+
+		/* O_PATH first: a whiteout or a pipe is not opened */
+		if (path_open_in(mnt, files[i], O_PATH, &fd, &none) < 0 || fstat(fd, &st) < 0 ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		fd_close(STEAL_FD(fd));
+		if (path_open_in(mnt, files[i], O_RDONLY, &fd, &none) < 0)
+			continue;
+		for (off_t at = 0; at < WARM_MAX && (n = sys_read(fd, bytes, sizeof(bytes))) > 0;)
+			at += n;
+		if (n < 0)
+			return err_sys(err, "read '%s' of a lazy layer", files[i]);
+	}
+	return 0;
+}
+
 static int begin(struct layer_job *j, struct err *err)
 {
 	const struct image_pull *p = j->p;
@@ -292,8 +337,12 @@ static int begin(struct layer_job *j, struct err *err)
 		r = copy_index(j, dir, err);
 	if (r >= 0)
 		r = lazy_start(dir, p->t.is->helper, p->t.is->path, &c, &rep, err);
-	if (r >= 0)
-		j->bytes = rep.bytes;
+	if (r < 0)
+		return r;
+	j->bytes = rep.bytes;
+	r = warm(dir, err);
+	if (r < 0)
+		unmount(j);
 	return r;
 }
 
@@ -314,13 +363,7 @@ int lazy_layer_begin(struct layer_job *j)
 
 void lazy_layer_fini(struct layer_job *j)
 {
-	char path[4096];
-
-	if (!j->begun)
-		return;
-	/* Where it is no more when it was published. */
-	snprintf(path, sizeof(path), "%s/ingest/%s/%s/mnt", j->p->t.is->path,
-		 image_lease_id(j->p->im.lease), j->dir);
-	lazy_unmount(path);
+	if (j->begun)
+		unmount(j);
 	j->begun = false;
 }
