@@ -26,7 +26,7 @@ setup_file() {
 	in_engine "$TEU" --root "$DIR/reg" --run "$DIR/reg" registry --listen 127.0.0.1:5000 --pid-file "$DIR/reg-pid" \
 		>"$DIR/reg-log" 2>&1 </dev/null 3>&- &
 	# Its pid is one in the engine's namespaces that outlives the engine.
-	nsenter "--net=/proc/$(engine_pid)/ns/net" "--mount=/proc/$(engine_pid)/ns/mnt" python3 "$TOP/tests/e2e/3200-lazy.py" \
+	nsenter "--net=/proc/$(engine_pid)/ns/net" "--mount=/proc/$(engine_pid)/ns/mnt" python3 "$TOP/tests/tools/lazy-wire.py" \
 		"$R" 127.0.0.1:5000 "$DIR/wire" >"$DIR/wire-log" 2>&1 </dev/null 3>&- &
 	echo $! >"$DIR/wire-pid"
 	until_ok in_engine curl -sf "http://$R/v2/"

@@ -34,7 +34,7 @@ setup_file() {
 	wire free
 	in_engine "$TEU" --root "$DIR/reg" --run "$DIR/reg" registry --listen 127.0.0.1:5000 --pid-file "$DIR/reg-pid" \
 		>"$DIR/reg-log" 2>&1 </dev/null 3>&- &
-	in_engine python3 "$TOP/tests/e2e/3200-lazy.py" "$R" 127.0.0.1:5000 "$DIR/wire" >"$DIR/wire-log" 2>&1 </dev/null 3>&- &
+	in_engine python3 "$TOP/tests/tools/lazy-wire.py" "$R" 127.0.0.1:5000 "$DIR/wire" >"$DIR/wire-log" 2>&1 </dev/null 3>&- &
 	until_ok in_engine curl -sf "http://$R/v2/"
 	mkdir -p "$DIR/tree/big"
 	tar -C "$DIR/tree" -xf "$("$TOP/tools/image" busybox)"
@@ -59,7 +59,7 @@ teardown() {
 }
 teardown_file() { engine_teardown_file; }
 
-lie() { in_engine python3 "$TOP/tests/e2e/3205-lazy-lies.py" 127.0.0.1:5000 "$1"; }
+lie() { in_engine python3 "$TOP/tests/tools/lazy-lies.py" 127.0.0.1:5000 "$1"; }
 logs() { grep -q "$1" "$DIR/f/log"; }
 whole() { [ -z "$(ls -A "$DIR/f/root/store/lazy")" ]; }
 lazily() { ! whole; }

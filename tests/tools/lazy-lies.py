@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Images whose lazy index, layer or diff id is a lie: 3205-lazy-lies.py REGISTRY KIND, from the honest app:1 and other:1.
+"""Images whose lazy index, layer or diff id is a lie: lazy-lies.py REGISTRY KIND, from the honest app:1 and other:1.
 
 Makes the image lie:KIND and the artifact with its layer's index: "chunk" (an index with false hashes), "entry" (one that
 names another file), "diff" (a config with another diff id), "digest" (the index of other's layer, whose bytes the caller

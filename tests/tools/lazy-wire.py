@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A wire to a registry that can be made slow, held or cut: 3200-lazy.py LISTEN TARGET WORD-FILE.
+"""A wire to a registry that can be made slow, held or cut: lazy-wire.py LISTEN TARGET WORD-FILE.
 
 The file is read again for each piece that the registry sends. "free"; "slow BYTES": so many a second, all connections
 together; "hold BYTES": so many, counted from when the file came to say so, then nothing until it says something else;
