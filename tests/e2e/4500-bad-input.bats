@@ -191,7 +191,7 @@ image() {
 	image "gzip stream ends too early" bad-gzip-cut
 	image "gzip stream is damaged" bad-gzip-noise
 	image "zstd stream is damaged" bad-zstd-noise
-	image "compressed with xz; use gzip, zstd or none" bad-xz
+	image "xz stream is damaged" bad-xz
 	image "makes the archive larger than" bad-bomb
 	image "a header field is no number" bad-size
 	image "longer than 4096 bytes" bad-long-path
@@ -206,7 +206,7 @@ image() {
 	image "lies below a symbolic link" bad-symlink-up
 	image "lies below a symbolic link" bad-symlink-dir
 	image "hard link: name '../../../../../etc/shadow' has a '..'" bad-hardlink
-	image "target of the hard link is not in this layer" bad-hardlink-symlink
+	image "the target of the hard link lies below a symbolic link" bad-hardlink-symlink
 	image "character device 0:0 is overlay's whiteout" bad-whiteout-device
 	image "'trusted.overlay.opaque' is not allowed" bad-overlay-attr
 	image "whiteout of no possible name" bad-whiteout-name
