@@ -141,6 +141,8 @@ static void begin(struct served *v, const struct way *w, struct http_client **re
 		close(mkstemp(path));
 		unlink(path);
 		assert_int_equal(http_server_listen_unix(v->e.srv, path, 0600, (gid_t)-1, &err), 0);
+		(void)snprintf(address, sizeof(address), "%s.lock", path);
+		unlink(address); /* held; nobody else listens here */
 		(void)snprintf(address, sizeof(address), "unix://%s", path);
 	}
 	if (w->tls)
