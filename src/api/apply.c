@@ -554,6 +554,8 @@ static void finish_self(const struct apply *c, struct run *run, struct managed_e
 {
 	struct doc mask = never_owned(c->a);
 
+	if (!self)
+		return;
 	self->set = fields_join(FIELDS_DIFFERENCE, &self->set, &mask, c->a);
 	if (!run->same || !self->time || !fields_equal(&self->set, last))
 		managed_touch(self, c->now);

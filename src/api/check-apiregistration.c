@@ -11,7 +11,7 @@ static void check_service_name(struct check *c, const struct doc *obj)
 	const struct slice name = doc_slice(doc_find(obj, "metadata.name")),
 			   version = doc_slice(doc_find(obj, "spec.version")),
 			   group = doc_slice(doc_find(obj, "spec.group"));
-	bool fits = name.n == version.n + 1 + group.n && slice_starts(name, version) &&
+	bool fits = name.n == version.n + 1 + group.n && slice_starts(name, version) && name.p &&
 		    name.p[version.n] == '.' && slice_ends(name, group);
 
 	if (name.n && !form_path_segment(name) && !fits)

@@ -248,7 +248,7 @@ static void check_resize_key(struct check *c, const struct path *p, const struct
 	static const char *const storage[] = { STORAGE, NULL };
 	struct slice s = doc_slice(key);
 	const char *why = form_qualified_name(s);
-	bool native = !memchr(s.p, '/', s.n) || memmem(s.p, s.n, "kubernetes.io/", 14);
+	bool native = !slice_has(s, '/') || slice_has_text(s, SLICE("kubernetes.io/"));
 
 	if (why)
 		check_invalid(c, p, key, "%s", why);

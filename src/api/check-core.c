@@ -116,7 +116,7 @@ static void check_secret_type(struct check *c, const struct doc *obj)
 
 		if (doc_str_is(type, secret_keys[i].type) && !doc_get(d, secret_keys[i].key))
 			check_required(c, &at, "");
-		else if (doc_str_is(type, secret_keys[i].type) && i < DOCKER_TYPES)
+		else if (i < DOCKER_TYPES && doc_str_is(type, secret_keys[i].type))
 			check_docker_config(c, &at, doc_get(d, secret_keys[i].key));
 	}
 	if (doc_str_is(type, "kubernetes.io/basic-auth") && !doc_get(d, "username") &&

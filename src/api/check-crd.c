@@ -31,7 +31,7 @@ static void check_crd_name(struct check *c, const struct doc *obj)
 			   plural = doc_slice(doc_find(obj, "spec.names.plural")),
 			   group = doc_slice(doc_find(obj, "spec.group"));
 
-	if (name.n != plural.n + 1 + group.n || !slice_starts(name, plural) ||
+	if (name.n != plural.n + 1 + group.n || !slice_starts(name, plural) || !name.p ||
 	    name.p[plural.n] != '.' || !slice_ends(name, group))
 		part_invalid(c, &meta, doc_get(obj, "metadata"), "name",
 			     "must be spec.names.plural+\".\"+spec.group");

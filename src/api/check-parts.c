@@ -440,7 +440,7 @@ static struct slice cut_at(struct slice *s, const char *stops)
 {
 	struct slice head = *s;
 
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; s->p && i < s->n; i++)
 		if (strchr(stops, s->p[i])) {
 			head.n = i;
 			break;
@@ -465,7 +465,7 @@ static void check_url(struct check *c, const struct path *p, struct slice url)
 		rest = slice_of(rest.p + 3, rest.n - 3);
 		host = cut_at(&rest, "/?#");
 	}
-	user = host.n ? memchr(host.p, '@', host.n) : NULL;
+	user = host.p ? memchr(host.p, '@', host.n) : NULL;
 	if (host.n == 0 || (user && user + 1 == host.p + host.n))
 		check_invalid_text(c, p, SLICE(""), "host must be specified" FORMAT);
 	if (user)

@@ -79,7 +79,7 @@ static bool is_root(struct slice path)
 	for (size_t i = 0; i < path.n; i++)
 		if (path.p[i] != '/' && !(path.p[i] == '.' && i > 0))
 			return false;
-	return slice_starts(path, SLICE("/")) && !memmem(path.p, path.n, "...", 3);
+	return slice_starts(path, SLICE("/")) && !slice_has_text(path, SLICE("..."));
 }
 
 static void check_own(struct check *c, const struct path *p, const struct doc *spec)

@@ -88,7 +88,8 @@ static bool has_claim(const struct doc *container, struct slice name)
 			continue;
 		if (request.n == 0
 			    ? name.n == claim.n
-			    : name.n == claim.n + 1 + request.n && name.p[claim.n] == '/' &&
+			    : name.p && name.n == claim.n + 1 + request.n &&
+				      name.p[claim.n] == '/' &&
 				      memcmp(name.p + claim.n + 1, request.p, request.n) == 0)
 			return true;
 	}

@@ -20,7 +20,7 @@ static void check_hard(struct check *c, const struct path *p, const struct doc *
 	DOC_EACH_MEMBER (key, value, map) {
 		const struct path at = PATH_KEY(p, doc_slice(key));
 		struct slice name = doc_slice(key);
-		bool plain = !memchr(name.p, '/', name.n);
+		bool plain = !slice_has(name, '/');
 
 		(void)check_resource_name(c, &at, name);
 		if (plain && !resource_is_quota(name))
@@ -306,7 +306,7 @@ static void check_limit_type(struct check *c, const struct path *p, const struct
 	struct slice s = doc_slice(type);
 	const char *why = form_qualified_name(s);
 
-	if (!why && !memchr(s.p, '/', s.n) && !in_list(s, types))
+	if (!why && !slice_has(s, '/') && !in_list(s, types))
 		why = "must be a standard limit type or fully qualified";
 	if (why)
 		check_invalid(c, &at, type, "%s", why);

@@ -29,7 +29,7 @@ static bool is_huge(struct slice s)
 
 static bool is_native(struct slice s)
 {
-	return !has_slash(s) || memmem(s.p, s.n, "kubernetes.io/", 14);
+	return !has_slash(s) || slice_has_text(s, SLICE("kubernetes.io/"));
 }
 
 /* A vendor's: may be told in requests of a quota too. */

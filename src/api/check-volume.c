@@ -288,11 +288,11 @@ static void check_quobyte(struct check *c, const struct path *p, const struct do
 static bool is_reserved(struct slice option)
 {
 	char text[300];
-	const char *slash = memchr(option.p, '/', option.n);
+	const char *slash = option.p ? memchr(option.p, '/', option.n) : NULL;
 	size_t n = MIN(slash ? (size_t)(slash - option.p) : option.n, sizeof(text) - 1);
 
 	text[0] = '.';
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; option.p && i < n; i++)
 		text[i + 1] = (char)tolower((unsigned char)option.p[i]);
 	n++;
 	return (n >= 14 && memcmp(text + n - 14, ".kubernetes.io", 14) == 0) ||

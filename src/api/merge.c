@@ -132,11 +132,13 @@ static int sort_list(struct merge *m, struct doc *list, const struct doc *order,
 		     const struct doc *server, const char *merge_key)
 {
 	size_t n = list->n, nl = 0, nr = 0;
-	struct place *v = calloc(2 * n + 1, sizeof(*v)), *left = v, *right = v + n;
+	struct place *v = calloc(2 * n + 1, sizeof(*v)), *left, *right;
 	struct doc *kids = arena_alloc_raw(m->a, n * sizeof(*kids), 16);
 
 	if (!v)
 		abort();
+	left = v;
+	right = v + n;
 	if (!kids) {
 		free(v);
 		return err_set(m->err, ERR_QUOTA, "the merged object does not fit its memory");

@@ -526,11 +526,12 @@ static int admit_object(struct admit *x, const struct api_type *t, const struct 
 		const struct schema_field *f = &t->schema.fields[i];
 
 		r = admit_row(x, f, &t->notes[i], slots[i], &kids[2 * n + 1], &has);
-		if (r == 0 && has)
-			kids[2 * n++] = (struct doc){ .type = DOC_STRING,
-						      .flags = DOC_CLEAN | DOC_CSTR,
-						      .n = f->len,
-						      .s = f->name };
+		if (r != 0 || !has)
+			continue;
+		kids[2 * n] = (struct doc){
+			.type = DOC_STRING, .flags = DOC_CLEAN | DOC_CSTR, .n = f->len, .s = f->name
+		};
+		n++;
 	}
 	x->in = outer;
 	x->depth--;

@@ -363,7 +363,7 @@ static int field_term(struct parse *x)
 	r = field_word(x, ",", &value);
 	if (r == 0)
 		r = new_term(x, &t);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	t->key = key;
 	t->op = not ? SELECT_NOT_EQUAL : SELECT_EQUAL;

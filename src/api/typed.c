@@ -327,7 +327,7 @@ int items_init(struct items *x, struct typed *t, const struct shape *s, const st
 		return arena_quota(t->a, t->err);
 	DOC_EACH (v, list) {
 		const char *why = NULL;
-		int r = write_key(t, s, &e, v, &why);
+		int r = x->v ? write_key(t, s, &e, v, &why) : -ERR_QUOTA;
 
 		if (why)
 			return err_set(t->err, ERR_INVALID, "element %zu: %s", i, why);
@@ -419,6 +419,8 @@ int typed_fields(const struct api_type *type, const struct doc *obj, struct aren
 static void child_shape(struct shape *s, struct slice step, struct shape *ret, int *known)
 {
 	*known = 0;
+	if (step.n < 2 || !step.p)
+		return;
 	if (step.p[0] == 'f' && s->kind != SHAPE_LIST)
 		*known = shape_member(s, slice_of(step.p + 2, step.n - 2), ret);
 	else if (s->kind == SHAPE_LIST && (step.p[0] == 'k' || step.p[0] == 'v'))

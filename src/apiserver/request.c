@@ -119,7 +119,7 @@ int api_request_parse(const char *method, const char *path, bool watch, struct a
 	if (strncmp(path, "/api/", 5) != 0 && strncmp(path, "/apis/", 6) != 0)
 		return 0;
 	r = split(path, a, &p, err);
-	if (r < 0)
+	if (r < 0 || p.n == 0)
 		return r;
 	if (strcmp(p.v[0], "apis") == 0) {
 		if (p.n < 3)

@@ -43,6 +43,15 @@ static inline bool slice_is(struct slice a, const char *s)
 }
 bool slice_ieq(struct slice a, struct slice b); /* ASCII case-insensitive */
 struct slice slice_trim(struct slice s);	/* ASCII space and tab at both ends */
+/* Also of nothing ({NULL,0}): false. */
+static inline bool slice_has(struct slice s, char c)
+{
+	return s.p && memchr(s.p, c, s.n);
+}
+static inline bool slice_has_text(struct slice s, struct slice text)
+{
+	return s.p && memmem(s.p, s.n, text.p, text.n);
+}
 bool slice_starts(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
 /* Cuts *rest at the first `sep`: returns what is before it, *rest becomes what is after it; at the

@@ -13,6 +13,7 @@
 #include "doc/json.h"
 #include "image/tar.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ static struct node *make(struct laying *l, const char *path)
 	struct node *last = NULL, *n = &l->root;
 	const char *end = path;
 
+	assert(l);
 	while (*end) {
 		struct slice part;
 
@@ -138,6 +140,7 @@ static int whiteout(struct laying *l, const char *path, struct err *err)
 	const char *target;
 	uint64_t bytes;
 
+	assert(l);
 	if (strncmp(base, ".wh.", 4) != 0)
 		return 0;
 	if (strcmp(base, OPAQUE) == 0) {

@@ -14,6 +14,7 @@
 #include "linux/path.h"
 #include "linux/sys.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -176,6 +177,7 @@ static bool is_named(const struct manifest_desc *d, const char *ref)
 	const char *name = str_map_get(&d->annotations, "org.opencontainers.image.ref.name"),
 		   *full = str_map_get(&d->annotations, "io.containerd.image.name");
 
+	assert(d);
 	return (name && strcmp(name, ref) == 0) || (full && strcmp(full, ref) == 0) ||
 	       strcmp(d->digest, ref) == 0;
 }
