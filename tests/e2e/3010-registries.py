@@ -406,7 +406,16 @@ class Engine:
         self.log = open(path(name, "log"), "w")
         self.p = subprocess.Popen([TEU, "--root", path(name, "root"), "--run", path(name, "run"), "engine", "--host", f"unix://{self.sock}", *options],
                                   stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env={**self.env, **env})
+        self.wait()  # a client that finds nobody would start an engine itself
         self.ok("version")
+
+    def wait(self):
+        for _ in range(400):
+            with socket.socket(socket.AF_UNIX) as s:
+                if s.connect_ex(self.sock) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the engine does not listen")
 
     def run(self, *args, **more):
         return subprocess.run([TEU, "--host", f"unix://{self.sock}", *args], capture_output=True, text=True, timeout=60, env=self.env,
