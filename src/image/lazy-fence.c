@@ -37,8 +37,9 @@ static int drop_root(struct err *err)
 	if (geteuid() != 0)
 		return caps_apply(&none, err);
 	r = caps_drop_bounding(&none, err);
-	if (r >= 0)
-		r = caps_set_ids(id, id, NULL, 0, false, err);
+	if (r < 0)
+		return r;
+	r = caps_set_ids(id, id, NULL, 0, false, err);
 	/* Inside a user namespace without that number it stays who it is. */
 	if (r < 0 && err->sys != EINVAL && err->sys != EPERM)
 		return r;

@@ -84,7 +84,7 @@ int through_ns(struct call *c)
 	return -1;
 }
 
-/* Left alone for now? */
+/* Is it not to be asked: it said so (429), or failed too often? */
 bool upstream_away(struct upstream *u)
 {
 	int64_t now = clock_mono();
