@@ -18,6 +18,7 @@
 
 struct arena;
 struct err;
+struct api_custom;
 struct api_kind;
 
 /* What a word of the source says beyond the row of the schema. */
@@ -118,6 +119,7 @@ struct api_kind {
 	const char *const *selectable; /* further field selectors: "spec.nodeName" */
 	const struct api_type *type;
 	const struct api_type *list; /* NULL: it cannot be listed */
+	const struct api_custom *custom; /* of a CRD (custom.h); NULL: built in */
 };
 const struct api_sub *api_kind_sub(const struct api_kind *k, const char *name);
 

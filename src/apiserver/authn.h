@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who asks: client certificates (CN is the user, O its groups), tokens of a file, anonymous.
+ * (Service accounts, bootstrap tokens, OIDC, webhooks, front proxies, impersonation: issue 7.)
+ */
+#pragma once
+
+#include "apiserver/strategy.h"
+#include "base/cleanup.h"
+
+struct arena;
+struct authn;
+struct cert_pool;
+struct err;
+struct stream;
+
+struct authn_conf {
+	/* TLS hands over unverified certificates; only those of this pool, for clients, count.
+	 * Referenced. NULL: none do. */
+	struct cert_pool *clients;
+	const char *token_file; /* csv: token,user,uid,"group1,group2"; NULL = none. Read again when
+				 * it has changed. */
+	bool anonymous;		/* requests without credentials are system:anonymous's */
+};
+int authn_new(const struct authn_conf *conf, struct authn **ret, struct err *err);
+void authn_free(struct authn *n);
+DEFINE_CLEANUP(struct authn *, authn_free)
+/* Reload: other roots of trust for the requests to come. */
+void authn_set_clients(struct authn *n, struct cert_pool *clients);
+
+/* 0, or -ERR_UNAUTHORIZED (wrong credentials are never anonymous). Groups include
+ * system:authenticated or system:unauthenticated. Texts are in `a` or live as long as the stream.
+ * Verdicts on a connection's certificate are remembered. */
+int authn_check(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+		struct err *err);
