@@ -20,6 +20,7 @@ struct arena;
 struct err;
 struct api_custom;
 struct api_kind;
+struct custom_schema;
 
 /* What a word of the source says beyond the row of the schema. */
 enum api_word {
@@ -57,10 +58,11 @@ struct api_type {
 	const char *doc;
 	const struct api_note *notes;
 	const struct api_group *group;
-	const char *unions; /* x-kubernetes-unions as JSON, or NULL */
-	bool atomic;	    /* x-kubernetes-map-type: atomic on the type */
-	uint8_t fix;	    /* private: its further defaults */
-	bool hidden;	    /* has no name in OpenAPI: lies in others, or is a request's query */
+	const char *unions;		    /* x-kubernetes-unions as JSON, or NULL */
+	const struct custom_schema *custom; /* of a CRD's object (custom.h); NULL: built in */
+	bool atomic;			    /* x-kubernetes-map-type: atomic on the type */
+	uint8_t fix;			    /* private: its further defaults */
+	bool hidden; /* has no name in OpenAPI: lies in others, or is a request's query */
 };
 static inline const struct api_type *api_type_of(const struct schema *s)
 {
@@ -118,7 +120,7 @@ struct api_kind {
 	size_t ncolumns;
 	const char *const *selectable; /* further field selectors: "spec.nodeName" */
 	const struct api_type *type;
-	const struct api_type *list; /* NULL: it cannot be listed */
+	const struct api_type *list;	 /* NULL: it cannot be listed */
 	const struct api_custom *custom; /* of a CRD (custom.h); NULL: built in */
 };
 const struct api_sub *api_kind_sub(const struct api_kind *k, const char *name);
