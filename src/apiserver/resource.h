@@ -23,6 +23,7 @@ struct collection {
 	struct cache *cache;
 	const struct strategy *strategy; /* never NULL */
 	const char *prefix;		 /* "/registry/services/specs/" */
+	void *state;			 /* the strategy's: strategy_start, strategy_stop */
 };
 
 struct resource {

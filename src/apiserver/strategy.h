@@ -5,7 +5,9 @@
  *
  * Documents are canonical and in the kind's stored version. Order of a write: strategy_create or
  * strategy_update, admission, api_check, strategy_commit. A call may be repeated (conflict,
- * generateName): it keeps nothing but what it puts into the document and `more`.
+ * generateName): it keeps nothing but what it puts into the document and `more`, and what the arena
+ * holds: addresses and ports that it chose are kept from others until the arena is reset or freed,
+ * so that is done after the write, not before.
  * Spec: Kubernetes 1.36, pkg/registry (for facts).
  */
 #pragma once
@@ -80,6 +82,9 @@ struct strategy {
 };
 /* Never NULL. Those of custom kinds: strategy_custom. */
 const struct strategy *strategy_find(const char *group, const char *resource);
+extern const struct strategy strategy_custom;
+/* What every answer about a kind warns of: "v1 Endpoints is deprecated in v1.33+; ..."; NULL. */
+const char *strategy_deprecated(const struct api_kind *k);
 
 /* The whole of a kind's preparation: common rules (metadata that clients cannot set is not touched
  * here: rest does that), then the table's function. */
@@ -99,24 +104,40 @@ bool strategy_reset_fields(const struct collection *o, const char *sub, struct a
  * world_start, and for every change of Services and IPAddresses from then on by itself. */
 int strategy_start(struct resources *rs, struct slice service_cidr, unsigned port_from,
 		   unsigned port_to, struct err *err);
+/* Before world_free; every strategy_call's arena is gone. Nothing when it was not started. */
+void strategy_stop(struct resources *rs);
 
 /* ---- subresources that are objects of their own ---- */
 
 /* autoscaling/v1 Scale of a workload (custom kinds by their paths); -ERR_NOT_FOUND: none. */
 int scale_get(const struct api_kind *k, const struct doc *obj, struct arena *a, struct doc *ret,
 	      struct err *err);
-/* obj with the Scale's replicas. Errors are 422 of the Scale. */
+/* obj with the Scale's replicas and resourceVersion (none: unconditional). Errors are 422 of the
+ * Scale; -ERR_CONFLICT: another uid. */
 int scale_set(const struct api_kind *k, struct doc *obj, const struct doc *scale, struct arena *a,
 	      struct err *err);
+/* metadata.managedFields of an object as those of its Scale, and back: the object's after a write
+ * to its Scale left `scale`. Lists as they stand in objects (NULL: none); no entries: *ret is
+ * empty. -ERR_INVALID as managed_read. */
+int scale_managed_from_parent(const struct api_kind *k, const struct doc *parent, struct arena *a,
+			      struct doc *ret, struct err *err);
+int scale_managed_to_parent(const struct api_kind *k, const struct doc *parent,
+			    const struct doc *scale, struct arena *a, struct doc *ret,
+			    struct err *err);
 /* pods/binding: the pod bound to the target. -ERR_CONFLICT: already, or being deleted. */
 int binding_set(struct strategy_call *c, struct doc *pod, const struct doc *binding,
 		struct err *err);
 /*
- * pods/eviction: may it go? 0: yes; *ret_pdb is then the budget as it is to be written in the same
- * transaction (more), if one counts. -ERR_QUOTA with cause DisruptionBudget: 429; -ERR_SYSTEM:
- * several budgets.
+ * pods/eviction: may it go? 0: yes; `more` then has the budget as it is to be written in the same
+ * transaction, if one counts. -ERR_QUOTA with cause DisruptionBudget: 429; -ERR_FORBIDDEN: the
+ * budget's status is none; -ERR_SYSTEM: several budgets. The pod is as stored and the write expects
+ * its revision; c->objects are the pods.
  */
 int eviction_allow(struct strategy_call *c, const struct doc *pod, const struct doc *eviction,
 		   struct err *err);
+/* Seconds for Retry-After of a refused eviction: 10 when the budget is only behind, else 0. */
+unsigned eviction_retry_after(const struct err *err);
+/* The pod with the condition that tells of its eviction: written with its deletion. */
+void eviction_mark(struct strategy_call *c, struct doc *pod);
 /* pods/ephemeralcontainers, pods/resize, namespaces/finalize and others are strategy_update with
  * c->sub set: the request's document has the whole kind there. */
