@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 
 struct api;
-struct audit;
+struct apiaudit;
 struct authn;
 struct err;
 struct fairness;
@@ -34,7 +34,7 @@ struct server_conf {
 	struct store *store;
 	struct authn *authn;
 	struct metrics *metrics;
-	struct audit *audit;	   /* audit.h; NULL: no log */
+	struct apiaudit *audit;	   /* apiaudit.h; NULL: no log */
 	struct fairness *fairness; /* fairness.h; NULL: no limits */
 	struct work_pool *pool;	   /* gzip and other long work on bytes; NULL: on the loop */
 	const char *address;	   /* "10.0.0.1:6443", as discovery tells it */
