@@ -20,7 +20,7 @@ struct strategy;
 
 struct collection {
 	const struct api_kind *kind; /* as stored */
-	struct cache *cache;
+	struct cache *cache;		 /* NULL: the definition went while a request held it */
 	const struct strategy *strategy; /* never NULL */
 	const char *prefix;		 /* "/registry/services/specs/" */
 	void *state;			 /* the strategy's: strategy_start, strategy_stop */
