@@ -9,7 +9,7 @@ teardown_file() { wire_teardown_file; }
 setup() { wire_setup; }
 
 needs_kubectl() {
-	KUBECTL=$(command -v kubectl) || KUBECTL=${TEU_CACHE:-${XDG_CACHE_HOME:-/root/.cache}/teu}/kubectl
+	KUBECTL=$(command -v kubectl) || KUBECTL=${TEU_CACHE:-${XDG_CACHE_HOME:-/root/.cache}/teu}/kube/kubectl
 	[ -x "$KUBECTL" ] || skip "kubectl is not installed"
 }
 k() { inside "$KUBECTL" --server "http://$URL" --kubeconfig /dev/null --cache-dir "$DIR/kube" "$@"; }
