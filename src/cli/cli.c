@@ -128,6 +128,19 @@ static void drop_client(void *arg)
 	docker_client_free(arg);
 }
 
+/* The socket that an engine of this root and run listens at when it is told nothing else. Somebody
+ * else's address never starts an engine: it would be one with our root. */
+static bool host_is_own(const struct cli_global *g)
+{
+	static const char scheme[] = "unix://", name[] = "/teu.sock";
+	struct slice host = slice_str(g->host), run = slice_str(g->run);
+
+	return slice_starts(host, SLICE(scheme)) && slice_ends(host, SLICE(name)) &&
+	       slice_eq(slice_of(host.p + sizeof(scheme) - 1,
+				 host.n - (sizeof(scheme) - 1) - (sizeof(name) - 1)),
+			run);
+}
+
 int cli_client(struct cmd_call *call, struct docker_client **ret, struct err *err)
 {
 	CLEANUP(docker_client_free) struct docker_client *c = NULL;
@@ -141,7 +154,8 @@ int cli_client(struct cmd_call *call, struct docker_client **ret, struct err *er
 		if (arena_defer(call->arena, drop_client, c) < 0)
 			return arena_quota(call->arena, err);
 		g->client = STEAL(c);
-		docker_client_on_absent(g->client, start_engine, g);
+		if (host_is_own(g))
+			docker_client_on_absent(g->client, start_engine, g);
 	}
 	*ret = g->client;
 	return 0;

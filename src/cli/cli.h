@@ -47,7 +47,8 @@ static inline struct cli_global *cli_of(const struct cmd_call *call)
 
 /* ---- the engine ---- */
 
-/* The client of this call; nothing is sent yet. An engine is started when none listens. */
+/* The client of this call; nothing is sent yet. An engine is started when none listens
+ * at our own socket (<run>/teu.sock); an address given that is another one starts nothing. */
 int cli_client(struct cmd_call *call, struct docker_client **ret, struct err *err);
 /*
  * Starts `teu engine` with the same root, run and host as a process of its own, its output in

@@ -81,3 +81,12 @@ apart() { unshare -nm sh -c 'ip link set lo up; exec "$@"' sh "$@"; }
 	[ "$(engines)" = 0 ]
 	[ ! -e "$TEU_RUN" ]
 }
+
+@test "an address that is not our own socket starts no engine" {
+	fails_with 1 "" apart "$TEU" --host "unix://$DIR/other.sock" ps
+	prints "$DIR/other.sock"
+	[ "$(engines)" = 0 ]
+	[ ! -e "$TEU_RUN/engine.log" ]
+	TEU_HOST=unix://$DIR/other.sock fails_with 1 "" apart "$TEU" ps
+	[ "$(engines)" = 0 ]
+}
