@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Regular expressions as Go has them (RE2's syntax): what Kubernetes' patterns are written in.
+ *
+ * A pattern becomes a program that all its possible states run side by side, so time is linear in
+ * the text whatever the pattern, and there is nothing that a backtracking engine would need
+ * (backreferences, look-around): those are refused, as Go refuses them. It tells whether there is a
+ * match, not where. Text is UTF-8; a byte that is none counts as U+FFFD.
+ *
+ * Unlike Go: classes by Unicode property (\pL, \p{Greek}) are refused by name, and (?i) folds the
+ * letters of ASCII only.
+ */
+#pragma once
+
+#include "base/str.h"
+
+struct arena;
+struct err;
+struct regex;
+
+/* A pattern's program: counted repetitions are written out. */
+#define REGEX_PROGRAM_MAX 20000
+
+/* The program lives in `a` and may be shared by threads. -ERR_INVALID in Go's words ("error parsing
+ * regexp: missing closing ]: `[a`"); -ERR_TOO_LARGE past REGEX_PROGRAM_MAX; -ERR_QUOTA. */
+int regex_compile(struct slice pattern, struct arena *a, const struct regex **ret, struct err *err);
+/* Does it match anywhere in the text? */
+bool regex_match(const struct regex *r, struct slice text);
