@@ -63,12 +63,15 @@ static const EVP_CIPHER *gcm_for(struct slice key, struct err *err)
 {
 	const struct ossl_algs *a = ossl_algs();
 
-	if (key.n != 16 && key.n != 32) {
-		(void)err_set(err, ERR_INVALID, "AES-GCM takes keys of 16 or 32 bytes, not %zu",
+	switch (key.n) {
+	case 16: return a->aes128gcm;
+	case 24: return a->aes192gcm;
+	case 32: return a->aes256gcm;
+	default:
+		(void)err_set(err, ERR_INVALID, "AES-GCM takes keys of 16, 24 or 32 bytes, not %zu",
 			      key.n);
 		return NULL;
 	}
-	return key.n == 16 ? a->aes128gcm : a->aes256gcm;
 }
 
 static int gcm(const EVP_CIPHER *cipher, bool seal, struct slice key, const unsigned char *nonce,

@@ -33,7 +33,7 @@ bool secret_equal(struct slice a, struct slice b);
 
 #define AES_GCM_NONCE 12
 #define AES_GCM_TAG 16
-/* key: 16 or 32 bytes. A nonce is used once with a key. Out: ciphertext, then the tag. */
+/* key: 16, 24 or 32 bytes. A nonce is used once with a key. Out: ciphertext, then the tag. */
 int aes_gcm_seal(struct slice key, const unsigned char nonce[AES_GCM_NONCE], struct slice aad,
 		 struct slice text, struct buf *out, struct err *err);
 int aes_gcm_open(struct slice key, const unsigned char nonce[AES_GCM_NONCE], struct slice aad,

@@ -48,6 +48,7 @@ static void set_up(void)
 		abort(); /* cannot be: nothing is loaded */
 	algs = (struct ossl_algs){
 		.aes128gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL),
+		.aes192gcm = EVP_CIPHER_fetch(NULL, "AES-192-GCM", NULL),
 		.aes256gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
 		.aes128cbc = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL),
 		.aes192cbc = EVP_CIPHER_fetch(NULL, "AES-192-CBC", NULL),

@@ -23,7 +23,7 @@ int ossl_err(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3
 
 /* What is looked up once and kept: OpenSSL's fetches are slow. Valid after crypto_init. */
 struct ossl_algs {
-	EVP_CIPHER *aes128gcm, *aes256gcm, *aes128cbc, *aes192cbc, *aes256cbc, *chacha,
+	EVP_CIPHER *aes128gcm, *aes192gcm, *aes256gcm, *aes128cbc, *aes192cbc, *aes256cbc, *chacha,
 		*chacha_poly;
 	EVP_MD *md5, *sha1, *sha256, *sha384, *sha512;
 	EVP_MAC *hmac, *poly1305;
