@@ -22,6 +22,10 @@ struct db_conn {
 	struct db_row cached[DB_CACHED_MAX];
 };
 
+/* How SQLite reaches `path`: NULL is its usual way, which looks at each part of an absolute path. A
+ * relative one is taken as it is: a process that gave up root may not pass the directories above
+ * the one it stands in. */
+const char *db_conn_vfs(const char *path);
 /* Maps the connection's last failure. `what` says what was tried. */
 int db_conn_err(struct db_conn *c, int rc, struct err *err, const char *what);
 /* SQL without parameters or results, not cached. */

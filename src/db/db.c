@@ -63,7 +63,7 @@ static int conn_open(struct db *db, struct db_conn *c, bool query_only, struct e
 	int rc;
 
 	c->path = db->path;
-	rc = sqlite3_open_v2(db->path, &c->sq, flags, NULL);
+	rc = sqlite3_open_v2(db->path, &c->sq, flags, db_conn_vfs(db->path));
 	if (rc != SQLITE_OK)
 		return db_conn_err(c, rc, err, "open");
 	sqlite3_extended_result_codes(c->sq, 1);

@@ -27,8 +27,8 @@ struct db_conn;
 struct db_row;
 
 struct db_options {
-	const char *path;
-	uint32_t app_id; /* SQLite application_id: another program's database is refused */
+	const char *path; /* a relative one goes by the working directory, which then stays */
+	uint32_t app_id;  /* SQLite application_id: another program's database is refused */
 	const char *const *schema; /* ordered migrations; the i-th (from 1) leads to user_version i.
 				      Static text */
 	unsigned nschema;

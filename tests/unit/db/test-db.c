@@ -459,6 +459,46 @@ static void two_processes_take_turns(void **state)
 	assert_true(count(f) > 50);
 }
 
+/* In a directory of its own below one that it may not pass. */
+static int relative_child(struct fix *f)
+{
+	struct db_options o = { .path = "own.db", .app_id = APP, .schema = schema, .nschema = 1 };
+	struct db *db;
+
+	if (chdir(f->dir) < 0 || mkdir("own", 0700) < 0 ||
+	    (geteuid() == 0 && chown("own", 65534, 65534) < 0) || chdir("own") < 0 ||
+	    (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0))
+		return 1;
+	if (db_open(&o, &db, &f->err) < 0)
+		return 2;
+	if (db_backup(db_reader(db), "copy.db", NULL, &f->err) < 0)
+		return 3;
+	db_close(db);
+	if (access("own.db", F_OK) < 0 || access("copy.db", F_OK) < 0 ||
+	    symlink("own.db", "link.db") < 0)
+		return 4;
+	o.path = "link.db";
+	return db_open(&o, &db, &f->err) < 0 ? 0 : 5;
+}
+
+static void a_relative_path_needs_nothing_of_the_directories_above(void **state)
+{
+	struct fix *f = *state;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		int r = relative_child(f);
+
+		if (r > 1)
+			fprintf(stderr, "step %d: %s\n", r, f->err.msg);
+		_exit(r);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static void a_copy_is_of_one_moment_and_never_half(void **state)
@@ -502,6 +542,7 @@ int main(void)
 		T(a_failed_migration_changes_nothing),
 		T(what_was_told_as_done_survives_kill_9),
 		T(two_processes_take_turns),
+		T(a_relative_path_needs_nothing_of_the_directories_above),
 		T(a_copy_is_of_one_moment_and_never_half),
 	};
 
