@@ -22,5 +22,8 @@ int columns_definitions(const struct api_kind *kind, struct arena *a, struct doc
  * now: seconds since 1970. *ret_conditions: TableRow.conditions, or null. */
 int columns_cells(const struct api_kind *kind, const struct doc *obj, int64_t now, struct arena *a,
 		  struct doc *ret, struct doc *ret_conditions, struct err *err);
+/* autoscaling/v1 Scale as if it were a kind: what a Table of the subresource `scale` of built-in
+ * kinds is made with (those of custom kinds have the columns of the kind itself). */
+const struct api_kind *columns_scale(void);
 /* "5s", "3m20s", "8d", "2y33d": upstream's duration.HumanDuration. out: at least 32 bytes. */
 const char *columns_age(int64_t seconds, char *out, size_t n);
