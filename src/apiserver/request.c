@@ -2,6 +2,7 @@
 #include "apiserver/request.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "io/url.h"
 
@@ -215,7 +216,7 @@ static int truths(struct parse *x)
 	if (e == 0)
 		e = truth(x, "force", &r->force, &r->force_given);
 	if (e == 0)
-		e = truth(x, "pretty", &r->pretty, NULL);
+		e = truth(x, "pretty", &r->pretty, &r->pretty_given);
 	return e;
 }
 
@@ -231,6 +232,21 @@ static int numbers(struct parse *x)
 		return err_set(x->err, ERR_BAD_REQUEST,
 			       "limit and timeoutSeconds are not negative");
 	return 0;
+}
+
+static int delete_options(struct parse *x)
+{
+	struct api_query *q = x->ret;
+	bool orphan = false, given = false;
+	int r = query_int64(x->q, "gracePeriodSeconds", INT64_MIN, &q->grace, NULL);
+
+	if (r < 0)
+		return err_set(x->err, ERR_BAD_REQUEST, "gracePeriodSeconds is an integer");
+	q->has_grace = q->grace != INT64_MIN;
+	r = truth(x, "orphanDependents", &orphan, &given);
+	q->orphan = given ? orphan : -1;
+	q->propagation = text(x, "propagationPolicy");
+	return r;
 }
 
 static int selectors(struct parse *x)
@@ -359,6 +375,13 @@ int api_query_parse(struct slice query, enum api_request_verb verb, struct arena
 	r = truths(&x);
 	if (r == 0)
 		r = numbers(&x);
+	if (r == 0)
+		r = delete_options(&x);
+	if (r == 0 && *text(&x, "timeout") &&
+	    clock_parse_duration(slice_str(text(&x, "timeout")), &ret->request_time, NULL) < 0)
+		r = err_set(err, ERR_BAD_REQUEST,
+			    "invalid timeout specified in the request URL - \"%.64s\"",
+			    text(&x, "timeout"));
 	if (r == 0)
 		r = selectors(&x);
 	if (r < 0)

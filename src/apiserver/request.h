@@ -53,10 +53,16 @@ enum api_validation { VALIDATION_WARN, VALIDATION_IGNORE, VALIDATION_STRICT };
 
 /* The query of a request; what a verb does not take is ignored, as upstream does. */
 struct api_query {
-	bool watch, bookmarks, send_initial, send_initial_given, pretty, dry_run, force,
-		force_given;
-	int64_t limit;						  /* 0 = none */
-	int64_t timeout;					  /* seconds; 0 = none */
+	bool watch, bookmarks, send_initial, send_initial_given, pretty, pretty_given, dry_run,
+		force, force_given;
+	int64_t limit;	      /* 0 = none */
+	int64_t timeout;      /* seconds; 0 = none */
+	int64_t request_time; /* "timeout=34s": ns the client waits; 0 = not told */
+	/* DeleteOptions as a query has them. */
+	bool has_grace;
+	int64_t grace;
+	int orphan; /* orphanDependents; -1 = not given */
+	const char *propagation;
 	const char *resource_version, *continue_, *field_manager; /* "" = none */
 	enum api_match match;
 	enum api_validation validation;

@@ -65,11 +65,6 @@ static const struct {
 	{ "autoscaling", "horizontalpodautoscalers", "autoscaling/v2", "autoscaling" },
 };
 
-/* Objects of custom kinds: never overwritten blindly, generation counts. */
-static const struct strategy custom_strategy = {
-	.flags = STRATEGY_NEEDS_REVISION | STRATEGY_GENERATION,
-};
-
 static char *text(const char *fmt, ...) PRINTF(1, 2);
 static char *text(const char *fmt, ...)
 {
@@ -187,7 +182,7 @@ static struct place *place_add(struct resources *rs, const struct api_kind *k)
 	p->objects = (struct collection){
 		.kind = k,
 		.strategy =
-			k->custom ? &custom_strategy : strategy_find(k->group->group, k->resource),
+			k->custom ? &strategy_custom : strategy_find(k->group->group, k->resource),
 		.prefix = p->prefix,
 	};
 	conf.prefix = p->prefix;

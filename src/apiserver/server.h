@@ -52,6 +52,8 @@ DEFINE_CLEANUP(struct server *, server_free)
 /* "127.0.0.1:6443", "[::]:0", "unix:///path". tls NULL: plain, for Unix sockets and loopback only.
  */
 int server_listen(struct server *srv, const char *address, struct tls_conf *tls, struct err *err);
+/* An already connected socket (tests); taken, also on failure. */
+int server_adopt(struct server *srv, int fd_taken, struct err *err);
 /* Certificates were renewed. */
 int server_set_tls(struct server *srv, struct tls_conf *tls, struct err *err);
 const char *server_address(const struct server *srv, size_t i); /* with the port; NULL: none */

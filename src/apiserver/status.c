@@ -181,7 +181,9 @@ int status_doc(const struct err *err, const struct status_about *about, struct a
 		reason = code < ERR_CODE_COUNT ? by_code[code] : STATUS_INTERNAL;
 	head(a, &d, "Failure");
 	doc_set(a, &d, "message", message_of(a, err, reason));
-	doc_set_str(a, &d, "reason", reasons[reason].name);
+	if (s->continue_)
+		doc_set_str(a, doc_get(&d, "metadata"), "continue", s->continue_);
+	set_text(a, &d, "reason", reasons[reason].name);
 	details = details_of(a, err, s, reason);
 	if (details.n || (forms[reason].tell && about))
 		doc_set(a, &d, "details", details);

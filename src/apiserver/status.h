@@ -45,7 +45,8 @@ struct err;
 	X(SERVER_TIMEOUT, 500, "ServerTimeout")                \
 	X(STORAGE_READ, 500, "StorageReadError")               \
 	X(UNAVAILABLE, 503, "ServiceUnavailable")              \
-	X(TIMEOUT, 504, "Timeout")
+	X(TIMEOUT, 504, "Timeout")                             \
+	X(UNKNOWN, 500, "")
 
 enum status_reason {
 	STATUS_BY_CODE, /* err->code tells */
@@ -63,7 +64,8 @@ struct status_about {
 	const char *resource; /* "pods"; "" or NULL: of no resource */
 	const char *kind;     /* "Pod" */
 	const char *name, *uid;
-	unsigned retry_after; /* seconds; 0 = not told. Also for the Retry-After header */
+	unsigned retry_after;  /* seconds; 0 = not told. Also for the Retry-After header */
+	const char *continue_; /* metadata.continue of an expired list; NULL: none */
 };
 struct status_about status_about(const struct api_kind *k); /* k may be NULL */
 

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apiserver/call.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "doc/doc.h"
+#include "doc/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WARNINGS_MAX 64
+#define WARNINGS_BYTES (4u << 10)
+#define ANSWER_MAX (512u << 20)
+#define COLLECT_MAX (3u << 20)
+
+/* ---- memory ---- */
+
+struct arena *call_work(struct call *c)
+{
+	if (!c->work)
+		c->work = arena_new("the request", CALL_WORK_MAX);
+	return c->work;
+}
+
+struct arena *call_work_again(struct call *c)
+{
+	if (c->work)
+		arena_reset(c->work);
+	return call_work(c);
+}
+
+struct slice call_key(struct call *c, const char *ns, const char *name)
+{
+	const char *k = arena_printf(c->a, "%s%s%s", ns, *ns ? "/" : "", name);
+
+	return slice_str(k ? k : "");
+}
+
+int64_t call_now(const struct call *c)
+{
+	(void)c;
+	return clock_real() / NS_PER_SEC;
+}
+
+const char *call_manager(struct call *c)
+{
+	struct slice ua = stream_header(c->s, "User-Agent");
+	const char *slash;
+
+	if (*c->q.field_manager)
+		return c->q.field_manager;
+	if (!ua.p)
+		return "";
+	slash = memchr(ua.p, '/', ua.n);
+	if (slash)
+		ua.n = (size_t)(slash - ua.p);
+	return arena_strndup(c->a, ua.p, MIN(ua.n, 128));
+}
+
+int call_objects(struct call *c, struct collection **ret, struct err *err)
+{
+	struct collection *o = c->resource ? c->resource->objects : NULL;
+
+	if (!o || !o->cache)
+		return status_no_resource(err, &c->about);
+	*ret = o;
+	return 0;
+}
+
+/* ---- warnings ---- */
+
+void call_warn(struct call *c, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < c->nwarnings; i++)
+		if (strcmp(c->warnings[i], text) == 0)
+			return;
+	if (!c->warnings)
+		c->warnings = ARENA_ARRAY(c->a, const char *, WARNINGS_MAX);
+	if (!c->warnings || c->nwarnings == WARNINGS_MAX || c->warned + n > WARNINGS_BYTES)
+		return;
+	c->warnings[c->nwarnings] = arena_strdup(c->a, text);
+	c->warned += n;
+	c->nwarnings += c->warnings[c->nwarnings] != NULL;
+}
+
+/* RFC 7234's quoted text; control characters become blanks. */
+static void warning_header(struct call *c, const char *text)
+{
+	char out[2 * WARNINGS_BYTES + 16];
+	size_t n = (size_t)snprintf(out, sizeof(out), "299 - \"");
+
+	for (; *text && n + 4 < sizeof(out); text++) {
+		if (*text == '"' || *text == '\\')
+			out[n++] = '\\';
+		out[n++] = (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text;
+	}
+	out[n++] = '"';
+	out[n] = '\0';
+	(void)stream_add_header(c->s, "Warning", out); /* a header that does not fit is left out */
+}
+
+/* ---- answers ---- */
+
+void call_headers(struct call *c)
+{
+	for (size_t i = 0; i < c->nwarnings; i++)
+		warning_header(c, c->warnings[i]);
+	c->nwarnings = 0;
+	if (c->about.retry_after && c->code >= 400)
+		(void)stream_set_headerf(c->s, "Retry-After", "%u", c->about.retry_after);
+}
+
+bool call_takes_gzip(const struct call *c)
+{
+	return stream_header_has(c->s, "Accept-Encoding", "gzip");
+}
+
+void call_text(struct call *c, int code, const char *content_type, struct slice bytes)
+{
+	CLEANUP(buf_fini) struct buf packed = BUF_INIT(ANSWER_MAX);
+	struct err err ERR_RAW;
+
+	if (c->answered)
+		return;
+	c->answered = true;
+	c->code = code;
+	call_headers(c);
+	err_clear(&err);
+	if (bytes.n >= CODEC_GZIP_FROM &&
+	    (c->rq.verb == VERB_GET || c->rq.verb == VERB_LIST || c->rq.verb == VERB_NONE) &&
+	    call_takes_gzip(c) && codec_gzip(bytes, &packed, &err) == 0) {
+		(void)stream_set_header(c->s, "Content-Encoding", "gzip");
+		(void)stream_set_header(c->s, "Vary", "Accept-Encoding");
+		bytes = buf_slice(&packed);
+	}
+	(void)stream_reply(c->s, code, content_type, bytes.p, bytes.n); /* gone: nobody reads it */
+}
+
+void call_answer(struct call *c, int code, struct slice bytes)
+{
+	call_text(c, code, c->out.codec.content_type, bytes);
+}
+
+void call_nowhere(struct call *c)
+{
+	(void)stream_set_header(c->s, "X-Content-Type-Options", "nosniff");
+	call_text(c, 404, "text/plain; charset=utf-8", SLICE("404 page not found\n"));
+}
+
+int call_choose(struct call *c, unsigned flags, struct err *err)
+{
+	size_t n;
+	const struct http_header *h = stream_headers(c->s, &n);
+	struct buf b = BUF_INIT(16u << 10);
+	struct slice one = { NULL, 0 };
+	size_t lines = 0;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!slice_ieq(h[i].name, SLICE("accept")))
+			continue;
+		if (lines++ == 1)
+			(void)buf_add(&b, one.p, one.n);
+		one = h[i].value;
+		if (lines > 1) {
+			(void)buf_addc(&b, ',');
+			(void)buf_add(&b, one.p, one.n);
+		}
+	}
+	r = codec_choose(lines > 1 ? buf_slice(&b) : one, flags, &c->out.codec, err);
+	buf_fini(&b);
+	if (r < 0) {
+		c->out.codec = (struct codec){ .content_type = "application/json" };
+		return status_not_acceptable(err, &c->about);
+	}
+	c->out.codec.pretty = c->q.pretty;
+	return 0;
+}
+
+/* What tells of an error when even that cannot be told. */
+static void fail_plainly(struct call *c)
+{
+	call_text(c, 500, "application/json",
+		  SLICE("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
+			"\"status\":\"Failure\",\"message\":\"the answer does not fit its "
+			"memory\",\"reason\":\"InternalError\",\"code\":500}\n"));
+}
+
+void call_doc(struct call *c, int code, const struct doc *d, const struct api_type *type)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(ANSWER_MAX);
+	struct err err ERR_RAW;
+
+	err_clear(&err);
+	c->out.a = call_work(c);
+	if (codec_doc(&c->out, d, type, &b, &err) < 0) {
+		if (code >= 400) /* the error itself could not be told */
+			fail_plainly(c);
+		else
+			call_fail(c, &err);
+		return;
+	}
+	call_answer(c, code, buf_slice(&b));
+}
+
+void call_fail(struct call *c, const struct err *err)
+{
+	struct doc d = doc_object();
+	int code = 500;
+
+	if (c->answered)
+		return;
+	if (!c->out.codec.content_type || c->out.codec.shape != CODEC_OBJECT)
+		c->out.codec.shape = CODEC_OBJECT;
+	if (!c->out.codec.content_type)
+		c->out.codec.content_type = "application/json";
+	if (status_doc(err, &c->about, call_work(c), &d, &code) < 0) {
+		fail_plainly(c);
+		return;
+	}
+	c->code = code;
+	call_doc(c, code, &d, api_type(c->srv->conf.api, API_META, "Status"));
+}
+
+void call_item(struct call *c, int code, struct item *i)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(ANSWER_MAX);
+	struct err err ERR_RAW;
+
+	err_clear(&err);
+	c->out.a = call_work(c);
+	if (codec_item(&c->out, i, &b, &err) < 0)
+		call_fail(c, &err);
+	else
+		call_answer(c, code, buf_slice(&b));
+}
+
+/* ---- bodies ---- */
+
+static void collected(struct stream *s, void *arg, int result, struct slice body, struct err *err)
+{
+	CLEANUP(call_drop) struct call *c = arg; /* held by call_body */
+
+	(void)s;
+	if (c->answered)
+		return;
+	if (result == 0) {
+		c->body = body;
+		c->next(c);
+		return;
+	}
+	if (result == -ERR_TOO_LARGE)
+		(void)status_too_large(err, &c->about,
+				       c->srv->conf.body_max ? c->srv->conf.body_max : COLLECT_MAX);
+	call_fail(c, err);
+}
+
+void call_body(struct call *c, void (*next)(struct call *c))
+{
+	size_t max = c->srv->conf.body_max ? c->srv->conf.body_max : COLLECT_MAX;
+
+	c->next = next;
+	stream_collect(c->s, max, collected, call_hold(c));
+}
+
+/* ---- revisions ---- */
+
+int call_revision(struct call *c, const char *text, int64_t *ret, struct err *err)
+{
+	*ret = -1;
+	if (!*text)
+		return 0;
+	if (str_int64(slice_str(text), ret, NULL) < 0 || *ret < 0)
+		return status_bad_request(err, &c->about,
+					  "resourceVersion: Invalid value: \"%.64s\": "
+					  "strconv.ParseUint: parsing \"%.64s\": invalid syntax",
+					  text, text);
+	return 0;
+}
+
+struct waiter {
+	struct world_wait wait;
+	struct call *c;
+};
+
+static void too_large(struct call *c, int64_t want, struct err *err)
+{
+	struct cause *x = ARENA_NEW(c->a, struct cause);
+
+	(void)status_timeout(err, &c->about, 1, "Too large resource version: %lld, current: %lld",
+			     (long long)want, (long long)world_revision(c->srv->conf.world));
+	if (x)
+		*x = (struct cause){ .reason = "ResourceVersionTooLarge",
+				     .detail = "Too large resource version" };
+	err->causes = x;
+}
+
+static void waited(struct world_wait *w, int result, struct err *err)
+{
+	CLEANUP(call_drop) struct call *c = CONTAINER_OF(w, struct waiter, wait)->c;
+
+	c->waiting = false;
+	if (c->answered)
+		return;
+	if (result == 0) {
+		c->next(c);
+		return;
+	}
+	if (result == -ERR_TIMEOUT && w->revision)
+		too_large(c, w->revision, err);
+	call_fail(c, err);
+}
+
+void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c))
+{
+	c->next = next;
+	if (revision > 0 && revision <= world_revision(c->srv->conf.world)) {
+		next(c);
+		return;
+	}
+	if (!c->wait) {
+		struct waiter *x = ARENA_NEW(c->a, struct waiter);
+
+		if (!x) {
+			struct err err = ERR_INIT;
+
+			(void)arena_quota(c->a, &err);
+			call_fail(c, &err);
+			return;
+		}
+		x->c = c;
+		c->wait = &x->wait;
+	}
+	c->waiting = true;
+	c->wait->done = waited;
+	(void)call_hold(c);
+	world_wait(c->srv->conf.world, c->wait, revision);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to the server: one request as all handlers see it.
+ *
+ *	server.c     streams, who asks, fair queue, may it, which verb, the end
+ *	call.c       answers, bodies, waits, warnings
+ *	rest-*.c     the verbs
+ *	paths.c      what is no resource
+ *
+ * A call lives in its stream's arena. It is held by the connection (until `closed`) and by each
+ * step that goes on later (call_hold, call_drop): the client may vanish at any time, then `gone` is
+ * set, `stop` has run, and answers go nowhere. One answer: call_answer, call_fail, or what a
+ * verb sends itself after `answered` is set.
+ */
+#pragma once
+
+#include "apiserver/codec.h"
+#include "apiserver/fairness.h"
+#include "apiserver/request.h"
+#include "apiserver/resource.h"
+#include "apiserver/server.h"
+#include "apiserver/status.h"
+#include "apiserver/strategy.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "io/metrics.h"
+#include "io/stream.h"
+
+struct apiaudit_verdict;
+struct authz_attrs;
+struct paths;
+struct watch;
+
+#define CALL_WORK_MAX \
+	(256u << 20) /* documents of one write: a body of 3 MiB as nodes, some times */
+#define CALL_UUID_MAX 37
+#define CALL_AUDIT_ID_MAX 65
+
+struct server {
+	struct server_conf conf;
+	struct http_server *http;
+	struct list calls; /* all that run */
+	size_t ncalls;
+	bool draining;
+	struct arena *scratch; /* of one piece of work on the loop: reset before each */
+	struct buf line;       /* events on their way to `writer` (rest-watch.c) */
+	struct watch *writer;
+	struct server_check *checks;
+	struct paths *paths;
+	struct metric_family *requests, *durations, *running;
+	struct metric *watches;
+};
+
+struct call {
+	struct server *srv;
+	struct list link; /* of srv->calls */
+	struct stream *s; /* referenced */
+	struct arena *a;  /* the stream's: for what is small and lives as long */
+	struct arena *work;
+	unsigned refs;
+	bool gone, answered, entered, seated, long_running;
+	int code;		 /* of the answer */
+	int64_t since, received; /* monotonic; real */
+	char audit_id[CALL_AUDIT_ID_MAX];
+	const char *verb_name, *decision;
+	struct apiaudit_verdict *audit; /* NULL: no log */
+
+	struct api_request rq;
+	struct api_query q;
+	struct strategy_user user;
+	struct resource *resource; /* referenced; NULL: a path */
+	const struct api_sub *sub;
+	struct status_about about; /* of errors */
+	struct codec_out out;
+	struct slice body;
+	enum codec_media media; /* of the body */
+
+	void (*next)(struct call *c);	  /* behind a body or a wait */
+	void (*stop)(struct call *c);	  /* the client has gone, or time is up: once */
+	void (*writable)(struct call *c); /* the stream's queue has room again */
+	void (*drain)(struct call *c);	  /* the server ends: say so and finish */
+	void *verb;			  /* the verb's own */
+	struct world_wait *wait;
+	bool waiting;
+	struct timer deadline;
+	struct fairness_seat seat;
+
+	const char **warnings;
+	size_t nwarnings, warned; /* bytes of all */
+};
+
+static inline struct call *call_hold(struct call *c)
+{
+	c->refs++;
+	return c;
+}
+void call_drop(struct call *c);
+DEFINE_CLEANUP(struct call *, call_drop)
+
+/* Documents of this call; emptied by call_work_again. Freed with the call. */
+struct arena *call_work(struct call *c);
+struct arena *call_work_again(struct call *c);
+
+/* ---- answers ---- */
+
+/* The codec's choice by Accept; -ERR_UNSUPPORTED is 406, told by call_fail. */
+int call_choose(struct call *c, unsigned flags, struct err *err);
+/* A body in the form that was chosen. */
+void call_answer(struct call *c, int code, struct slice bytes);
+/* Any other body. */
+void call_text(struct call *c, int code, const char *content_type, struct slice bytes);
+/* err as a Status, told what c->about has. */
+void call_fail(struct call *c, const struct err *err);
+/* A document whose kind is `type`'s (by group and name): Status, Scale. */
+void call_doc(struct call *c, int code, const struct doc *d, const struct api_type *type);
+/* An object as it is kept. */
+void call_item(struct call *c, int code, struct item *i);
+/* Text "404 page not found". */
+void call_nowhere(struct call *c);
+/* Sets Warning headers and others that all answers have. Called by the above; by who streams. */
+void call_headers(struct call *c);
+bool call_takes_gzip(const struct call *c);
+/* Each text once, up to 4 KiB of all; copied. */
+void call_warn(struct call *c, const char *text);
+
+/* ---- steps that take time ---- */
+
+/* next(c) with c->body and c->media; answers itself (413, 415) when there is none to be had. */
+void call_body(struct call *c, void (*next)(struct call *c));
+/* next(c) when everything up to `revision` is here (0: the most recent); maybe within the call. A
+ * revision that does not come is answered: 504 "Too large resource version". */
+void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c));
+
+/* resourceVersion of the query: -1 = not given. 400 for what is none. */
+int call_revision(struct call *c, const char *text, int64_t *ret, struct err *err);
+/* Key of the request's object below the collection's prefix, in c->a. */
+struct slice call_key(struct call *c, const char *ns, const char *name);
+/* The collection, or -ERR_NOT_FOUND when its definition went. */
+int call_objects(struct call *c, struct collection **ret, struct err *err);
+
+/* fieldManager, or what User-Agent says before the first slash. */
+const char *call_manager(struct call *c);
+int64_t call_now(const struct call *c); /* seconds since 1970 */
+void call_uuid(char out[CALL_UUID_MAX]);
+/* A browser, curl or wget: JSON is indented for who looks at it. */
+bool call_is_person(const struct call *c);
+/* What is asked for, for authz.h. */
+void call_attrs(struct call *c, struct authz_attrs *at);
+/* The head of a long answer is sent: the audit log's stage, and its seat is free for others. */
+void call_started(struct call *c);
+/* The exchange is over: called by who took the stream's events. */
+void call_closed(struct call *c);
+void call_leave_queue(struct call *c);
+
+/* ---- verbs: each answers ---- */
+
+typedef void call_fn(struct call *c);
+
+call_fn rest_get, rest_list, rest_watch, rest_create, rest_update, rest_patch, rest_delete,
+	rest_delete_collection;
+/* Subresources with an answer of their own; true: it was one. */
+bool rest_sub(struct call *c);
+bool rest_review(struct call *c);  /* access and token reviews */
+bool rest_connect(struct call *c); /* exec, attach, portforward, proxy, log */
+call_fn rest_components;	   /* componentstatuses */
+call_fn paths_serve;
+
+struct paths *paths_new(struct server *srv);
+void paths_free(struct paths *p);
