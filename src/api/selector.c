@@ -425,7 +425,7 @@ static bool compares(const struct selector_term *t, struct slice v)
 	return t->op == SELECT_GREATER ? l > b : l < b;
 }
 
-static bool term_matches(const struct selector_term *t, bool there, struct slice v)
+bool selector_match_term(const struct selector_term *t, bool there, struct slice v)
 {
 	switch (t->op) {
 	case SELECT_EQUAL:
@@ -445,7 +445,7 @@ bool selector_match_labels(const struct selector *s, const struct doc *labels)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct doc *v = doc_getn(labels, s->terms[i].key);
 
-		if (!term_matches(&s->terms[i], v != NULL, doc_slice(v)))
+		if (!selector_match_term(&s->terms[i], v != NULL, doc_slice(v)))
 			return false;
 	}
 	return true;
@@ -471,7 +471,7 @@ static struct slice field_text(const struct doc *obj, struct slice path)
 bool selector_match_fields(const struct selector *s, const struct doc *obj)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (!term_matches(&s->terms[i], true, field_text(obj, s->terms[i].key)))
+		if (!selector_match_term(&s->terms[i], true, field_text(obj, s->terms[i].key)))
 			return false;
 	return true;
 }

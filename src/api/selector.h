@@ -57,6 +57,8 @@ int selector_check_fields(const struct selector *s, const struct api_kind *kind,
 bool selector_match_labels(const struct selector *s, const struct doc *labels);
 /* obj: the whole object; keys are paths in it, absent ones are "". */
 bool selector_match_fields(const struct selector *s, const struct doc *obj);
+/* One term on a value as text; there: the label exists (a field always does). */
+bool selector_match_term(const struct selector_term *t, bool there, struct slice v);
 /* The value that key must equal, when the selector says so: metadata.name of a watch of one. */
 bool selector_requires(const struct selector *s, const char *key, struct slice *ret);
 /* The canonical text: terms sorted by key, values sorted. 0 or -ERR_QUOTA. */
