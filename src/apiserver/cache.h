@@ -29,6 +29,7 @@
 
 struct api_kind;
 struct cache;
+struct cache_form;
 struct cache_view;
 struct item;
 struct store;
@@ -75,6 +76,9 @@ struct world_conf {
 	uint64_t window_bytes;	 /* of all windows, old versions included [32 MiB] */
 	uint64_t window_changes; /* of one cache [65,536] */
 	uint64_t forms_bytes;	 /* of other encodings [16 MiB] */
+	/* open and seal (with their arg) of every cache whose own form has none: encryption at
+	 * rest. NULL: none. Copied. */
+	const struct cache_form *sealing;
 };
 struct world *world_new(const struct world_conf *conf);
 /* Every view, watch and write of it is over. Items may live on. */
