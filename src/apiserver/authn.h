@@ -19,7 +19,7 @@ struct authn_conf {
 	 * Referenced. NULL: none do. */
 	struct cert_pool *clients;
 	const char *token_file; /* csv: token,user,uid,"group1,group2"; NULL = none. Read again when
-				 * it has changed. */
+				 * it has changed. Opened in authn_new: before root is given up. */
 	bool anonymous;		/* requests without credentials are system:anonymous's */
 };
 int authn_new(const struct authn_conf *conf, struct authn **ret, struct err *err);

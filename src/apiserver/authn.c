@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order: certificate, bearer token, anonymous. The first that is right counts; if one was shown and
+ * none is right, the request is refused, however much anonymous ones are allowed.
+ */
+#include "apiserver/authn.h"
+
+#include "apiserver/given.h"
+#include "apiserver/tokens.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "crypto/aead.h"
+#include "crypto/tls.h"
+#include "crypto/x509.h"
+#include "io/stream.h"
+
+#include <stdlib.h>
+
+#define AUTHENTICATED "system:authenticated"
+#define UNAUTHENTICATED "system:unauthenticated"
+#define ANONYMOUS "system:anonymous"
+#define WS_TOKEN "base64url.bearer.authorization.k8s.io."
+/* Upstream's attribute of a subject for the user's uid (kubernetes/kubernetes, PR 127897). */
+#define UID_OID "1.3.6.1.4.1.57683.2="
+#define CREDENTIAL "authentication.kubernetes.io/credential-id"
+#define VERDICTS_MAX 1024
+#define VERDICT_GOOD (300 * NS_PER_SEC)
+#define VERDICT_BAD (10 * NS_PER_SEC) /* it may become valid, a clock may be set */
+#define TOKEN_MAX 65536
+
+/* On a chain as it was shown. */
+struct verdict {
+	unsigned char chain[SHA256_LEN];
+	bool good;
+	int64_t until; /* real clock */
+};
+
+struct authn {
+	struct cert_pool *clients;
+	struct given *file;
+	struct tokens *tokens;
+	bool anonymous;
+	struct map verdicts;
+	unsigned oldest; /* of ring: the one that goes next */
+	struct verdict ring[VERDICTS_MAX];
+};
+
+static int read_tokens(struct authn *n, struct err *err)
+{
+	CLEANUP(secret_buf_fini) struct buf text = BUF_INIT(GIVEN_MAX);
+	struct tokens *t;
+
+	if (given_read(n->file, &text, err) < 0 ||
+	    tokens_read(buf_slice(&text), given_path(n->file), &t, err) < 0)
+		return err_ret(err);
+	tokens_free(n->tokens);
+	n->tokens = t;
+	return 0;
+}
+
+int authn_new(const struct authn_conf *conf, struct authn **ret, struct err *err)
+{
+	CLEANUP(authn_free) struct authn *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		abort();
+	map_init(&n->verdicts);
+	n->anonymous = conf->anonymous;
+	if (conf->clients)
+		n->clients = cert_pool_ref(conf->clients);
+	if (conf->token_file &&
+	    (given_open(conf->token_file, &n->file, err) < 0 || read_tokens(n, err) < 0))
+		return err_wrap(err, "--token-auth-file");
+	*ret = STEAL(n);
+	return 0;
+}
+
+void authn_free(struct authn *n)
+{
+	if (!n)
+		return;
+	map_fini(&n->verdicts);
+	cert_pool_unref(n->clients);
+	tokens_free(n->tokens);
+	given_free(n->file);
+	free(n);
+}
+
+static void forget_verdicts(struct authn *n)
+{
+	map_fini(&n->verdicts);
+	map_init(&n->verdicts);
+	for (unsigned i = 0; i < VERDICTS_MAX; i++)
+		n->ring[i].until = 0;
+}
+
+void authn_set_clients(struct authn *n, struct cert_pool *clients)
+{
+	struct cert_pool *old = n->clients;
+
+	n->clients = clients ? cert_pool_ref(clients) : NULL;
+	cert_pool_unref(old);
+	forget_verdicts(n);
+}
+
+/* ---- results ---- */
+
+static int refuse(struct err *err)
+{
+	return err_set(err, ERR_UNAUTHORIZED, "Unauthorized");
+}
+
+/* groups and, unless one of them says it already, that the user is known. */
+static int set_groups(struct arena *a, const char *const *groups, size_t n,
+		      struct strategy_user *ret, struct err *err)
+{
+	const char **v = ARENA_ARRAY(a, const char *, n + 2);
+	bool said = false;
+
+	if (!v)
+		return arena_quota(a, err);
+	for (size_t i = 0; i < n; i++) {
+		v[i] = groups[i];
+		said |= strcmp(v[i], AUTHENTICATED) == 0 || strcmp(v[i], UNAUTHENTICATED) == 0;
+	}
+	if (!said)
+		v[n] = AUTHENTICATED;
+	ret->groups = v;
+	return 0;
+}
+
+/* ---- certificates ---- */
+
+static void chain_digest(const struct tls_info *t, unsigned char out[SHA256_LEN])
+{
+	struct sha256 s;
+
+	sha256_init(&s);
+	for (size_t i = 0; i < t->chain_n; i++)
+		sha256_update(&s, cert_info(t->chain[i])->fingerprint, SHA256_HEX_LEN);
+	sha256_final(&s, out);
+}
+
+static int64_t chain_end(const struct tls_info *t)
+{
+	int64_t end = INT64_MAX / NS_PER_SEC;
+
+	for (size_t i = 0; i < t->chain_n; i++)
+		end = MIN(end, cert_info(t->chain[i])->not_after);
+	return end * NS_PER_SEC;
+}
+
+static bool verify(const struct authn *n, const struct tls_info *t)
+{
+	const struct cert_check check = {
+		.pool = n->clients,
+		.chain = t->chain,
+		.chain_n = t->chain_n,
+		.purpose = CERT_FOR_CLIENT,
+	};
+	struct err err = ERR_INIT;
+
+	if (cert_verify(&check, &err) == 0)
+		return true;
+	log_debug("client certificate '%s' is not taken: %s", cert_info(t->chain[0])->subject,
+		  err.msg);
+	return false;
+}
+
+static bool is_trusted(struct authn *n, const struct tls_info *t)
+{
+	unsigned char d[SHA256_LEN];
+	struct verdict *v;
+	int64_t now = clock_real();
+
+	chain_digest(t, d);
+	v = map_get(&n->verdicts, slice_of((char *)d, sizeof(d)));
+	if (v && now < v->until)
+		return v->good;
+	if (!v) {
+		v = &n->ring[n->oldest++ % VERDICTS_MAX];
+		if (v->until)
+			(void)map_del(&n->verdicts, slice_of((char *)v->chain, SHA256_LEN));
+		memcpy(v->chain, d, sizeof(d));
+		(void)map_put(&n->verdicts, slice_of((char *)v->chain, SHA256_LEN), v);
+	}
+	v->good = verify(n, t);
+	v->until = MAX(v->good ? MIN(now + VERDICT_GOOD, chain_end(t)) : now + VERDICT_BAD, 1);
+	return v->good;
+}
+
+/* The uid attribute, as OpenSSL prints one that it has no name for: "OID=#" and the DER in hex. */
+static int find_uid(const char *subject, struct arena *a, const char **ret)
+{
+	const char *p = strstr(subject, UID_OID);
+	unsigned char der[2 + 127];
+	struct slice hex;
+
+	*ret = "";
+	if (!p)
+		return 0;
+	p += strlen(UID_OID);
+	if (*p++ != '#' || strstr(p, UID_OID))
+		return -1;
+	hex = slice_of(p, strspn(p, "0123456789abcdefABCDEF"));
+	/* UTF8String or PrintableString of a short length */
+	if (hex.n < 6 || hex.n / 2 > sizeof(der) || hex_decode(der, hex) < 0 ||
+	    (der[0] != 0x0c && der[0] != 0x13) || der[1] != hex.n / 2 - 2)
+		return -1;
+	*ret = arena_strndup(a, (char *)der + 2, der[1]);
+	return *ret && strlen(*ret) == der[1] ? 0 : -1;
+}
+
+static int note_credential(const struct cert_info *c, struct arena *a, struct strategy_user *ret,
+			   struct err *err)
+{
+	struct doc *extra = doc_new_object(a), *ids = doc_set_array(a, extra, CREDENTIAL);
+
+	if (!doc_append_str(a, ids, arena_printf(a, "X509SHA256=%s", c->fingerprint)))
+		return arena_quota(a, err);
+	ret->extra = extra;
+	return 0;
+}
+
+/* 1: the user; 0: none was shown, or one that names nobody; -ERR_UNAUTHORIZED: not to be trusted.
+ */
+static int by_certificate(struct authn *n, struct stream *s, struct arena *a,
+			  struct strategy_user *ret, struct err *err)
+{
+	const struct tls_info *t = stream_peer(s)->tls;
+	const struct cert_info *c;
+
+	if (!n->clients || !t || !t->chain_n)
+		return 0;
+	if (!is_trusted(n, t))
+		return refuse(err);
+	c = cert_info(t->chain[0]);
+	if (!*c->names.cn)
+		return 0;
+	ret->name = c->names.cn;
+	if (find_uid(c->subject, a, &ret->uid) < 0)
+		return refuse(err);
+	if (set_groups(a, c->names.o.v, c->names.o.n, ret, err) < 0 ||
+	    note_credential(c, a, ret, err) < 0)
+		return err_ret(err);
+	return 1;
+}
+
+/* ---- tokens ---- */
+
+/* "Bearer TOKEN"; {NULL,0}: no token is shown there. */
+static struct slice header_token(struct stream *s)
+{
+	struct slice text = slice_trim(stream_header(s, "Authorization")), scheme, token;
+
+	scheme = slice_split(&text, ' ');
+	token = slice_split(&text, ' ');
+	return slice_ieq(scheme, SLICE("bearer")) && token.n ? token : (struct slice){ NULL, 0 };
+}
+
+/*
+ * Browsers cannot set headers of a WebSocket: its token is among the subprotocols, of which there
+ * must be another one that can be agreed on. 1 and the token; 0: none; negative: malformed.
+ */
+static int protocol_token(struct stream *s, struct arena *a, struct slice *ret, struct err *err)
+{
+	size_t n, others = 0, found = 0, len;
+	const struct http_header *h = stream_headers(s, &n);
+	char *text = NULL;
+
+	if (!slice_ieq(stream_request(s)->upgrade, SLICE("websocket")))
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		struct slice list = h[i].value;
+
+		if (!slice_ieq(h[i].name, SLICE("Sec-WebSocket-Protocol")))
+			continue;
+		while (list.p) {
+			struct slice one = slice_trim(slice_split(&list, ','));
+
+			if (!slice_starts(one, SLICE(WS_TOKEN))) {
+				others += one.n != 0;
+				continue;
+			}
+			one = slice_of(one.p + strlen(WS_TOKEN), one.n - strlen(WS_TOKEN));
+			text = arena_alloc(a, one.n + 1);
+			if (!text)
+				return arena_quota(a, err);
+			/* the URL's alphabet without padding, and no other */
+			if (slice_has(one, '=') || slice_has(one, '+') || slice_has(one, '/') ||
+			    base64_decode(text, &len, one) < 0)
+				return refuse(err);
+			found++;
+		}
+	}
+	if (found == 0)
+		return 0;
+	if (found > 1 || others == 0 || len == 0)
+		return refuse(err);
+	*ret = slice_of(text, len);
+	return 1;
+}
+
+/* A file that cannot be read stays what it was. */
+static void refresh_tokens(struct authn *n)
+{
+	struct err err = ERR_INIT;
+
+	if (!n->file || !given_changed(n->file))
+		return;
+	if (read_tokens(n, &err) < 0)
+		log_kv(LOG_LEVEL_ERROR, "token file was not read again, what it had stays", "error",
+		       err.msg, NULL);
+	else
+		log_kv(LOG_LEVEL_INFO, "token file was read again", "file", given_path(n->file),
+		       NULL);
+}
+
+static int by_token(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+		    struct err *err)
+{
+	struct slice token = header_token(s);
+	const struct token_user *u;
+	int r = token.p ? 1 : protocol_token(s, a, &token, err);
+
+	if (r <= 0)
+		return r;
+	refresh_tokens(n);
+	u = n->tokens && token.n <= TOKEN_MAX ? tokens_find(n->tokens, token) : NULL;
+	if (!u)
+		return refuse(err);
+	/* the file may be read again while the request runs */
+	ret->name = arena_strdup(a, u->name);
+	ret->uid = arena_strdup(a, u->uid);
+	if (!ret->name || !ret->uid || set_groups(a, u->groups, u->ngroups, ret, err) < 0)
+		return arena_quota(a, err);
+	for (const char **g = (const char **)ret->groups; *g; g++)
+		if (!(*g = arena_strdup(a, *g)))
+			return arena_quota(a, err);
+	return 1;
+}
+
+/* ---- all ---- */
+
+int authn_check(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+		struct err *err)
+{
+	static const char *const nobody[] = { UNAUTHENTICATED, NULL };
+	int by_cert, r;
+
+	*ret = (struct strategy_user){ .uid = "" };
+	by_cert = by_certificate(n, s, a, ret, err);
+	if (by_cert == 1)
+		return 0;
+	r = by_token(n, s, a, ret, err);
+	if (r == 1)
+		return 0;
+	if (r < 0 || by_cert < 0 || !n->anonymous)
+		return err && err->code && err->code != ERR_UNAUTHORIZED ? err_ret(err)
+									 : refuse(err);
+	*ret = (struct strategy_user){ .name = ANONYMOUS, .uid = "", .groups = nobody };
+	return 0;
+}
