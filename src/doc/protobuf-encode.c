@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#define ROWS_MAX 256
+
 /* A member with its row, or a map's entry with its place in the order of keys. */
 struct item {
 	const struct schema_field *f;
@@ -345,6 +347,36 @@ static int check_required(struct enc *e, const struct schema *s, const struct do
 	return 0;
 }
 
+/* Is the row written when the document has none? */
+static bool is_always(const struct schema_field *f)
+{
+	if (!f->pb || (f->wire & SCHEMA_PB_PRESENCE) || f->oneof)
+		return false;
+	switch ((enum schema_type)f->type) {
+	case SCHEMA_LIST:
+	case SCHEMA_MAP:
+	case SCHEMA_BYTES: return false;
+	case SCHEMA_ANY: return protobuf_kind(f) == SCHEMA_PB_NONE;
+	default: return true;
+	}
+}
+
+/* Rows that have no member in items[base..], with a value of null. */
+static void push_absent(struct enc *e, const struct schema *s, size_t base)
+{
+	static const struct doc nothing = { .type = DOC_NULL };
+	uint64_t seen[ROWS_MAX / 64] = { 0 };
+
+	for (size_t i = base; i < e->n; i++) {
+		size_t row = (size_t)(e->items[i].f - s->fields);
+
+		seen[row / 64] |= (uint64_t)1 << row % 64;
+	}
+	for (size_t row = 0; row < s->n; row++)
+		if (!(seen[row / 64] >> row % 64 & 1) && is_always(&s->fields[row]))
+			push(e, (struct item){ .f = &s->fields[row], .value = &nothing });
+}
+
 /* The members that are written, in order, from items[base] on; *unknown is what was kept. */
 static int collect(struct enc *e, const struct schema *s, const struct doc *d,
 		   const struct doc **unknown)
@@ -367,15 +399,38 @@ static int collect(struct enc *e, const struct schema *s, const struct doc *d,
 					     (int)MIN(k.n, (size_t)64), k.p);
 		}
 	}
+	if (e->c.o->whole)
+		push_absent(e, s, base);
 	if (e->n == base)
 		return 0;
 	sort_rows(e->items + base, e->n - base);
 	return check_oneof(e, e->items + base, e->n - base);
 }
 
+/* The zero of a row that is written all the same. */
+static int put_absent(struct enc *e, const struct schema_field *f)
+{
+	static const struct doc object = { .type = DOC_OBJECT };
+	enum pb_type type = protobuf_wire_type(f);
+	size_t before = pb_size(&e->w);
+	int r = 0;
+
+	if (type != PB_BYTES) {
+		protobuf_put_bits(&e->w, type, 0);
+		pb_put_tag(&e->w, f->pb, type);
+		return 0;
+	}
+	if (f->type == SCHEMA_OBJECT)
+		r = put_message(e, f->sub, &object);
+	else
+		protobuf_put_zero(&e->w, f);
+	pb_field_message(&e->w, f->pb, before);
+	return r;
+}
+
 static int put_field(struct enc *e, const struct schema_field *f, const struct doc *d)
 {
-	bool zeros = e->c.o->zeros || f->oneof || (f->wire & SCHEMA_PB_PRESENCE) ||
+	bool zeros = e->c.o->zeros || e->c.o->whole || f->oneof || (f->wire & SCHEMA_PB_PRESENCE) ||
 		     (f->flags & SCHEMA_REQUIRED) || (f->width & SCHEMA_W_OPT);
 	struct protobuf_step step = { e->c.at, slice_of(f->name, f->len), 0 };
 	int r;
@@ -386,7 +441,7 @@ static int put_field(struct enc *e, const struct schema_field *f, const struct d
 	else if (f->type == SCHEMA_LIST && !protobuf_is_wrapped_list(f))
 		r = put_elements(e, f, f->pb, d);
 	else if (d->type == DOC_NULL) /* any: null is nothing */
-		r = 0;
+		r = e->c.o->whole && is_always(f) ? put_absent(e, f) : 0;
 	else
 		r = put_value(e, f, f->pb, d, zeros);
 	e->c.at = step.up;
@@ -411,7 +466,7 @@ static int put_part(struct enc *e, const struct schema *s, size_t base, unsigned
 		if (p > 0 && (i == base || s->parts[p - 1].pb > e->items[i - 1].f->pb)) {
 			before = pb_size(&e->w);
 			r = put_part(e, s, base, p);
-			if (r == 0 && pb_size(&e->w) > before)
+			if (r == 0 && (e->c.o->whole || pb_size(&e->w) > before))
 				pb_field_message(&e->w, s->parts[p - 1].pb, before);
 			p--;
 		} else {

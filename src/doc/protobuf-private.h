@@ -80,6 +80,9 @@ int protobuf_read_special(struct protobuf_ctx *c, const struct schema_field *f, 
 int protobuf_put_special(struct protobuf_ctx *c, struct pb_writer *w, const struct schema_field *f,
 			 const struct doc *d);
 
+/* The same of a value that is not there, all parts of it. */
+void protobuf_put_zero(struct pb_writer *w, const struct schema_field *f);
+
 /* protobuf_kube_decode with more options; o->find is there. */
 int protobuf_kube_object(struct slice body, struct arena *a, const struct protobuf_opts *o,
 			 struct doc *ret, struct err *err);

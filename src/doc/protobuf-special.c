@@ -450,10 +450,10 @@ static int put_time(struct protobuf_ctx *c, struct pb_writer *w, const struct sc
 	if (!doc_is(d, DOC_STRING) || schema_parse_time(doc_slice(d), &t, &err) < 0)
 		return protobuf_fail(c, ERR_INVALID, "must be a time, not %s",
 				     doc_is(d, DOC_STRING) ? err.msg : doc_type_name(d));
-	if (t.nsec)
+	if (t.nsec || c->o->whole)
 		pb_field_varint(w, 2, t.nsec);
 	/* 1970 is not the empty message, which stands for no time. */
-	if (t.sec || !(f->wire & SCHEMA_PB_PRESENCE))
+	if (t.sec || c->o->whole || !(f->wire & SCHEMA_PB_PRESENCE))
 		pb_field_varint(w, 1, (uint64_t)t.sec);
 	return 0;
 }
@@ -464,13 +464,19 @@ static int put_int_or_str(struct protobuf_ctx *c, struct pb_writer *w, const str
 
 	if (doc_is(d, DOC_STRING)) {
 		pb_field_bytes(w, 3, doc_slice(d));
+		if (c->o->whole)
+			pb_field_varint(w, 2, 0);
 		pb_field_varint(w, 1, 1);
 		return 0;
 	}
 	if (!doc_is(d, DOC_NUMBER) || doc_int64(d, &v) != 0 || v != (int32_t)v)
 		return protobuf_fail(c, ERR_INVALID, "must be a 32-bit integer or a string");
-	if (v)
+	if (c->o->whole)
+		pb_field_bytes(w, 3, (struct slice){ NULL, 0 });
+	if (v || c->o->whole)
 		pb_field_varint(w, 2, (uint64_t)v);
+	if (c->o->whole)
+		pb_field_varint(w, 1, 0);
 	return 0;
 }
 
@@ -512,7 +518,7 @@ static int put_wrapper(struct protobuf_ctx *c, struct pb_writer *w, const struct
 	} else {
 		r = protobuf_number_bits(c, &row, d, &bits);
 	}
-	if (r < 0 || !bits)
+	if (r < 0 || (!bits && !c->o->whole))
 		return r;
 	protobuf_put_bits(w, protobuf_wire_type(&row), bits);
 	pb_put_tag(w, 1,
@@ -535,5 +541,19 @@ int protobuf_put_special(struct protobuf_ctx *c, struct pb_writer *w, const stru
 		pb_field_bytes(w, 1, slice_of(d->s, d->n));
 		return 0;
 	default: return put_wrapper(c, w, f, d);
+	}
+}
+
+void protobuf_put_zero(struct pb_writer *w, const struct schema_field *f)
+{
+	if (f->type == SCHEMA_QUANTITY) {
+		pb_field_bytes(w, 1, SLICE("0"));
+	} else if (f->type == SCHEMA_INT_OR_STR) {
+		pb_field_bytes(w, 3, (struct slice){ NULL, 0 });
+		pb_field_varint(w, 2, 0);
+		pb_field_varint(w, 1, 0);
+	} else if (f->type == SCHEMA_STRING && protobuf_kind(f) == SCHEMA_PB_MESSAGE &&
+		   f->format == FORMAT_DURATION) {
+		pb_field_varint(w, 1, 0);
 	}
 }

@@ -55,7 +55,11 @@ struct protobuf_opts {
 	size_t size_max;    /* bytes of a message; 0 = PROTOBUF_SIZE_DEFAULT */
 	const char *unknown; /* not NULL: unknown fields are kept as base64 in a member of this
 				name, and written back from it behind the known ones */
-	bool zeros;    /* decode: zeros that are on the wire stay, encode: zeros are written */
+	bool zeros; /* decode: zeros that are on the wire stay, encode: zeros are written */
+	/* encode: every row without PRESENCE that is no list, map or bytes is written, also when
+	 * the document has none, and all parts of what is one value: the bytes of Kubernetes' own
+	 * code */
+	bool whole;
 	bool required; /* a REQUIRED row that is absent is an error (proto2) */
 	bool bad_utf8; /* decode: take strings that are not UTF-8 (proto2 peers) */
 	/* decode: objects in Kubernetes' envelope where JSON may stand (RawExtension) are read by
