@@ -497,9 +497,25 @@ static int merge_all(struct reader *r, struct doc *obj, const struct slot *slots
 	return q;
 }
 
-static int refuse_duplicates(const struct doc *obj, const struct slot *slots, size_t n,
-			     struct err *err)
+static void drop_marked(struct doc *obj)
 {
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < obj->n; i++) {
+		if (doc_key_at(obj, i)->mark)
+			continue;
+		*doc_key_at(obj, out) = *doc_key_at(obj, i);
+		*doc_value_at(obj, out++) = *doc_value_at(obj, i);
+	}
+	obj->n = out;
+}
+
+/* Keys that are there twice: told, or an error. */
+static int find_duplicates(struct reader *r, struct doc *obj, const struct slot *slots, size_t n,
+			   struct err *err)
+{
+	bool found = false;
+	struct doc *first;
 	struct index x;
 	int q = 0;
 
@@ -507,12 +523,23 @@ static int refuse_duplicates(const struct doc *obj, const struct slot *slots, si
 	for (size_t i = 0, m = 0; i < n && q == 0; i += 2) {
 		if (slots[i].d.mark)
 			continue;
-		if (index_get(&x, &slots[i].d) != doc_value_at(obj, m++))
+		first = index_get(&x, &slots[i].d);
+		if (first == doc_value_at(obj, m++))
+			continue;
+		found = true;
+		if (!r->o.on_dup) {
 			q = fail_at(slots[i].line, slots[i].column, err,
 				    "key \"%.*s\" already set in map", (int)MIN(slots[i].d.n, 128u),
 				    slots[i].d.s);
+			continue;
+		}
+		r->o.on_dup(r->o.on_dup_arg, slots[i].line, doc_slice(&slots[i].d));
+		*first = *doc_value_at(obj, m - 1);
+		doc_key_at(obj, m - 1)->mark = 1;
 	}
 	index_fini(&x);
+	if (found && q == 0)
+		drop_marked(obj);
 	return q;
 }
 
@@ -539,7 +566,7 @@ static int close_frame(struct reader *r, struct err *err)
 	}
 	d.n = (uint32_t)(f.type == DOC_OBJECT ? m / 2 : m);
 	if (f.type == DOC_OBJECT)
-		q = refuse_duplicates(&d, slots, n, err);
+		q = find_duplicates(r, &d, slots, n, err);
 	if (q == 0 && merges)
 		q = merge_all(r, &d, slots, n, err);
 	if (q < 0)
