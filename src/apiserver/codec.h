@@ -58,6 +58,7 @@ struct codec_out {
 	int64_t now;	 /* seconds since 1970: ages in tables */
 	struct arena *a; /* scratch: codec_item and codec_event reset nothing, they bound it */
 	bool table_header_sent; /* private to codec_event */
+	bool list_open;		/* private to codec_list_*: an item was written */
 };
 
 /* A whole answer: the object in the version and form asked for. */
