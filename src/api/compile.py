@@ -253,7 +253,7 @@ class Compiler:
             v["note"] |= OMIT_ZERO
         elif pointer and mark == "+":
             v["flags"] |= F_EMIT_NULL
-        elif not pointer and (mark == "+" or v["kind"] == KIND["object"] or v["kind"] == KIND["intorstr"]):
+        elif not pointer and (mark == "+" or v["kind"] in (KIND["object"], KIND["intorstr"], KIND["quantity"])):
             v["flags"] |= F_EMIT_NULL if v["kind"] in (KIND["list"], KIND["map"], KIND["time"], KIND["any"]) else F_EMIT
         elif not pointer and v["kind"] == KIND["time"]:
             v["flags"] |= F_EMIT_NULL
