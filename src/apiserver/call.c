@@ -240,6 +240,11 @@ void call_item(struct call *c, int code, struct item *i)
 
 /* ---- bodies ---- */
 
+int call_media(struct call *c, unsigned flags, struct err *err)
+{
+	return codec_body(stream_header(c->s, "Content-Type"), flags, &c->media, err);
+}
+
 static void collected(struct stream *s, void *arg, int result, struct slice body, struct err *err)
 {
 	CLEANUP(call_drop) struct call *c = arg; /* held by call_body */

@@ -127,7 +127,9 @@ void call_warn(struct call *c, const char *text);
 
 /* ---- steps that take time ---- */
 
-/* next(c) with c->body and c->media; answers itself (413, 415) when there is none to be had. */
+/* The form of the body by Content-Type: c->media; -ERR_UNSUPPORTED: 415. */
+int call_media(struct call *c, unsigned flags, struct err *err);
+/* next(c) with c->body; answers itself (413, 415) when there is none to be had. */
 void call_body(struct call *c, void (*next)(struct call *c));
 /* next(c) when everything up to `revision` is here (0: the most recent); maybe within the call. A
  * revision that does not come is answered: 504 "Too large resource version". */
@@ -164,8 +166,11 @@ call_fn rest_get, rest_list, rest_watch, rest_create, rest_update, rest_patch, r
 bool rest_sub(struct call *c);
 bool rest_review(struct call *c);  /* access and token reviews */
 bool rest_connect(struct call *c); /* exec, attach, portforward, proxy, log */
+bool rest_remote(struct call *c);  /* a group of another API server */
 call_fn rest_components;	   /* componentstatuses */
 call_fn paths_serve;
+/* The objects of a view that the request's selectors take, as a list. */
+void rest_list_view(struct call *c, struct cache_view *view_taken);
 
 struct paths *paths_new(struct server *srv);
 void paths_free(struct paths *p);

@@ -501,19 +501,12 @@ static struct slice prefix_of(struct call *c)
 	return *ns ? slice_str(arena_printf(c->a, "%s/", ns)) : SLICE("");
 }
 
-static void begin(struct call *c)
+static struct lister *lister_new(struct call *c)
 {
 	struct lister *l = ARENA_NEW(c->a, struct lister);
-	struct err err ERR_RAW;
-	struct collection *o;
-	int r;
 
-	err_clear(&err);
-	r = l ? call_objects(c, &o, &err) : arena_quota(c->a, &err);
-	if (r < 0) {
-		call_fail(c, &err);
-		return;
-	}
+	if (!l)
+		return NULL;
 	l->call = call_hold(c);
 	l->out = &c->out;
 	l->bytes = BUF_INIT(LIST_MAX);
@@ -524,6 +517,25 @@ static void begin(struct call *c)
 	c->stop = lister_stop;
 	c->writable = on_writable;
 	l->prefix = prefix_of(c);
+	return l;
+}
+
+static void begin(struct call *c)
+{
+	struct err err ERR_RAW;
+	struct collection *o;
+	struct lister *l;
+	int r;
+
+	err_clear(&err);
+	r = call_objects(c, &o, &err);
+	l = r == 0 ? lister_new(c) : NULL;
+	if (!l) {
+		if (r == 0)
+			(void)arena_quota(c->a, &err);
+		call_fail(c, &err);
+		return;
+	}
 	r = l->prefix.p ? take_view(l, o->cache, &err) : arena_quota(c->a, &err);
 	if (r < 0) {
 		fail(l, &err);
@@ -538,6 +550,26 @@ static void begin(struct call *c)
 		c->q.limit = 0;
 		rewind_to(l, codec_list_needs_sizes(l->out) ? SIZE : SEND);
 	}
+	step(l);
+}
+
+void rest_list_view(struct call *c, struct cache_view *view_taken)
+{
+	struct lister *l = lister_new(c);
+	struct err err = ERR_INIT;
+
+	c->q.limit = 0;
+	if (!l || !l->prefix.p) {
+		cache_view_unref(view_taken);
+		(void)arena_quota(c->a, &err);
+		call_fail(c, &err);
+		if (c->verb)
+			finish(c);
+		return;
+	}
+	l->view = view_taken;
+	l->meta.revision = cache_view_revision(view_taken);
+	rewind_to(l, codec_list_needs_sizes(l->out) ? SIZE : SEND);
 	step(l);
 }
 

@@ -394,7 +394,8 @@ static bool find(struct call *c)
 	if (r)
 		c->sub = *c->rq.subresource ? api_kind_sub(r->kind, c->rq.subresource) : NULL;
 	if (!r || (*c->rq.subresource && !c->sub) || (in_namespace && !r->kind->namespaced)) {
-		call_nowhere(c);
+		if (r || !rest_remote(c))
+			call_nowhere(c);
 		return false;
 	}
 	c->resource = resource_ref(r);

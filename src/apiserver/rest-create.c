@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST of a new object. */
+#include "apiserver/rest-write.h"
+
+#include <string.h>
+
+static int prepare(struct change *x, struct err *err)
+{
+	struct call *c = x->c;
+	const char *revision;
+	struct doc view;
+	int r = change_read(x, &view, err);
+
+	if (r == 0)
+		r = call_objects(c, &x->o, err);
+	if (r < 0)
+		return r;
+	revision = doc_cstr(call_work(c), doc_find(&view, "metadata.resourceVersion"));
+	if (revision && *revision && strcmp(revision, "0") != 0) {
+		c->about.reason = STATUS_UNKNOWN;
+		return err_set(err, ERR_SYSTEM,
+			       "resourceVersion should not be set on objects to be created");
+	}
+	r = change_create(x, &view, err);
+	/* A dry run is told too what the store would find. */
+	if (r == 0 && c->q.dry_run && !x->prefix &&
+	    cache_get(x->o->cache, call_key(c, c->rq.namespace_, x->name)))
+		return status_exists(err, &c->about, x->name);
+	return r;
+}
+
+static void create(struct call *c)
+{
+	struct change *x = change_new(c, prepare);
+
+	if (x)
+		change_run(x);
+}
+
+void rest_create(struct call *c)
+{
+	unsigned flags = c->resource->kind->custom ? CODEC_NO_PROTO : 0;
+	struct err err ERR_RAW;
+
+	err_clear(&err);
+	if (call_choose(c, flags, &err) < 0 || call_media(c, flags, &err) < 0)
+		call_fail(c, &err);
+	else
+		call_body(c, create);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DELETE of a collection: the objects of a view that the selectors take, some of them in each
+ * transaction, one transaction after the other. The answer is the list as it was.
+ *
+ * An object that changed meanwhile is looked at anew; one that went is none of ours. Deletions that
+ * are done stay when a later one fails, as upstream's do.
+ */
+#include "apiserver/rest-delete.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OPS_MAX 100 /* of one transaction; the store takes 128 */
+#define JSON_MAX (8u << 20)
+#define TRIES_MAX 16
+
+struct many {
+	struct call *call;
+	struct collection *o;
+	struct delete_options opt;
+	struct cache_view *view;
+	struct cache_iter it;
+	struct item *items[OPS_MAX]; /* of this transaction; the view's */
+	size_t nitems;
+	unsigned tries;
+	struct strategy_call sc;
+	struct cache_write w;
+	struct cache_op ops[OPS_MAX];
+	struct buf json[OPS_MAX];
+	size_t nops;
+	struct deferred again;
+};
+
+static void many_end(struct many *m)
+{
+	struct call *c = m->call;
+
+	deferred_fini(&m->again);
+	for (size_t i = 0; i < OPS_MAX; i++)
+		buf_fini(&m->json[i]);
+	cache_view_unref(m->view);
+	free(m);
+	call_drop(c);
+}
+
+static void many_fail(struct many *m, struct err *err)
+{
+	call_fail(m->call, err);
+	many_end(m);
+}
+
+static int add_op(struct many *m, struct cache_op op, const struct doc *obj, struct err *err)
+{
+	struct buf *b = &m->json[m->nops];
+	int r;
+
+	buf_clear(b);
+	r = obj ? codec_store(obj, b, err) : 0;
+	op.json = buf_slice(b);
+	m->ops[m->nops++] = op;
+	return r;
+}
+
+static int add_more(struct many *m, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < m->sc.nmore; i++) {
+		const struct strategy_more *x = &m->sc.more[i];
+		const struct cache_op op = { .cache = x->objects->cache,
+					     .key = slice_str(x->key),
+					     .expect = x->expect };
+
+		r = add_op(m, op, x->obj, err);
+	}
+	return r;
+}
+
+static int add_item(struct many *m, struct item *seen, struct err *err)
+{
+	struct call *c = m->call;
+	struct item *now = cache_get(m->o->cache, item_key(seen));
+	struct cache_op op = { .cache = m->o->cache };
+	enum delete_outcome outcome;
+	struct doc old, obj;
+	int r;
+
+	if (!now)
+		return 0;
+	op.key = item_key(seen);
+	op.expect = item_revision(now);
+	r = codec_parse(now, call_work(c), &old, err);
+	if (r == 0)
+		r = delete_plan(c, m->o, now, &old, &m->opt, &obj, &outcome, err);
+	if (r < 0 || outcome == DELETE_PENDING)
+		return r;
+	if (outcome == DELETE_UPDATE)
+		return add_op(m, op, &obj, err);
+	m->sc = (struct strategy_call){ .rs = c->srv->conf.resources,
+					.objects = m->o,
+					.sub = "",
+					.a = call_work(c),
+					.now = call_now(c),
+					.user = c->user };
+	r = strategy_commit(&m->sc, NULL, &old, err);
+	if (r == 0)
+		r = add_op(m, op, NULL, err);
+	return r < 0 ? r : add_more(m, err);
+}
+
+/* The next of the view that are wanted; 0: there are none. */
+static size_t take_items(struct many *m)
+{
+	struct call *c = m->call;
+	struct item *i;
+
+	m->nitems = 0;
+	m->tries = 0;
+	while (m->nitems < OPS_MAX / (1 + STRATEGY_MORE_MAX) * 4 && (i = cache_iter_next(&m->it)))
+		if (item_match(i, &c->q.labels, &c->q.fields))
+			m->items[m->nitems++] = i;
+	return m->nitems;
+}
+
+static void step(struct many *m);
+
+static void written(struct cache_write *w)
+{
+	struct many *m = CONTAINER_OF(w, struct many, w);
+	struct err err = ERR_INIT;
+
+	if (w->result < 0) {
+		many_fail(m, &w->err);
+	} else if (w->result == 0) {
+		m->nitems = 0;
+		step(m);
+	} else if (++m->tries < TRIES_MAX) {
+		step(m);
+	} else {
+		(void)status_conflict(&err, &m->call->about, "", STATUS_MODIFIED);
+		many_fail(m, &err);
+	}
+}
+
+static void finish(struct many *m)
+{
+	struct call *c = m->call;
+	struct cache_view *view = cache_view_ref(m->view);
+
+	many_end(m);
+	rest_list_view(c, view);
+}
+
+/* Those of m->items that are there are planned, as long as they fit. */
+static int plan(struct many *m, struct err *err)
+{
+	int r = 0;
+
+	m->nops = 0;
+	(void)call_work_again(m->call);
+	for (size_t i = 0; r == 0 && i < m->nitems; i++) {
+		if (m->nops + 1 + STRATEGY_MORE_MAX > OPS_MAX) {
+			/* The rest is of the next transaction: again from here. */
+			cache_iter_init(&m->it, m->view, m->it.prefix, item_key(m->items[i]));
+			m->nitems = i;
+			break;
+		}
+		r = add_item(m, m->items[i], err);
+	}
+	return r;
+}
+
+static void step(struct many *m)
+{
+	struct call *c = m->call;
+	CLEANUP(call_drop) struct call *held = call_hold(c);
+	struct err err = ERR_INIT;
+
+	(void)held;
+	if (c->answered) { /* gone */
+		many_end(m);
+		return;
+	}
+	if (!m->nitems && !take_items(m)) {
+		finish(m);
+		return;
+	}
+	if (plan(m, &err) < 0) {
+		many_fail(m, &err);
+		return;
+	}
+	if (!m->nops || m->opt.dry_run) {
+		m->nitems = 0;
+		deferred_call(&m->again);
+		return;
+	}
+	m->w = (struct cache_write){ .ops = m->ops, .n = m->nops, .done = written };
+	cache_write(c->srv->conf.world, &m->w);
+}
+
+static void again(struct deferred *d)
+{
+	step(CONTAINER_OF(d, struct many, again));
+}
+
+static struct slice prefix_of(struct call *c)
+{
+	const char *ns = c->resource->kind->namespaced ? c->rq.namespace_ : "";
+
+	return *ns ? slice_str(arena_printf(c->a, "%s/", ns)) : SLICE("");
+}
+
+static void begin(struct call *c)
+{
+	struct many *m = calloc(1, sizeof(*m));
+	struct err err = ERR_INIT;
+	struct slice prefix = prefix_of(c);
+	int r;
+
+	if (!m || !prefix.p) {
+		free(m);
+		(void)err_set(&err, ERR_QUOTA, "the request does not fit its memory");
+		call_fail(c, &err);
+		return;
+	}
+	m->call = call_hold(c);
+	deferred_init(&m->again, c->srv->conf.loop, again);
+	for (size_t i = 0; i < OPS_MAX; i++)
+		m->json[i] = BUF_INIT(JSON_MAX);
+	r = delete_read_options(c, &m->opt, &err);
+	if (r == 0)
+		r = call_objects(c, &m->o, &err);
+	if (r < 0) {
+		many_fail(m, &err);
+		return;
+	}
+	rest_delete_warn(c, &m->opt);
+	/* What it says lies in the work arena, which each transaction empties. */
+	m->opt.propagation = arena_strdup(c->a, m->opt.propagation);
+	m->opt.uid = arena_strdup(c->a, m->opt.uid);
+	m->opt.revision = arena_strdup(c->a, m->opt.revision);
+	m->view = cache_now(m->o->cache);
+	cache_iter_init(&m->it, m->view, prefix, SLICE(""));
+	step(m);
+}
+
+static void wait(struct call *c)
+{
+	call_wait(c, 0, begin);
+}
+
+void rest_delete_collection(struct call *c)
+{
+	unsigned flags = c->resource->kind->custom ? CODEC_NO_PROTO : 0;
+	struct err err ERR_RAW;
+
+	err_clear(&err);
+	if (call_choose(c, flags, &err) < 0 || call_media(c, 0, &err) < 0 ||
+	    selector_check_fields(&c->q.fields, c->resource->kind, &err) < 0)
+		call_fail(c, &err);
+	else
+		call_body(c, wait);
+}

@@ -1,0 +1,806 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apiserver/rest-write.h"
+
+#include "api/check.h"
+#include "api/defaults.h"
+#include "api/managed.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "doc/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define JSON_MAX (8u << 20) /* an object as it is stored (store.h) */
+#define EVENT_TTL 3600
+
+/* ---- life ---- */
+
+static void change_end(struct change *x)
+{
+	struct call *c = x->c;
+
+	item_unref(STEAL(x->live));
+	for (size_t i = 0; i < ARRAY_LEN(x->json); i++)
+		buf_fini(&x->json[i]);
+	call_drop(c); /* x is in its arena */
+}
+
+static void change_fail(struct change *x, struct err *err)
+{
+	struct call *c = x->c;
+
+	if (!c->about.name)
+		c->about.name = x->name && *x->name ? x->name : c->rq.name;
+	call_fail(c, err);
+	change_end(x);
+}
+
+void change_broken(struct change *x)
+{
+	struct err err = ERR_INIT;
+
+	(void)arena_quota(x->c->a, &err);
+	change_fail(x, &err);
+}
+
+static void answer_item(struct change *x, struct item *i)
+{
+	struct call *c = x->c;
+	struct doc view;
+	struct err err ERR_RAW;
+
+	if (i) {
+		call_item(c, x->created ? 201 : 200, i);
+		return;
+	}
+	err_clear(&err);
+	if (codec_convert(x->o->kind, c->resource->kind, &x->obj, call_work(c), &view, &err) < 0)
+		call_fail(c, &err);
+	else
+		call_doc(c, x->created ? 201 : 200, &view, c->resource->kind->type);
+}
+
+struct change *change_new(struct call *c, int (*prepare)(struct change *x, struct err *err))
+{
+	struct change *x = ARENA_NEW(c->a, struct change);
+	struct err err ERR_RAW;
+	struct collection *o;
+
+	err_clear(&err);
+	if (!x || call_objects(c, &o, &err) < 0) {
+		if (!x)
+			(void)arena_quota(c->a, &err);
+		call_fail(c, &err);
+		return NULL;
+	}
+	x->c = call_hold(c);
+	x->o = o;
+	x->type = c->resource->kind->type;
+	x->api_version = c->resource->kind->group->api_version;
+	x->kind = c->resource->kind->kind;
+	x->prepare = prepare;
+	x->answer = answer_item;
+	x->tries_max = CHANGE_TRIES_MAX;
+	for (size_t i = 0; i < ARRAY_LEN(x->json); i++)
+		x->json[i] = BUF_INIT(JSON_MAX);
+	return x;
+}
+
+/* ---- metadata ---- */
+
+struct doc *change_meta(struct change *x, const struct api_type *t, struct doc *obj)
+{
+	struct doc *meta = doc_get(obj, "metadata");
+
+	if (doc_is(meta, DOC_OBJECT))
+		return meta;
+	api_set(t, obj, call_work(x->c), "metadata", doc_object());
+	return doc_get(obj, "metadata");
+}
+
+void change_set_meta(struct change *x, struct doc *meta, const char *field, struct doc value)
+{
+	api_set(api_type(x->c->srv->conf.api, API_META, "ObjectMeta"), meta, call_work(x->c), field,
+		value);
+}
+
+static void keep_meta(struct change *x, struct doc *meta, const struct doc *old, const char *field)
+{
+	const struct doc *v = doc_get(old, field);
+
+	if (v)
+		change_set_meta(x, meta, field, *v);
+	else
+		(void)doc_remove(meta, field);
+}
+
+const char *change_now(struct change *x)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	(void)clock_rfc3339nano(text, clock_real() / NS_PER_SEC * NS_PER_SEC);
+	return arena_strdup(call_work(x->c), text);
+}
+
+static struct doc text_doc(struct change *x, const char *s)
+{
+	return doc_str(call_work(x->c), s);
+}
+
+/* ---- names and namespaces ---- */
+
+static const char *meta_text(struct change *x, const struct doc *meta, const char *field)
+{
+	const char *s = doc_cstr(call_work(x->c), doc_get(meta, field));
+
+	return s ? s : "";
+}
+
+static const char *namespace_of(const struct call *c)
+{
+	return c->resource->kind->namespaced ? c->rq.namespace_ : "";
+}
+
+/* The namespace of the body is the URL's. */
+static int fix_namespace(struct change *x, struct doc *meta, struct err *err)
+{
+	const char *want = namespace_of(x->c), *have = meta_text(x, meta, "namespace");
+
+	if (strcmp(want, have) == 0)
+		return 0;
+	if (*want && *have)
+		return status_bad_request(err, &x->c->about,
+					  "the namespace of the provided object does not match the "
+					  "namespace sent on the request");
+	if (*want)
+		change_set_meta(x, meta, "namespace", text_doc(x, want));
+	else
+		(void)doc_remove(meta, "namespace");
+	return 0;
+}
+
+int change_names(struct change *x, struct doc *view, struct err *err)
+{
+	struct doc *meta = change_meta(x, x->type, view);
+	const char *name = meta_text(x, meta, "name"), *want = x->c->rq.name;
+	int r = fix_namespace(x, meta, err);
+
+	if (r < 0)
+		return r;
+	if (!*name)
+		return status_bad_request(err, &x->c->about,
+					  "the name of the object (%.253s based on URL) was "
+					  "undeterminable: name must be provided",
+					  want);
+	if (strcmp(name, want) != 0)
+		return status_bad_request(err, &x->c->about,
+					  "the name of the object (%.253s) does not match the name "
+					  "on the URL (%.253s)",
+					  name, want);
+	return 0;
+}
+
+int change_namespace(struct call *c, const char *ns, struct err *err)
+{
+	static const struct slice terminating = { "Terminating", 11 };
+	static const struct selector_term term = {
+		.key = { "status.phase", 12 }, .op = SELECT_EQUAL, .values = &terminating, .n = 1
+	};
+	static const struct selector none, ends = { .terms = &term, .n = 1 };
+	struct item *i = resources_get(c->srv->conf.resources, "", "namespaces", "", ns);
+	struct cause *cause;
+
+	if (!i) {
+		c->about = status_about(api_kind(c->srv->conf.api, "v1", "Namespace"));
+		return status_not_found(err, &c->about, ns);
+	}
+	if (!item_match(i, &none, &ends))
+		return 0;
+	(void)status_forbidden(err, &c->about, c->about.name,
+			       "unable to create new content in namespace %s because it is being "
+			       "terminated",
+			       ns);
+	cause = ARENA_NEW(c->a, struct cause);
+	if (cause)
+		*cause = (struct cause){
+			.field = "metadata.namespace",
+			.reason = "NamespaceTerminating",
+			.detail = arena_printf(c->a, "namespace %s is being terminated", ns),
+		};
+	err->causes = cause;
+	return -ERR_FORBIDDEN;
+}
+
+static const char *make_name(struct change *x, const char *prefix)
+{
+	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
+	char end[6] = "";
+
+	for (int i = 0; i < 5; i++)
+		end[i] = letters[random_u64() % (sizeof(letters) - 1)];
+	return arena_printf(call_work(x->c), "%.58s%s", prefix, end);
+}
+
+/* ---- reading ---- */
+
+/* The Scale, and who owns what of it. */
+static int scale_view(struct change *x, struct err *err)
+{
+	struct arena *a = call_work(x->c);
+	const struct doc *list = doc_find(&x->old, "metadata.managedFields");
+	struct doc managed = doc_null();
+	int r = scale_get(x->o->kind, &x->old, a, &x->view, err);
+
+	if (r == 0 && scale_managed_from_parent(x->o->kind, list, a, &managed, NULL) == 0 &&
+	    doc_len(&managed))
+		change_set_meta(x, change_meta(x, x->type, &x->view), "managedFields", managed);
+	return r;
+}
+
+int change_load(struct change *x, const char *name, struct err *err)
+{
+	struct call *c = x->c;
+	struct arena *a = call_work(c);
+	int r;
+
+	x->name = name;
+	item_unref(STEAL(x->live));
+	x->old = x->view = doc_null();
+	r = call_objects(c, &x->o, err);
+	if (r < 0)
+		return r;
+	x->live = cache_get(x->o->cache, call_key(c, namespace_of(c), name));
+	if (!x->live)
+		return 0;
+	(void)item_ref(x->live);
+	r = codec_parse(x->live, a, &x->old, err);
+	if (r < 0)
+		return r;
+	if (x->scale)
+		return scale_view(x, err);
+	return codec_convert(x->o->kind, c->resource->kind, &x->old, a, &x->view, err);
+}
+
+int change_strays(struct change *x, const struct api_strays *s, struct buf *ret_strict)
+{
+	struct call *c = x->c;
+
+	if (!s->n || c->q.validation == VALIDATION_IGNORE)
+		return 0;
+	if (c->q.validation == VALIDATION_STRICT)
+		(void)buf_adds(ret_strict, "strict decoding error: ");
+	for (size_t i = 0; i < MIN(s->n, API_STRAYS_MAX); i++)
+		if (c->q.validation == VALIDATION_STRICT)
+			(void)buf_addf(ret_strict, "%s%s", i ? ", " : "", s->v[i]);
+		else
+			call_warn(c, s->v[i]);
+	return c->q.validation == VALIDATION_STRICT ? 1 : 0;
+}
+
+static int not_handled(struct change *x, const char *kind, const char *why, struct err *err)
+{
+	const char *slash = strrchr(x->api_version, '/');
+
+	return status_bad_request(
+		err, &x->c->about,
+		"%.200s in version \"%.60s\" cannot be handled as a %.200s: %.800s", kind,
+		slash ? slash + 1 : x->api_version, x->kind, why);
+}
+
+/* apiVersion and kind are those of the URL, or left out. */
+static int check_kind(struct change *x, struct doc *d, struct err *err)
+{
+	const char *v = meta_text(x, d, "apiVersion"), *k = meta_text(x, d, "kind");
+	struct arena *a = call_work(x->c);
+
+	if (*k && strcmp(k, x->kind) != 0 && (!*v || strcmp(v, x->api_version) == 0))
+		return not_handled(x, k,
+				   arena_printf(a,
+						"converting (%s.%s) to (%s.%s): unknown "
+						"conversion",
+						v, k, x->api_version, x->kind),
+				   err);
+	if (*v && strcmp(v, x->api_version) != 0)
+		return status_bad_request(err, &x->c->about,
+					  "the API version in the data (%.200s) does not match the "
+					  "expected API version (%.200s)",
+					  v, x->api_version);
+	if (!*k)
+		doc_set_str(a, d, "kind", x->kind);
+	if (!*v)
+		doc_set_str(a, d, "apiVersion", x->api_version);
+	return 0;
+}
+
+int change_read(struct change *x, struct doc *ret, struct err *err)
+{
+	struct call *c = x->c;
+	struct arena *a = call_work(c);
+	CLEANUP(buf_fini) struct buf strict = BUF_INIT(64u << 10);
+	struct api_strays strays = { 0 };
+	struct doc d;
+	int r;
+
+	r = codec_read(c->srv->conf.api, c->media, c->body, c->resource->kind, a, &strays, &d, err);
+	if (r < 0)
+		return r;
+	if (!doc_is(&d, DOC_OBJECT))
+		return status_bad_request(err, &c->about,
+					  "the object provided is unrecognized (must be of type "
+					  "%.200s)",
+					  x->kind);
+	r = check_kind(x, &d, err);
+	if (r < 0)
+		return r;
+	x->clear = managed_clears(doc_find(&d, "metadata.managedFields"));
+	r = api_admit(x->type, &d, a, 0, &strays, ret, err);
+	if (r == -ERR_BAD_REQUEST)
+		return not_handled(x, x->kind, arena_strdup(a, err->msg), err);
+	if (r < 0)
+		return r;
+	if (change_strays(x, &strays, &strict))
+		return not_handled(x, x->kind, buf_str(&strict), err);
+	return 0;
+}
+
+/* ---- who owns what ---- */
+
+/* The object in another version of its kind, for entries that were written in it. */
+static int convert(void *arg, const struct doc *obj, const char *api_version, struct arena *a,
+		   struct apply_version *ret, struct err *err)
+{
+	struct change *x = arg;
+	struct resource *to;
+
+	if (x->scale)
+		return 1;
+	to = resources_kind(x->c->srv->conf.resources, api_version, x->kind);
+	if (!to || to->objects != x->c->resource->objects)
+		return 1;
+	*ret = (struct apply_version){ .type = to->kind->type };
+	return codec_convert(x->c->resource->kind, to->kind, obj, a, &ret->obj, err);
+}
+
+int change_apply(struct change *x, struct apply *ret, struct err *err)
+{
+	struct call *c = x->c;
+	struct arena *a = call_work(c);
+	struct doc *sets = ARENA_ARRAY(a, struct doc, 2);
+
+	if (!sets)
+		return arena_quota(a, err);
+	*ret = (struct apply){
+		.type = x->type,
+		.api_version = x->api_version,
+		.kind = x->kind,
+		.manager = call_manager(c),
+		.subresource = c->rq.subresource,
+		.now = change_now(x),
+		.clear = x->clear,
+		.convert = convert,
+		.arg = x,
+		.a = a,
+	};
+	if (!x->scale && strategy_reset_fields(x->o, c->rq.subresource, a, &sets[0], &sets[1])) {
+		ret->reset = sets[0].type != DOC_NULL ? &sets[0] : NULL;
+		ret->only = sets[1].type != DOC_NULL ? &sets[1] : NULL;
+	}
+	return ret->manager && ret->now ? 0 : arena_quota(a, err);
+}
+
+/* Failure to track loses the tracking, not the write. */
+static int track(struct change *x, const struct doc *live, struct doc *view, struct err *err)
+{
+	struct apply ap;
+	int r;
+
+	if (x->applied)
+		return 0;
+	if (x->o->strategy->flags & STRATEGY_NO_TRACKING) {
+		(void)doc_remove(doc_get(view, "metadata"), "managedFields");
+		return 0;
+	}
+	r = change_apply(x, &ap, err);
+	if (r < 0)
+		return r;
+	if (apply_track(&ap, live, view, NULL) < 0)
+		(void)doc_remove(doc_get(view, "metadata"), "managedFields");
+	return arena_exceeded(call_work(x->c)) ? arena_quota(call_work(x->c), err) : 0;
+}
+
+/* ---- create ---- */
+
+static void begin_strategy(struct change *x)
+{
+	struct call *c = x->c;
+
+	x->sc = (struct strategy_call){
+		.rs = c->srv->conf.resources,
+		.objects = x->o,
+		.sub = x->scale ? "" : c->rq.subresource,
+		.a = call_work(c),
+		.now = call_now(c),
+		.user = c->user,
+		.dry_run = c->q.dry_run,
+	};
+}
+
+static void tell_warnings(struct change *x)
+{
+	for (size_t i = 0; i < x->sc.nwarnings; i++)
+		call_warn(x->c, x->sc.warnings[i]);
+}
+
+/* Checked, allocated for, warned of. */
+static int settle(struct change *x, struct err *err)
+{
+	const struct doc *old = x->live ? &x->old : NULL;
+	struct arena *a = call_work(x->c);
+	int r = api_check(x->c->srv->conf.api, x->o->kind, x->sc.sub, &x->obj, old, a, err);
+
+	if (r == 0)
+		r = strategy_commit(&x->sc, &x->obj, old, err);
+	if (r < 0)
+		return r;
+	strategy_warnings(&x->sc, &x->obj, old);
+	tell_warnings(x);
+	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+}
+
+int change_commit_removal(struct change *x, struct err *err)
+{
+	begin_strategy(x);
+	x->sc.sub = "";
+	return strategy_commit(&x->sc, NULL, &x->old, err);
+}
+
+/* What the server alone sets. */
+static int begin_meta(struct change *x, struct doc *meta, struct err *err)
+{
+	static const char *const gone[] = { "deletionTimestamp", "deletionGracePeriodSeconds",
+					    "selfLink" };
+	const char *name = meta_text(x, meta, "name"), *made = meta_text(x, meta, "generateName");
+	char uid[CALL_UUID_MAX];
+
+	x->prefix = NULL;
+	if (!*name && *made) {
+		x->prefix = made;
+		name = make_name(x, made);
+		if (!name)
+			return arena_quota(call_work(x->c), err);
+		change_set_meta(x, meta, "name", text_doc(x, name));
+	}
+	x->name = name;
+	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
+		(void)doc_remove(meta, gone[i]);
+	call_uuid(uid);
+	change_set_meta(x, meta, "uid", text_doc(x, uid));
+	change_set_meta(x, meta, "creationTimestamp", text_doc(x, change_now(x)));
+	return 0;
+}
+
+int change_create(struct change *x, struct doc *view, struct err *err)
+{
+	struct call *c = x->c;
+	struct doc *meta = change_meta(x, x->type, view);
+	int r = fix_namespace(x, meta, err);
+
+	if (r < 0)
+		return r;
+	c->about.name = meta_text(x, meta, "name");
+	(void)doc_remove(meta, "resourceVersion");
+	r = *namespace_of(c) ? change_namespace(c, namespace_of(c), err) : 0;
+	if (r == 0)
+		r = track(x, NULL, view, err);
+	if (r == 0)
+		r = begin_meta(x, change_meta(x, x->type, view), err);
+	if (r == 0)
+		r = codec_convert(c->resource->kind, x->o->kind, view, call_work(c), &x->obj, err);
+	if (r < 0)
+		return r;
+	c->about.name = x->name;
+	x->created = true;
+	begin_strategy(x);
+	r = strategy_create(&x->sc, &x->obj, err);
+	return r < 0 ? r : settle(x, err);
+}
+
+/* ---- update ---- */
+
+/* resourceVersion of what is written: none, the live one's, or a conflict. */
+static int check_revision(struct change *x, struct doc *meta, struct err *err)
+{
+	struct call *c = x->c;
+	const char *text = meta_text(x, meta, "resourceVersion");
+	bool needed = (x->o->strategy->flags & STRATEGY_NEEDS_REVISION) && !x->scale;
+	int64_t v = 0;
+
+	if (*text && str_int64(slice_str(text), &v, NULL) < 0) {
+		c->about.reason = STATUS_UNKNOWN;
+		return err_set(err, ERR_SYSTEM,
+			       "strconv.ParseUint: parsing \"%.64s\": invalid syntax", text);
+	}
+	(void)doc_remove(meta, "resourceVersion");
+	if (v == 0 && needed) {
+		struct cause *cause = ARENA_NEW(c->a, struct cause);
+
+		c->about.kind = c->about.resource;
+		(void)status_invalid(err, &c->about, x->name,
+				     "metadata.resourceVersion: Invalid value: 0x0: must be "
+				     "specified for an update");
+		if (cause)
+			*cause = (struct cause){
+				.field = "metadata.resourceVersion",
+				.reason = "FieldValueInvalid",
+				.detail = "Invalid value: 0x0: must be specified for an update",
+			};
+		err->causes = cause;
+		return -ERR_INVALID;
+	}
+	if (v != 0 && v != item_revision(x->live))
+		return status_conflict(err, &c->about, x->name, STATUS_MODIFIED);
+	return 0;
+}
+
+static int check_uid(struct change *x, const struct doc *meta, struct err *err)
+{
+	const char *have = x->live ? meta_text(x, doc_get(&x->old, "metadata"), "uid") : "";
+	const char *want = meta_text(x, meta, "uid");
+
+	if (!*want || strcmp(want, have) == 0)
+		return 0;
+	return status_conflict(err, &x->c->about, x->name,
+			       "Precondition failed: UID in precondition: %.64s, UID in object "
+			       "meta: %.64s",
+			       want, have);
+}
+
+/* What no update changes. */
+static void keep_old_meta(struct change *x, struct doc *meta)
+{
+	const struct doc *old = doc_get(&x->old, "metadata");
+
+	if (!doc_get(meta, "uid"))
+		keep_meta(x, meta, old, "uid");
+	keep_meta(x, meta, old, "creationTimestamp");
+	keep_meta(x, meta, old, "generation");
+	keep_meta(x, meta, old, "selfLink");
+	if (doc_get(old, "deletionTimestamp"))
+		keep_meta(x, meta, old, "deletionTimestamp");
+	if (!doc_get(meta, "deletionGracePeriodSeconds"))
+		keep_meta(x, meta, old, "deletionGracePeriodSeconds");
+}
+
+/* The bytes of d as they are stored. */
+static int stored_bytes(const struct doc *d, struct buf *out, struct err *err)
+{
+	buf_clear(out);
+	return codec_store(d, out, err);
+}
+
+static struct doc shallow(struct change *x, const struct doc *obj)
+{
+	struct arena *a = call_work(x->c);
+	struct doc d = doc_object();
+
+	DOC_EACH_MEMBER (key, value, obj)
+		doc_add_node(a, &d, *key, *value);
+	return d;
+}
+
+/*
+ * An object that differs from the live one in the times of managedFields only is the same: then
+ * those of the live one stay.
+ */
+int change_same(struct change *x)
+{
+	struct buf *a = &x->json[0], *b = &x->json[1];
+	const struct doc *old_meta = doc_get(&x->old, "metadata");
+	struct doc *meta = doc_get(&x->obj, "metadata");
+	const struct doc *mine = doc_get(meta, "managedFields");
+	const struct doc *theirs = doc_get(old_meta, "managedFields");
+	struct doc copy, copy_meta;
+
+	copy = x->obj;
+	if (mine && theirs && managed_same(mine, theirs)) {
+		copy = shallow(x, &x->obj);
+		copy_meta = shallow(x, meta);
+		change_set_meta(x, &copy_meta, "managedFields", *theirs);
+		doc_set(call_work(x->c), &copy, "metadata", copy_meta);
+	}
+	if (stored_bytes(&copy, a, NULL) < 0 || stored_bytes(&x->old, b, NULL) < 0)
+		return 0;
+	return slice_eq(buf_slice(a), buf_slice(b));
+}
+
+/* The last finalizer went from an object that is to be deleted. */
+static bool is_over(const struct change *x)
+{
+	const struct doc *old = doc_get(&x->old, "metadata");
+	const struct doc *meta = doc_get(&x->obj, "metadata");
+
+	if (doc_len(doc_get(meta, "finalizers")) || !doc_get(old, "deletionTimestamp") ||
+	    check_number(doc_get(old, "deletionGracePeriodSeconds")) != 0)
+		return false;
+	return strcmp(x->o->kind->kind, "Namespace") != 0 || *x->o->kind->group->group ||
+	       doc_len(doc_find(&x->obj, "spec.finalizers")) == 0;
+}
+
+/* From the client's view to what is stored. */
+static int to_stored(struct change *x, struct doc *view, struct err *err)
+{
+	struct call *c = x->c;
+	struct arena *a = call_work(c);
+	struct doc *copy, managed = doc_null();
+	int r;
+
+	if (!x->scale)
+		return codec_convert(c->resource->kind, x->o->kind, view, a, &x->obj, err);
+	copy = doc_copy_shared(a, &x->old);
+	if (!copy)
+		return arena_quota(a, err);
+	x->obj = *copy;
+	r = scale_set(x->o->kind, &x->obj, view, a, err);
+	if (r < 0)
+		return r;
+	if (scale_managed_to_parent(x->o->kind, doc_find(&x->old, "metadata.managedFields"),
+				    doc_find(view, "metadata.managedFields"), a, &managed,
+				    NULL) == 0 &&
+	    doc_len(&managed))
+		change_set_meta(x, change_meta(x, x->o->kind->type, &x->obj), "managedFields",
+				managed);
+	return 0;
+}
+
+int change_update(struct change *x, struct doc *view, bool put, struct err *err)
+{
+	struct doc *meta = change_meta(x, x->type, view);
+	int r = put ? check_uid(x, meta, err) : 0;
+
+	if (r == 0 && !x->scale)
+		r = check_revision(x, meta, err);
+	if (r == 0)
+		r = track(x, &x->view, view, err);
+	if (r == 0)
+		r = to_stored(x, view, err);
+	if (r < 0)
+		return r;
+	meta = change_meta(x, x->o->kind->type, &x->obj);
+	if (x->scale)
+		r = check_revision(x, meta, err);
+	if (r < 0)
+		return r;
+	keep_old_meta(x, meta);
+	begin_strategy(x);
+	r = strategy_update(&x->sc, &x->obj, &x->old, err);
+	if (r == 0)
+		r = settle(x, err);
+	if (r < 0)
+		return r;
+	if (!is_over(x))
+		return change_same(x);
+	x->remove = true;
+	return change_commit_removal(x, err);
+}
+
+/* ---- writing ---- */
+
+static int fill_op(struct change *x, size_t i, struct cache_op *op, const struct doc *obj,
+		   struct err *err)
+{
+	int r = 0;
+
+	buf_clear(&x->json[i]);
+	if (obj)
+		r = stored_bytes(obj, &x->json[i], err);
+	op->json = buf_slice(&x->json[i]);
+	return r;
+}
+
+static int fill_ops(struct change *x, struct err *err)
+{
+	struct call *c = x->c;
+	struct cache_op *op = &x->ops[0];
+	int r;
+
+	*op = (struct cache_op){
+		.cache = x->o->cache,
+		.key = call_key(c, namespace_of(c), x->name),
+		.expect = x->live ? item_revision(x->live) : 0,
+		.ttl = x->o->strategy->flags & STRATEGY_TTL ? EVENT_TTL : 0,
+	};
+	r = fill_op(x, 0, op, x->remove ? NULL : &x->obj, err);
+	for (size_t i = 0; r == 0 && i < x->sc.nmore; i++) {
+		const struct strategy_more *m = &x->sc.more[i];
+
+		op = &x->ops[i + 1];
+		*op = (struct cache_op){ .cache = m->objects->cache,
+					 .key = slice_str(m->key),
+					 .expect = m->expect };
+		r = fill_op(x, i + 1, op, m->obj, err);
+	}
+	return r;
+}
+
+/* Someone was faster. */
+static void again(struct change *x)
+{
+	struct call *c = x->c;
+	struct err err = ERR_INIT;
+
+	if (x->created && x->w.failed == 0 && c->rq.verb == VERB_CREATE) {
+		if (x->prefix && x->tries < CHANGE_NAME_TRIES) {
+			change_run(x);
+			return;
+		}
+		(void)(x->prefix ? status_generate_exists(&err, &c->about, x->name)
+				 : status_exists(&err, &c->about, x->name));
+		change_fail(x, &err);
+		return;
+	}
+	if (x->tries < x->tries_max) {
+		change_run(x);
+		return;
+	}
+	(void)status_conflict(&err, &c->about, x->name, STATUS_MODIFIED);
+	change_fail(x, &err);
+}
+
+static void written(struct cache_write *w)
+{
+	struct change *x = CONTAINER_OF(w, struct change, w);
+
+	if (w->result < 0) {
+		change_fail(x, &w->err);
+	} else if (w->result == 1) {
+		again(x);
+	} else {
+		if (!x->c->answered)
+			x->answer(x, x->ops[0].result);
+		change_end(x);
+	}
+}
+
+static void store(struct change *x)
+{
+	struct err err ERR_RAW;
+
+	err_clear(&err);
+	if (fill_ops(x, &err) < 0) {
+		change_fail(x, &err);
+		return;
+	}
+	x->w = (struct cache_write){ .ops = x->ops, .n = 1 + x->sc.nmore, .done = written };
+	cache_write(x->c->srv->conf.world, &x->w);
+}
+
+void change_run(struct change *x)
+{
+	struct call *c = x->c;
+	struct err err ERR_RAW;
+	int r;
+
+	err_clear(&err);
+	x->tries++;
+	x->remove = x->created = x->applied = x->clear = false;
+	x->sc.nmore = 0;
+	if (c->answered) { /* the client has gone: what it asked for is not tried again */
+		change_end(x);
+		return;
+	}
+	(void)call_work_again(c);
+	c->about = status_about(c->resource->kind);
+	r = x->prepare(x, &err);
+	if (r < 0) {
+		change_fail(x, &err);
+	} else if (r == 1) {
+		x->answer(x, x->live);
+		change_end(x);
+	} else if (c->q.dry_run) {
+		x->answer(x, NULL);
+		change_end(x);
+	} else {
+		store(x);
+	}
+}
