@@ -66,6 +66,11 @@ void grpc_on(struct grpc_call *c, const struct grpc_events *ev, void *arg)
 	c->arg = arg;
 }
 
+void grpc_on_bytes(struct grpc_call *c, void (*bytes)(struct grpc_call *c, struct slice message))
+{
+	c->bytes = bytes;
+}
+
 void *grpc_arg(const struct grpc_call *c)
 {
 	return c->arg;

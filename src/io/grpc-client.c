@@ -6,6 +6,7 @@
 #include "io/grpc-client-impl.h"
 #include "io/stream-impl.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define PATH_MAX_ 1024
@@ -126,11 +127,18 @@ static void on_closed(struct stream *s, const struct err *why)
 								    : GRPC_UNAVAILABLE;
 
 	c->unseen = s->unseen;
+	/* Only connect(2) gives these. */
+	c->unsent = why && (why->sys == ECONNREFUSED || why->sys == ENETUNREACH);
 	/* What waits for grpc_more is still told; so is the end that came behind it. */
 	if (!c->over && !c->eof)
 		tell_end(c, code, why ? why->msg : "the stream was closed",
 			 (struct slice){ NULL, 0 });
 	grpc_unref(c);
+}
+
+bool grpc_is_unsent(const struct grpc_call *c)
+{
+	return c->unseen || c->unsent;
 }
 
 static const struct stream_events call_events = {

@@ -19,6 +19,7 @@ struct grpc_call {
 	bool server, head_sent, ended_out, eof, over, told_cancel, want, pumping, failed_in;
 	bool one_in; /* exactly one message is to come */
 	bool unseen; /* client: the server did not look at it */
+	bool unsent; /* client: nobody was there */
 	struct list link;
 	struct stream *s;
 	const struct grpc_method *m;

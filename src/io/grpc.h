@@ -108,10 +108,16 @@ void grpc_unref(struct grpc_call *c); /* NULL is fine */
 DEFINE_CLEANUP(struct grpc_call *, grpc_unref)
 void grpc_on(struct grpc_call *c, const struct grpc_events *ev, void *arg);
 void *grpc_arg(const struct grpc_call *c);
+/* Messages come as the bytes of the wire instead of documents, all as they arrive (no grpc_more);
+ * they live until the callback returns. The method's schema for them may then be NULL. Client. */
+void grpc_on_bytes(struct grpc_call *c, void (*bytes)(struct grpc_call *c, struct slice message));
 /* Lives as long as the call; bounded. */
 struct arena *grpc_arena(struct grpc_call *c);
 struct loop *grpc_loop(const struct grpc_call *c);
 const char *grpc_path(const struct grpc_call *c); /* "/package.Service/Method" */
+/* Client, in finished(): the server has certainly not looked at it (nobody listens, a refused
+ * stream): it may be sent elsewhere, whatever it does. */
+bool grpc_is_unsent(const struct grpc_call *c);
 /* ns until the deadline, INT64_MAX = none, 0 = passed. */
 int64_t grpc_time_left(const struct grpc_call *c);
 bool grpc_is_over(const struct grpc_call *c);

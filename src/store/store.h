@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A revisioned key-value store with watch: each transaction that changes something is one revision;
- * a key has the revision of its creation and of its last change. The kind that is there is
- * embedded, over SQLite (store_open_sqlite); what is said here means the same as in etcd's v3 API,
- * and a kind is a table of calls (private.h), so that one suite of tests runs on all.
+ * a key has the revision of its creation and of its last change. Two kinds: embedded, over SQLite
+ * (store_open_sqlite), and the members of an etcd cluster (store_open_etcd), which several servers
+ * share. A kind is a table of calls (private.h); one suite of tests runs on both.
  *
  * Everything is asynchronous on one loop; requests are embedded in their owners, which keep them
  * and the bytes they point to until done() (the loop, never from within the call that started it).
@@ -51,6 +51,31 @@ struct store_sqlite_options {
  * another process has it open. Nothing is changed then, and the message tells the way back
  * (store_restore). */
 int store_open_sqlite(const struct store_sqlite_options *o, struct store **ret, struct err *err);
+
+struct resolver;
+struct tls_conf;
+#define STORE_ENDPOINTS_MAX 16
+/* All is copied or referenced. */
+struct store_etcd_options {
+	struct loop *loop;
+	/* "https://10.0.0.1:2379", "http://etcd-0.example:2379": asked in turn, the next one when
+	 * one does not answer. */
+	const char *const *endpoints;
+	size_t nendpoints;
+	struct tls_conf *tls;	     /* of a client; for https. NULL: none */
+	struct resolver *resolver;   /* of names; borrowed for the store's life. NULL: numeric */
+	const char *user, *password; /* NULL: no authentication */
+	int64_t time;		     /* of a request, over all endpoints, ns; 0 = 10 s */
+};
+/*
+ * etcd through its v3 gRPC API (3.4 and later): reads are linearizable; a key is etcd's key. Waits
+ * for the first answer of an endpoint: -ERR_UNAVAILABLE tells of each why it gave none.
+ * What differs from the embedded kind: history goes when anyone compacts, also under a long range
+ * (-ERR_GONE); a commit that was sent and not answered ends with -ERR_UNAVAILABLE, unless its
+ * guards tell that it was done; store_backup writes etcd's own snapshot (etcdctl snapshot restore);
+ * store_verify compares what the members have; a watch goes on after a lost connection by itself.
+ */
+int store_open_etcd(const struct store_etcd_options *o, struct store **ret, struct err *err);
 
 /* Requests that are under way are finished or end with -ERR_UNAVAILABLE before this returns, and so
  * does what their done() asks for. Watches end without a word. Not from within a callback. */

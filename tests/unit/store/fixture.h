@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,10 @@
 
 #include <cmocka.h>
 
+#ifdef STORE_ETCD
+#include "etcd-server.h"
+#endif
+
 struct fix {
 	char dir[64], path[96], other[96];
 	struct loop *loop;
@@ -27,8 +32,32 @@ struct fix {
 	struct err err;
 	int64_t keep_age;
 	uint64_t keep_revisions;
+#ifdef STORE_ETCD
+	struct etcd_server etcd;
+#endif
 };
 
+#ifdef STORE_ETCD
+/* It takes a moment until a new cluster has a leader. */
+static inline int fix_try(struct fix *f)
+{
+	struct store_etcd_options o = { .loop = f->loop };
+	const int64_t end = clock_mono() + 60 * NS_PER_SEC;
+	int r;
+
+	if (!f->etcd.n)
+		etcd_begin(&f->etcd, f->dir, 1);
+	o.endpoints = f->etcd.urls;
+	o.nendpoints = f->etcd.n;
+	do {
+		f->err = ERR_INIT;
+		r = store_open_etcd(&o, &f->s, &f->err);
+		if (r < 0)
+			(void)poll(NULL, 0, 20);
+	} while (r == -ERR_UNAVAILABLE && clock_mono() < end);
+	return r;
+}
+#else
 static inline int fix_try(struct fix *f)
 {
 	struct store_sqlite_options o = { .loop = f->loop,
@@ -38,6 +67,7 @@ static inline int fix_try(struct fix *f)
 
 	return store_open_sqlite(&o, &f->s, &f->err);
 }
+#endif
 
 static inline void fix_open(struct fix *f)
 {
@@ -71,6 +101,9 @@ static inline int teardown(void **state)
 
 	store_close(f->s);
 	loop_free(f->loop);
+#ifdef STORE_ETCD
+	etcd_end(&f->etcd);
+#endif
 	assert_int_equal(fd_remove_tree(AT_FDCWD, f->dir, &f->err), 0);
 	free(f);
 	return 0;

@@ -97,7 +97,9 @@ static void commits_at_once_share_and_do_not_disturb_each_other(void **state)
 	for (int i = 0; i < 100; i++) {
 		wait_for(f, &x[i].done);
 		won += i % 2 && x[i].t.result == 0;
+#ifndef STORE_ETCD /* keeps no order among those that are under way together */
 		assert_int_equal(x[i].t.result, i % 2 && i != 1 ? 1 : 0);
+#endif
 	}
 	assert_int_equal(won, 1);
 	assert_int_equal(store_revision(f->s), 1 + 51);
@@ -131,6 +133,14 @@ static void requests_that_are_not_well_formed_are_refused(void **state)
 	assert_int_equal(range(f, &r), -ERR_INVALID);
 	assert_err(&r.r.err, ERR_INVALID, "not within");
 	assert_int_equal(store_revision(f->s), 1);
+#ifdef STORE_ETCD /* has a limit of its own, 1.5 MiB */
+	ops[0] = (struct store_op){ .key = SLICE("a"), .value = slice_of(big, 2u << 20) };
+	x.t.ops = ops;
+	x.t.nops = 1;
+	assert_int_equal(commit(f, &x), -ERR_TOO_LARGE);
+	assert_err(&x.t.err, ERR_TOO_LARGE, "etcd at http");
+	return;
+#endif
 	/* at the limits all is well */
 	ops[0] = (struct store_op){ .key = slice_of(big, STORE_KEY_MAX),
 				    .value = slice_of(big, STORE_VALUE_MAX) };
@@ -228,6 +238,7 @@ static void the_reader_may_end_a_range(void **state)
 	buf_fini(&x.text);
 }
 
+#ifndef STORE_ETCD
 struct mixed {
 	struct rng x;
 	struct fix *f;
@@ -294,6 +305,8 @@ static void a_long_range_is_of_one_revision_while_others_write_and_compact(void 
 	free((char *)(uintptr_t)op.value.p);
 	verify(f);
 }
+
+#endif
 
 /* ---- watches ---- */
 
@@ -415,7 +428,11 @@ static void a_watch_of_what_is_gone_or_to_come_ends(void **state)
 	for (int i = 0; i < 5; i++)
 		put(f, "k", "v");
 	compact(f, 4);
+#ifdef STORE_ETCD /* the revision of the compaction itself is still told */
+	watch(f, &x, "k", 2);
+#else
 	watch(f, &x, "k", 3);
+#endif
 	wait_for(f, &x.ended);
 	assert_err(&x.end, ERR_GONE, "compacted");
 	unwatch(f, &x);
@@ -429,6 +446,7 @@ static void a_watch_of_what_is_gone_or_to_come_ends(void **state)
 	unwatch(f, &x);
 }
 
+#ifndef STORE_ETCD
 static void end_both(struct store_watch *w, const struct store_event *v, size_t n, int64_t revision)
 {
 	struct wat *x = CONTAINER_OF(w, struct wat, w);
@@ -457,6 +475,8 @@ static void a_callback_may_end_and_begin_watches(void **state)
 	buf_fini(&x[0].text);
 	buf_fini(&x[1].text);
 }
+
+#endif
 
 static void a_watch_without_values_before_is_cheaper(void **state)
 {
@@ -541,8 +561,10 @@ static void a_lease_is_kept_alive_and_revoked(void **state)
 	put_lease(f, "k", "v", l.l.id);
 	put_lease(f, "c", "3", l.l.id);
 	put(f, "c", "4"); /* leaves it */
+#ifndef STORE_ETCD	  /* figures come later there, and none of leases */
 	store_get_stats(f->s, &st);
 	assert_int_equal(st.leases, 1);
+#endif
 	l.l.ttl = 0;
 	assert_int_equal(lease(f, &l), 0);
 	assert_range(f, "", 0, "c=4@4 ");
@@ -552,6 +574,12 @@ static void a_lease_is_kept_alive_and_revoked(void **state)
 	assert_int_equal(lease(f, &l), -ERR_INVALID);
 	store_get_stats(f->s, &st);
 	assert_int_equal(st.leases, 0);
+#ifdef STORE_ETCD
+	while (st.keys != 1 || st.bytes == 0) {
+		assert_true(loop_step(f->loop, NS_PER_SEC, &f->err) >= 0);
+		store_get_stats(f->s, &st);
+	}
+#endif
 	assert_int_equal(st.keys, 1);
 	verify(f);
 }
@@ -591,7 +619,9 @@ int main(void)
 		T(a_prefix_of_highest_bytes_has_an_end),
 		T(the_past_reads_as_it_was),
 		T(the_reader_may_end_a_range),
+#ifndef STORE_ETCD /* there a compaction ends it (store.h) */
 		T(a_long_range_is_of_one_revision_while_others_write_and_compact),
+#endif
 		T(a_watch_sees_later_events_of_its_prefix_with_values_before),
 		T(events_come_before_the_answer),
 		T(a_watch_from_a_revision_joins_history_and_present),
@@ -599,7 +629,9 @@ int main(void)
 		T(progress_comes_when_asked_and_by_itself),
 		T(events_of_a_revision_are_never_split),
 		T(a_watch_of_what_is_gone_or_to_come_ends),
+#ifndef STORE_ETCD /* no order among watches */
 		T(a_callback_may_end_and_begin_watches),
+#endif
 		T(a_watch_without_values_before_is_cheaper),
 		T(an_unwatched_replay_is_silent),
 		T(keys_go_when_their_lease_is_over),
@@ -607,5 +639,11 @@ int main(void)
 		T(leases_go_on_while_the_store_is_closed),
 	};
 
+#ifdef STORE_ETCD
+	struct etcd_server look;
+
+	etcd_find(&look);
+	etcd_network();
+#endif
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
