@@ -219,10 +219,11 @@ static void cpuid(unsigned leaf, unsigned r[4])
 
 enum { CPU_ASKED = 1, CPU_SHA = 2, CPU_CRC = 4 };
 
+static _Atomic unsigned known; /* features, once they were asked for */
+
 /* CPUID traps in a virtual machine (tens of microseconds), so it is asked once. */
 static unsigned cpu_features(void)
 {
-	static _Atomic unsigned known;
 	unsigned top[4], one[4], seven[4] = { 0 };
 	unsigned f = atomic_load_explicit(&known, memory_order_relaxed);
 
@@ -357,8 +358,15 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse(uint32_t crc, const
 uint32_t crc32c(uint32_t crc, const void *p, size_t n)
 {
 #ifdef HAVE_X86
-	/* A few hundred bytes are done before the CPU has said what it can. */
-	if (n >= 1024 && (cpu_features() & CPU_CRC))
+	/*
+	 * A few hundred bytes are done before the CPU has said what it can; who has many short
+	 * ones (rows of the store) asks it after some of them.
+	 */
+	static _Atomic unsigned calls;
+	const bool worth = n >= 1024 || atomic_load_explicit(&known, memory_order_relaxed) ||
+			   atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) >= 16;
+
+	if (worth && (cpu_features() & CPU_CRC))
 		return crc32c_sse(crc, p, n);
 #endif
 	return crc32c_portable_(crc, p, n);
