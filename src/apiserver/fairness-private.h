@@ -55,3 +55,11 @@ void fairness_schemas_unref(struct fairness_schemas *s); /* NULL is fine */
 /* NULL: none matches. */
 const struct fairness_schema *fairness_schemas_match(const struct fairness_schemas *s,
 						     const struct fairness_about *about);
+
+/* ---- fairness-follow.c ---- */
+
+struct fairness_follow;
+void fairness_follow_free(struct fairness_follow *f); /* NULL is fine */
+/* ---- fairness.c ---- */
+void fairness_set_follow(struct fairness *f, struct fairness_follow *x);
+bool fairness_level_find(const struct fairness *f, const char *name);

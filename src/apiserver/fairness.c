@@ -39,6 +39,7 @@ struct fairness {
 	struct deferred turn;
 	struct metric_family *rejected, *dispatched, *in_queue, *executing, *wait_seconds;
 	struct metrics *metrics;
+	struct fairness_follow *follow;
 };
 
 /* ---- levels ---- */
@@ -68,6 +69,16 @@ static struct fairness_level *level_find(void *arg, const char *name)
 			return l;
 	}
 	return NULL;
+}
+
+bool fairness_level_find(const struct fairness *f, const char *name)
+{
+	return level_find((struct fairness *)f, name) != NULL;
+}
+
+void fairness_set_follow(struct fairness *f, struct fairness_follow *x)
+{
+	f->follow = x;
 }
 
 static unsigned number_of(const struct doc *d, unsigned missing, unsigned max)
@@ -610,6 +621,7 @@ void fairness_free(struct fairness *f)
 
 	if (!f)
 		return;
+	fairness_follow_free(f->follow);
 	timer_fini(&f->timer);
 	deferred_fini(&f->turn);
 	if (f->metrics)

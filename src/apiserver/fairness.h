@@ -43,8 +43,10 @@ DEFINE_CLEANUP(struct fairness *, fairness_free)
  */
 int fairness_set(struct fairness *f, const struct doc *const *schemas, size_t nschemas,
 		 const struct doc *const *levels, size_t nlevels, struct err *err);
-/* Does so now and whenever those objects change in the cache. */
-int fairness_follow(struct fairness *f, struct resources *rs, struct err *err);
+/* Does so now and whenever those objects change in the cache, until the fairness is freed (while
+ * the world still lives, and no write of it is under way); FlowSchemas get their condition
+ * Dangling. */
+int fairness_follow(struct fairness *f, struct loop *loop, struct resources *rs, struct err *err);
 
 /* One request. Texts are borrowed for the calls only. */
 struct fairness_about {
