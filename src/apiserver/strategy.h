@@ -96,7 +96,7 @@ int strategy_commit(struct strategy_call *c, struct doc *obj, const struct doc *
 void strategy_warnings(struct strategy_call *c, const struct doc *obj, const struct doc *old);
 
 /* struct apply's `reset` and `only` for a write to the object or a subresource of it; canonical
- * sets of fields, in the arena; false: neither. */
+ * sets of fields, in the arena, null where there is none; false: neither. */
 bool strategy_reset_fields(const struct collection *o, const char *sub, struct arena *a,
 			   struct doc *ret_reset, struct doc *ret_only);
 

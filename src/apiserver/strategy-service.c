@@ -1,0 +1,858 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Services: fields that depend on the type, families of addresses, addresses and node ports.
+ *
+ * What is allocated is filled in before checking, as upstream has it (checking wants to see a
+ * health check's port), and asked for once more at the commit: admission may have changed the type.
+ * The IPAddress objects of cluster IPs are written with the Service.
+ */
+#include "api/object.h"
+#include "apiserver/service-alloc.h"
+#include "base/hash.h"
+
+#include <stdio.h>
+
+struct service {
+	struct strategy_call *c;
+	struct service_alloc *sa; /* NULL: nothing is allocated */
+	struct doc *obj;
+	const struct doc *old; /* NULL: it is new */
+	struct check check;
+};
+
+static const struct path spec_at = PATH(NULL, "spec"),
+			 ips_at = { .up = &spec_at, .name = "clusterIPs" },
+			 families_at = { .up = &spec_at, .name = "ipFamilies" },
+			 policy_at = { .up = &spec_at, .name = "ipFamilyPolicy" },
+			 ports_at = { .up = &spec_at, .name = "ports" };
+
+static bool is_type(const struct doc *service, const char *type)
+{
+	return strategy_is(service, "spec.type", type);
+}
+
+static bool has_ips(const struct doc *service)
+{
+	return !is_type(service, "ExternalName");
+}
+
+static bool is_headless(const struct doc *service)
+{
+	return strategy_is(service, "spec.clusterIP", "None");
+}
+
+static bool has_ports(const struct doc *service)
+{
+	return is_type(service, "NodePort") || is_type(service, "LoadBalancer");
+}
+
+static bool has_health_port(const struct doc *service)
+{
+	return is_type(service, "LoadBalancer") &&
+	       strategy_is(service, "spec.externalTrafficPolicy", "Local");
+}
+
+static bool is_policy(const struct doc *service, const char *policy)
+{
+	return strategy_is(service, "spec.ipFamilyPolicy", policy);
+}
+
+static const struct doc *ips_of(const struct doc *service)
+{
+	return doc_find(service, "spec.clusterIPs");
+}
+
+static const struct doc *families_of(const struct doc *service)
+{
+	return doc_find(service, "spec.ipFamilies");
+}
+
+static struct doc one_text(struct arena *a, const struct doc *text)
+{
+	struct doc list = doc_array();
+
+	(void)doc_append(a, &list, *text);
+	return list;
+}
+
+static struct doc family(bool v6)
+{
+	return v6 ? DOC_LIT("IPv6") : DOC_LIT("IPv4");
+}
+
+static bool text_is_v6(const struct doc *ip)
+{
+	return slice_has(doc_slice(ip), ':');
+}
+
+/* The first of a list alone. */
+static struct doc first_of(struct arena *a, const struct doc *list)
+{
+	return one_text(a, doc_at(list, 0));
+}
+
+/* A list that may be changed. */
+static struct doc *own_list(struct service *s, const char *path)
+{
+	const struct doc *list = doc_find(s->obj, path);
+	struct doc *copy = list ? doc_copy_shared(s->c->a, list) : doc_new_array(s->c->a);
+
+	return copy ? strategy_set(s->c, s->obj, path, *copy) : NULL;
+}
+
+static int failed(const struct service *s, struct err *err)
+{
+	return check_result(&s->check, doc_cstr(s->c->a, doc_find(s->obj, "metadata.name")), err);
+}
+
+/* ---- clusterIP and clusterIPs say the same ---- */
+
+static void normalize(struct service *s)
+{
+	const struct doc *ip = doc_find(s->obj, "spec.clusterIP"), *ips = ips_of(s->obj),
+			 *was = doc_find(s->old, "spec.clusterIP"), *were = ips_of(s->old);
+
+	if (!s->old) {
+		if (doc_slice(ip).n > 0 && doc_len(ips) == 0)
+			(void)strategy_set(s->c, s->obj, "spec.clusterIPs", one_text(s->c->a, ip));
+		return;
+	}
+	if (slice_eq(doc_slice(ip), doc_slice(was))) {
+		if (doc_len(were) > 0 && doc_len(ips) == 0)
+			(void)strategy_set(s->c, s->obj, "spec.clusterIPs", *were);
+	} else if (strategy_same(ips, were)) {
+		/* Only the single field was written: the list follows. */
+		if (doc_slice(ip).n == 0)
+			(void)strategy_drop(s->obj, "spec.clusterIPs");
+		else
+			(void)strategy_set(s->c, s->obj, "spec.clusterIPs", one_text(s->c->a, ip));
+	}
+}
+
+/* Do the fields fit each other? If not, checking says what is wrong, and nothing is allocated. */
+static bool is_sound(const struct doc *obj)
+{
+	static const char *const policies[] = { "SingleStack", "PreferDualStack",
+						"RequireDualStack", NULL };
+	const struct doc *ips = ips_of(obj), *families = families_of(obj),
+			 *policy = doc_find(obj, "spec.ipFamilyPolicy");
+	const struct slice ip = strategy_text(obj, "spec.clusterIP");
+	bool known = !policy;
+
+	for (size_t i = 0; policies[i]; i++)
+		known = known || doc_str_is(policy, policies[i]);
+	if (!known || doc_len(ips) > 2 || doc_len(families) > 2 ||
+	    (ip.n == 0) != (doc_len(ips) == 0) ||
+	    (ip.n > 0 && !slice_eq(ip, doc_slice(doc_at(ips, 0)))))
+		return false;
+	DOC_EACH (d, families)
+		if (!doc_str_is(d, "IPv4") && !doc_str_is(d, "IPv6"))
+			return false;
+	if (doc_len(families) == 2 && doc_equal(doc_at(families, 0), doc_at(families, 1)))
+		return false;
+	if (is_headless(obj))
+		return doc_len(ips) == 1;
+	for (size_t i = 0; i < doc_len(ips); i++) {
+		const bool v6 = text_is_v6(doc_at(ips, i));
+
+		if (form_ip(doc_slice(doc_at(ips, i))) ||
+		    (i < doc_len(families) &&
+		     doc_str_is(doc_at(families, i), v6 ? "IPv4" : "IPv6")) ||
+		    (i > 0 && v6 == text_is_v6(doc_at(ips, 0))))
+			return false;
+	}
+	return true;
+}
+
+/* ---- families ---- */
+
+/* A Service that takes what there is stays as it was when the cluster gets another family. */
+static bool is_settled(const struct service *s)
+{
+	const struct doc *policy = doc_find(s->old, "spec.ipFamilyPolicy");
+
+	return s->old && is_policy(s->obj, "PreferDualStack") &&
+	       strategy_same_at(s->obj, s->old, "spec.type") && has_ips(s->obj) &&
+	       (!policy || doc_str_is(policy, "PreferDualStack")) &&
+	       strategy_same(ips_of(s->obj), ips_of(s->old)) &&
+	       strategy_same(families_of(s->obj), families_of(s->old));
+}
+
+static bool is_selectorless(const struct doc *service)
+{
+	return is_headless(service) && doc_len(doc_find(service, "spec.selector")) == 0;
+}
+
+static void set_policy(struct service *s)
+{
+	const struct doc *was = doc_find(s->old, "spec.ipFamilyPolicy");
+
+	if (doc_find(s->obj, "spec.ipFamilyPolicy"))
+		return;
+	if (was)
+		(void)strategy_set(s->c, s->obj, "spec.ipFamilyPolicy", *was);
+	else
+		(void)strategy_set_text(s->c, s->obj, "spec.ipFamilyPolicy",
+					is_selectorless(s->obj) ? "RequireDualStack"
+								: "SingleStack");
+}
+
+static bool is_fewer(const struct doc *now, const struct doc *was)
+{
+	return doc_len(now) > 0 && doc_len(now) < doc_len(was);
+}
+
+static void check_single(struct service *s)
+{
+	const struct doc *policy = doc_find(s->obj, "spec.ipFamilyPolicy");
+
+	if (doc_len(ips_of(s->obj)) == 2)
+		check_invalid(&s->check, &policy_at, policy,
+			      "must be 'RequireDualStack' or 'PreferDualStack' when multiple "
+			      "cluster IPs are specified");
+	if (doc_len(families_of(s->obj)) == 2)
+		check_invalid(&s->check, &policy_at, policy,
+			      "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP "
+			      "families are specified");
+}
+
+/* Asking for one family is enough to give the second up; else that must be said. */
+static void give_up_second(struct service *s)
+{
+	const struct doc *policy = doc_find(s->obj, "spec.ipFamilyPolicy"), *ips = ips_of(s->obj),
+			 *families = families_of(s->obj);
+
+	if (is_policy(s->obj, "SingleStack")) {
+		if (doc_len(ips) > 1 && strategy_same(ips, ips_of(s->old)))
+			(void)strategy_set(s->c, s->obj, "spec.clusterIPs", first_of(s->c->a, ips));
+		if (doc_len(families) > 1 && strategy_same(families, families_of(s->old)))
+			(void)strategy_set(s->c, s->obj, "spec.ipFamilies",
+					   first_of(s->c->a, families));
+		return;
+	}
+	if (is_fewer(ips, ips_of(s->old)))
+		check_invalid(&s->check, &policy_at, policy,
+			      "must be 'SingleStack' to release the secondary cluster IP");
+	if (is_fewer(families, families_of(s->old)))
+		check_invalid(&s->check, &policy_at, policy,
+			      "must be 'SingleStack' to release the secondary IP family");
+}
+
+static void infer_families(struct service *s)
+{
+	const struct doc *ips = ips_of(s->obj);
+
+	for (size_t i = doc_len(families_of(s->obj)); i < doc_len(ips); i++) {
+		const struct path at = PATH_INDEX(&ips_at, i);
+		const bool v6 = text_is_v6(doc_at(ips, i));
+
+		if (doc_str_is(doc_at(ips, i), "None"))
+			break;
+		if (!service_alloc_has(s->sa, v6))
+			check_invalid(&s->check, &at, ips, "%s is not configured on this cluster",
+				      v6 ? "IPv6" : "IPv4");
+		else
+			(void)doc_append(s->c->a, own_list(s, "spec.ipFamilies"), family(v6));
+	}
+}
+
+/* The default family first; then the other one, unless one is all that is asked for. */
+static void complete_families(struct service *s, bool both)
+{
+	struct doc *list = own_list(s, "spec.ipFamilies");
+
+	if (list && doc_len(list) == 0)
+		(void)doc_append(s->c->a, list, family(service_alloc_primary_v6(s->sa)));
+	if (doc_len(list) == 1 && both && !is_policy(s->obj, "SingleStack"))
+		(void)doc_append(s->c->a, list, family(doc_str_is(doc_at(list, 0), "IPv4")));
+}
+
+static void check_configured(struct service *s)
+{
+	const struct doc *list = families_of(s->obj);
+	const bool both = service_alloc_has(s->sa, false) && service_alloc_has(s->sa, true);
+
+	if (is_policy(s->obj, "RequireDualStack") && !both)
+		check_invalid(&s->check, &policy_at, doc_find(s->obj, "spec.ipFamilyPolicy"),
+			      "this cluster is not configured for dual-stack services");
+	for (size_t i = 0; i < doc_len(list); i++) {
+		const struct path at = PATH_INDEX(&families_at, i);
+
+		if (!service_alloc_has(s->sa, doc_str_is(doc_at(list, i), "IPv6")))
+			check_invalid(&s->check, &at, doc_at(list, i),
+				      "not configured on this cluster");
+	}
+}
+
+static int set_families(struct service *s, struct err *err)
+{
+	if (!has_ips(s->obj) || is_settled(s))
+		return 0;
+	set_policy(s);
+	if (s->old)
+		give_up_second(s);
+	if (is_policy(s->obj, "SingleStack"))
+		check_single(s);
+	infer_families(s);
+	if (s->check.n > 0)
+		return failed(s, err);
+	if (is_selectorless(s->obj)) {
+		complete_families(s, true);
+		return 0;
+	}
+	check_configured(s);
+	if (s->check.n > 0)
+		return failed(s, err);
+	complete_families(s, service_alloc_has(s->sa, false) && service_alloc_has(s->sa, true));
+	return 0;
+}
+
+/* ---- addresses ---- */
+
+/* The i-th address: the one that is named, or any of the i-th family. */
+static int take_ip(struct service *s, size_t i, struct err *err)
+{
+	const bool v6 = doc_str_is(doc_at(families_of(s->obj), i), "IPv6");
+	struct doc *list = own_list(s, "spec.clusterIPs");
+	char text[STRATEGY_IP_MAX];
+	struct strategy_ip ip;
+	const char *why;
+
+	if (doc_at(list, i)) {
+		const struct slice named = doc_slice(doc_at(list, i));
+
+		why = strategy_ip_read(named, &ip) ? service_alloc_take_ip(s->sa, s->c, &ip)
+						   : "not an address";
+		if (!why)
+			return 0;
+		check_invalid(&s->check, &ips_at, list, "failed to allocate IP %.*s: %s",
+			      (int)named.n, named.p, why);
+		return failed(s, err);
+	}
+	why = service_alloc_next_ip(s->sa, s->c, v6, &ip);
+	if (why)
+		return err_set(err, ERR_SYSTEM,
+			       "failed to allocate a serviceIP for Service \"%s\": %s",
+			       doc_cstr(s->c->a, doc_find(s->obj, "metadata.name")), why);
+	strategy_ip_print(&ip, text);
+	(void)doc_append(s->c->a, list, doc_str(s->c->a, text));
+	if (i == 0)
+		(void)strategy_set_text(s->c, s->obj, "spec.clusterIP", text);
+	return 0;
+}
+
+/* Those that it did not have: all of a new one, the second one. */
+static int take_ips(struct service *s, struct err *err)
+{
+	const size_t n = doc_len(families_of(s->obj)), was = doc_len(families_of(s->old));
+	size_t from = 0;
+
+	if (!has_ips(s->obj) || is_headless(s->obj) || is_settled(s))
+		return 0;
+	if (s->old && has_ips(s->old)) {
+		if (is_headless(s->old) || was != 1 || n != 2)
+			return 0;
+		from = 1;
+	}
+	for (size_t i = from; i < n; i++) {
+		int r = take_ip(s, i, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- node ports ---- */
+
+static bool wants_ports(const struct doc *service)
+{
+	const struct doc *asked = doc_find(service, "spec.allocateLoadBalancerNodePorts");
+
+	return is_type(service, "NodePort") ||
+	       (is_type(service, "LoadBalancer") && (!asked || doc_true(asked)));
+}
+
+static bool has_port(const struct doc *ports, int64_t node_port)
+{
+	DOC_EACH (d, ports)
+		if (strategy_int(d, "nodePort") == node_port)
+			return true;
+	return false;
+}
+
+/* Ports of one number under several protocols share a node port: the one that is named, or that was
+ * found for the first. */
+static int64_t shared_port(const struct doc *ports, const struct doc *port)
+{
+	DOC_EACH (d, ports)
+		if (strategy_same_at(d, port, "port") && strategy_int(d, "nodePort") != 0)
+			return strategy_int(d, "nodePort");
+	return 0;
+}
+
+static int take_port(struct service *s, size_t i, int64_t port, struct err *err)
+{
+	const struct path one = PATH_INDEX(&ports_at, i), at = PATH(&one, "nodePort");
+	const char *why;
+
+	if (has_port(doc_find(s->old, "spec.ports"), port) && has_ports(s->old))
+		return 0;
+	why = service_alloc_take_port(s->sa, s->c, port);
+	if (why) {
+		const struct doc value = doc_int(s->c->a, port);
+
+		check_invalid(&s->check, &at, &value, "%s", why);
+		return failed(s, err);
+	}
+	return 0;
+}
+
+static int fill_port(struct service *s, struct doc *port, struct err *err)
+{
+	const struct api_type *t = strategy_type(s->c->objects->kind->type, "spec.ports");
+	int64_t n = s->old ? 0 : shared_port(doc_find(s->obj, "spec.ports"), port);
+
+	if (n == 0) {
+		const char *why = service_alloc_next_port(s->sa, s->c, &n);
+
+		if (why)
+			return err_set(err, ERR_SYSTEM, "failed to allocate a nodePort: %s", why);
+	}
+	(void)strategy_put(t, port, s->c->a, "nodePort", doc_int(s->c->a, n));
+	return 0;
+}
+
+static int take_ports(struct service *s, struct err *err)
+{
+	struct doc *list = doc_find(s->obj, "spec.ports");
+	int r = 0;
+
+	if (!has_ports(s->obj))
+		return 0;
+	/* What is named comes first, so that it is not chosen for another. */
+	for (size_t i = 0; r == 0 && i < doc_len(list); i++) {
+		const int64_t n = strategy_int(doc_at(list, i), "nodePort");
+
+		if (n != 0)
+			r = take_port(s, i, n, err);
+	}
+	for (size_t i = 0; r == 0 && wants_ports(s->obj) && i < doc_len(list); i++)
+		if (strategy_int(doc_at(list, i), "nodePort") == 0)
+			r = fill_port(s, doc_at(list, i), err);
+	return r;
+}
+
+static int take_health_port(struct service *s, struct err *err)
+{
+	int64_t n = strategy_int(s->obj, "spec.healthCheckNodePort");
+	const char *why;
+
+	if (!has_health_port(s->obj) || (s->old && has_health_port(s->old)))
+		return 0;
+	if (n != 0) {
+		why = service_alloc_take_port(s->sa, s->c, n);
+		return why ? err_set(err, ERR_SYSTEM,
+				     "failed to allocate requested HealthCheck NodePort %lld: %s",
+				     (long long)n, why)
+			   : 0;
+	}
+	why = service_alloc_next_port(s->sa, s->c, &n);
+	if (why)
+		return err_set(err, ERR_SYSTEM, "failed to allocate a HealthCheck NodePort 0: %s",
+			       why);
+	(void)strategy_set(s->c, s->obj, "spec.healthCheckNodePort", doc_int(s->c->a, n));
+	return 0;
+}
+
+/* Everything that is missing. Again: nothing more. */
+static int allocate(struct service *s, struct err *err)
+{
+	int r;
+
+	if (!s->sa || !is_sound(s->obj))
+		return 0;
+	r = set_families(s, err);
+	if (r == 0)
+		r = take_ips(s, err);
+	if (r == 0)
+		r = take_ports(s, err);
+	if (r == 0)
+		r = take_health_port(s, err);
+	return arena_exceeded(s->c->a) ? arena_quota(s->c->a, err) : r;
+}
+
+/* ---- create ---- */
+
+static struct service begin(struct strategy_call *c, struct doc *obj, const struct doc *old)
+{
+	struct service s = { .c = c, .sa = service_alloc_of(c), .obj = obj, .old = old };
+
+	check_init(&s.check, NULL, c->objects->kind, old, c->a);
+	return s;
+}
+
+/* Not of names of others. */
+static void drop_internal_policy(struct doc *obj)
+{
+	if (!has_ips(obj))
+		(void)strategy_drop(obj, "spec.internalTrafficPolicy");
+}
+
+static int create_service(struct strategy_call *c, struct doc *obj, struct err *err)
+{
+	struct service s = begin(c, obj, NULL);
+
+	drop_internal_policy(obj);
+	normalize(&s);
+	return allocate(&s, err);
+}
+
+/* ---- update ---- */
+
+/* What older servers did not write. */
+static const struct doc *complete_old(struct strategy_call *c, const struct doc *old)
+{
+	struct doc *copy = doc_copy_shared(c->a, old);
+	struct service s;
+
+	if (!copy)
+		return old;
+	s = begin(c, copy, NULL);
+	normalize(&s);
+	drop_internal_policy(copy);
+	if (s.sa && has_ips(copy) && doc_len(families_of(copy)) == 0 && is_sound(copy)) {
+		infer_families(&s);
+		complete_families(&s, is_selectorless(copy));
+		if (!doc_find(copy, "spec.ipFamilyPolicy"))
+			(void)strategy_set_text(c, copy, "spec.ipFamilyPolicy",
+						doc_len(families_of(copy)) == 2 ? "RequireDualStack"
+										: "SingleStack");
+	}
+	return copy;
+}
+
+/* What a PUT left out of what was allocated. */
+static void keep_ports(struct service *s)
+{
+	const struct api_type *t = strategy_type(s->c->objects->kind->type, "spec.ports");
+	const struct doc *was = doc_find(s->old, "spec.ports");
+	struct doc *list = doc_find(s->obj, "spec.ports");
+
+	DOC_EACH (d, list) {
+		int64_t n = 0;
+
+		if (strategy_int(d, "nodePort") != 0)
+			continue;
+		DOC_EACH (o, was)
+			if (slice_eq(strategy_text(o, "name"), strategy_text(d, "name")))
+				n = strategy_int(o, "nodePort");
+		if (n != 0 && !has_port(list, n))
+			(void)strategy_put(t, d, s->c->a, "nodePort", doc_int(s->c->a, n));
+	}
+}
+
+static void keep_allocated(struct service *s)
+{
+	const struct api_type *t = s->c->objects->kind->type;
+
+	if (has_ips(s->obj) && has_ips(s->old)) {
+		if (strategy_text(s->obj, "spec.clusterIP").n == 0)
+			strategy_keep(t, s->obj, s->old, s->c->a, "spec.clusterIP");
+		if (doc_len(ips_of(s->obj)) == 0)
+			strategy_keep(t, s->obj, s->old, s->c->a, "spec.clusterIPs");
+	}
+	if (wants_ports(s->obj) && wants_ports(s->old))
+		keep_ports(s);
+	if (has_health_port(s->obj) && has_health_port(s->old) &&
+	    strategy_int(s->obj, "spec.healthCheckNodePort") == 0)
+		strategy_keep(t, s->obj, s->old, s->c->a, "spec.healthCheckNodePort");
+}
+
+static bool has_same_ports(const struct service *s)
+{
+	DOC_EACH (d, doc_find(s->obj, "spec.ports"))
+		if (strategy_int(d, "nodePort") != 0 &&
+		    !has_port(doc_find(s->old, "spec.ports"), strategy_int(d, "nodePort")))
+			return false;
+	return true;
+}
+
+static bool is_external(const struct doc *service)
+{
+	return has_ports(service) || (is_type(service, "ClusterIP") &&
+				      doc_len(doc_find(service, "spec.externalIPs")) > 0);
+}
+
+/* A field that only was there for the old type goes, unless it was changed with the type. */
+static void drop_unchanged(struct service *s, bool ended, const char *path)
+{
+	if (ended && strategy_same_at(s->obj, s->old, path))
+		(void)strategy_drop(s->obj, path);
+}
+
+static void drop_of_old_type(struct service *s)
+{
+	const bool ips_end = has_ips(s->old) && !has_ips(s->obj),
+		   balanced_ends =
+			   is_type(s->old, "LoadBalancer") && !is_type(s->obj, "LoadBalancer"),
+		   same_ips = strategy_same_at(s->obj, s->old, "spec.clusterIP") &&
+			      strategy_same(ips_of(s->obj), ips_of(s->old));
+
+	drop_unchanged(s, ips_end && same_ips, "spec.clusterIP");
+	drop_unchanged(s, ips_end && same_ips, "spec.clusterIPs");
+	drop_unchanged(s, ips_end, "spec.ipFamilies");
+	drop_unchanged(s, ips_end, "spec.ipFamilyPolicy");
+	if (has_ports(s->old) && !has_ports(s->obj) && has_same_ports(s))
+		DOC_EACH (d, doc_find(s->obj, "spec.ports"))
+			(void)strategy_drop(d, "nodePort");
+	drop_unchanged(s, has_health_port(s->old) && !has_health_port(s->obj),
+		       "spec.healthCheckNodePort");
+	drop_unchanged(s, balanced_ends, "spec.allocateLoadBalancerNodePorts");
+	drop_unchanged(s, balanced_ends, "spec.loadBalancerClass");
+	drop_unchanged(s, is_external(s->old) && !is_external(s->obj),
+		       "spec.externalTrafficPolicy");
+	if (!is_type(s->obj, "LoadBalancer") && doc_find(s->obj, "status.loadBalancer"))
+		(void)strategy_set(s->c, s->obj, "status.loadBalancer", doc_object());
+}
+
+static int update_service(struct strategy_call *c, struct doc *obj, const struct doc *old,
+			  struct err *err)
+{
+	struct service s = begin(c, obj, strategy_sub(c, "") ? complete_old(c, old) : old);
+	int r;
+
+	if (!strategy_sub(c, ""))
+		return 0;
+	keep_allocated(&s);
+	normalize(&s);
+	r = allocate(&s, err);
+	if (r < 0)
+		return r;
+	drop_of_old_type(&s);
+	drop_internal_policy(obj);
+	return 0;
+}
+
+/* ---- commit ---- */
+
+static void add_more(struct strategy_call *c, const struct collection *objects, const char *key,
+		     const struct doc *obj, int64_t expect)
+{
+	if (c->nmore < STRATEGY_MORE_MAX)
+		c->more[c->nmore++] =
+			(struct strategy_more){ (struct collection *)(uintptr_t)objects, key, obj,
+						expect };
+}
+
+/* Removes an object that goes with the Service, if it is there. */
+static void remove_with(struct strategy_call *c, const char *group, const char *resource,
+			const char *key)
+{
+	const struct collection *objects = c->rs ? resources_objects(c->rs, group, resource) : NULL;
+	const struct item *item = objects && key ? cache_get(objects->cache, slice_str(key)) : NULL;
+
+	if (item)
+		add_more(c, objects, key, NULL, item_revision(item));
+}
+
+static void new_uid(char dst[37])
+{
+	unsigned char b[16];
+
+	random_bytes(b, sizeof(b));
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	(void)snprintf(dst, 37,
+		       "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+		       b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+		       b[13], b[14], b[15]);
+}
+
+/* The object that stands for an address of the Service. */
+static int make_address(struct service *s, const struct collection *objects, const char *name,
+			struct err *err)
+{
+	struct strategy_call *c = s->c;
+	struct doc *d = doc_new_object(c->a), *meta, *labels, *ref,
+		   *ret = ARENA_NEW(c->a, struct doc);
+	char uid[37];
+	int r;
+
+	new_uid(uid);
+	(void)doc_set_str(c->a, d, "kind", objects->kind->kind);
+	(void)doc_set_str(c->a, d, "apiVersion", objects->kind->group->api_version);
+	meta = doc_set_object(c->a, d, "metadata");
+	(void)doc_set_str(c->a, meta, "name", name);
+	(void)doc_set_str(c->a, meta, "uid", uid);
+	(void)doc_set(c->a, meta, "creationTimestamp", strategy_now(c));
+	labels = doc_set_object(c->a, meta, "labels");
+	(void)doc_set_str(c->a, labels, "ipaddress.kubernetes.io/ip-family",
+			  strchr(name, ':') ? "IPv6" : "IPv4");
+	(void)doc_set_str(c->a, labels, "ipaddress.kubernetes.io/managed-by", "ipallocator.k8s.io");
+	ref = doc_set_object(c->a, doc_set_object(c->a, d, "spec"), "parentRef");
+	(void)doc_set_str(c->a, ref, "resource", "services");
+	if (doc_find(s->obj, "metadata.namespace"))
+		(void)doc_set(c->a, ref, "namespace", *doc_find(s->obj, "metadata.namespace"));
+	if (doc_find(s->obj, "metadata.name"))
+		(void)doc_set(c->a, ref, "name", *doc_find(s->obj, "metadata.name"));
+	if (!d || !ret)
+		return arena_quota(c->a, err);
+	r = api_admit(objects->kind->type, d, c->a, 0, NULL, ret, err);
+	if (r == 0)
+		add_more(c, objects, name, ret, 0);
+	return r;
+}
+
+/* The i-th address of a Service as the name of its object; NULL: it has none. */
+static const char *address_name(struct strategy_call *c, const struct doc *service, size_t i)
+{
+	const struct doc *ip = has_ips(service) ? doc_at(ips_of(service), i) : NULL;
+	char text[STRATEGY_IP_MAX];
+	struct strategy_ip read;
+
+	if (!ip || !strategy_ip_read(doc_slice(ip), &read))
+		return NULL;
+	strategy_ip_print(&read, text);
+	return arena_strdup(c->a, text);
+}
+
+static bool has_address(struct strategy_call *c, const struct doc *service, const char *name)
+{
+	for (size_t i = 0; i < 2; i++) {
+		const char *other = address_name(c, service, i);
+
+		if (other && strcmp(other, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Objects of addresses that it gets, also of one that lost its object; and of those that go. */
+static int write_addresses(struct service *s, struct err *err)
+{
+	const struct collection *objects =
+		s->c->rs ? resources_objects(s->c->rs, "networking.k8s.io", "ipaddresses") : NULL;
+	int r = 0;
+
+	for (size_t i = 0; objects && r == 0 && i < 2; i++) {
+		const char *name = s->obj ? address_name(s->c, s->obj, i) : NULL,
+			   *was = s->old ? address_name(s->c, s->old, i) : NULL;
+
+		if (name && !cache_get(objects->cache, slice_str(name)))
+			r = make_address(s, objects, name, err);
+		if (was && (!s->obj || !has_address(s->c, s->obj, was)))
+			remove_with(s->c, "networking.k8s.io", "ipaddresses", was);
+	}
+	return r;
+}
+
+static int commit_service(struct strategy_call *c, struct doc *obj, const struct doc *old,
+			  struct err *err)
+{
+	struct service s = begin(c, obj, old);
+	const struct slice namespace = strategy_text(old, "metadata.namespace"),
+			   name = strategy_text(old, "metadata.name");
+	const struct doc *copy;
+	int r;
+
+	if (!obj) {
+		r = write_addresses(&s, err);
+		remove_with(c, "", "endpoints",
+			    arena_printf(c->a, "%.*s/%.*s", (int)namespace.n, namespace.p,
+					 (int)name.n, name.p));
+		return r;
+	}
+	if (!strategy_sub(c, ""))
+		return 0;
+	copy = doc_copy_shared(c->a, obj);
+	if (!copy)
+		return arena_quota(c->a, err);
+	*obj = *copy;
+	if (old)
+		s.old = complete_old(c, old);
+	normalize(&s);
+	r = allocate(&s, err);
+	return r < 0 ? r : write_addresses(&s, err);
+}
+
+/* ---- warnings ---- */
+
+static void warn_status(struct strategy_call *c, const struct doc *obj)
+{
+	const struct path status = PATH(NULL, "status"), balancer = PATH(&status, "loadBalancer"),
+			  p = PATH(&balancer, "ingress");
+	const struct doc *list = doc_find(obj, "status.loadBalancer.ingress");
+
+	for (size_t i = 0; i < doc_len(list); i++) {
+		const struct path at = PATH_INDEX(&p, i);
+
+		strategy_warn_ip(c, &at, doc_get(doc_at(list, i), "ip"));
+	}
+}
+
+static void warn_headless(struct strategy_call *c, const struct doc *obj)
+{
+	if (!is_type(obj, "ClusterIP") || !is_headless(obj))
+		return;
+	if (strategy_text(obj, "spec.loadBalancerIP").n > 0)
+		strategy_warn(c, "spec.loadBalancerIP is ignored for headless services");
+	if (doc_len(doc_find(obj, "spec.externalIPs")) > 0)
+		strategy_warn(c, "spec.externalIPs is ignored for headless services");
+	if (!strategy_is(obj, "spec.sessionAffinity", "None"))
+		strategy_warn(c, "spec.SessionAffinity is ignored for headless services");
+}
+
+static void warn_type(struct strategy_call *c, const struct doc *obj)
+{
+	if (is_type(obj, "ExternalName")) {
+		if (doc_len(doc_find(obj, "spec.externalIPs")) > 0)
+			strategy_warn(c, "spec.externalIPs is ignored when spec.type is "
+					 "\"ExternalName\"");
+	} else if (strategy_text(obj, "spec.externalName").n > 0) {
+		strategy_warn(c, "spec.externalName is ignored when spec.type is not "
+				 "\"ExternalName\"");
+	}
+	if (strategy_is(obj, "spec.trafficDistribution", "PreferClose"))
+		strategy_warn(c, "spec.trafficDistribution: \"PreferClose\" is deprecated; use "
+				 "\"PreferSameZone\"");
+}
+
+static void warn_service(struct strategy_call *c, const struct doc *obj, const struct doc *old)
+{
+	static const struct path outer = { .up = &spec_at, .name = "externalIPs" },
+				 balancer = { .up = &spec_at, .name = "loadBalancerIP" },
+				 ranges = { .up = &spec_at, .name = "loadBalancerSourceRanges" };
+	const struct doc *list = doc_find(obj, "spec.loadBalancerSourceRanges");
+
+	(void)old;
+	if (!strategy_sub(c, "")) {
+		warn_status(c, obj);
+		return;
+	}
+	if (doc_get(doc_find(obj, "metadata.annotations"),
+		    "service.kubernetes.io/topology-aware-hints"))
+		strategy_warn(c, "annotation service.kubernetes.io/topology-aware-hints is "
+				 "deprecated, please use service.kubernetes.io/topology-mode "
+				 "instead");
+	strategy_warn_ips(c, &ips_at, ips_of(obj));
+	warn_headless(c, obj);
+	strategy_warn_ips(c, &outer, doc_find(obj, "spec.externalIPs"));
+	if (doc_len(doc_find(obj, "spec.externalIPs")) > 0 && has_ips(obj) &&
+	    !(is_type(obj, "ClusterIP") && is_headless(obj)))
+		strategy_warn(c, "spec.externalIPs is deprecated and may no longer be implemented "
+				 "in some clusters");
+	strategy_warn_ip(c, &balancer, doc_find(obj, "spec.loadBalancerIP"));
+	for (size_t i = 0; i < doc_len(list); i++) {
+		const struct path at = PATH_INDEX(&ranges, i);
+
+		strategy_warn_cidr(c, &at, doc_at(list, i));
+	}
+	warn_type(c, obj);
+}
+
+const struct strategy strategy_service[] = {
+	{ "", "services", STRATEGY_CREATE_ON_UPDATE, create_service, update_service, commit_service,
+	  warn_service, NULL },
+	{ 0 },
+};
