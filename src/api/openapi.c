@@ -20,6 +20,7 @@ struct gen {
 /* Scalars with a definition of their own. */
 struct scalar {
 	const char *name, *type, *format, *doc;
+	const char *one_of[2]; /* its types in version 3, instead of `type` */
 };
 static const struct scalar scalars[] = {
 	{ META "Time", "string", "date-time", "A moment, in the form of RFC 3339." },
@@ -30,17 +31,24 @@ static const struct scalar scalars[] = {
 	  "The set of fields that a manager owns: f:<name> for a field, k:<keys> and v:<value> for "
 	  "an "
 	  "element of a list, i:<index> for a place, '.' for the object itself." },
-	{ RUNTIME "api.resource.Quantity", "string", NULL,
+	{ RUNTIME "api.resource.Quantity",
+	  "string",
+	  NULL,
 	  "A number with a suffix: decimal (m, k, M, G, T, P, E), binary (Ki, Mi, Gi, Ti, Pi, Ei) "
 	  "or an "
-	  "exponent (1e3)." },
-	{ RUNTIME "util.intstr.IntOrString", "string", "int-or-string",
-	  "A whole number or a text." },
+	  "exponent (1e3).",
+	  { "string", "number" } },
+	{ RUNTIME "util.intstr.IntOrString",
+	  "string",
+	  "int-or-string",
+	  "A whole number or a text.",
+	  { "integer", "string" } },
 	{ RUNTIME "runtime.RawExtension", "object", NULL, "An object of any kind, as it is." },
 	{ CRD "JSON", NULL, NULL, "Any JSON value." },
 	{ CRD "JSONSchemaPropsOrBool", NULL, NULL, "A schema, or whether anything is allowed." },
 	{ CRD "JSONSchemaPropsOrArray", NULL, NULL, "One schema or a list of them." },
 	{ CRD "JSONSchemaPropsOrStringArray", NULL, NULL, "A schema or a list of names." },
+	{ RUNTIME "version.Info", "object", NULL, "The version of a server." },
 };
 enum {
 	S_TIME,
@@ -53,7 +61,8 @@ enum {
 	S_JSON,
 	S_OR_BOOL,
 	S_OR_ARRAY,
-	S_OR_STRINGS
+	S_OR_STRINGS,
+	S_VERSION
 };
 
 static void put_ref(struct gen *g, struct doc *to, const char *name)
@@ -86,15 +95,61 @@ static const char *any_name(enum api_word w)
 static void put_value(struct gen *g, struct doc *to, const struct schema_field *f,
 		      enum schema_type type, const struct api_note *n);
 
+/* In version 3 a reference stands alone: what is said beside it goes around it. */
+static void wrap_ref(struct gen *g, struct doc *to)
+{
+	struct doc *ref = doc_get(to, "$ref"), copy;
+
+	if (g->v != API_OPENAPI_V3 || !ref)
+		return;
+	copy = *ref;
+	doc_remove(to, "$ref");
+	doc_set(g->a, doc_append_object(g->a, doc_set_array(g->a, to, "allOf")), "$ref", copy);
+}
+
+/* Version 3 has the zero value of what Go cannot leave out: texts, numbers, structs. */
+static void put_zero(struct gen *g, struct doc *to, enum schema_type type)
+{
+	if (g->v != API_OPENAPI_V3)
+		return;
+	switch (type) {
+	case SCHEMA_BOOL: doc_set_bool(g->a, to, "default", false); break;
+	case SCHEMA_INT:
+	case SCHEMA_DOUBLE: doc_set_int(g->a, to, "default", 0); break;
+	case SCHEMA_STRING:
+	case SCHEMA_ENUM: doc_set_str(g->a, to, "default", ""); break;
+	case SCHEMA_OBJECT: doc_set_object(g->a, to, "default"); break;
+	default: break; /* lists, maps, and types that write themselves have none */
+	}
+}
+
+static void put_enum(struct gen *g, struct doc *to, enum schema_type type, const struct api_note *n)
+{
+	struct doc *list;
+
+	if (g->v != API_OPENAPI_V3 || !n->enums || (type != SCHEMA_STRING && type != SCHEMA_ENUM))
+		return;
+	list = doc_set_array(g->a, to, "enum"); /* in the order of the alphabet */
+	for (const char *const *v = n->enums; *v; v++) {
+		size_t at = 0;
+
+		while (at < doc_len(list) && strcmp(doc_at(list, at)->s, *v) < 0)
+			at++;
+		(void)doc_insert(g->a, list, at, doc_str(g->a, *v));
+	}
+}
+
 static void put_elements(struct gen *g, struct doc *to, const char *member,
 			 const struct schema_field *f, const struct api_note *n)
 {
 	struct doc *inner = doc_set_object(g->a, to, member);
+	enum schema_type type = (enum schema_type)(f->elem_row ? f->elem->type : f->elem_type);
 
-	if (f->elem_row)
-		put_value(g, inner, f->elem, (enum schema_type)f->elem->type, n);
-	else
-		put_value(g, inner, f, (enum schema_type)f->elem_type, n);
+	put_zero(g, inner, type);
+	put_value(g, inner, f->elem_row ? f->elem : f, type, n);
+	put_enum(g, inner, type, n);
+	if (doc_len(inner) > 1)
+		wrap_ref(g, inner);
 }
 
 static void put_value(struct gen *g, struct doc *to, const struct schema_field *f,
@@ -174,38 +229,81 @@ static const char *type_meta_doc(const struct schema_field *f)
 		       : "The group and version that the object is written in.";
 }
 
-/* In version 3 a reference stands alone: what is said beside it goes around it. */
-static void wrap_ref(struct gen *g, struct doc *to)
+/* Defaults that upstream's types declare; all others are functions', and not published. */
+static bool is_declared(const struct api_type *t, const char *field)
 {
-	struct doc *ref = doc_get(to, "$ref"), copy;
+	static const struct {
+		const char *type, *fields;
+	} rows[] = {
+		{ "AzureDiskVolumeSource", "cachingMode fsType kind readOnly" },
+		{ "ConfigMapEnvSource", "name" },
+		{ "ConfigMapKeySelector", "name" },
+		{ "ConfigMapProjection", "name" },
+		{ "ConfigMapVolumeSource", "name" },
+		{ "ContainerPort", "protocol" },
+		{ "FileKeySelector", "optional" },
+		{ "GRPCAction", "service" },
+		{ "ISCSIPersistentVolumeSource", "iscsiInterface" },
+		{ "ISCSIVolumeSource", "iscsiInterface" },
+		{ "LocalObjectReference", "name" },
+		{ "RBDPersistentVolumeSource", "keyring pool user" },
+		{ "RBDVolumeSource", "keyring pool user" },
+		{ "ReplicationControllerSpec", "minReadySeconds replicas" },
+		{ "ScaleIOPersistentVolumeSource", "fsType storageMode" },
+		{ "ScaleIOVolumeSource", "fsType storageMode" },
+		{ "ScaleSpec", "replicas" },
+		{ "SecretEnvSource", "name" },
+		{ "SecretKeySelector", "name" },
+		{ "SecretProjection", "name" },
+		{ "ServicePort", "protocol" },
+		{ "DeviceToleration", "operator" },
+	};
+	size_t n = strlen(field);
 
-	if (g->v != API_OPENAPI_V3 || !ref)
-		return;
-	copy = *ref;
-	doc_remove(to, "$ref");
-	doc_set(g->a, doc_append_object(g->a, doc_set_array(g->a, to, "allOf")), "$ref", copy);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *p = strcmp(t->schema.name, rows[i].type) == 0 ? rows[i].fields : "";
+
+		for (size_t m; *p; p += m + (p[m] == ' ')) {
+			m = strcspn(p, " ");
+			if (m == n && memcmp(p, field, n) == 0)
+				return true;
+		}
+	}
+	return false;
 }
 
-static void put_default(struct gen *g, struct doc *to, const struct schema_field *f)
+static void put_default(struct gen *g, const struct api_type *t, struct doc *to,
+			const struct schema_field *f, const struct api_note *n)
 {
+	enum schema_type type = (enum schema_type)f->type;
 	struct err err = ERR_INIT;
 	struct doc *d;
 
-	if (g->v == API_OPENAPI_V3 && f->def &&
-	    json_read(g->a, slice_str(f->def), NULL, &d, &err) == 0)
-		doc_set(g->a, to, "default", *d);
+	if (g->v != API_OPENAPI_V3)
+		return;
+	if (is_declared(t, f->name)) {
+		if (f->def && json_read(g->a, slice_str(f->def), NULL, &d, &err) == 0)
+			doc_set(g->a, to, "default", *d);
+		else
+			put_zero(g, to, type);
+	} else if (!(n->flags & API_POINTER) &&
+		   (type == SCHEMA_OBJECT || (f->flags & SCHEMA_EMIT)) &&
+		   (f->wire & SCHEMA_PB_KIND) != SCHEMA_PB_MESSAGE) {
+		put_zero(g, to, type);
+	}
 }
 
-static void put_property(struct gen *g, struct doc *props, const struct schema_field *f,
-			 const struct api_note *n)
+static void put_property(struct gen *g, const struct api_type *t, struct doc *props,
+			 const struct schema_field *f, const struct api_note *n)
 {
 	struct doc *to = doc_set_object(g->a, props, f->name);
 	const char *text = n->flags & API_TYPE_META ? type_meta_doc(f) : n->doc;
 
-	put_default(g, to, f);
+	put_default(g, t, to, f, n);
 	if (*text)
 		doc_set_str(g->a, to, "description", text);
 	put_value(g, to, f, (enum schema_type)f->type, n);
+	put_enum(g, to, (enum schema_type)f->type, n);
 	put_extensions(g, to, f, n);
 	if (doc_len(to) > 1)
 		wrap_ref(g, to);
@@ -278,7 +376,7 @@ static void put_object(struct gen *g, const struct api_type *t, struct doc *to)
 	if (t->schema.n) {
 		props = doc_set_object(g->a, to, "properties");
 		for (unsigned i = 0; i < t->schema.n; i++)
-			put_property(g, props, &t->schema.fields[i], &t->notes[i]);
+			put_property(g, t, props, &t->schema.fields[i], &t->notes[i]);
 	}
 	put_required(g, t, to);
 	doc_set_str(g->a, to, "type", "object");
@@ -305,13 +403,85 @@ int api_openapi_type(const struct api *api, const struct api_type *t, enum api_o
 	return finish(&g, err);
 }
 
-static void put_scalar(struct gen *g, const struct scalar *s, struct doc *defs)
+/* version.Info, which is of no group; texts all. */
+static void put_version(struct gen *g, struct doc *to)
 {
-	struct doc *to = doc_set_object(g->a, defs, s->name);
+	static const struct {
+		const char *name, *doc;
+		bool optional;
+	} fields[] = {
+		{ "major", "Major number of the version.", false },
+		{ "minor", "Minor number of the version.", false },
+		{ "emulationMajor", "Major number of the version that is behaved like.", true },
+		{ "emulationMinor", "Minor number of the version that is behaved like.", true },
+		{ "minCompatibilityMajor", "Major number of the oldest version to go back to.",
+		  true },
+		{ "minCompatibilityMinor", "Minor number of the oldest version to go back to.",
+		  true },
+		{ "gitVersion", "The whole version.", false },
+		{ "gitCommit", "The commit it was built from.", false },
+		{ "gitTreeState", "Whether the tree was clean.", false },
+		{ "buildDate", "When it was built.", false },
+		{ "goVersion", "What Go it was built with.", false },
+		{ "compiler", "The compiler.", false },
+		{ "platform", "Operating system and processor.", false },
+	};
+	struct doc *props = doc_set_object(g->a, to, "properties"), *required;
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		struct doc *p = doc_set_object(g->a, props, fields[i].name);
+
+		if (!fields[i].optional)
+			put_zero(g, p, SCHEMA_STRING);
+		doc_set_str(g->a, p, "description", fields[i].doc);
+		put_type(g, p, "string", NULL);
+	}
+	required = doc_set_array(g->a, to, "required");
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (!fields[i].optional)
+			doc_append_str(g->a, required, fields[i].name);
+}
+
+static void put_scalar(struct gen *g, const struct scalar *s, struct doc *to)
+{
+	struct doc *list;
 
 	doc_set_str(g->a, to, "description", s->doc);
-	if (s->type)
-		put_type(g, to, s->type, s->format);
+	if (s == &scalars[S_VERSION])
+		put_version(g, to);
+	if (g->v == API_OPENAPI_V2 || !s->one_of[0]) {
+		if (s->type)
+			put_type(g, to, s->type, s->format);
+		return;
+	}
+	if (s->format)
+		doc_set_str(g->a, to, "format", s->format);
+	list = doc_set_array(g->a, to, "oneOf");
+	for (size_t i = 0; i < ARRAY_LEN(s->one_of); i++)
+		put_type(g, doc_append_object(g->a, list), s->one_of[i], NULL);
+}
+
+const char *api_openapi_scalar(size_t i)
+{
+	return i < ARRAY_LEN(scalars) ? scalars[i].name : NULL;
+}
+
+int api_openapi_named(const struct api *api, const char *name, enum api_openapi v, struct arena *a,
+		      struct doc *ret, struct err *err)
+{
+	const struct api_type *t = api_definition(api, name);
+	struct gen g = { api, v, a };
+
+	if (t)
+		return api_openapi_type(api, t, v, a, ret, err);
+	for (size_t i = 0; i < ARRAY_LEN(scalars); i++) {
+		if (strcmp(scalars[i].name, name) != 0)
+			continue;
+		*ret = doc_object();
+		put_scalar(&g, &scalars[i], ret);
+		return finish(&g, err);
+	}
+	return err_set(err, ERR_NOT_FOUND, "no schema has the name '%s'", name);
 }
 
 int api_openapi_definitions(const struct api *api, enum api_openapi v, struct arena *a,
@@ -321,7 +491,7 @@ int api_openapi_definitions(const struct api *api, enum api_openapi v, struct ar
 
 	*ret = doc_object();
 	for (size_t i = 0; i < ARRAY_LEN(scalars); i++)
-		put_scalar(&g, &scalars[i], ret);
+		put_scalar(&g, &scalars[i], doc_set_object(a, ret, scalars[i].name));
 	for (size_t i = 0; i < api->ntypes; i++) {
 		const struct api_type *t = &api->types[i];
 		struct doc *to;

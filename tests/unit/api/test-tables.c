@@ -3,17 +3,13 @@
  * The tables of the built-in kinds beside what upstream publishes: OpenAPI's definitions, and the
  * numbers of protobuf. The data lie in $TEU_SHARED/data/kubernetes; without them those cases skip.
  */
-#include "../doc/doc-check.h"
+#include "upstream-data.h"
 
 #include "api/api.h"
 #include "api/openapi.h"
 #include "doc/protobuf.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <zlib.h>
-
-#define DATA_MAX (32u << 20)
 
 static struct api loaded(struct arena *a)
 {
@@ -22,27 +18,6 @@ static struct api loaded(struct arena *a)
 
 	assert_int_equal(api_load(a, &api, &err), 0);
 	return api;
-}
-
-/* A JSON file of the shared data, plain or gzip; NULL when it is not there. */
-static struct doc *data(struct arena *a, const char *name)
-{
-	const char *shared = getenv("TEU_SHARED");
-	char path[512];
-	char *text = arena_alloc_raw(a, DATA_MAX, 1);
-	gzFile f;
-	int n;
-
-	assert_non_null(text);
-	(void)snprintf(path, sizeof(path), "%s/data/kubernetes/%s", shared ? shared : "", name);
-	f = gzopen(path, "rb");
-	if (!f)
-		return NULL;
-	n = gzread(f, text, DATA_MAX - 1);
-	gzclose(f);
-	assert_true(n > 0);
-	text[n] = '\0';
-	return must_read(a, text);
 }
 
 static void kinds_are_found(void **state)

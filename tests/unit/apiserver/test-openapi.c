@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OpenAPI as it is served, beside upstream's document of version 2 ($TEU_SHARED/data/kubernetes;
+ * without it that case skips), and version 3 beside our own version 2.
+ *
+ * What differs from upstream, and why:
+ * - descriptions: our own words, so hashes in the names of shared parameters differ too;
+ * - media types of CBOR: not served;
+ * - /logs: not served;
+ * - groups and versions that are off by default are not there, nor is what only they refer to.
+ */
+#include "../api/upstream-data.h"
+
+#include "apiserver/openapi-paths.h"
+
+#define VERSION "v1.36.0"
+
+struct server {
+	struct api api;
+	struct openapi *o;
+};
+
+static struct server serve(struct arena *a)
+{
+	struct server s;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(api_load(a, &s.api, &err), 0);
+	s.o = NULL;
+	return s;
+}
+
+static void server_fini(struct server *s)
+{
+	openapi_free(s->o);
+	api_fini(&s->api);
+}
+DEFINE_CLEANUP_EMBEDDED(struct server, server_fini)
+
+/* The text is kept in the arena, which the documents borrow. */
+static struct doc *read_back(struct arena *a, const struct buf *b)
+{
+	char *text = arena_strndup(a, b->p, b->n);
+
+	assert_non_null(text);
+	return must_read(a, text);
+}
+
+static struct doc *version_2(struct arena *a, struct server *s)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+	struct err err = ERR_INIT;
+
+	s->o = s->o ? s->o : openapi_new(&s->api, VERSION);
+	if (openapi_v2(s->o, &b, &err) < 0)
+		fail_msg("%s", err.msg);
+	return read_back(a, &b);
+}
+
+static struct doc *version_3(struct arena *a, struct server *s, const char *name)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+	struct err err = ERR_INIT;
+
+	s->o = s->o ? s->o : openapi_new(&s->api, VERSION);
+	if (openapi_v3(s->o, name, &b, &err) < 0)
+		fail_msg("%s: %s", name, err.msg);
+	return read_back(a, &b);
+}
+
+/* ---- beside upstream's ---- */
+
+static struct doc without_cbor(struct arena *a, const struct doc *list)
+{
+	struct doc out = doc_array();
+
+	DOC_EACH (it, list)
+		if (!slice_has_text(doc_slice(it), SLICE("cbor")))
+			doc_append(a, &out, *it);
+	return out;
+}
+
+/* Parameters in full and without words. */
+static struct doc plain_params(struct arena *a, const struct doc *list, const struct doc *shared)
+{
+	static const char prefix[] = "#/parameters/";
+	struct doc out = doc_array();
+
+	DOC_EACH (it, list) {
+		struct slice ref = doc_slice(doc_get(it, "$ref"));
+		const struct doc *p = it;
+
+		if (ref.n)
+			p = doc_getn(shared, slice_of(ref.p + sizeof(prefix) - 1,
+						      ref.n - sizeof(prefix) + 1));
+		assert_non_null(p);
+		p = doc_append(a, &out, *doc_copy_shared(a, p));
+		doc_remove((struct doc *)(uintptr_t)p, "description");
+	}
+	return out;
+}
+
+static struct doc plain_operation(struct arena *a, const struct doc *op, const struct doc *shared)
+{
+	struct doc out = *doc_copy_shared(a, op);
+
+	assert_true(doc_slice(doc_get(op, "description")).n > 0 || !doc_get(op, "produces"));
+	doc_remove(&out, "description");
+	if (doc_get(op, "consumes"))
+		doc_set(a, &out, "consumes", without_cbor(a, doc_get(op, "consumes")));
+	if (doc_get(op, "produces"))
+		doc_set(a, &out, "produces", without_cbor(a, doc_get(op, "produces")));
+	doc_set(a, &out, "parameters", plain_params(a, doc_get(op, "parameters"), shared));
+	return out;
+}
+
+static int same(struct arena *a, const char *path, const char *what, const struct doc *ours,
+		const struct doc *theirs)
+{
+	if (doc_equal(ours, theirs))
+		return 0;
+	print_error("%s %s\n ours   %s\n theirs %s\n", path, what, written(a, ours, NULL),
+		    written(a, theirs, NULL));
+	return 1;
+}
+
+static int compare_path(struct arena *a, const char *path, const struct doc *ours,
+			const struct doc *shared, const struct doc *theirs,
+			const struct doc *their_shared)
+{
+	int bad = 0;
+
+	if (doc_len(ours) - !!doc_get(ours, "parameters") !=
+	    doc_len(theirs) - !!doc_get(theirs, "parameters")) {
+		print_error("%s: other methods\n", path);
+		return 1;
+	}
+	DOC_EACH_MEMBER (key, value, ours) {
+		const struct doc *theirs_of = doc_getn(theirs, doc_slice(key));
+		struct doc x, y;
+
+		if (doc_str_is(key, "parameters")) {
+			x = plain_params(a, value, shared);
+			y = plain_params(a, theirs_of, their_shared);
+		} else {
+			assert_non_null(theirs_of);
+			x = plain_operation(a, value, shared);
+			y = plain_operation(a, theirs_of, their_shared);
+		}
+		bad += same(a, path, doc_cstr(a, key), &x, &y);
+	}
+	return bad;
+}
+
+/* Is it of a group and version that is served, and not of one beside them? */
+static bool is_served(const struct doc *ours, const char *path)
+{
+	size_t cut = 0, slashes = strncmp(path, "/apis/", 6) == 0 ? 4 : 3;
+	char head[256];
+
+	while (path[cut] && slashes)
+		slashes -= path[cut++] == '/';
+	if (slashes || strncmp(path, "/api", 4) != 0)
+		return false;
+	(void)snprintf(head, sizeof(head), "%.*s", (int)cut, path);
+	return doc_get(ours, head);
+}
+
+static void version_2_has_upstreams_paths(void **state)
+{
+	struct arena *a = *state;
+	struct doc *theirs = data(a, "swagger-1.36.json.gz"), *ours;
+	CLEANUP(server_fini) struct server s = serve(a);
+	int bad = 0, n = 0;
+
+	if (!theirs)
+		skip();
+	ours = version_2(a, &s);
+	DOC_EACH_MEMBER (key, value, doc_get(ours, "paths")) {
+		const char *path = doc_cstr(a, key);
+		const struct doc *it = doc_getn(doc_get(theirs, "paths"), doc_slice(key));
+
+		n++;
+		if (it)
+			bad += compare_path(a, path, value, doc_get(ours, "parameters"), it,
+					    doc_get(theirs, "parameters"));
+		else
+			bad += (print_error("%s: not upstream's\n", path), 1);
+	}
+	DOC_EACH_MEMBER (key, value, doc_get(theirs, "paths")) {
+		const char *path = doc_cstr(a, key);
+
+		if (value && !doc_get(doc_get(ours, "paths"), path) &&
+		    is_served(doc_get(ours, "paths"), path))
+			bad += (print_error("%s: not there\n", path), 1);
+	}
+	assert_true(n > 400);
+	assert_int_equal(bad, 0);
+	assert_true(doc_equal(doc_get(ours, "swagger"), doc_get(theirs, "swagger")));
+	assert_true(doc_equal(doc_get(ours, "security"), doc_get(theirs, "security")));
+	assert_string_equal(doc_cstr(a, doc_find(ours, "info.title")), "Kubernetes");
+	assert_string_equal(doc_cstr(a, doc_find(ours, "info.version")), VERSION);
+}
+
+/* ---- in itself ---- */
+
+/* Every reference leads to a member of `to`. */
+static int dangling(const struct doc *d, const struct doc *to, const char *prefix)
+{
+	int bad = 0;
+
+	DOC_EACH (it, d)
+		bad += dangling(it, to, prefix);
+	DOC_EACH_MEMBER (key, value, d) {
+		struct slice s = doc_slice(value), p = slice_str(prefix);
+
+		bad += dangling(value, to, prefix);
+		if (!doc_str_is(key, "$ref") || !slice_starts(s, p))
+			continue;
+		if (doc_getn(to, slice_of(s.p + p.n, s.n - p.n)))
+			continue;
+		print_error("%.*s leads nowhere\n", (int)s.n, s.p);
+		bad++;
+	}
+	return bad;
+}
+
+static void version_2_leads_nowhere_else(void **state)
+{
+	CLEANUP(server_fini) struct server s = serve(*state);
+	struct doc *d = version_2(*state, &s);
+
+	assert_int_equal(dangling(d, doc_get(d, "definitions"), "#/definitions/"), 0);
+	assert_int_equal(dangling(d, doc_get(d, "parameters"), "#/parameters/"), 0);
+}
+
+/* The operation's name, wherever the path is; NULL: nowhere. */
+static const struct doc *id_of(const struct doc *document, const struct doc *path,
+			       const struct doc *method)
+{
+	const struct doc *item = doc_getn(doc_get(document, "paths"), doc_slice(path));
+
+	return doc_get(doc_getn(item, doc_slice(method)), "operationId");
+}
+
+static int compare_versions(const struct doc *two, const struct doc *three)
+{
+	int bad = 0;
+
+	DOC_EACH_MEMBER (path, item, doc_get(three, "paths")) {
+		DOC_EACH_MEMBER (method, op, item) {
+			if (doc_str_is(method, "parameters"))
+				continue;
+			bad += !doc_equal(doc_get(op, "operationId"), id_of(two, path, method));
+			bad += doc_get(op, "consumes") || doc_get(op, "produces");
+			bad += !doc_find(op, "responses.200") || !doc_find(op, "responses.401");
+		}
+	}
+	return bad;
+}
+
+static void version_3_has_the_same_operations_group_by_group(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+	struct doc *two = version_2(a, &s), *index;
+	struct err err = ERR_INIT;
+	size_t paths = 0;
+	int bad = 0;
+
+	assert_int_equal(openapi_v3_index(s.o, &b, &err), 0);
+	index = read_back(a, &b);
+	DOC_EACH_MEMBER (key, entry, doc_get(index, "paths")) {
+		const char *name = doc_cstr(a, key);
+		struct doc *three = version_3(a, &s, name);
+		const struct doc *schemas = doc_find(three, "components.schemas");
+
+		assert_true(doc_str_is(doc_get(three, "openapi"), "3.0.0"));
+		assert_true(doc_str_is(doc_find(three, "info.version"), VERSION));
+		assert_non_null(doc_get(entry, "serverRelativeURL"));
+		paths += doc_len(doc_get(three, "paths"));
+		bad += dangling(three, schemas, "#/components/schemas/");
+		bad += compare_versions(two, three);
+	}
+	assert_int_equal(bad, 0);
+	assert_int_equal(paths, doc_len(doc_get(two, "paths")));
+}
+
+static void the_index_has_the_hash_of_each_document(void **state)
+{
+	static const char *const names[] = { ".well-known/openid-configuration",
+					     "api",
+					     "api/v1",
+					     "apis",
+					     "apis/apps",
+					     "apis/apps/v1",
+					     "openid/v1/jwks",
+					     "version",
+					     "apis/rbac.authorization.k8s.io/v1" };
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	struct err err = ERR_INIT;
+	struct doc *index;
+
+	s.o = openapi_new(&s.api, VERSION);
+	for (int round = 0; round < 2; round++) { /* made, and remembered */
+		CLEANUP(buf_fini) struct buf all = BUF_INIT(OPENAPI_BYTES_MAX);
+
+		assert_int_equal(openapi_v3_index(s.o, &all, &err), 0);
+		index = read_back(a, &all);
+		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+			CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+			char hash[OPENAPI_HASH_LEN], again[OPENAPI_HASH_LEN], url[512];
+			const struct doc *it = doc_get(doc_get(index, "paths"), names[i]);
+
+			assert_int_equal(openapi_v3(s.o, names[i], &b, &err), 0);
+			openapi_hash(b.p, b.n, hash);
+			assert_int_equal(strspn(hash, "0123456789ABCDEF"), 128);
+			assert_int_equal(openapi_v3_hash(s.o, names[i], again, &err), 0);
+			assert_string_equal(again, hash);
+			(void)snprintf(url, sizeof(url), "/openapi/v3/%s?hash=%s", names[i], hash);
+			assert_true(doc_str_is(doc_get(it, "serverRelativeURL"), url));
+		}
+	}
+}
+
+static void a_hash_is_sha_512_in_capitals(void **state)
+{
+	char hash[OPENAPI_HASH_LEN];
+
+	(void)state;
+	openapi_hash("abc", 3, hash); /* FIPS 180-4, appendix C.1 */
+	assert_string_equal(hash,
+			    "DDAF35A193617ABACC417349AE20413112E6FA4E89A97EA20A9EEEE64B55D39A"
+			    "2192992A274FC1A836BA3C23A3FEEBBD454D4423643CE80E2A9AC94FA54CA49F");
+}
+
+static void what_is_not_there_is_not_found(void **state)
+{
+	static const char *const names[] = {
+		"", "apis/apps/v2", "apis/none", "logs", "api/", "v1"
+	};
+	CLEANUP(server_fini) struct server s = serve(*state);
+	char hash[OPENAPI_HASH_LEN];
+
+	s.o = openapi_new(&s.api, VERSION);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+		struct err err = ERR_INIT;
+
+		assert_int_equal(openapi_v3(s.o, names[i], &b, &err), -ERR_NOT_FOUND);
+		assert_non_null(strstr(err.msg, "could not find the requested resource"));
+		assert_int_equal(openapi_v3_hash(s.o, names[i], hash, &err), -ERR_NOT_FOUND);
+	}
+}
+
+static void a_full_buffer_is_told_at_every_place(void **state)
+{
+	static const size_t sizes[] = { 0, 10, 100, 1000, 10000, 100000, 1000000 };
+	CLEANUP(server_fini) struct server s = serve(*state);
+
+	s.o = openapi_new(&s.api, VERSION);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		CLEANUP(buf_fini) struct buf b = BUF_INIT(sizes[i]);
+		struct err err = ERR_INIT;
+
+		assert_int_equal(openapi_v2(s.o, &b, &err), -ERR_QUOTA);
+		assert_true(err.msg[0]);
+		buf_clear(&b);
+		if (sizes[i] <= 10000)
+			assert_int_equal(openapi_v3_index(s.o, &b, &err), -ERR_QUOTA);
+		buf_clear(&b);
+		if (sizes[i] <= 100000)
+			assert_int_equal(openapi_v3(s.o, "api/v1", &b, &err), -ERR_QUOTA);
+	}
+}
+
+/* ---- the schemas of version 3 ---- */
+
+static void version_3_has_defaults_and_enums_where_upstream_has_them(void **state)
+{
+	static const struct {
+		const char *type, *property, *text; /* NULL text: none */
+	} rows[] = {
+		/* a struct stands in allOf beside its empty default; a pointer has none */
+		{ "apps.v1.Deployment", "spec.default", "{}" },
+		{ "apps.v1.DeploymentSpec", "template.default", "{}" },
+		{ "apps.v1.DeploymentSpec", "selector.default", NULL },
+		{ "apps.v1.DeploymentSpec", "selector.$ref", NULL },
+		{ "apps.v1.DeploymentSpec", "replicas.default", NULL },
+		/* what Go writes always has its zero value, what it may leave out has none */
+		{ "core.v1.Container", "name.default", "\"\"" },
+		{ "core.v1.Container", "image.default", NULL },
+		{ "core.v1.ContainerPort", "containerPort.default", "0" },
+		{ "core.v1.ContainerPort", "hostPort.default", NULL },
+		/* elements cannot be left out */
+		{ "core.v1.Container", "command.items.default", "\"\"" },
+		{ "core.v1.Container", "ports.items.default", "{}" },
+		{ "core.v1.PodSecurityContext", "supplementalGroups.items.default", "0" },
+		/* declared ones; functions' are not published */
+		{ "core.v1.ContainerPort", "protocol.default", "\"TCP\"" },
+		{ "core.v1.LocalObjectReference", "name.default", "\"\"" },
+		{ "core.v1.AzureDiskVolumeSource", "readOnly.default", "false" },
+		{ "core.v1.RBDVolumeSource", "keyring.default", "\"/etc/ceph/keyring\"" },
+		{ "core.v1.PodSpec", "restartPolicy.default", NULL },
+		{ "core.v1.PodSpec", "dnsPolicy.default", NULL },
+		/* types that write themselves stand alone */
+		{ "core.v1.ResourceRequirements", "limits.additionalProperties",
+		  "{\"$ref\":\"#/components/schemas/io.k8s.apimachinery.pkg.api.resource."
+		  "Quantity\"}" },
+		{ "core.v1.ContainerPort", "protocol.enum", "[\"SCTP\",\"TCP\",\"UDP\"]" },
+	};
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	const struct doc *schemas =
+		doc_find(version_3(a, &s, "apis/apps/v1"), "components.schemas");
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *name = arena_printf(a, "io.k8s.api.%s", rows[i].type);
+		const struct doc *props = doc_get(doc_get(schemas, name), "properties");
+		const struct doc *it = doc_find(props, rows[i].property);
+
+		assert_non_null(props);
+		if (!it != !rows[i].text)
+			fail_msg("%s %s", rows[i].type, rows[i].property);
+		if (it)
+			assert_string_equal(written(a, it, NULL), rows[i].text);
+	}
+}
+
+static void version_3_has_scalars_of_two_types(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	const struct doc *schemas = doc_find(version_3(a, &s, "api/v1"), "components.schemas");
+	const struct doc *q = doc_get(schemas, "io.k8s.apimachinery.pkg.api.resource.Quantity");
+	const struct doc *i = doc_get(schemas, "io.k8s.apimachinery.pkg.util.intstr.IntOrString");
+	const struct doc *t = doc_get(schemas, "io.k8s.apimachinery.pkg.apis.meta.v1.Time");
+
+	assert_doc(a, doc_get(q, "oneOf"), "[{\"type\":\"string\"},{\"type\":\"number\"}]");
+	assert_null(doc_get(q, "type"));
+	assert_doc(a, doc_get(i, "oneOf"), "[{\"type\":\"integer\"},{\"type\":\"string\"}]");
+	assert_true(doc_str_is(doc_get(i, "format"), "int-or-string"));
+	assert_true(doc_str_is(doc_get(t, "type"), "string"));
+	assert_true(doc_str_is(doc_get(t, "format"), "date-time"));
+}
+
+static void version_3_has_bodies_and_media_in_requests_and_answers(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	const struct doc *paths = doc_get(version_3(a, &s, "api/v1"), "paths");
+	const struct doc *pod = doc_get(paths, "/api/v1/namespaces/{namespace}/pods/{name}");
+	const struct doc *log = doc_get(paths, "/api/v1/namespaces/{namespace}/pods/{name}/log");
+	const struct doc *exec = doc_get(paths, "/api/v1/namespaces/{namespace}/pods/{name}/exec");
+
+	assert_doc(a, doc_find(pod, "put.requestBody"),
+		   "{\"content\":{\"*/*\":{\"schema\":{\"$ref\":\"#/components/schemas/"
+		   "io.k8s.api.core.v1.Pod\"}}},\"required\":true}");
+	assert_null(doc_find(pod, "delete.requestBody.required"));
+	assert_non_null(doc_get(doc_find(pod, "patch.requestBody.content"),
+				"application/apply-patch+yaml"));
+	assert_null(doc_find(pod, "get.requestBody"));
+	assert_non_null(doc_get(doc_find(log, "get.responses.200.content"), "text/plain"));
+	assert_doc(a, doc_find(exec, "get.responses.200.content"),
+		   "{\"*/*\":{\"schema\":{\"type\":\"string\"}}}");
+	assert_true(doc_str_is(doc_find(exec, "post.x-kubernetes-action"), "connect"));
+	DOC_EACH (it, doc_get(pod, "parameters"))
+		assert_true(doc_str_is(doc_find(it, "schema.type"), "string"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(version_2_has_upstreams_paths),
+		CASE(version_2_leads_nowhere_else),
+		CASE(version_3_has_the_same_operations_group_by_group),
+		CASE(the_index_has_the_hash_of_each_document),
+		CASE(a_hash_is_sha_512_in_capitals),
+		CASE(what_is_not_there_is_not_found),
+		CASE(a_full_buffer_is_told_at_every_place),
+		CASE(version_3_has_defaults_and_enums_where_upstream_has_them),
+		CASE(version_3_has_scalars_of_two_types),
+		CASE(version_3_has_bodies_and_media_in_requests_and_answers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
