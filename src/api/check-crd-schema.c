@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/check-crd.h"
 #include "api/check-parts.h"
+#include "api/custom.h"
 
 #define DEPTH_MAX 64
 
@@ -333,6 +334,8 @@ static void check_rules(struct check *c, const struct path *p, const struct doc 
 	const struct path at = PATH(p, "x-kubernetes-validations");
 	const struct doc *rules = doc_get(s, "x-kubernetes-validations");
 
+	if (doc_len(rules))
+		check_forbidden(c, &at, "rules in CEL are not supported");
 	for (size_t i = 0; i < doc_len(rules); i++) {
 		const struct path one = PATH_INDEX(&at, i);
 
@@ -416,6 +419,7 @@ static void check_schema(struct check *c, const struct path *p, const struct doc
 			       "must not be used inside of resource meta");
 	check_list_type(c, p, s);
 	check_rules(c, p, s);
+	custom_check_schema(c, p, s);
 	if (on(s, "x-kubernetes-int-or-string") && is_int_or_string(s))
 		return;
 	check_below(c, p, s, at);

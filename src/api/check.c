@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/check.h"
 
+#include "api/custom.h"
 #include "base/arena.h"
 #include "base/map.h"
 #include "doc/json.h"
@@ -26,11 +27,11 @@ bool check_failed_below(const struct check *c, unsigned before)
 
 /* ---- one error ---- */
 
-static void path_text(const struct path *p, struct buf *out)
+void check_path(const struct path *p, const struct path *from, struct buf *out)
 {
-	if (!p)
+	if (!p || p == from)
 		return;
-	path_text(p->up, out);
+	check_path(p->up, from, out);
 	if (p->name)
 		(void)buf_addf(out, "%s%s", out->n ? "." : "", p->name);
 	else if (p->key.p)
@@ -47,7 +48,7 @@ static void add(struct check *c, const struct path *p, const char *reason, struc
 
 	if (c->n++ >= CHECK_ERRORS_MAX)
 		return;
-	path_text(p, &field);
+	check_path(p, NULL, &field);
 	cause = ARENA_NEW(c->a, struct cause);
 	if (!cause)
 		return;
@@ -109,6 +110,27 @@ void check_invalid(struct check *c, const struct path *p, const struct doc *valu
 	(void)vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
 	add_with_value(c, p, "FieldValueInvalid", "Invalid value", value, detail);
+}
+
+void check_type_invalid(struct check *c, const struct path *p, const struct doc *value,
+			const char *fmt, ...)
+{
+	char detail[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	add_with_value(c, p, "FieldValueTypeInvalid", "Invalid value", value, detail);
+}
+
+void check_join(struct check *c, const struct check *other)
+{
+	if (!other->first)
+		return;
+	*c->tail = other->first;
+	c->tail = other->tail;
+	c->n += other->n;
 }
 
 void check_wrong(struct check *c, const struct path *p, const char *fmt, ...)
@@ -647,14 +669,16 @@ static const struct check_kind *rules_of(const struct api_kind *k)
 int api_check(const struct api *api, const struct api_kind *kind, const char *sub,
 	      const struct doc *obj, const struct doc *old, struct arena *a, struct err *err)
 {
-	const struct check_kind *rules = rules_of(kind);
+	const struct check_kind *rules = kind->custom ? NULL : rules_of(kind);
 	const char *name = doc_cstr(a, doc_find(obj, "metadata.name"));
 	struct check c;
 
 	check_init(&c, api, kind, old, a);
 	if (!rules || !rules->no_metadata)
 		check_metadata(&c, obj, rules ? rules->name : NULL);
-	if (!rules || !rules->own_values)
+	if (kind->custom)
+		custom_check(&c, obj, sub);
+	else if (!rules || !rules->own_values)
 		check_enums(&c, NULL, kind->type, obj);
 	if (rules && !rules->no_metadata)
 		check_finalizer_names(&c, obj);

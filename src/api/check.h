@@ -75,6 +75,13 @@ void check_duplicate(struct check *c, const struct path *p, const struct doc *va
 void check_too_long(struct check *c, const struct path *p, unsigned max);
 void check_too_many(struct check *c, const struct path *p, size_t have, size_t max);
 void check_not_found(struct check *c, const struct path *p, const struct doc *value);
+/* Of a wrong type: as Invalid, with a reason of its own. */
+void check_type_invalid(struct check *c, const struct path *p, const struct doc *value,
+			const char *fmt, ...) PRINTF(4, 5);
+/* The path as errors have it: spec.ports[0].name; nothing for NULL. Up to `from` it is left out. */
+void check_path(const struct path *p, const struct path *from, struct buf *out);
+/* All errors of another check on the same arena, behind those of c. */
+void check_join(struct check *c, const struct check *other);
 
 /* ---- forms of text: each says what is wrong as upstream does ---- */
 

@@ -107,6 +107,13 @@ int custom_admit(const struct api_type *t, const struct doc *d, struct arena *a,
 /* api_check's rules: the schema (what an update does not change may stay wrong), lists that are
  * sets or maps, embedded objects, scale. sub: "" or "status". */
 void custom_check(struct check *c, const struct doc *obj, const char *sub);
+/* Formats of a definition's schemas that nobody knows, each once: upstream warns of them. */
+void custom_unknown_formats(const struct doc *crd, void (*tell)(void *arg, struct slice format),
+			    void *arg);
+/* struct cache_form's `foreign` of custom kinds: an object that was stored in another version, as
+ * the stored version has it. */
+int custom_foreign(void *arg, const struct api_kind *kind, struct slice bytes, struct buf *out,
+		   struct err *err);
 /* Of a definition that is checked: defaults that do not fit their schemas, patterns that are none.
  * at: the path of the schema. */
 void custom_check_schema(struct check *c, const struct path *at, const struct doc *schema);

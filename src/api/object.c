@@ -5,6 +5,7 @@
  */
 #include "api/object.h"
 
+#include "api/custom.h"
 #include "api/defaults.h"
 #include "api/quantity.h"
 #include "base/arena.h"
@@ -551,5 +552,7 @@ int api_admit(const struct api_type *t, const struct doc *d, struct arena *a, un
 {
 	struct admit x = { .a = a, .flags = flags, .strays = strays, .in = t, .err = err };
 
+	if (t->custom)
+		return custom_admit(t, d, a, flags, strays, ret, err);
 	return admit_object(&x, t, d, ret);
 }

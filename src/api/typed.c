@@ -16,7 +16,8 @@ static struct shape object_shape(const struct schema *s, unsigned flags, bool ke
 		.kind = SHAPE_OBJECT,
 		.type = t,
 		.atomic = (flags & API_MAP_ATOMIC) || (t->atomic && !(flags & API_MAP_GRANULAR)),
-		.keep = keep || s->unknown == SCHEMA_UNKNOWN_PRESERVE,
+		/* a schema of a custom kind says it of itself alone */
+		.keep = (keep && !t->custom) || s->unknown == SCHEMA_UNKNOWN_PRESERVE,
 	};
 }
 
@@ -51,7 +52,8 @@ static struct shape value_shape(const struct schema_field *f, const struct api_n
 				       .row = f,
 				       .note = n,
 				       .keep = keep,
-				       .atomic = n && n->flags & API_MAP_ATOMIC };
+				       .atomic = (n && n->flags & API_MAP_ATOMIC) ||
+						 (!f->name && f->merge == SCHEMA_MERGE_REPLACE) };
 	default: return (struct shape){ .kind = SHAPE_LEAF, .scalar = (uint8_t)type };
 	}
 }
