@@ -204,21 +204,19 @@ int codec_gzip(struct slice in, struct buf *out, struct err *err)
 {
 	z_stream z = { 0 };
 	size_t before = out->n;
-	char *room;
 	int r;
 
 	if (in.n > UINT32_MAX / 2)
 		return err_set(err, ERR_TOO_LARGE, "gzip of %zu bytes", in.n);
 	if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		abort();
-	room = buf_room(out, deflateBound(&z, in.n));
-	if (!room) {
+	if (!buf_room(out, deflateBound(&z, in.n))) {
 		deflateEnd(&z);
 		return codec_full(out, err);
 	}
 	z.next_in = (unsigned char *)(uintptr_t)in.p;
 	z.avail_in = (unsigned)in.n;
-	z.next_out = (unsigned char *)room;
+	z.next_out = (unsigned char *)out->p + before;
 	z.avail_out = (unsigned)deflateBound(&z, in.n);
 	r = deflate(&z, Z_FINISH);
 	out->n = before + z.total_out;

@@ -16,10 +16,11 @@ int codec_full(const struct buf *out, struct err *err)
 
 static int new_line(struct buf *out, unsigned depth)
 {
-	char *p = buf_room(out, 1 + 2 * (size_t)depth);
+	char *p;
 
-	if (!p)
+	if (!buf_room(out, 1 + 2 * (size_t)depth))
 		return -ERR_QUOTA;
+	p = out->p + out->n;
 	p[0] = '\n';
 	memset(p + 1, ' ', 2 * (size_t)depth);
 	out->n += 1 + 2 * (size_t)depth;

@@ -89,6 +89,12 @@ static inline struct api *load(struct arena *a)
 	return api;
 }
 
+static inline void api_fini_p(struct api *api)
+{
+	api_fini(api);
+}
+DEFINE_CLEANUP(struct api *, api_fini_p)
+
 /* A resource that is served as it is stored, or in another version. */
 struct served {
 	struct resource resource;

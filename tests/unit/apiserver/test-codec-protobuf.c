@@ -37,7 +37,7 @@ static struct doc read_back(const struct api *api, const struct api_kind *k, str
 
 static void every_kind_survives_protobuf(void **state)
 {
-	struct api *api = load(*state);
+	CLEANUP(api_fini_p) struct api *api = load(*state);
 
 	for (size_t i = 0; i < api->nkinds; i++)
 		for (uint64_t seed = 1; seed <= 6; seed++) {
@@ -58,7 +58,6 @@ static void every_kind_survives_protobuf(void **state)
 			must(codec_doc(&o, &back, k->type, &again, &err), &err);
 			assert_true(slice_eq(buf_slice(&first), buf_slice(&again)));
 		}
-	api_fini(api);
 }
 
 static bool read_file(const char *dir, const char *name, const char *ext, struct buf *out)
@@ -111,7 +110,7 @@ static int beside_upstream(const char *dir, const struct api *api, const struct 
 static void bytes_are_upstreams(void **state)
 {
 	const char *dir = getenv("TEU_KUBE_TESTDATA");
-	struct api *api;
+	CLEANUP(api_fini_p) struct api *api = NULL;
 	int bad = 0;
 
 	if (!dir)
@@ -119,7 +118,6 @@ static void bytes_are_upstreams(void **state)
 	api = load(*state);
 	for (size_t i = 0; i < api->nkinds; i++)
 		bad += beside_upstream(dir, api, &api->kinds[i]);
-	api_fini(api);
 	assert_int_equal(bad, 0);
 }
 
