@@ -8,6 +8,8 @@
 
 #define EXEC_KEEP (300 * NS_PER_SEC)
 #define EXECS_MAX 10000
+/* dockerd's exit codes of a process that could not be started. */
+enum { EXEC_CANNOT_RUN = 126, EXEC_NOT_FOUND = 127, EXEC_UNKNOWN = 128 };
 
 static void exec_free(struct exec *x)
 {
@@ -137,6 +139,33 @@ int engine_exec_check(struct engine *e, struct exec *x, struct err *err)
 	return 0;
 }
 
+/* A client that has its stream learns of the failure by the exit code alone: without one it takes
+ * 0.
+ */
+static void exec_failed(struct exec *x, int code)
+{
+	x->state.started = true;
+	x->state.running = false;
+	x->state.has_exit = true;
+	x->state.exit_code = code;
+	timer_set_after(&x->expire, EXEC_KEEP);
+}
+
+/* dockerd reads them out of the words, whatever it was that is missing or forbidden. */
+static int refused_code(const struct err *err)
+{
+	int code = rt_exit_code(err);
+
+	if (code >= EXEC_CANNOT_RUN)
+		return code;
+	if (strcasestr(err->msg, "permission denied") || strcasestr(err->msg, "is a directory"))
+		return EXEC_CANNOT_RUN;
+	if (strcasestr(err->msg, "no such file or directory") ||
+	    strcasestr(err->msg, "not a directory"))
+		return EXEC_NOT_FOUND;
+	return EXEC_UNKNOWN;
+}
+
 static void exec_answered(void *arg, struct shim_reply *r)
 {
 	struct exec *x = arg;
@@ -144,14 +173,11 @@ static void exec_answered(void *arg, struct shim_reply *r)
 
 	x->done = NULL;
 	if (r->result < 0) {
-		x->state.running = false;
-		x->state.has_exit = true;
-		x->state.exit_code = rt_exit_code(r->err);
-		if (x->state.exit_code >= 126) { /* a fault of the request, as docker answers */
+		exec_failed(x, refused_code(r->err));
+		if (rt_exit_code(r->err) >= EXEC_CANNOT_RUN) { /* the request's fault, to docker */
 			r->err->code = ERR_BAD_REQUEST;
 			r->result = err_ret(r->err);
 		}
-		timer_set_after(&x->expire, EXEC_KEEP);
 	} else {
 		x->state.pid = (int)wire_u32(&r->payload);
 		exec_event(x, "exec_start", NULL);
@@ -178,8 +204,11 @@ void engine_exec_start(struct engine *e, struct exec *x, int fd_taken, struct sl
 	int r;
 
 	r = engine_exec_check(e, x, &err);
-	if (r == 0)
+	if (r == 0) {
 		r = oci_exec_process(c, &x->spec, a, &rq.process, &err);
+		if (r < 0)
+			exec_failed(x, EXEC_CANNOT_RUN);
+	}
 	if (r < 0) {
 		fd_close(fd_taken);
 		answer_later(e, fn, arg, &err);

@@ -84,6 +84,34 @@ teardown() { remove_all; }
 	fails_with 1 "is not running" docker exec xx true
 }
 
+# started_exec BODY: makes an exec of container xx, starts it, and prints what its stream says and its exit code.
+started_exec() {
+	local id
+	id=$(api POST /containers/xx/exec -H 'Content-Type: application/json' -d "$1" | head -1 | jq -r .Id)
+	# curl would wait for the end of a stream that is never closed
+	api POST "/exec/$id/start" -H 'Content-Type: application/json' -d '{}' | tr -d '\0' | grep -o '[a-z].*[a-z]' | head -1
+	api GET "/exec/$id/json" | head -1 | jq -c '[.Running, .ExitCode]'
+}
+
+@test "an exec that cannot be started ends with docker's exit code, its words and its stream" {
+	local oci=${TEU_OCI:-$TOP/build/teu-oci} id
+	id=$(docker run -d --name xx busybox sleep 100)
+	fails_with 127 "executable file not found" docker exec -t xx nosuch
+	fails_with 127 "executable file not found" docker exec -i xx nosuch </dev/null
+	fails_with 127 "working directory '/nosuch'" docker exec -w /nosuch xx true
+	fails_with 126 "unable to find user nosuch" docker exec -u nosuch xx true
+	fails_with 126 "is a directory" docker exec xx /tmp
+	fails_with 126 "permission denied" docker exec xx /etc/passwd
+	fails_with 1 "executable file not found" docker exec -d xx nosuch
+	[ "$(started_exec '{"Cmd":["true"],"User":"nosuch","AttachStderr":true}')" = $'unable to find user nosuch: no matching entries in passwd file\n[false,126]' ]
+	[ "$(started_exec '{"Cmd":["nosuch"],"AttachStderr":true}' | tail -1)" = "[false,127]" ]
+	# frozen behind the engine's back
+	"$oci" --root "$DIR/e/run/oci" pause "$id"
+	fails_with 128 "paused container" docker exec xx true
+	"$oci" --root "$DIR/e/run/oci" resume "$id"
+	docker exec xx true
+}
+
 @test "the restart policy restarts as often as it says" {
 	docker run -d --name ff --restart on-failure:2 busybox sh -c 'exit 3'
 	until_ok state_is ff exited

@@ -35,6 +35,19 @@ from stdin" ]
 	[ "$(docker inspect -f '{{.State.ExitCode}}' ss)" = 5 ]
 }
 
+@test "an exec whose engine is killed meanwhile is no success" {
+	local client code=0
+	docker run -d --name xx busybox sleep 100
+	docker exec xx sh -c 'touch /tmp/runs; while [ -e /tmp/runs ]; do sleep 0.05; done' 3>&- &
+	client=$!
+	until_ok docker exec xx test -e /tmp/runs
+	engine_stop KILL
+	engine_again
+	docker exec xx rm /tmp/runs
+	wait "$client" || code=$?
+	[ "$code" -ne 0 ] && [ "$code" -ne 124 ]
+}
+
 @test "what a killed engine had frozen for a commit runs on with the next" {
 	local id oci=${TEU_OCI:-$TOP/build/teu-oci}
 	id=$(docker run -d --name fz busybox sh -c 'while :; do date +%N >/tick; sleep 0.01; done')
