@@ -765,3 +765,71 @@ int mount_detach(const char *path, struct err *err)
 		return 0;
 	return err_sys(err, "unmount '%s'", path);
 }
+
+/* ---- procfs of another pid namespace ---- */
+
+/* What is mounted was made by a process that its neighbours may have ruled: is it the procfs of
+ * that namespace? */
+static int check_proc_of(int mnt, int pid_ns, struct err *err)
+{
+	struct stat first, wanted;
+	int r = path_check_procfs(mnt, err);
+
+	if (r < 0)
+		return r;
+	if (sys_fstatat(mnt, "1/ns/pid", &first, 0) < 0 || sys_fstat(pid_ns, &wanted) < 0)
+		return err_sys(err, "look at the first process of the pid namespace");
+	if (first.st_dev != wanted.st_dev || first.st_ino != wanted.st_ino)
+		return err_set(err, ERR_FORBIDDEN,
+			       "procfs of another pid namespace than asked for");
+	return 0;
+}
+
+static int proc_detached(int fs, int pid_ns, bool check, const char *source,
+			 const struct mount_opts *o, int *ret, struct err *err)
+{
+	struct sys_mount_attr attrs = attrs_of(o->flags, 0);
+	char log[200];
+
+	if (set_string(fs, "source", source) < 0 ||
+	    (o->data.n && set_extra(fs, buf_str(&o->data)) < 0) ||
+	    sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0) < 0) {
+		int saved = errno;
+
+		fs_log(fs, log, sizeof(log));
+		errno = saved;
+		return err_sys(err, "make a procfs (data '%s') %s", buf_str(&o->data), log);
+	}
+	*ret = sys_fsmount(fs, SYS_FSMOUNT_CLOEXEC, (unsigned)attrs.set);
+	if (*ret < 0)
+		return err_sys(err, "make a mount of procfs");
+	return check ? check_proc_of(*ret, pid_ns, err) : 0;
+}
+
+int mount_proc_of(const struct mount_target *t, int pid_ns, int context, const char *source,
+		  const struct mount_opts *o, struct err *err)
+{
+	CLEANUP(fd_close) int own = -1;
+	CLEANUP(fd_close) int mnt = -1;
+	int fs = context, r;
+
+	if (context < 0) {
+		own = fs = sys_fsopen("proc", SYS_FSOPEN_CLOEXEC);
+		if (own < 0)
+			return err_sys(err, "mount proc on '%s'", t->path);
+		if (sys_fsconfig(own, SYS_FSCONFIG_FD, "pidns", NULL, pid_ns) < 0)
+			return errno == EINVAL || try_old()
+				       ? 1
+				       : err_sys(err, "mount proc on '%s'", t->path);
+	}
+	r = proc_detached(fs, pid_ns, context >= 0, source ? source : "proc", o, &mnt, err);
+	if (r >= 0 &&
+	    sys_move_mount(mnt, "", t->fd, "", SYS_MOVE_FROM_EMPTY | SYS_MOVE_TO_EMPTY) < 0)
+		r = err_sys(err, "place it");
+	if (r >= 0) {
+		r = finish_in_place(t, o, err);
+		if (r < 0)
+			target_undo(t);
+	}
+	return r < 0 ? err_wrap(err, "mount proc on '%s'", t->path) : 0;
+}

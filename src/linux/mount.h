@@ -69,6 +69,12 @@ DEFINE_CLEANUP_EMBEDDED(struct mount_target, mount_target_fini)
 int mount_fs(const struct mount_target *t, const char *type, const char *source,
 	     const struct mount_opts *o, struct err *err);
 
+/* procfs of another pid namespace than the caller's. `context`: of fsopen("proc") by a process of
+ * that namespace, or -1: then the kernel is asked for it by name (6.17), 1 = it cannot do so. With
+ * a context, whose maker is not trusted, -ERR_FORBIDDEN if it leads to anything else. */
+int mount_proc_of(const struct mount_target *t, int pid_ns, int context, const char *source,
+		  const struct mount_opts *o, struct err *err);
+
 /* Bind of `source` (relative to src_dir; AT_FDCWD; "" = src_dir itself, which may be O_PATH) with
  * all of o. MS_REC in o->flags takes the tree. userns_fd: for idmap and ridmap, else -1. */
 int mount_bind(const struct mount_target *t, int src_dir, const char *source,

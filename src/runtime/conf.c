@@ -410,6 +410,23 @@ static const struct schema_field conf_rows[] = {
 };
 static const struct schema conf_schema = SCHEMA("config", struct conf, conf_rows);
 
+static const struct schema_field part_hooks_rows[] = {
+	HOOKS_ROW(HOOK_START_CONTAINER, "startContainer"),
+};
+static const struct schema part_hooks_schema = SCHEMA("hooks", struct conf_hooks, part_hooks_rows);
+static const struct schema_field part_linux_rows[] = {
+	F_OBJ(struct conf_linux, personality, "personality", &personality_schema, 0),
+	F_OBJ(struct conf_linux, mempolicy, "memoryPolicy", &mempolicy_schema, 0),
+};
+static const struct schema part_linux_schema = SCHEMA("linux", struct conf_linux, part_linux_rows);
+static const struct schema_field part_rows[] = {
+	F_STR(struct conf, oci_version, "ociVersion", 0, 0),
+	F_OBJ_IN(struct conf, hooks, "hooks", &part_hooks_schema, 0),
+	F_MAP_STR(struct conf, annotations, "annotations", 0),
+	F_OBJ_IN(struct conf, lin, "linux", &part_linux_schema, 0),
+};
+static const struct schema part_schema = SCHEMA("config", struct conf, part_rows);
+
 const struct conf_ns *conf_ns(const struct conf *c, enum ns_kind k)
 {
 	for (size_t i = 0; i < c->lin.namespaces.n; i++)
@@ -495,4 +512,33 @@ int conf_read_process(struct slice text, struct arena *a, struct conf_process *r
 	if (r >= 0)
 		r = conf_check_process(ret, err);
 	return r < 0 ? err_wrap(err, "process") : 0;
+}
+
+int conf_write_part(const struct conf *c, bool hooks, struct arena *a, struct buf *out,
+		    struct err *err)
+{
+	const char *groups = conf_annotation(c, CONF_KEEP_GROUPS);
+	struct str_pair kept = { CONF_KEEP_GROUPS, groups };
+	struct conf part = { .oci_version = c->oci_version,
+			     .lin = { .personality = c->lin.personality,
+				      .mempolicy = c->lin.mempolicy } };
+	struct doc d;
+	int r;
+
+	if (hooks) {
+		part.annotations = c->annotations;
+		part.hooks = c->hooks;
+	} else if (groups) {
+		part.annotations = (struct str_map){ &kept, 1 };
+	}
+	r = schema_encode(&part_schema, &part, a, &d, err);
+	return r < 0 ? r : json_write(&d, NULL, out, err);
+}
+
+int conf_read_part(struct slice text, struct arena *a, struct conf *ret, struct err *err)
+{
+	struct doc *d;
+	int r = json_read(a, text, &read_options, &d, err);
+
+	return r < 0 ? r : schema_decode(&part_schema, d, a, ret, NULL, err);
 }

@@ -267,6 +267,11 @@ int conf_read_resources(struct slice text, struct arena *a, struct conf_resource
 struct buf;
 int conf_write_process(const struct conf_process *p, struct arena *a, struct buf *out,
 		       struct err *err);
+/* The little of a config that whoever joins a container needs (join.c): personality, memory policy,
+ * what is told by annotation; with `hooks` also those of the start, and all annotations. */
+int conf_write_part(const struct conf *c, bool hooks, struct arena *a, struct buf *out,
+		    struct err *err);
+int conf_read_part(struct slice text, struct arena *a, struct conf *ret, struct err *err);
 /* A process object alone (`exec --process`). */
 int conf_read_process(struct slice text, struct arena *a, struct conf_process *ret,
 		      struct err *err);
@@ -279,3 +284,4 @@ const struct conf_ns *conf_ns(const struct conf *c,
 /* Listed without a path. */
 bool conf_ns_new(const struct conf *c, enum ns_kind k);
 const char *conf_annotation(const struct conf *c, const char *key);
+#define CONF_KEEP_GROUPS "run.oci.keep_original_groups"

@@ -26,16 +26,19 @@ static int open_joined(struct create *c, enum ns_kind k, struct err *err)
 	if (!ns || !ns->path)
 		return 0;
 	r = ns_open(ns->path, k, &c->in.ns_fd[k], err);
-	if (r < 0 || k != NS_USER)
+	if (r < 0 || (k != NS_USER && k != NS_PID))
 		return r;
-	/* The one we are in cannot be joined again (EINVAL), and need not. */
-	r = ns_open_of(0, NS_USER, &own, err);
+	/* The user namespace we are in cannot be joined again (EINVAL), and need not; nor the pid
+	 * namespace. */
+	r = ns_open_of(0, k, &own, err);
 	if (r >= 0)
 		r = ns_same(own, c->in.ns_fd[k], err);
-	if (r == 1) {
+	if (r == 1)
 		fd_close(c->in.ns_fd[k]);
+	else if (k == NS_PID)
+		c->in.proc_ns = c->in.ns_fd[k]; /* by create_join() */
+	if (r == 1 || k == NS_PID)
 		c->in.ns_fd[k] = -1;
-	}
 	return r < 0 ? r : 0;
 }
 
@@ -88,7 +91,7 @@ int create_step_namespaces(void *arg, struct err *err)
 		r = open_joined(c, k, err);
 		if (r < 0)
 			return err_wrap(err, "linux.namespaces: %s", ns_types[k].name);
-		joins = joins || (k != NS_USER && k != NS_PID && c->in.ns_fd[k] >= 0);
+		joins = joins || (k != NS_USER && c->in.ns_fd[k] >= 0);
 	}
 	c->in.user_ns = conf_ns_new(&c->conf, NS_USER) || c->in.ns_fd[NS_USER] >= 0;
 	/* Who joins a user namespace must do so before its other namespaces are made, and who makes
@@ -118,6 +121,9 @@ static int stage_main(void *arg)
 	struct proc p = { .pidfd = -1 };
 	int r = 0;
 
+	/* Of another user than root: its members would rule us. */
+	if (geteuid() != 0 && c->in.ns_fd[NS_USER] >= 0)
+		r = proc_set_dumpable(false, &err);
 	for (int k = 0; r >= 0 && k < NS_KINDS; k++) {
 		if (c->in.ns_fd[k] < 0)
 			continue;
@@ -203,8 +209,11 @@ int create_step_clone(void *arg, struct err *err)
 	r = make_time_ns(c, err);
 	if (r >= 0)
 		r = c->stage ? clone_by_stage(c, err)
-			     : rt_clone(clone_flags(&c->conf), c->in.ns_fd[NS_PID], init_main,
-					&c->in, &c->proc, err);
+			     : proc_clone(&(struct proc_clone){ .flags = clone_flags(&c->conf),
+								.fn = init_main,
+								.arg = &c->in,
+								.cgroup_fd = -1 },
+					  &c->proc, err);
 	leave_time_ns(c);
 	fd_close(c->in.sync);
 	c->in.sync = -1;

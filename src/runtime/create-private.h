@@ -49,5 +49,14 @@ int create_check_console(const struct create *c, struct err *err);
 
 int create_step_namespaces(void *create, struct err *err);
 int create_step_clone(void *create, struct err *err);
+/* ---- create-join.c ---- */
+
+/* After init has made all: the container's process is born in the pid namespace c->in.proc_ns and
+ * takes its place. */
+int create_join(struct create *c, struct err *err);
+
+/* ---- create.c ---- */
+
+int create_set_oom_score(const struct create *c, struct err *err);
 /* Kills and reaps init; nothing if there is none. */
 void create_kill_init(struct create *c);

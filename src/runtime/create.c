@@ -99,18 +99,18 @@ static void undo_clone(void *arg)
 	create_kill_init(arg);
 }
 
-static int set_oom_score(const struct rt_host *h, pid_t pid, const struct conf_process *p,
-			 struct err *err)
+int create_set_oom_score(const struct create *c, struct err *err)
 {
+	const struct conf_process *p = c->conf.process;
 	char text[16];
 	int r;
 
 	if (!p || !p->oom_score_adj.set)
 		return 0;
 	(void)snprintf(text, sizeof(text), "%d", (int)p->oom_score_adj.v);
-	r = proc_write_attr(pid, "oom_score_adj", text, err);
+	r = proc_write_attr(c->proc.pid, "oom_score_adj", text, err);
 	if (r < 0 && err && (err->sys == EACCES || err->sys == EPERM)) {
-		rt_warn(h,
+		rt_warn(c->host,
 			"process.oomScoreAdj %s left as it is: lowering it needs CAP_SYS_RESOURCE",
 			text);
 		return 0;
@@ -131,7 +131,7 @@ static int step_maps(void *arg, struct err *err)
 	int r;
 
 	/* Before init makes itself undumpable: later only root could. */
-	r = set_oom_score(c->host, c->proc.pid, c->conf.process, err);
+	r = create_set_oom_score(c, err);
 	if (r < 0 || !conf_ns_new(&c->conf, NS_USER))
 		return r;
 	r = idmap_copy(c->arena, &c->conf.lin.uids, &u, err);
@@ -269,6 +269,8 @@ static int step_setup(void *arg, struct err *err)
 	if (r == 0)
 		r = err_set(err, ERR_SYSTEM,
 			    "the container's init has ended before it was ready (killed?)");
+	if (r >= 0 && c->in.proc_ns >= 0)
+		r = create_join(c, err);
 	if (r >= 0 && !c->in.user_ns)
 		r = group_widen(&c->group, &c->limits, err);
 	if (r >= 0)
@@ -337,8 +339,8 @@ static const struct step create_steps[] = {
 	{ "clone", create_step_clone, undo_clone },
 	{ "id maps", step_maps, NULL },
 	{ "cgroup", step_cgroup, undo_cgroup },
-	{ "resctrl", step_rdt, undo_rdt },
 	{ "container", step_setup, NULL }, /* mounts and namespaces die with init */
+	{ "resctrl", step_rdt, undo_rdt }, /* by the pid that stays */
 	{ "record", step_record, NULL },
 	{ "pid file", step_pid_file, undo_pid_file },
 	{ "release", step_release, NULL },
@@ -463,6 +465,7 @@ int rt_create(const struct rt_host *h, const struct rt_create *o, struct rt_cont
 		fd_close(c->in.idmaps[i]);
 	for (int k = 0; k < NS_KINDS; k++)
 		fd_close(c->in.ns_fd[k]);
+	fd_close(c->in.proc_ns);
 	proc_fini(&c->proc);
 	group_fini(&c->group);
 	buf_fini(&c->saved);

@@ -259,41 +259,12 @@ static int open_cgroup(struct exec *e, struct err *err)
 	return 0;
 }
 
-/* Only what differs from ours: a user namespace cannot be joined twice. */
 static int open_namespaces(struct exec *e, struct err *err)
 {
-	for (int k = 0; k < NS_KINDS; k++) {
-		CLEANUP(fd_close) int own = -1;
-		CLEANUP(fd_close) int theirs = -1;
-		int r;
+	int r = join_targets(&e->conf, e->s.pid, &e->in, &e->pid_ns, err);
 
-		if (!conf_ns(&e->conf, k))
-			continue;
-		r = ns_open_of(0, k, &own, err);
-		if (r >= 0)
-			r = ns_open_of(e->s.pid, k, &theirs, err);
-		if (r >= 0)
-			r = ns_same(own, theirs, err);
-		if (r < 0)
-			return r;
-		if (r == 1)
-			continue;
-		if (k == NS_PID) {
-			e->pid_ns = STEAL_FD(theirs);
-			continue;
-		}
-		e->in.target_ns |= ns_types[k].flag;
-		if (k == NS_USER)
-			e->in.user_ns = true;
-	}
-	if (!conf_ns(&e->conf, NS_MOUNT)) {
-		char root[32];
-
-		(void)snprintf(root, sizeof(root), "/proc/%d/root", (int)e->s.pid);
-		e->in.root = sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-		if (e->in.root < 0)
-			return err_sys(err, "open the container's root");
-	}
+	if (r < 0)
+		return r;
 	/* They were opened by its number: that was its own if it still lives. */
 	if (proc_poll(e->pidfd, 0, NULL) != 1)
 		return err_set(err, ERR_CONFLICT,
@@ -329,7 +300,6 @@ static void kill_process(struct exec *e)
 static int start(struct exec *e, struct err *err)
 {
 	const struct join j = {
-		.config = e->s.config,
 		.pid_ns = e->pid_ns,
 		/* Before 5.16 the rights of who writes to cgroup.procs count, not of who opened it.
 		 */

@@ -236,7 +236,7 @@ int init_capabilities(struct init *in, struct err *err)
 
 static int close_fds(struct init *in, struct err *err)
 {
-	int keep[66];
+	int keep[67];
 	size_t n = 0;
 
 	if (in->keep_fds > 64)
@@ -248,6 +248,8 @@ static int close_fds(struct init *in, struct err *err)
 			return err_sys(err, "preserve fd %u", 3 + i);
 	}
 	keep[n++] = in->peer;
+	if (in->listen >= 0) /* of a joiner: the start is to come */
+		keep[n++] = in->listen;
 	return proc_fds_cloexec(3, keep, n, true, err);
 }
 
@@ -276,8 +278,7 @@ int init_drop_rights(struct init *in, struct err *err)
 		r = caps_keep(true, err);
 	if (r >= 0)
 		r = caps_set_ids(p->user.uid, p->user.gid, p->user.groups.v, p->user.groups.n,
-				 conf_annotation(in->conf, "run.oci.keep_original_groups") != NULL,
-				 err);
+				 conf_annotation(in->conf, CONF_KEEP_GROUPS) != NULL, err);
 	if (r >= 0 && p->no_new_privs)
 		r = proc_set_no_new_privs(err);
 	if (r >= 0)

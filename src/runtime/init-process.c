@@ -242,7 +242,7 @@ static int new_keyring(struct init *in, struct err *err)
 int init_session(struct init *in, struct err *err)
 {
 	/* In a process that joins the terminal is on fd 0 already. */
-	int pty = in->exec && in->process->terminal ? 0 : in->pty;
+	int pty = in->exec && in->process && in->process->terminal ? 0 : in->pty;
 
 	if (sys_setsid() < 0 && errno != EPERM)
 		return err_sys(err, "make a session");

@@ -142,6 +142,14 @@ static int step_cgroup(void *arg, struct err *err)
 	return init_await_cgroup(arg, err); /* a mount of it may have done so already */
 }
 
+int init_fill(unsigned pages, struct err *err)
+{
+	if (pages && mmap(NULL, pages * (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+		return err_sys(err, "fill %u pages of the container's memory", pages);
+	return 0;
+}
+
 /*
  * As late as can be: what is made until now is not charged to the container, whose memory limit may
  * be smaller than what a runtime needs.
@@ -156,11 +164,7 @@ static int step_enter_cgroup(void *arg, struct err *err)
 	r = sync_enter(in->enter_fds, n, err);
 	if (r < 0)
 		return name_realtime(in, err);
-	/* Charged to the container until the exec: see narrow.c. */
-	if (in->fill && mmap(NULL, in->fill * (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
-		return err_sys(err, "fill %u pages of the container's memory", in->fill);
-	return 0;
+	return init_fill(in->fill, err);
 }
 
 /* ---- root, hooks ---- */
@@ -242,10 +246,19 @@ static const struct step init_steps[] = {
 	{ "hooks", step_hooks, NULL },	       { "enter the root", step_enter, NULL },
 	{ "process", step_identity, NULL },    { "enter the cgroup", step_enter_cgroup, NULL },
 };
+#define OWN_STEPS 2 /* the last ones, of the process that will be the container's */
 
 /* ---- waiting ---- */
 
-static int wait_start(struct init *in, struct err *err)
+/* All is made; it is held until another process has joined it. */
+static int await_end(struct init *in)
+{
+	if (sync_send(in->sync, SYNC_READY, 0, -1, NULL) == 0)
+		(void)sync_wait(in->sync, NULL, NULL); /* nothing comes: we are killed */
+	return 0;
+}
+
+int init_wait_start(struct init *in, struct err *err)
 {
 	int r;
 
@@ -278,6 +291,11 @@ static int init_exec(struct init *in, struct err *err)
 	return r < 0 ? r : init_run(in, err);
 }
 
+int init_start_hooks(struct init *in, struct err *err)
+{
+	return run_hooks(in, HOOK_START_CONTAINER, err);
+}
+
 static int fail(struct init *in, const struct err *err)
 {
 	if (in->peer >= 0)
@@ -296,17 +314,20 @@ int init_main(void *arg)
 	in->peer = in->sync;
 	r = proc_set_parent_death_signal(SIGKILL, &err);
 	if (r >= 0)
-		r = step_run(init_steps, ARRAY_LEN(init_steps), in, &err);
+		r = step_run(init_steps, ARRAY_LEN(init_steps) - (in->proc_ns >= 0 ? OWN_STEPS : 0),
+			     in, &err);
+	if (r >= 0 && in->proc_ns >= 0)
+		return await_end(in);
 	/* From now on we live on without our creator. */
 	if (r >= 0)
 		r = proc_set_parent_death_signal(0, &err);
 	if (r >= 0)
-		r = wait_start(in, &err);
+		r = init_wait_start(in, &err);
 	if (r >= 0 && !in->process)
 		r = err_set(&err, ERR_CONFLICT,
 			    "config.json has no process: there is nothing to start");
 	if (r >= 0)
-		r = run_hooks(in, HOOK_START_CONTAINER, &err);
+		r = init_start_hooks(in, &err);
 	if (r >= 0)
 		r = init_exec(in, &err);
 	return fail(in, &err);

@@ -37,17 +37,56 @@
 /* Written by this program for itself: plain numbers, then the bytes of what they count. */
 struct job {
 	uint32_t magic;
-	uint32_t id, config, process, insns; /* bytes of each, in this order */
+	uint32_t id, bundle, config, process, insns; /* bytes of each, in this order */
 	int32_t stdio[3], target, pid_ns;
-	int32_t root; /* of a container without a mount namespace, else -1 */
+	int32_t listen; /* of a create: start.sock, else -1 */
+	int32_t root;	/* of a container without a mount namespace, else -1 */
 	uint64_t target_ns;
 	uint32_t keep_fds, listen_fds, flags;
 	uint16_t rows, cols;
 	uint32_t filter_flags;
-	bool user_ns, late, notify;
+	bool user_ns, late, notify, create;
 };
 
 /* ---- who asks for it ---- */
+
+/* Only what differs from ours: a user namespace cannot be joined twice. */
+int join_targets(const struct conf *c, pid_t pid, struct init *in, int *ret_pid_ns, struct err *err)
+{
+	for (int k = 0; k < NS_KINDS; k++) {
+		CLEANUP(fd_close) int own = -1;
+		CLEANUP(fd_close) int theirs = -1;
+		int r;
+
+		if (!conf_ns(c, k))
+			continue;
+		r = ns_open_of(0, k, &own, err);
+		if (r >= 0)
+			r = ns_open_of(pid, k, &theirs, err);
+		if (r >= 0)
+			r = ns_same(own, theirs, err);
+		if (r < 0)
+			return r;
+		if (r == 1)
+			continue;
+		if (k == NS_PID) {
+			*ret_pid_ns = STEAL_FD(theirs);
+			continue;
+		}
+		in->target_ns |= ns_types[k].flag;
+		if (k == NS_USER)
+			in->user_ns = true;
+	}
+	if (!conf_ns(c, NS_MOUNT)) {
+		char root[32];
+
+		(void)snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
+		in->root = sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		if (in->root < 0)
+			return err_sys(err, "open the container's root");
+	}
+	return 0;
+}
 
 struct spawn {
 	const struct init *in;
@@ -74,6 +113,8 @@ static int spawn_main(void *arg)
 		keep[n++] = s->pid_ns;
 	if (s->in->root >= 0)
 		keep[n++] = s->in->root;
+	if (s->in->listen >= 0)
+		keep[n++] = s->in->listen;
 	for (int i = 0; i < 3; i++)
 		if (s->in->stdio[i] >= 3)
 			keep[n++] = s->in->stdio[i];
@@ -88,6 +129,11 @@ static int spawn_main(void *arg)
 	return 1;
 }
 
+static bool has_hooks(const struct join *j, const struct init *in)
+{
+	return j->create && in->conf->hooks.kind[HOOK_START_CONTAINER].n;
+}
+
 static int write_job(const struct join *j, const struct init *in, int fd, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(2 * RT_CONFIG_MAX + 65536);
@@ -95,12 +141,13 @@ static int write_job(const struct join *j, const struct init *in, int fd, struct
 	struct job job = {
 		.magic = JOB_MAGIC,
 		.id = (uint32_t)strlen(in->id),
-		.config = (uint32_t)j->config.n,
+		.bundle = in->bundle ? (uint32_t)strlen(in->bundle) : 0,
 		.insns = (uint32_t)insns,
 		.stdio = { in->stdio[0], in->stdio[1], in->stdio[2] },
 		.target = in->target,
 		.pid_ns = j->pid_ns,
 		.root = in->root,
+		.listen = in->listen,
 		.target_ns = in->target_ns,
 		.keep_fds = in->keep_fds,
 		.listen_fds = in->listen_fds,
@@ -111,15 +158,20 @@ static int write_job(const struct join *j, const struct init *in, int fd, struct
 		.user_ns = in->user_ns,
 		.late = j->late,
 		.notify = in->seccomp->notify,
+		.create = j->create,
 	};
 	size_t at;
 	int r;
 
 	(void)buf_add(&b, &job, sizeof(job)); /* a full buffer is seen at the end */
 	(void)buf_add(&b, in->id, job.id);
-	(void)buf_add(&b, j->config.p, j->config.n);
+	(void)buf_add(&b, in->bundle, job.bundle);
 	at = b.n;
-	r = conf_write_process(in->process, in->arena, &b, err);
+	r = conf_write_part(in->conf, has_hooks(j, in), in->arena, &b, err);
+	job.config = (uint32_t)(b.n - at);
+	at = b.n;
+	if (r >= 0 && in->process)
+		r = conf_write_process(in->process, in->arena, &b, err);
 	if (r < 0)
 		return r;
 	job.process = (uint32_t)(b.n - at);
@@ -201,22 +253,24 @@ static const char *take(const char **p, const char *end, uint32_t n)
 
 static int parse_job(struct joiner *j, const char *p, const char *end, struct err *err)
 {
-	const char *id, *config, *process, *insns;
+	const char *id, *bundle, *config, *process, *insns;
 	struct arena *a = j->in.arena;
 	int r;
 
 	id = take(&p, end, j->job.id);
-	config = id ? take(&p, end, j->job.config) : NULL;
+	bundle = id ? take(&p, end, j->job.bundle) : NULL;
+	config = bundle ? take(&p, end, j->job.config) : NULL;
 	process = config ? take(&p, end, j->job.process) : NULL;
 	insns = process ? take(&p, end, j->job.insns) : NULL;
 	if (!insns || j->job.insns > UINT16_MAX * sizeof(*j->prog.insns))
 		return err_set(err, ERR_INVALID, "what is to be run is cut off");
-	r = conf_read(slice_of(config, j->job.config), a, &j->conf, err);
-	if (r >= 0)
+	r = conf_read_part(slice_of(config, j->job.config), a, &j->conf, err);
+	if (r >= 0 && j->job.process)
 		r = conf_read_process(slice_of(process, j->job.process), a, &j->process, err);
 	if (r < 0)
 		return r;
 	j->in.id = arena_strndup(a, id, j->job.id);
+	j->in.bundle = arena_strndup(a, bundle, j->job.bundle);
 	j->prog.n = (uint16_t)(j->job.insns / sizeof(*j->prog.insns));
 	j->prog.flags = j->job.filter_flags;
 	j->prog.notify = j->job.notify;
@@ -253,7 +307,7 @@ static void prepare(struct joiner *j)
 	struct init *in = &j->in;
 
 	in->conf = &j->conf;
-	in->process = &j->process;
+	in->process = j->job.process ? &j->process : NULL;
 	in->seccomp = &j->prog;
 	for (int i = 0; i < 3; i++)
 		in->stdio[i] = j->job.stdio[i];
@@ -266,6 +320,12 @@ static void prepare(struct joiner *j)
 	in->rows = j->job.rows;
 	in->cols = j->job.cols;
 	in->user_ns = j->job.user_ns;
+	in->listen = j->job.listen;
+	in->view = (struct state_view){ .oci_version = j->conf.oci_version,
+					.id = in->id,
+					.bundle = in->bundle,
+					.status = RT_CREATED,
+					.annotations = &j->conf.annotations };
 	in->exec = true;
 }
 
@@ -275,6 +335,7 @@ static bool filter_permits(const struct joiner *j)
 	static const int calls[] = { SYS_sendmsg,    SYS_recvmsg,	    SYS_write,	  SYS_close,
 				     SYS_setsid,     SYS_sched_setaffinity, SYS_execveat, SYS_exit,
 				     SYS_exit_group, SYS_rt_sigprocmask };
+	static const int waits[] = { SYS_accept4, SYS_mmap }; /* for the start */
 	const uint64_t clone_args[6] = { CLONE_PARENT | CLONE_PIDFD };
 	const uint64_t ctty_args[6] = { 0, TIOCSCTTY };
 	uint32_t v;
@@ -286,6 +347,9 @@ static bool filter_permits(const struct joiner *j)
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
 		if (!seccomp_allows(seccomp_verdict(&j->prog, calls[i], (const uint64_t[6]){ 0 })))
 			return false;
+	for (size_t i = 0; j->job.create && i < ARRAY_LEN(waits); i++)
+		if (!seccomp_allows(seccomp_verdict(&j->prog, waits[i], (const uint64_t[6]){ 0 })))
+			return false;
 	v = seccomp_verdict(&j->prog, SYS_clone3, (const uint64_t[6]){ 0 });
 	return (seccomp_allows(v) || v == (SECCOMP_RET_ERRNO | ENOSYS)) &&
 	       seccomp_allows(seccomp_verdict(&j->prog, SYS_clone, clone_args)) &&
@@ -295,6 +359,8 @@ static bool filter_permits(const struct joiner *j)
 static bool must_be_late(const struct joiner *j)
 {
 	if (j->job.late || j->process.scheduler || !filter_permits(j))
+		return true;
+	if (j->conf.hooks.kind[HOOK_START_CONTAINER].n) /* they have the runtime's rights */
 		return true;
 	/* Said by a file of /proc/self, which the container's /proc has for its own processes only.
 	 */
@@ -307,6 +373,33 @@ static bool must_be_late(const struct joiner *j)
 	return false;
 }
 
+/* Into the cgroup; a container's init then waits for its start. */
+static int born_wait(struct joiner *j, struct err *err)
+{
+	struct init *in = &j->in;
+	struct sync_msg m;
+	uint64_t pid = 0;
+	int r;
+
+	r = sync_recv(in->sync, &m, err);
+	if (r >= 0 && (r == 0 || m.type != SYNC_GO))
+		r = err_set(err, ERR_UNAVAILABLE, "the runtime that made this process is gone");
+	if (r >= 0)
+		r = sync_enter(m.fds, m.nfds, err);
+	if (r < 0 || !j->job.create)
+		return r;
+	r = init_fill((unsigned)m.number, err);
+	/* Our pid out there: the word is of the parent. */
+	if (r >= 0 && str_uint64(slice_of(m.text, MIN(m.len, sizeof(m.text))), &pid, NULL) == 0)
+		in->view.pid = (pid_t)pid;
+	if (r >= 0)
+		r = init_wait_start(in, err);
+	if (r >= 0 && !in->process)
+		r = err_set(err, ERR_CONFLICT,
+			    "config.json has no process: there is nothing to start");
+	return r < 0 ? r : init_start_hooks(in, err);
+}
+
 /* In the pid namespace, until it is the program. */
 static int born_main(void *arg)
 {
@@ -317,7 +410,7 @@ static int born_main(void *arg)
 
 	r = init_session(in, &err);
 	if (r >= 0)
-		r = sync_wait(in->sync, NULL, &err);
+		r = born_wait(j, &err);
 	/* Joining a cpuset sets the CPUs: the last word about them comes after. */
 	if (r >= 0 && in->process->affinity)
 		r = tune_affinity(in->process->affinity->final, "final", &err);
@@ -325,7 +418,8 @@ static int born_main(void *arg)
 		r = init_drop_rights(in, &err);
 	if (r >= 0)
 		r = init_run(in, &err);
-	sync_send_error(in->sync, &err);
+	if (in->peer >= 0)
+		sync_send_error(in->peer, &err);
 	return 127;
 }
 
@@ -334,7 +428,7 @@ static int join_namespaces(struct joiner *j, struct err *err)
 	struct init *in = &j->in;
 	int r = 0;
 
-	if (in->process->affinity)
+	if (in->process && in->process->affinity)
 		r = tune_affinity(in->process->affinity->initial, "initial", err);
 	/* Without rights out here it is the user namespace that gives the right to the others. With
 	 * them it comes with the rest: the pid namespace may be one from outside. */
@@ -373,7 +467,7 @@ static int step_console(void *arg, struct err *err)
 {
 	struct joiner *j = arg;
 
-	return init_console(&j->in, err);
+	return j->job.create ? 0 : init_console(&j->in, err); /* else its terminal is there */
 }
 
 static int step_process(void *arg, struct err *err)
@@ -386,8 +480,11 @@ static int step_process(void *arg, struct err *err)
 static int step_rights(void *arg, struct err *err)
 {
 	struct joiner *j = arg;
-	int r = init_prepare_exec(&j->in, err);
+	int r;
 
+	if (!j->in.process) /* it will only wait to be killed */
+		return caps_apply(&(struct caps){ 0 }, err);
+	r = init_prepare_exec(&j->in, err);
 	j->job.late = must_be_late(j);
 	return r < 0 || j->job.late ? r : init_drop_rights(&j->in, err);
 }
@@ -419,6 +516,9 @@ int join_main(int argc, char **argv)
 	int64_t sync, job;
 	int r;
 
+	if (argc == 4 && str_int64(slice_str(argv[2]), &sync, NULL) == 0 &&
+	    str_int64(slice_str(argv[3]), &job, NULL) == 0)
+		return join_proc_main((int)sync, (int)job, strcmp(argv[1], JOIN_PROC_BARE) != 0);
 	if (argc != 3 || str_int64(slice_str(argv[1]), &sync, NULL) < 0 ||
 	    str_int64(slice_str(argv[2]), &job, NULL) < 0 || sync < 3 || sync > INT32_MAX ||
 	    job < 3 || job > INT32_MAX || sys_fcntl((int)sync, F_SETFD, FD_CLOEXEC) < 0) {

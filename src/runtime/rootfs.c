@@ -15,6 +15,7 @@
 #include "linux/mount.h"
 #include "linux/path.h"
 #include "linux/sys.h"
+#include "runtime/join.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,6 +305,18 @@ static int bind_sys(struct init *in, struct place *p, struct err *err)
 	return mount_bind(&p->t, AT_FDCWD, "/sys", &p->o, -1, err);
 }
 
+/* Of the pid namespace in which the container's process will be born. */
+static int mount_joined_proc(struct init *in, struct place *p, struct err *err)
+{
+	CLEANUP(fd_close) int context = -1;
+	int r = mount_proc_of(&p->t, in->proc_ns, -1, p->m->source, &p->o, err);
+
+	if (r <= 0)
+		return r;
+	r = join_proc_context(in, &context, err);
+	return r < 0 ? r : mount_proc_of(&p->t, in->proc_ns, context, p->m->source, &p->o, err);
+}
+
 static int mount_one_fs(struct init *in, struct place *p, struct err *err)
 {
 	int made, r;
@@ -328,6 +341,8 @@ static int mount_one_fs(struct init *in, struct place *p, struct err *err)
 	/* Devices must still be made in it: read-only comes at the end (dev_read_only). */
 	if (!strcmp(p->m->destination, "/dev"))
 		p->o.flags &= ~(unsigned long)MS_RDONLY;
+	if (in->proc_ns >= 0 && !strcmp(p->m->type, "proc"))
+		return mount_joined_proc(in, p, err);
 	r = mount_fs(&p->t, p->m->type, p->m->source ? p->m->source : p->m->type, &p->o, err);
 	if (r < 0 && in->user_ns && !strcmp(p->m->type, "sysfs") && err &&
 	    (err->sys == EPERM || err->sys == EBUSY))

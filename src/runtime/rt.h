@@ -218,7 +218,11 @@ struct init {
 	int other; /* the parent's end of sync: closed first, so that each side sees the other's end
 		    */
 	int ns_fd[NS_KINDS]; /* to join, -1 = none */
-	int target; /* exec: pidfd of the container's init, and which of its namespaces to join */
+	int proc_ns; /* the pid namespace that procfs is to show, -1 = the caller's. It makes root
+			and namespaces only: the container's process is born there later
+			(create-join.c)
+		      */
+	int target;  /* exec: pidfd of the container's init, and which of its namespaces to join */
 	uint64_t target_ns;
 	int *idmaps; /* one per mount: the detached tree with its ids mapped, or -1. NULL = none has
 			any */
@@ -249,11 +253,17 @@ struct init {
 			.target = -1,            \
 			.root = -1,              \
 			.peer = -1,              \
+			.proc_ns = -1,           \
 			.pty = -1,               \
 			.ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } })
 
 /* Runs in the child, never returns but with an exit status. */
 int init_main(void *init);
+/* READY, then until the start. */
+int init_wait_start(struct init *in, struct err *err);
+int init_start_hooks(struct init *in, struct err *err);
+/* Pages that are charged to the container until the exec: see narrow.c. */
+int init_fill(unsigned pages, struct err *err);
 /* The steps of both. */
 int init_console(struct init *in, struct err *err);
 /* To in->root, without a mount namespace of its own. */
@@ -280,10 +290,6 @@ int lsm_label_keys(const struct conf_process *p, bool on, struct err *err);
 /* ---- shared by create and exec ---- */
 
 struct proc;
-/* Clones with `fn`; pid_ns >= 0: born in that pid namespace. Our own way of making children is as
- * before afterwards. */
-int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret,
-	     struct err *err);
 void rt_warn(const struct rt_host *h, const char *fmt, ...) PRINTF(2, 3);
 /* "memory /sys/fs/cgroup/memory/<path>\n" for each hierarchy, the name is that of its mount here;
  * of v2 " <path>\n" alone. */

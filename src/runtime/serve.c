@@ -139,32 +139,6 @@ int rt_cgroup_dirs(const struct cgroup *cg, struct buf *out, struct err *err)
 
 /* ---- the process ---- */
 
-int rt_clone(uint64_t flags, int pid_ns, int (*fn)(void *), void *arg, struct proc *ret,
-	     struct err *err)
-{
-	struct proc_clone pc = { .flags = flags, .fn = fn, .arg = arg, .cgroup_fd = -1 };
-	CLEANUP(fd_close) int own = -1;
-	int r;
-
-	if (pid_ns < 0)
-		return proc_clone(&pc, ret, err);
-	/* setns to a pid namespace moves only children to come; ours to come later belong here
-	 * again. */
-	r = ns_open_of(0, NS_PID, &own, err);
-	if (r >= 0)
-		r = ns_join(pid_ns, NS_PID, err);
-	if (r < 0)
-		return r;
-	r = proc_clone(&pc, ret, err);
-	if (ns_join(own, NS_PID, r < 0 ? NULL : err) < 0 && r >= 0) {
-		(void)proc_signal(ret->pidfd, SIGKILL, NULL); /* it may have ended already */
-		(void)proc_wait(ret->pidfd, -1, &(struct proc_exit){ 0 }, NULL);
-		proc_fini(ret);
-		return -ERR_SYSTEM;
-	}
-	return r;
-}
-
 int rt_serve(struct serve *s, struct err *err)
 {
 	for (;;) {
