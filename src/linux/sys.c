@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 
 /* The one mutable global of this folder; exists in fault builds only. */
 static struct {
@@ -108,10 +109,32 @@ const char *sys_tree_path(const char *path, char *buf, size_t n)
 	return len > 0 && (size_t)len < n ? buf : path;
 }
 
+bool fault_omits(const char *what)
+{
+	const char *name = getenv("TEU_OMIT");
+
+	return name && !strcmp(name, what);
+}
+
+static void be_slow(const char *name)
+{
+	const char *text = getenv("TEU_SLOW");
+	size_t n = strlen(name);
+	unsigned us = 0;
+
+	if (!text || strncmp(text, name, n) != 0 || text[n] != ':')
+		return;
+	for (text += n + 1; *text >= '0' && *text <= '9'; text++)
+		us = us * 10 + (unsigned)(*text - '0');
+	(void)select(0, NULL, NULL, NULL,
+		     &(struct timeval){ .tv_sec = us / 1000000, .tv_usec = us % 1000000 });
+}
+
 bool fault_check(const char *name)
 {
 	uint32_t n;
 
+	be_slow(name);
 	if (!fault.ready)
 		fault_init();
 	if (!fault.file || (fault.call[0] && strcmp(fault.call, name) != 0))

@@ -11,7 +11,10 @@
  *   TEU_FAULT="call=openat2,errno=ENOSYS,every=1" each openat2 (an old kernel)
  *   TEU_FAULT="nth=17,errno=KILL"                 kill -9 of the process at its 17th call
  *   TEU_FAULT_FILE=path                           struct fault_file: counts shared by all
- * processes, and the result Credentials are set by raw system calls: libc's setresuid() signals all
+ * processes, and the result
+ *   TEU_SLOW=execveat:3000                        each execveat comes 3000 us later
+ *   TEU_OMIT=dumpable                             one protection is left out (fault_omits), to show
+ * that a test would see it. Credentials are set by raw system calls: libc's setresuid() signals all
  * threads, which a CLONE_VM child must not. Constants and structures that libc headers lack (musl)
  * or define differently (glibc 2.36) are SYS_* and sys_* here.
  */
@@ -149,6 +152,10 @@ const char *sys_tree_path(const char *path, char *buf, size_t n);
 /* True (errno set) if this call is to fail. Malformed TEU_FAULT ends the program with a message: a
  * test's bug. */
 bool fault_check(const char *name);
+/* True if TEU_OMIT names it. Known: "dumpable" (nothing becomes undumpable), "fresh" (who joins a
+ * container brings our environment along), "outside" (init is born in the pid namespace that it
+ * joins). */
+bool fault_omits(const char *what);
 #define SYS_SEAM(name)                 \
 	do {                           \
 		if (fault_check(name)) \
@@ -162,6 +169,7 @@ static inline const char *sys_tree_path(const char *path, char *buf, size_t n)
 	return path;
 }
 #define SYS_SEAM(name) (void)0
+#define fault_omits(what) false
 #endif
 
 /* One line each: the seam, then the call. */

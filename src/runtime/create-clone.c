@@ -35,9 +35,9 @@ static int open_joined(struct create *c, enum ns_kind k, struct err *err)
 		r = ns_same(own, c->in.ns_fd[k], err);
 	if (r == 1)
 		fd_close(c->in.ns_fd[k]);
-	else if (k == NS_PID)
+	else if (k == NS_PID && !fault_omits("outside"))
 		c->in.proc_ns = c->in.ns_fd[k]; /* by create_join() */
-	if (r == 1 || k == NS_PID)
+	if (r == 1 || (k == NS_PID && c->in.proc_ns >= 0))
 		c->in.ns_fd[k] = -1;
 	return r < 0 ? r : 0;
 }
@@ -96,7 +96,8 @@ int create_step_namespaces(void *arg, struct err *err)
 	c->in.user_ns = conf_ns_new(&c->conf, NS_USER) || c->in.ns_fd[NS_USER] >= 0;
 	/* Who joins a user namespace must do so before its other namespaces are made, and who makes
 	 * one must have joined the others before: in both cases by a process in between. */
-	c->stage = c->in.ns_fd[NS_USER] >= 0 || (conf_ns_new(&c->conf, NS_USER) && joins);
+	c->stage = c->in.ns_fd[NS_USER] >= 0 || c->in.ns_fd[NS_PID] >= 0 ||
+		   (conf_ns_new(&c->conf, NS_USER) && joins);
 	return idmap_make(&c->in, err);
 }
 

@@ -279,6 +279,8 @@ int init_drop_rights(struct init *in, struct err *err)
 	if (r >= 0)
 		r = caps_set_ids(p->user.uid, p->user.gid, p->user.groups.v, p->user.groups.n,
 				 conf_annotation(in->conf, CONF_KEEP_GROUPS) != NULL, err);
+	if (r >= 0)
+		r = proc_set_dumpable(false, err); /* fs.suid_dumpable decides after it */
 	if (r >= 0 && p->no_new_privs)
 		r = proc_set_no_new_privs(err);
 	if (r >= 0)

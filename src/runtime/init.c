@@ -52,7 +52,7 @@ static int step_user(void *arg, struct err *err)
 	 */
 	if ((sys_setresgid(0, 0, 0) < 0 || sys_setresuid(0, 0, 0) < 0) && errno != EINVAL)
 		return err_sys(err, "become root of the user namespace");
-	return 0;
+	return proc_set_dumpable(false, err); /* fs.suid_dumpable decides after a change of ids */
 }
 
 /* Order of enum ns_kind is the order to join in. The stage has joined them when a user namespace is

@@ -4,13 +4,14 @@
  *
  * procfs shows the pid namespace of whoever calls fsopen("proc"); all that comes after may be done
  * by another. So a process is born in the namespace for that one call, and sends what it has opened
- * back. Its neighbours can rule it (join.c): it is a fresh image of this program with a socket and
- * nothing else, nobody's uid, and the right to fsopen in a user namespace of its own alone. What it
+ * back. Its neighbours can rule it (join.c): it is a fresh image of this program with a socket, an
+ * empty root, nobody's uid, and the right to fsopen in a user namespace of its own alone. What it
  * sends is checked by who mounts it (mount_proc_of).
  */
 #include "runtime/rt.h"
 
 #include "base/fd.h"
+#include "linux/mount.h"
 #include "linux/proc.h"
 #include "linux/sys.h"
 #include "runtime/join.h"
@@ -26,23 +27,16 @@ struct helper {
 	char *argv[6];
 };
 
-extern char **environ;
-
 /* Shares our memory until its exec. */
 static int helper_main(void *arg)
 {
 	struct helper *h = arg;
 	const int keep[] = { h->sock, h->pid_ns };
-#ifdef TEU_FAULT
-	char **env = environ;
-#else
-	char *env[] = { NULL };
-#endif
 
 	if (proc_fds_cloexec(0, keep, ARRAY_LEN(keep), true, NULL) < 0 ||
 	    sys_fcntl(h->sock, F_SETFD, 0) < 0 || sys_fcntl(h->pid_ns, F_SETFD, 0) < 0)
 		return 1;
-	sys_execveat(AT_FDCWD, "/proc/self/exe", h->argv, env, 0);
+	sys_execveat(AT_FDCWD, "/proc/self/exe", h->argv, join_environ(), 0);
 	return 1;
 }
 
@@ -114,6 +108,23 @@ static int opener(void *arg)
 	return sync_send(*sock, SYNC_GO, 0, fs, NULL) < 0;
 }
 
+/* No file of the host below its root. */
+static int empty_root(struct err *err)
+{
+	CLEANUP(fd_close) int root = -1;
+
+	if (sys_unshare(CLONE_NEWNS) < 0)
+		return err_sys(err, "make a mount namespace");
+	if (mount_propagate("/", MS_REC | MS_PRIVATE, err) < 0)
+		return err_ret(err);
+	if (sys_mount("none", "/proc", "tmpfs", MS_RDONLY, "size=4k") < 0)
+		return err_sys(err, "mount an empty root");
+	root = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (root < 0)
+		return err_sys(err, "open an empty root");
+	return mount_pivot(root, true, err);
+}
+
 /* All that could be taken from it: the ids (not there in a user namespace: EINVAL), the rights. */
 static int become_nobody(struct err *err)
 {
@@ -135,6 +146,8 @@ int join_proc_main(int sock, int pid_ns, bool own_user_ns)
 	if (r >= 0)
 		r = ns_join(pid_ns, NS_PID, &err);
 	fd_close(pid_ns);
+	if (r >= 0)
+		r = empty_root(&err);
 	if (r >= 0 && own_user_ns)
 		r = become_nobody(&err);
 	if (r >= 0)

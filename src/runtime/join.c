@@ -95,7 +95,30 @@ struct spawn {
 	char *argv[5];
 };
 
-extern char **environ;
+#ifdef TEU_FAULT
+/* What the seam is told goes on to all processes. */
+char **join_environ(void)
+{
+	extern char **environ;
+	static char *env[16];
+	size_t n = 0;
+
+	if (fault_omits("fresh"))
+		return environ;
+	for (char **e = environ; *e && n + 1 < ARRAY_LEN(env); e++)
+		if (!strncmp(*e, "TEU_", 4))
+			env[n++] = *e;
+	env[n] = NULL;
+	return env;
+}
+#else
+char **join_environ(void)
+{
+	static char *const none[] = { NULL };
+
+	return (char **)none;
+}
+#endif
 
 /* Shares our memory until its exec. */
 static int spawn_main(void *arg)
@@ -103,11 +126,6 @@ static int spawn_main(void *arg)
 	struct spawn *s = arg;
 	int keep[72] = { s->in->sync, s->job, s->in->target };
 	size_t n = 3;
-#ifdef TEU_FAULT
-	char **env = environ; /* which call is to fail is told by it */
-#else
-	char *env[] = { NULL };
-#endif
 
 	if (s->pid_ns >= 0)
 		keep[n++] = s->pid_ns;
@@ -125,7 +143,7 @@ static int spawn_main(void *arg)
 	for (size_t i = 0; i < n; i++)
 		if (sys_fcntl(keep[i], F_SETFD, 0) < 0)
 			return 1;
-	sys_execveat(AT_FDCWD, "/proc/self/exe", s->argv, env, 0);
+	sys_execveat(AT_FDCWD, "/proc/self/exe", s->argv, join_environ(), 0);
 	return 1;
 }
 
@@ -485,6 +503,8 @@ static int step_rights(void *arg, struct err *err)
 	if (!j->in.process) /* it will only wait to be killed */
 		return caps_apply(&(struct caps){ 0 }, err);
 	r = init_prepare_exec(&j->in, err);
+	if (r >= 0)
+		r = proc_set_dumpable(false, err); /* fs.suid_dumpable has decided anew */
 	j->job.late = must_be_late(j);
 	return r < 0 || j->job.late ? r : init_drop_rights(&j->in, err);
 }

@@ -31,6 +31,9 @@ int join_start(const struct join *j, const struct init *in, struct proc *ret, st
 /* Serves it until the process is born: a child of ours that waits for SYNC_GO. The joiner has ended
  * and is reaped in any case. */
 int join_await(struct serve *s, struct proc *joiner, struct proc *ret, struct err *err);
+/* The environment of a fresh image of ours: none. */
+char **join_environ(void);
+
 /* fsopen("proc") by a process of the namespace in->proc_ns, for kernels that cannot be asked for it
  * by name (join-proc.c). */
 int join_proc_context(struct init *in, int *ret_fd, struct err *err);

@@ -37,13 +37,25 @@ static ssize_t slurp(int pid, const char *name, char *to, size_t n)
 	return all;
 }
 
+/* Rights in a user namespace of its own are none here. */
+static int own_user_ns(int pid)
+{
+	char path[64], theirs[64], ours[64];
+	ssize_t n, m;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	n = readlink(path, theirs, sizeof(theirs));
+	m = readlink("/proc/self/ns/user", ours, sizeof(ours));
+	return n > 0 && (n != m || memcmp(theirs, ours, (size_t)n) != 0);
+}
+
 static void look_caps(int pid)
 {
 	static char text[8192];
 	ssize_t n = slurp(pid, "status", text, sizeof(text) - 1);
 	char *at;
 
-	if (n <= 0)
+	if (n <= 0 || own_user_ns(pid))
 		return;
 	text[n] = '\0';
 	at = strstr(text, "CapEff:");
