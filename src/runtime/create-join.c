@@ -34,9 +34,6 @@ static int start_joiner(struct create *c, struct init *in, struct proc *joiner, 
 	const struct join j = {
 		.pid_ns = in->proc_ns,
 		.create = true,
-		/* Before 5.16 the rights of who writes to cgroup.procs count: see exec.c. */
-		.late = c->group.cgroup && cgroup_is_v2(c->group.cgroup) && in->process &&
-			in->process->user.uid,
 	};
 	int pair[2], r;
 
@@ -57,9 +54,12 @@ static int settle(struct create *c, bool user_ns, struct err *err)
 	char pid[16];
 	int r = create_set_oom_score(c, err);
 
+	if (r >= 0 && c->conf.lin.rdt)
+		r = rdt_add(c->conf.lin.rdt, c->o->id, c->proc.pid, &c->rdt, err);
 	(void)snprintf(pid, sizeof(pid), "%d", (int)c->proc.pid);
 	cg.dirs = pid;
-	if (r >= 0 && c->group.cgroup && user_ns) {
+	if (r >= 0 && c->group.cgroup &&
+	    (user_ns || join_needs_help(c->group.cgroup, c->conf.process))) {
 		r = cgroup_add(c->group.cgroup, c->proc.pid, err);
 	} else if (r >= 0 && c->group.cgroup) {
 		r = cgroup_open_procs(c->group.cgroup, err);

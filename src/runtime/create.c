@@ -339,8 +339,8 @@ static const struct step create_steps[] = {
 	{ "clone", create_step_clone, undo_clone },
 	{ "id maps", step_maps, NULL },
 	{ "cgroup", step_cgroup, undo_cgroup },
+	{ "resctrl", step_rdt, undo_rdt },
 	{ "container", step_setup, NULL }, /* mounts and namespaces die with init */
-	{ "resctrl", step_rdt, undo_rdt }, /* by the pid that stays */
 	{ "record", step_record, NULL },
 	{ "pid file", step_pid_file, undo_pid_file },
 	{ "release", step_release, NULL },

@@ -301,9 +301,6 @@ static int start(struct exec *e, struct err *err)
 {
 	const struct join j = {
 		.pid_ns = e->pid_ns,
-		/* Before 5.16 the rights of who writes to cgroup.procs count, not of who opened it.
-		 */
-		.late = e->group.cgroup && cgroup_is_v2(e->group.cgroup) && e->process.user.uid,
 	};
 	int pair[2], r;
 
@@ -341,7 +338,8 @@ static int settle(struct exec *e, int *ret_console, struct err *err)
 
 	if (e->o->cgroups) {
 		r = subgroup_enter(&e->group, e->o->cgroups, e->proc.pid, err);
-	} else if (e->group.cgroup && e->in.user_ns) {
+	} else if (e->group.cgroup &&
+		   (e->in.user_ns || join_needs_help(e->group.cgroup, &e->process))) {
 		r = cgroup_add(e->group.cgroup, e->proc.pid, err);
 	} else if (e->group.cgroup) {
 		r = cgroup_open_procs(e->group.cgroup, err);

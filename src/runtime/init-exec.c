@@ -236,7 +236,7 @@ int init_capabilities(struct init *in, struct err *err)
 
 static int close_fds(struct init *in, struct err *err)
 {
-	int keep[67];
+	int keep[68];
 	size_t n = 0;
 
 	if (in->keep_fds > 64)
@@ -250,6 +250,8 @@ static int close_fds(struct init *in, struct err *err)
 	keep[n++] = in->peer;
 	if (in->listen >= 0) /* of a joiner: the start is to come */
 		keep[n++] = in->listen;
+	if (in->lsm >= 0)
+		keep[n++] = in->lsm;
 	return proc_fds_cloexec(3, keep, n, true, err);
 }
 
@@ -284,7 +286,7 @@ int init_drop_rights(struct init *in, struct err *err)
 	if (r >= 0 && p->no_new_privs)
 		r = proc_set_no_new_privs(err);
 	if (r >= 0)
-		r = lsm_apply(p, err);
+		r = lsm_apply(p, in->lsm, err);
 	if (r < 0)
 		return r;
 	if (early && in->seccomp && in->seccomp->insns) {

@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <termios.h>
 
 #define JOB_MAGIC 0x4a4f494eu
@@ -45,10 +46,24 @@ struct job {
 	uint32_t keep_fds, listen_fds, flags;
 	uint16_t rows, cols;
 	uint32_t filter_flags;
-	bool user_ns, late, notify, create;
+	bool user_ns, notify, create;
 };
 
 /* ---- who asks for it ---- */
+
+/* In v2 the rights of who writes to cgroup.procs count, and only since 5.16 those of who opened it.
+ */
+bool join_needs_help(const struct cgroup *cg, const struct conf_process *p)
+{
+	struct utsname u;
+	unsigned major = 0, minor = 0;
+
+	if (!cgroup_is_v2(cg) || !p || !p->user.uid)
+		return false;
+	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return true;
+	return major < 5 || (major == 5 && minor < 16);
+}
 
 /* Only what differs from ours: a user namespace cannot be joined twice. */
 int join_targets(const struct conf *c, pid_t pid, struct init *in, int *ret_pid_ns, struct err *err)
@@ -174,7 +189,6 @@ static int write_job(const struct join *j, const struct init *in, int fd, struct
 		.cols = in->cols,
 		.filter_flags = in->seccomp->flags,
 		.user_ns = in->user_ns,
-		.late = j->late,
 		.notify = in->seccomp->notify,
 		.create = j->create,
 	};
@@ -257,6 +271,7 @@ struct joiner {
 	struct seccomp_prog prog;
 	struct job job;
 	struct proc born;
+	bool late; /* the rights go in the born process itself */
 };
 
 static const char *take(const char **p, const char *end, uint32_t n)
@@ -376,13 +391,11 @@ static bool filter_permits(const struct joiner *j)
 
 static bool must_be_late(const struct joiner *j)
 {
-	if (j->job.late || j->process.scheduler || !filter_permits(j))
+	if (j->process.scheduler || !filter_permits(j))
 		return true;
 	if (j->conf.hooks.kind[HOOK_START_CONTAINER].n) /* they have the runtime's rights */
 		return true;
-	/* Said by a file of /proc/self, which the container's /proc has for its own processes only.
-	 */
-	if (j->process.apparmor || j->process.selinux)
+	if (lsm_is_late(&j->process, j->in.lsm))
 		return true;
 	for (size_t i = 0; i < j->process.rlimits.n; i++)
 		if (j->process.rlimits.v[i].type - 1 == RLIMIT_NPROC &&
@@ -432,7 +445,7 @@ static int born_main(void *arg)
 	/* Joining a cpuset sets the CPUs: the last word about them comes after. */
 	if (r >= 0 && in->process->affinity)
 		r = tune_affinity(in->process->affinity->final, "final", &err);
-	if (r >= 0 && j->job.late)
+	if (r >= 0 && j->late)
 		r = init_drop_rights(in, &err);
 	if (r >= 0)
 		r = init_run(in, &err);
@@ -478,7 +491,12 @@ static int join_namespaces(struct joiner *j, struct err *err)
 
 static int step_enter(void *arg, struct err *err)
 {
-	return join_namespaces(arg, err);
+	struct joiner *j = arg;
+
+	/* The container's /proc has no /proc/self for us. */
+	if (j->in.process)
+		j->in.lsm = lsm_open(j->in.process);
+	return join_namespaces(j, err);
 }
 
 static int step_console(void *arg, struct err *err)
@@ -505,8 +523,12 @@ static int step_rights(void *arg, struct err *err)
 	r = init_prepare_exec(&j->in, err);
 	if (r >= 0)
 		r = proc_set_dumpable(false, err); /* fs.suid_dumpable has decided anew */
-	j->job.late = must_be_late(j);
-	return r < 0 || j->job.late ? r : init_drop_rights(&j->in, err);
+	j->late = must_be_late(j);
+	if (j->late) { /* the file is for this process alone */
+		fd_close(j->in.lsm);
+		j->in.lsm = -1;
+	}
+	return r < 0 || j->late ? r : init_drop_rights(&j->in, err);
 }
 
 static int step_clone(void *arg, struct err *err)

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct cgroup;
 struct conf;
+struct conf_process;
 struct err;
 struct init;
 struct proc;
@@ -17,10 +19,12 @@ struct serve;
 
 struct join {
 	int pid_ns;  /* to be born in, -1 = ours */
-	bool late;   /* its rights are needed until it is in its cgroup */
 	bool create; /* becomes the container's init: waits for the start */
 };
 
+/* True if a process without rights cannot enter the cgroup by a file that we have opened: we put it
+ * there. */
+bool join_needs_help(const struct cgroup *cg, const struct conf_process *p);
 /* What is to be joined of the process `pid` of a container: in->target_ns, user_ns and root, and
  * the pid namespace (to close; -1 = ours). */
 int join_targets(const struct conf *c, pid_t pid, struct init *in, int *ret_pid_ns,

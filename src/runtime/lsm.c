@@ -4,6 +4,7 @@
 #include "runtime/rt.h"
 
 #include "base/fd.h"
+#include "linux/path.h"
 #include "linux/proc.h"
 #include "linux/sys.h"
 
@@ -50,12 +51,57 @@ int lsm_check(const struct conf_process *p, const char *mount_label, struct err 
 	return 0;
 }
 
-int lsm_apply(const struct conf_process *p, struct err *err)
+static bool profiled(const struct conf_process *p)
+{
+	return given(p->apparmor) && strcmp(p->apparmor, "unconfined");
+}
+
+int lsm_open(const struct conf_process *p)
+{
+	static const char *const names[] = { "/proc/self/attr/apparmor/exec",
+					     "/proc/self/attr/exec" };
+	int fd = -1;
+
+	if (profiled(p) && given(p->selinux)) /* two files: the late way */
+		return -1;
+	for (size_t i = profiled(p) ? 0 : 1; fd < 0 && i < ARRAY_LEN(names); i++)
+		if (profiled(p) || given(p->selinux))
+			fd = sys_openat(AT_FDCWD, names[i], O_WRONLY | O_CLOEXEC, 0);
+	if (fd >= 0 && path_check_procfs(fd, NULL) < 0) {
+		fd_close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+bool lsm_is_late(const struct conf_process *p, int fd)
+{
+	return fd < 0 && (profiled(p) || given(p->selinux));
+}
+
+static int apply_opened(const struct conf_process *p, int fd, struct err *err)
+{
+	char text[512];
+	int n = snprintf(text, sizeof(text), profiled(p) ? "exec %s" : "%s",
+			 profiled(p) ? p->apparmor : p->selinux);
+	int r = 0;
+
+	if ((size_t)n >= sizeof(text))
+		r = err_set(err, ERR_INVALID, "the label of the process is too long");
+	else if (sys_write(fd, text, (size_t)n) < 0)
+		r = err_sys(err, "set the label '%s' for the program", text);
+	fd_close(fd);
+	return r;
+}
+
+int lsm_apply(const struct conf_process *p, int fd, struct err *err)
 {
 	char text[512];
 	int r = 0;
 
-	if (given(p->apparmor) && strcmp(p->apparmor, "unconfined")) {
+	if (fd >= 0)
+		return apply_opened(p, fd, err);
+	if (profiled(p)) {
 		if ((size_t)snprintf(text, sizeof(text), "exec %s", p->apparmor) >= sizeof(text))
 			return err_set(err, ERR_INVALID, "process.apparmorProfile is too long");
 		r = proc_write_attr(0, "attr/apparmor/exec", text, NULL);

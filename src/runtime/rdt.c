@@ -156,11 +156,23 @@ static int open_class(const struct conf_rdt *d, const char *id, int root, struct
 	return 0;
 }
 
+int rdt_add(const struct conf_rdt *d, const char *id, pid_t pid, const struct rdt *to,
+	    struct err *err)
+{
+	char text[16], group[300];
+	int r;
+
+	(void)snprintf(text, sizeof(text), "%d", (int)pid);
+	(void)snprintf(group, sizeof(group), "mon_groups/%s/tasks", id);
+	r = put(to->dir, "tasks", text, err);
+	return r < 0 || !d->monitoring ? r : put(to->dir, group, text, err);
+}
+
 int rdt_apply(const struct conf_rdt *d, const char *id, pid_t pid, struct rdt *ret, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf have = BUF_INIT(SCHEMATA_MAX);
 	CLEANUP(fd_close) int root = -1;
-	char text[16], group[300];
+	char group[300];
 	int r;
 
 	r = open_root(&root, err);
@@ -174,19 +186,15 @@ int rdt_apply(const struct conf_rdt *d, const char *id, pid_t pid, struct rdt *r
 			return r;
 	}
 	r = each_schema(d, ret->dir, ret->check ? &have : NULL, err);
-	(void)snprintf(text, sizeof(text), "%d", (int)pid);
-	if (r >= 0)
-		r = put(ret->dir, "tasks", text, err);
 	if (r < 0 || !d->monitoring)
-		return r;
+		return r < 0 ? r : rdt_add(d, id, pid, ret, err);
 	if (TREE_CREAT)
 		(void)sys_mkdirat(ret->dir, "mon_groups", 0755); /* may be there */
 	(void)snprintf(group, sizeof(group), "mon_groups/%s", id);
 	if (sys_mkdirat(ret->dir, group, 0755) < 0)
 		return err_sys(err, "linux.intelRdt.enableMonitoring: make the group '%s'", group);
 	ret->made_group = true;
-	(void)snprintf(group, sizeof(group), "mon_groups/%s/tasks", id);
-	return put(ret->dir, group, text, err);
+	return rdt_add(d, id, pid, ret, err);
 }
 
 void rdt_fini(struct rdt *d)

@@ -178,6 +178,9 @@ enum { RDT_CLASS = 1u << 16, RDT_GROUP = 1u << 17, RDT_USED = 1u << 18 };
  * rdt_remove. UNSUPPORTED without a mounted resctrl. */
 int rdt_apply(const struct conf_rdt *d, const char *id, pid_t pid, struct rdt *ret,
 	      struct err *err);
+/* A further process, into what rdt_apply() has made. */
+int rdt_add(const struct conf_rdt *d, const char *id, pid_t pid, const struct rdt *to,
+	    struct err *err);
 void rdt_fini(struct rdt *d);
 /* what: RDT_CLASS, RDT_GROUP. What is gone already is fine. */
 int rdt_remove(const struct conf_rdt *d, const char *id, uint32_t what, struct err *err);
@@ -234,6 +237,7 @@ struct init {
 	bool exec;    /* a further process: no root file system to make */
 	/* filled on the way */
 	int root;	  /* O_PATH of the new root before the pivot */
+	int lsm;	  /* of lsm_open(), or -1 */
 	int peer;	  /* who waits for the exec to succeed */
 	int pty;	  /* slave, or -1 */
 	bool cgroup_made; /* and the next three are known */
@@ -254,6 +258,7 @@ struct init {
 			.root = -1,              \
 			.peer = -1,              \
 			.proc_ns = -1,           \
+			.lsm = -1,               \
 			.pty = -1,               \
 			.ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } })
 
@@ -283,7 +288,13 @@ int rootfs_enter(struct init *in, struct err *err);
 /* Waits until the cgroup is made. With a new cgroup namespace it is entered at once. */
 int init_await_cgroup(struct init *in, struct err *err);
 int lsm_check(const struct conf_process *p, const char *mount_label, struct err *err);
-int lsm_apply(const struct conf_process *p, struct err *err);
+/* The file of the host's /proc by which the next program's label can be set from a place without
+ * it, or -1: there is none to set, or it is not to be had (lsm_is_late). It counts for a clone's
+ * exec as well. */
+int lsm_open(const struct conf_process *p);
+bool lsm_is_late(const struct conf_process *p, int fd);
+/* fd: of lsm_open(), which is closed; -1 = by our own /proc. */
+int lsm_apply(const struct conf_process *p, int fd, struct err *err);
 /* Keys made from now on get the process's SELinux label; off: the usual one again. */
 int lsm_label_keys(const struct conf_process *p, bool on, struct err *err);
 

@@ -142,6 +142,16 @@ MB:0=50" ]
 	rm -r "$tree/info" "$tree/schemata"
 	oci delete -f "$ID"
 	[ -z "$(ls -A "$tree")" ]
+	# Born in a pid namespace that is there already, it is a member like any other.
+	config ".linux.intelRdt = {\"l3CacheSchema\": \"L3:0=f\", \"enableMonitoring\": true} | .linux.namespaces |= map(if .type == \"pid\" then .path = \"/proc/$$/ns/pid\" else . end)"
+	unshare -fp --mount-proc sleep 1000 3>&- &
+	until_ok pgrep -P $!
+	sed -i "s|/proc/$$/ns/pid|/proc/$(pgrep -P $!)/ns/pid|" "$DIR/b/config.json"
+	oci create -b "$DIR/b" --pid-file "$DIR/pid" "$ID" >/dev/null 2>&1
+	[[ "$(cat "$tree/$ID/tasks")" == *"$(cat "$DIR/pid")" ]] # after who made its namespaces
+	[[ "$(cat "$tree/$ID/mon_groups/$ID/tasks")" == *"$(cat "$DIR/pid")" ]]
+	oci delete -f "$ID"
+	kill -KILL "$(pgrep -P $!)"
 	config '.linux.intelRdt = {"closID": "gold", "memBwSchema": "MB:0=9"} | .process.args = ["/nosuch"]'
 	fails_with 127 "nosuch" oci run -b "$DIR/b" "$ID"
 	[ "$(cat "$tree/gold/schemata")" = "MB:0=9" ] # named by the config: it stays

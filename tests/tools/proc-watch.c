@@ -46,7 +46,7 @@ static int own_user_ns(int pid)
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
 	n = readlink(path, theirs, sizeof(theirs));
 	m = readlink("/proc/self/ns/user", ours, sizeof(ours));
-	return n > 0 && (n != m || memcmp(theirs, ours, (size_t)n) != 0);
+	return n <= 0 || n != m || memcmp(theirs, ours, (size_t)n) != 0; /* 0: it has ended */
 }
 
 static void look_caps(int pid)

@@ -40,6 +40,21 @@ test_the_profile_holds_for_exec() {
 	fails_with 1 "ermission denied" oci exec "$ID" cat /etc/passwd
 }
 
+test_who_joins_a_pid_namespace_has_its_profile_and_waits_without_rights() {
+	profile
+	script 'sleep 1000' .
+	oci run -d --pid-file "$DIR/pid" -b "$DIR/b" "$ID" >/dev/null 2>&1
+	script 'cat /proc/self/attr/current; cat /etc/passwd && exit 9; true' \
+		".process.apparmorProfile=\"teu-vm\" | .linux.namespaces |= map(if .type == \"pid\" then .path = \"/proc/$(cat "$DIR/pid")/ns/pid\" else . end)"
+	oci create --pid-file "$DIR/pid2" -b "$DIR/b" "$ID-2" >"$DIR/out" 2>&1
+	grep -q '^CapEff:.*0000000020000420' "/proc/$(cat "$DIR/pid2")/status"
+	oci start "$ID-2"
+	until_ok status_is "$ID-2" stopped
+	oci delete "$ID-2"
+	grep -q '^teu-vm (enforce)' "$DIR/out"
+	! grep -q root: "$DIR/out"
+}
+
 test_a_profile_that_is_not_loaded_is_refused() {
 	script true '.process.apparmorProfile="teu-no-such"'
 	fails_with 1 "teu-no-such" oci run -b "$DIR/b" "$ID"

@@ -201,4 +201,18 @@ test_a_user_namespace_owns_its_cgroup_only_if_it_sees_it_writable() {
 	[ ! -e "$CG/$ID" ]
 }
 
+test_a_plain_user_enters_the_cgroup_by_a_file_that_was_opened_for_it() {
+	script 'sleep 1000' '.process.user = {"uid":1000,"gid":1000}'
+	oci run -d --pid-file "$DIR/pid" -b "$DIR/b" "$ID" >/dev/null 2>&1
+	equals "$(oci exec -u 1000 "$ID" sh -c 'grep ^CapEff /proc/self/status; cat /proc/self/cgroup' | tr -d '\t' | tr '\n' ' ')" "CapEff:0000000000000000 0::/$ID "
+	script 'cat /proc/self/cgroup' ".process.user = {\"uid\":1000,\"gid\":1000} | .linux.namespaces |= map(if .type == \"pid\" then .path = \"/proc/$(cat "$DIR/pid")/ns/pid\" else . end)"
+	oci create --pid-file "$DIR/pid2" -b "$DIR/b" "$ID-2" >"$DIR/out" 2>&1
+	grep -q '^CapEff:.*0000000020000420' "/proc/$(cat "$DIR/pid2")/status"
+	oci start "$ID-2"
+	until_ok status_is "$ID-2" stopped
+	oci delete "$ID-2"
+	equals "$(cat "$DIR/out")" "0::/$ID-2"
+	oci delete -f "$ID"
+}
+
 run_tests
