@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/columns.h"
 
+#include "api/custom.h"
 #include "apiserver/columns-cell.h"
 #include "apiserver/columns-private.h"
 #include "base/arena.h"
@@ -290,6 +291,8 @@ int columns_definitions(const struct api_kind *kind, struct arena *a, struct doc
 	const struct printer *p = find(kind);
 	const struct api_column *v = kind->ncolumns ? kind->columns : plain;
 
+	if (kind->custom)
+		return custom_columns(kind, a, ret, err);
 	*ret = doc_array();
 	for (size_t i = 0; p->types[i]; i++)
 		put_definition(a, ret, &v[i], p->types[i]);
@@ -301,8 +304,10 @@ int columns_cells(const struct api_kind *kind, const struct doc *obj, int64_t no
 {
 	struct cells c = { obj, now, a, ret, ret_conditions };
 
-	*ret = doc_array();
 	*ret_conditions = doc_null();
+	if (kind->custom)
+		return custom_cells(kind, obj, now, columns_age, a, ret, err);
+	*ret = doc_array();
 	find(kind)->print(&c);
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }

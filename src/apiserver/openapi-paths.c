@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/openapi-paths.h"
 
+#include "api/custom.h"
 #include "apiserver/openapi-private.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -224,14 +225,49 @@ static int finish(struct making *m, struct err *err)
 
 /* ---- schemas ---- */
 
+/* The custom kind that a schema is of, or whose list it is of (then *ret_list); or NULL. */
+static const struct api_kind *custom_of(const struct openapi *o, const char *name, bool *ret_list)
+{
+	for (size_t i = 0; i < o->nmore; i++) {
+		for (size_t j = 0; j < o->more[i]->nkinds; j++) {
+			const struct api_kind *k = o->more[i]->kinds[j];
+
+			*ret_list = k->list && strcmp(k->list->definition, name) == 0;
+			if (*ret_list || strcmp(k->type->definition, name) == 0)
+				return k;
+		}
+	}
+	return NULL;
+}
+
 static int put_schema(struct making *m, const char *name, struct err *err)
 {
+	bool list = false;
+	const struct api_kind *k = custom_of(m->o, name, &list);
 	struct doc d;
-	int r = api_openapi_named(m->o->api, name, m->v, m->sink.a, &d, err);
+	int r;
 
+	if (!k)
+		r = api_openapi_named(m->o->api, name, m->v, m->sink.a, &d, err);
+	else if (list)
+		r = custom_openapi_list(k, m->v, m->sink.a, &d, err);
+	else
+		r = custom_openapi(k, m->v, m->sink.a, &d, err);
 	if (r == 0)
 		r = put_piece(m, name, &d, err);
 	arena_reset(m->sink.a);
+	return r;
+}
+
+static int put_custom_schemas(struct making *m, const struct api_group *g, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < g->nkinds && r == 0; i++) {
+		r = put_schema(m, g->kinds[i]->type->definition, err);
+		if (r == 0 && g->kinds[i]->list)
+			r = put_schema(m, g->kinds[i]->list->definition, err);
+	}
 	return r;
 }
 
@@ -256,6 +292,8 @@ static int put_all_schemas(struct making *m, struct err *err)
 	for (size_t i = 0; i < api->ntypes && r == 0; i++)
 		if (!api->types[i].hidden)
 			r = put_schema(m, api->types[i].definition, err);
+	for (size_t i = 0; i < m->o->nmore && r == 0; i++)
+		r = put_custom_schemas(m, m->o->more[i], err);
 	return r;
 }
 

@@ -2,6 +2,9 @@
 /* Every kind but pods: cells, columns; ages. */
 #include "columns-rows.h"
 
+#include "api/custom.h"
+#include "doc/yaml.h"
+
 static const struct cell_row workloads[] = {
 	{ "counts and containers", "apps/v1", "ReplicaSet",
 	  META ",'spec':{'replicas':3,'selector':{'matchLabels':{'b':'1','a':'2'},"
@@ -827,6 +830,43 @@ static void types_formats_and_priorities_are_upstreams(void **state)
 			    " 0 0 0 0 0 1 1 1 1");
 }
 
+static void custom_kinds_have_their_own(void **state)
+{
+	static const char text[] =
+		"apiVersion: apiextensions.k8s.io/v1\n"
+		"kind: CustomResourceDefinition\n"
+		"metadata: {name: foos.x.example.com}\n"
+		"spec:\n"
+		"  group: x.example.com\n"
+		"  scope: Cluster\n"
+		"  names: {plural: foos, singular: foo, kind: Pod, listKind: PodList}\n"
+		"  versions:\n"
+		"  - name: v1\n"
+		"    served: true\n"
+		"    storage: true\n"
+		"    schema: {openAPIV3Schema: {type: object, properties: {n: {type: integer}}}}\n"
+		"    additionalPrinterColumns:\n"
+		"    - {name: Size, type: integer, jsonPath: .n, priority: 1}\n"
+		"    - {name: Age, type: date, jsonPath: .metadata.creationTimestamp}\n";
+	struct arena *a = *state;
+	CLEANUP(api_fini) struct api api = { 0 };
+	CLEANUP(custom_unref) struct custom *c = NULL;
+	struct doc cells, conditions, *crd = NULL;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(api_load(a, &api, &err), 0);
+	assert_int_equal(yaml_read(a, slice_str(text), NULL, &crd, &err), 0);
+	assert_int_equal(custom_compile(&api, crd, &c, &err), 0);
+	assert_int_equal(columns_cells(custom_stored(c),
+				       must_read(a, json_of(a, '{', META ",'n':3", '}')), NOW, a,
+				       &cells, &conditions, &err),
+			 0);
+	assert_doc(a, &cells, "[\"a\",3,\"24h\"]");
+	assert_doc(a, &conditions, "null");
+	assert_string_equal(members(a, custom_stored(c), "name"), " Name Size Age");
+	assert_string_equal(members(a, custom_stored(c), "priority"), " 0 1 0");
+}
+
 /* ---- ages ---- */
 
 static void ages_have_two_or_three_digits(void **state)
@@ -904,6 +944,7 @@ int main(void)
 		CASE(the_rest_is_shown_too),
 		CASE(every_kind_has_a_cell_and_a_description_for_each_column),
 		CASE(types_formats_and_priorities_are_upstreams),
+		CASE(custom_kinds_have_their_own),
 		CASE(ages_have_two_or_three_digits),
 		CASE(times_far_away_are_as_far_as_can_be),
 	};

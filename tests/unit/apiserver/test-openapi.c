@@ -11,7 +11,9 @@
  */
 #include "../api/upstream-data.h"
 
+#include "api/custom.h"
 #include "apiserver/openapi-paths.h"
+#include "doc/yaml.h"
 
 #define VERSION "v1.36.0"
 
@@ -470,6 +472,133 @@ static void version_3_has_bodies_and_media_in_requests_and_answers(void **state)
 		assert_true(doc_str_is(doc_find(it, "schema.type"), "string"));
 }
 
+/* ---- custom kinds ---- */
+
+static const char foos[] =
+	"apiVersion: apiextensions.k8s.io/v1\n"
+	"kind: CustomResourceDefinition\n"
+	"metadata: {name: foos.x.example.com}\n"
+	"spec:\n"
+	"  group: x.example.com\n"
+	"  scope: Namespaced\n"
+	"  names: {plural: foos, singular: foo, kind: Foo, listKind: FooList}\n"
+	"  versions:\n"
+	"  - name: v1\n"
+	"    served: true\n"
+	"    storage: true\n"
+	"    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, "
+	"properties: "
+	"{replicas: {type: integer}}}, status: {type: object, properties: {replicas: {type: "
+	"integer}}}}}}\n"
+	"    subresources: {status: {}, scale: {specReplicasPath: .spec.replicas, "
+	"statusReplicasPath: .status.replicas}}\n";
+
+static struct custom *compiled(struct arena *a, struct server *s)
+{
+	struct custom *c = NULL;
+	struct doc *d = NULL;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(yaml_read(a, slice_str(foos), NULL, &d, &err), 0);
+	if (custom_compile(&s->api, d, &c, &err) < 0)
+		fail_msg("%s", err.msg);
+	s->o = openapi_new(&s->api, VERSION);
+	return c;
+}
+
+static void custom_kinds_have_paths_and_schemas(void **state)
+{
+	static const struct {
+		const char *path, *method, *id, *action;
+	} rows[] = {
+		{ "/apis/x.example.com/", "get", "getXExampleComAPIGroup", NULL },
+		{ "/apis/x.example.com/v1/", "get", "getXExampleComV1APIResources", NULL },
+		{ "/apis/x.example.com/v1/foos", "get", "listXExampleComV1FooForAllNamespaces",
+		  "list" },
+		{ "/apis/x.example.com/v1/namespaces/{namespace}/foos", "get",
+		  "listXExampleComV1NamespacedFoo", "list" },
+		{ "/apis/x.example.com/v1/namespaces/{namespace}/foos", "post",
+		  "createXExampleComV1NamespacedFoo", "post" },
+		{ "/apis/x.example.com/v1/namespaces/{namespace}/foos", "delete",
+		  "deleteXExampleComV1CollectionNamespacedFoo", "deletecollection" },
+		{ "/apis/x.example.com/v1/namespaces/{namespace}/foos/{name}", "patch",
+		  "patchXExampleComV1NamespacedFoo", "patch" },
+		{ "/apis/x.example.com/v1/namespaces/{namespace}/foos/{name}/status", "put",
+		  "replaceXExampleComV1NamespacedFooStatus", "put" },
+		{ "/apis/x.example.com/v1/namespaces/{namespace}/foos/{name}/scale", "get",
+		  "readXExampleComV1NamespacedFooScale", "get" },
+	};
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	CLEANUP(custom_unref) struct custom *c = compiled(a, &s);
+	const struct api_kind *k = custom_stored(c);
+	struct doc *two, *three, *group;
+	const struct doc *item;
+
+	openapi_set_custom(s.o, &k->group, 1);
+	two = version_2(a, &s);
+	three = version_3(a, &s, "apis/x.example.com/v1");
+	group = version_3(a, &s, "apis/x.example.com");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct doc *op =
+			doc_get(doc_get(doc_get(two, "paths"), rows[i].path), rows[i].method);
+		const struct doc *from = i == 0 ? group : three;
+
+		assert_true(doc_str_is(doc_get(op, "operationId"), rows[i].id));
+		assert_doc(a, doc_get(op, "tags"),
+			   i ? "[\"xExampleCom_v1\"]" : "[\"xExampleCom\"]");
+		assert_true(!rows[i].action ||
+			    doc_str_is(doc_get(op, "x-kubernetes-action"), rows[i].action));
+		op = doc_get(doc_get(doc_get(from, "paths"), rows[i].path), rows[i].method);
+		assert_true(doc_str_is(doc_get(op, "operationId"), rows[i].id));
+	}
+	item = doc_get(doc_get(two, "paths"), rows[6].path);
+	assert_doc(a, doc_find(item, "patch.consumes"),
+		   "[\"application/json-patch+json\",\"application/merge-patch+json\","
+		   "\"application/apply-patch+yaml\"]");
+	assert_doc(a, doc_find(item, "get.produces"),
+		   "[\"application/json\",\"application/yaml\"]");
+	assert_doc(a, doc_find(item, "patch.x-kubernetes-group-version-kind"),
+		   "{\"group\":\"x.example.com\",\"kind\":\"Foo\",\"version\":\"v1\"}");
+	item = doc_get(doc_get(two, "paths"), rows[8].path);
+	assert_true(doc_str_is(doc_find(item, "get.responses.200.schema.$ref"),
+			       "#/definitions/io.k8s.api.autoscaling.v1.Scale"));
+	assert_true(doc_str_is(doc_find(item, "get.x-kubernetes-group-version-kind.kind"), "Foo"));
+	assert_non_null(doc_get(doc_get(two, "definitions"), "com.example.x.v1.Foo"));
+	assert_non_null(doc_get(doc_get(two, "definitions"), "com.example.x.v1.FooList"));
+	assert_int_equal(dangling(two, doc_get(two, "definitions"), "#/definitions/"), 0);
+	assert_int_equal(
+		dangling(three, doc_find(three, "components.schemas"), "#/components/schemas/"), 0);
+	assert_non_null(doc_get(doc_find(three, "components.schemas"), "com.example.x.v1.Foo"));
+}
+
+static void custom_kinds_come_and_go(void **state)
+{
+	static const char name[] = "apis/x.example.com/v1";
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	CLEANUP(custom_unref) struct custom *c = compiled(a, &s);
+	const struct api_kind *k = custom_stored(c);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+	char hash[OPENAPI_HASH_LEN];
+	struct err err = ERR_INIT;
+	struct doc *index;
+
+	openapi_set_custom(s.o, &k->group, 1);
+	assert_int_equal(openapi_v3_index(s.o, &b, &err), 0);
+	index = doc_get(read_back(a, &b), "paths");
+	assert_non_null(doc_get(index, name));
+	assert_non_null(doc_get(index, "apis/x.example.com"));
+	assert_int_equal(openapi_v3_hash(s.o, name, hash, &err), 0);
+	assert_true(slice_has_text(doc_slice(doc_get(doc_get(index, name), "serverRelativeURL")),
+				   slice_str(hash)));
+	openapi_set_custom(s.o, NULL, 0);
+	buf_clear(&b);
+	assert_int_equal(openapi_v3_index(s.o, &b, &err), 0);
+	assert_null(doc_get(doc_get(read_back(a, &b), "paths"), name));
+	assert_int_equal(openapi_v3_hash(s.o, name, hash, &err), -ERR_NOT_FOUND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +612,8 @@ int main(void)
 		CASE(version_3_has_defaults_and_enums_where_upstream_has_them),
 		CASE(version_3_has_scalars_of_two_types),
 		CASE(version_3_has_bodies_and_media_in_requests_and_answers),
+		CASE(custom_kinds_have_paths_and_schemas),
+		CASE(custom_kinds_come_and_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
