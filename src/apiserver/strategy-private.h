@@ -39,7 +39,7 @@ struct doc *strategy_put(const struct api_type *t, struct doc *obj, struct arena
 			 const char *path, struct doc value);
 /* Removes a member; true: it was there. */
 bool strategy_drop(struct doc *obj, const char *path);
-/* The member becomes old's, or goes when old has none. Shares nodes with old. */
+/* The member becomes a copy of old's, or goes when old has none. */
 void strategy_keep(const struct api_type *t, struct doc *obj, const struct doc *old,
 		   struct arena *a, const char *path);
 /* A member of a map, in the order of its keys; no change when `only_new` and it is there. */

@@ -484,12 +484,11 @@ static int allocate(struct service *s, struct err *err)
 
 /* ---- create ---- */
 
-static struct service begin(struct strategy_call *c, struct doc *obj, const struct doc *old)
+static void begin(struct service *s, struct strategy_call *c, struct doc *obj,
+		  const struct doc *old)
 {
-	struct service s = { .c = c, .sa = service_alloc_of(c), .obj = obj, .old = old };
-
-	check_init(&s.check, NULL, c->objects->kind, old, c->a);
-	return s;
+	*s = (struct service){ .c = c, .sa = service_alloc_of(c), .obj = obj, .old = old };
+	check_init(&s->check, NULL, c->objects->kind, old, c->a);
 }
 
 /* Not of names of others. */
@@ -501,8 +500,9 @@ static void drop_internal_policy(struct doc *obj)
 
 static int create_service(struct strategy_call *c, struct doc *obj, struct err *err)
 {
-	struct service s = begin(c, obj, NULL);
+	struct service s;
 
+	begin(&s, c, obj, NULL);
 	drop_internal_policy(obj);
 	normalize(&s);
 	return allocate(&s, err);
@@ -518,7 +518,7 @@ static const struct doc *complete_old(struct strategy_call *c, const struct doc 
 
 	if (!copy)
 		return old;
-	s = begin(c, copy, NULL);
+	begin(&s, c, copy, NULL);
 	normalize(&s);
 	drop_internal_policy(copy);
 	if (s.sa && has_ips(copy) && doc_len(families_of(copy)) == 0 && is_sound(copy)) {
@@ -619,11 +619,12 @@ static void drop_of_old_type(struct service *s)
 static int update_service(struct strategy_call *c, struct doc *obj, const struct doc *old,
 			  struct err *err)
 {
-	struct service s = begin(c, obj, strategy_sub(c, "") ? complete_old(c, old) : old);
+	struct service s;
 	int r;
 
 	if (!strategy_sub(c, ""))
 		return 0;
+	begin(&s, c, obj, complete_old(c, old));
 	keep_allocated(&s);
 	normalize(&s);
 	r = allocate(&s, err);
@@ -750,12 +751,13 @@ static int write_addresses(struct service *s, struct err *err)
 static int commit_service(struct strategy_call *c, struct doc *obj, const struct doc *old,
 			  struct err *err)
 {
-	struct service s = begin(c, obj, old);
 	const struct slice namespace = strategy_text(old, "metadata.namespace"),
 			   name = strategy_text(old, "metadata.name");
 	const struct doc *copy;
+	struct service s;
 	int r;
 
+	begin(&s, c, obj, old);
 	if (!obj) {
 		r = write_addresses(&s, err);
 		remove_with(c, "", "endpoints",

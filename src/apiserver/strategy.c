@@ -113,10 +113,10 @@ bool strategy_drop(struct doc *obj, const char *path)
 void strategy_keep(const struct api_type *t, struct doc *obj, const struct doc *old,
 		   struct arena *a, const char *path)
 {
-	const struct doc *was = doc_find(old, path);
+	const struct doc *was = doc_find(old, path), *copy = was ? doc_copy_shared(a, was) : NULL;
 
-	if (was)
-		(void)strategy_put(t, obj, a, path, *was);
+	if (copy)
+		(void)strategy_put(t, obj, a, path, *copy);
 	else
 		(void)strategy_drop(obj, path);
 }
