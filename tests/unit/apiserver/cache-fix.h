@@ -217,6 +217,8 @@ static inline void cw_end(struct cache_watch *w, const struct err *err)
 static inline int cw_try(struct cfix *x, struct cw *c, const char *prefix, int64_t after)
 {
 	c->x = x;
+	c->n = c->flushes = 0;
+	c->over = false;
 	c->text = BUF_INIT(1 << 20);
 	c->room = c->room ? c->room : -1;
 	c->w.prefix = slice_str(prefix);
