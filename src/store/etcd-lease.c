@@ -14,7 +14,7 @@ static void finish(struct store_lease *l, int result, const struct err *err)
 	l->done(l);
 }
 
-static int read_answer(struct etcd *e, struct store_lease *l, struct slice answer, struct err *err)
+int etcd_read_lease(struct etcd *e, struct store_lease *l, struct slice answer, struct err *err)
 {
 	struct pb_reader r = pb_reader(answer);
 	struct slice error = { NULL, 0 };
@@ -49,7 +49,7 @@ static void on_lease(struct etcd_call *c, int result, struct slice answer, struc
 	struct store_lease *l = c->arg;
 
 	if (result == 0)
-		result = read_answer(c->e, l, answer, err);
+		result = etcd_read_lease(c->e, l, answer, err);
 	finish(l, result, err);
 }
 

@@ -163,8 +163,8 @@ static int read_looks(struct etcd *e, struct store_txn *t, struct slice answer, 
 	return 0;
 }
 
-static int read_answer(struct etcd *e, struct store_txn *t, struct slice answer, bool repeated,
-		       struct err *err)
+int etcd_read_txn(struct etcd *e, struct store_txn *t, struct slice answer, bool repeated,
+		  struct err *err)
 {
 	struct pb_reader r = pb_reader(answer);
 	struct pb_field f;
@@ -236,7 +236,7 @@ static void on_answer(struct etcd_call *c, int result, struct slice answer, stru
 	struct store_txn *t = x->t;
 
 	t->result = result;
-	if (result == 0 && read_answer(c->e, t, answer, c->repeated, err) < 0)
+	if (result == 0 && etcd_read_txn(c->e, t, answer, c->repeated, err) < 0)
 		t->result = err_ret(err);
 	if (t->result < 0) {
 		t->err = *err;

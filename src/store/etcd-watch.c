@@ -108,23 +108,23 @@ static struct store_event *next_event(struct etcd_watch *x)
 		x->v = v;
 		x->cap = cap;
 	}
-	x->v[x->n] = (struct store_event){ .prev = SLICE("") };
 	return &x->v[x->n];
 }
 
-static int read_event(struct etcd_watch *x, struct slice wire, struct err *err)
+int etcd_read_event(struct slice wire, bool no_prev, struct store_event *ret, struct err *err)
 {
 	struct pb_reader r = pb_reader(wire);
-	struct store_event *ev = next_event(x);
+	struct store_event ev = { .kv = { .key = SLICE(""), .value = SLICE("") },
+				  .prev = SLICE("") };
 	struct store_kv prev = { 0 };
 	struct pb_field f;
-	int got, result = 0;
+	int got = 0, result = 0;
 
 	while (result == 0 && (got = pb_next(&r, &f)) > 0) {
 		if (f.number == EVENT_TYPE && f.type == PB_VARINT)
-			ev->removed = f.v == 1;
+			ev.removed = f.v == 1;
 		else if (f.number == EVENT_KV && f.type == PB_BYTES)
-			result = etcd_read_kv(f.bytes, &ev->kv, err);
+			result = etcd_read_kv(f.bytes, &ev.kv, err);
 		else if (f.number == EVENT_PREV && f.type == PB_BYTES)
 			result = etcd_read_kv(f.bytes, &prev, err);
 	}
@@ -132,9 +132,20 @@ static int read_event(struct etcd_watch *x, struct slice wire, struct err *err)
 		result = etcd_malformed("event", &r, err);
 	if (result < 0)
 		return result;
-	ev->prev_revision = prev.mod_revision;
-	if (!x->w->no_prev && prev.mod_revision)
-		ev->prev = prev.value;
+	ev.prev_revision = prev.mod_revision;
+	if (!no_prev && prev.mod_revision)
+		ev.prev = prev.value;
+	*ret = ev;
+	return 0;
+}
+
+static int read_event(struct etcd_watch *x, struct slice wire, struct err *err)
+{
+	struct store_event *ev = next_event(x);
+	int r = etcd_read_event(wire, x->w->no_prev, ev, err);
+
+	if (r < 0)
+		return r;
 	/* Of what was seen already (a stream that overlaps), or of other keys. */
 	if (ev->kv.mod_revision > x->sent && slice_starts(ev->kv.key, x->w->prefix))
 		x->n++;
@@ -284,37 +295,43 @@ static void canceled(struct etcd_watch *x, int64_t compacted, struct slice reaso
 	end(x, &err);
 }
 
-static void on_bytes(struct grpc_call *g, struct slice wire)
+int etcd_read_watch(struct slice wire, struct etcd_watch_answer *ret, struct err *err)
 {
-	struct etcd_watch *x = grpc_arg(g);
 	struct pb_reader r = pb_reader(wire);
-	struct slice reason = { NULL, 0 };
-	int64_t compacted = 0;
-	bool cancel = false, fragment = false;
+	struct etcd_watch_answer a = { .reason = SLICE("") };
 	struct pb_field f;
-	struct err err = ERR_INIT;
 	int got;
 
 	while ((got = pb_next(&r, &f)) > 0) {
 		if (f.number == ANSWER_CANCELED && f.type == PB_VARINT)
-			cancel = f.v != 0;
+			a.canceled = f.v != 0;
 		else if (f.number == ANSWER_COMPACTED && f.type == PB_VARINT)
-			compacted = (int64_t)f.v;
+			a.compacted = (int64_t)f.v;
 		else if (f.number == ANSWER_REASON && f.type == PB_BYTES)
-			reason = f.bytes;
+			a.reason = f.bytes;
 		else if (f.number == ANSWER_FRAGMENT && f.type == PB_VARINT)
-			fragment = f.v != 0;
+			a.fragment = f.v != 0;
 	}
-	if (got < 0) {
-		(void)etcd_malformed("answer of a watch", &r, &err);
+	if (got < 0)
+		return etcd_malformed("answer of a watch", &r, err);
+	*ret = a;
+	return 0;
+}
+
+static void on_bytes(struct grpc_call *g, struct slice wire)
+{
+	struct etcd_watch *x = grpc_arg(g);
+	struct etcd_watch_answer a;
+	struct err err = ERR_INIT;
+
+	if (etcd_read_watch(wire, &a, &err) < 0)
 		end(x, &err);
-	} else if (cancel) {
-		canceled(x, compacted, reason);
-	} else if (fragment) {
+	else if (a.canceled)
+		canceled(x, a.compacted, a.reason);
+	else if (a.fragment)
 		keep_part(x, wire);
-	} else {
+	else
 		take_events(x, wire);
-	}
 }
 
 /* ---- the stream ---- */

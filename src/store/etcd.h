@@ -116,6 +116,20 @@ void etcd_put_range(struct pb_writer *w, const struct etcd_range_request *r);
 /* The end of a prefix's keys, in `out` (STORE_KEY_MAX bytes): "\0" when there is none. */
 struct slice etcd_prefix_end(struct slice prefix, char *out);
 
+/* ---- answers, for their owners and for fuzzing ---- */
+
+/* Fills t's results; repeated: it was sent more than once. */
+int etcd_read_txn(struct etcd *e, struct store_txn *t, struct slice answer, bool repeated,
+		  struct err *err);
+int etcd_read_lease(struct etcd *e, struct store_lease *l, struct slice answer, struct err *err);
+struct etcd_watch_answer {
+	bool canceled, fragment;
+	int64_t compacted; /* why it was canceled, or 0 */
+	struct slice reason;
+};
+int etcd_read_watch(struct slice wire, struct etcd_watch_answer *ret, struct err *err);
+int etcd_read_event(struct slice wire, bool no_prev, struct store_event *ret, struct err *err);
+
 /* ---- the rest ---- */
 
 void etcd_commit(struct store *s, struct store_txn *t);
