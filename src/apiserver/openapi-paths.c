@@ -3,6 +3,7 @@
 
 #include "api/custom.h"
 #include "apiserver/openapi-private.h"
+#include "apiserver/openapi-protobuf.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/hash.h"
@@ -86,6 +87,8 @@ struct making {
 	const char **names; /* the same, in order */
 	size_t nnames, room;
 	bool comma;
+	bool proto;		      /* not JSON */
+	enum openapi_section section; /* of protobuf: where members belong */
 };
 
 static int full(struct err *err)
@@ -102,6 +105,8 @@ static void comma(struct making *m)
 
 static int put_member(struct making *m, const char *key, const struct doc *d, struct err *err)
 {
+	if (m->proto)
+		return openapi_proto_member(m->section, key, d, m->out, err);
 	comma(m);
 	if (json_write_string(m->out, slice_str(key), false) < 0 || buf_addc(m->out, ':') < 0)
 		return full(err);
@@ -379,6 +384,56 @@ int openapi_v2(struct openapi *o, struct buf *out, struct err *err)
 	if (r == 0)
 		r = put_member(&m, "securityDefinitions", &scheme, err);
 	(void)buf_adds(out, ",\"security\":[{\"BearerToken\":[]}],\"swagger\":\"2.0\"}");
+	return r < 0 ? r : finish(&m, err);
+}
+
+static int put_each_member(struct making *m, enum openapi_section section, const struct doc *d,
+			   struct err *err)
+{
+	int r = 0;
+
+	m->section = section;
+	for (size_t i = 0; i < doc_len(d) && r == 0; i++) {
+		const char *key = doc_cstr(m->keep, doc_key_at(d, i));
+
+		r = key ? put_member(m, key, doc_value_at(d, i), err) : full(err);
+	}
+	return r;
+}
+
+static int put_head(struct making *m, struct err *err)
+{
+	struct doc d = doc_object(), *it;
+
+	doc_set_str(m->keep, &d, "swagger", "2.0");
+	it = doc_set_object(m->keep, &d, "info");
+	doc_set_str(m->keep, it, "title", "Kubernetes");
+	doc_set_str(m->keep, it, "version", m->o->version);
+	it = doc_append_object(m->keep, doc_set_array(m->keep, &d, "security"));
+	(void)doc_set_array(m->keep, it, "BearerToken");
+	return openapi_proto_head(&d, m->out, err);
+}
+
+int openapi_v2_protobuf(struct openapi *o, struct buf *out, struct err *err)
+{
+	CLEANUP(making_fini) struct making m;
+	struct doc scheme;
+	int r;
+
+	making_init(&m, o, API_OPENAPI_V2, out);
+	m.proto = true;
+	r = put_head(&m, err);
+	m.section = OPENAPI_DEFINITIONS;
+	if (r == 0)
+		r = put_all_schemas(&m, err);
+	m.section = OPENAPI_PATHS;
+	if (r == 0)
+		r = put_paths(&m, err);
+	if (r == 0)
+		r = put_each_member(&m, OPENAPI_PARAMETERS, &m.params, err);
+	scheme = bearer(m.sink.a);
+	if (r == 0)
+		r = put_each_member(&m, OPENAPI_SECURITY_DEFINITIONS, &scheme, err);
 	return r < 0 ? r : finish(&m, err);
 }
 

@@ -13,6 +13,9 @@
 
 #include "api/custom.h"
 #include "apiserver/openapi-paths.h"
+#include "apiserver/openapi-protobuf.h"
+#include "base/hash.h"
+#include "doc/protobuf-wire.h"
 #include "doc/yaml.h"
 
 #define VERSION "v1.36.0"
@@ -472,6 +475,186 @@ static void version_3_has_bodies_and_media_in_requests_and_answers(void **state)
 		assert_true(doc_str_is(doc_find(it, "schema.type"), "string"));
 }
 
+/* ---- protobuf ---- */
+
+/* The i-th field of this number; nothing when there are fewer. */
+static struct slice field(struct slice message, unsigned number, size_t i)
+{
+	struct pb_reader r = pb_reader(message);
+	struct pb_field f;
+
+	while (pb_next(&r, &f) > 0)
+		if (f.number == number && i-- == 0)
+			return f.bytes;
+	assert_null(r.why);
+	return (struct slice){ NULL, 0 };
+}
+
+static size_t fields(struct slice message, unsigned number)
+{
+	struct pb_reader r = pb_reader(message);
+	struct pb_field f;
+	size_t n = 0;
+
+	while (pb_next(&r, &f) > 0)
+		n += f.number == number;
+	assert_null(r.why);
+	return n;
+}
+
+static int compare_proto_path(const struct doc *item, struct slice message)
+{
+	static const char *const methods[] = { "get",	  "put",  "post", "delete",
+					       "options", "head", "patch" };
+	int bad = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		const struct doc *op = doc_get(item, methods[i]);
+		struct slice m = field(message, (unsigned)i + 2, 0);
+
+		bad += !op != !m.p;
+		bad += !slice_eq(field(m, 5, 0), doc_slice(doc_get(op, "operationId")));
+		bad += fields(m, 8) != doc_len(doc_get(op, "parameters"));
+		bad += fields(field(m, 9, 0), 1) != doc_len(doc_get(op, "responses"));
+		bad += fields(m, 7) != doc_len(doc_get(op, "consumes"));
+		bad += fields(m, 13) != (doc_get(op, "x-kubernetes-action") ? 2 : 0);
+	}
+	return bad + (fields(message, 9) != doc_len(doc_get(item, "parameters")));
+}
+
+static int compare_proto_schema(const struct doc *schema, struct slice message)
+{
+	const struct doc *props = doc_get(schema, "properties");
+	struct slice list = field(message, 25, 0);
+	int bad = !slice_eq(field(message, 4, 0), doc_slice(doc_get(schema, "description")));
+
+	bad += !slice_eq(field(field(message, 22, 0), 1, 0), doc_slice(doc_get(schema, "type")));
+	bad += !slice_eq(field(message, 1, 0), doc_slice(doc_get(schema, "$ref")));
+	bad += fields(message, 19) != doc_len(doc_get(schema, "required"));
+	bad += fields(list, 1) != doc_len(props);
+	for (size_t i = 0; i < doc_len(props); i++) {
+		struct slice entry = field(list, 1, i);
+
+		bad += !slice_eq(field(entry, 1, 0), doc_slice(doc_key_at(props, i)));
+		bad += compare_proto_schema(doc_value_at(props, i), field(entry, 2, 0));
+	}
+	return bad;
+}
+
+static void the_protobuf_form_says_the_same(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+	const struct doc *two = version_2(a, &s), *paths = doc_get(two, "paths"),
+			 *defs = doc_get(two, "definitions");
+	size_t npaths = 0, ndefs = 0, nparams = 0;
+	struct err err = ERR_INIT;
+	struct pb_reader r;
+	struct pb_field f;
+	int bad = 0;
+
+	assert_int_equal(openapi_v2_protobuf(s.o, &b, &err), 0);
+	r = pb_reader(buf_slice(&b));
+	while (pb_next(&r, &f) > 0) {
+		bool named = f.number >= 8 && f.number != 12;
+		struct slice m = named ? f.bytes : (struct slice){ NULL, 0 };
+		struct slice entry = field(m, f.number == 8 ? 2 : 1, 0);
+		struct slice name = field(entry, 1, 0), value = field(entry, 2, 0);
+
+		if (f.number == 8 && ++npaths)
+			bad += compare_proto_path(doc_getn(paths, name), value);
+		if (f.number == 9 && ++ndefs)
+			bad += compare_proto_schema(doc_getn(defs, name), value);
+		if (f.number == 10 && ++nparams)
+			bad += !doc_getn(doc_get(two, "parameters"), name);
+		if (f.number == 13)
+			bad += !slice_is(field(field(value, 2, 0), 1, 0), "apiKey");
+	}
+	assert_null(r.why);
+	assert_int_equal(bad, 0);
+	assert_int_equal(npaths, doc_len(paths));
+	assert_int_equal(ndefs, doc_len(defs));
+	assert_int_equal(nparams, doc_len(doc_get(two, "parameters")));
+	assert_true(slice_is(field(buf_slice(&b), 1, 0), "2.0"));
+	assert_true(slice_is(field(field(buf_slice(&b), 2, 0), 2, 0), VERSION));
+	assert_true(slice_is(field(field(field(buf_slice(&b), 12, 0), 1, 0), 1, 0), "BearerToken"));
+}
+
+/* One schema under the name "a"; the message of the schema. */
+static struct slice proto_schema(struct arena *a, const char *json, struct buf *b)
+{
+	struct err err = ERR_INIT;
+
+	buf_clear(b);
+	assert_int_equal(
+		openapi_proto_member(OPENAPI_DEFINITIONS, "a", must_read(a, json), b, &err), 0);
+	return field(field(field(buf_slice(b), 9, 0), 1, 0), 2, 0);
+}
+
+static const char *hex(struct arena *a, struct slice s)
+{
+	char *out = arena_alloc(a, 2 * s.n + 1);
+
+	assert_non_null(out);
+	hex_encode(out, s.p, s.n);
+	return out;
+}
+
+static void every_word_of_a_schema_has_its_form(void **state)
+{
+	static const struct {
+		const char *json, *hex; /* as protoc writes it */
+	} rows[] = {
+		{ "{\"type\":\"string\",\"format\":\"byte\"}",
+		  "120462797465b201080a06737472696e67" },
+		{ "{\"type\":[\"a\",\"b\"]}", "b201060a01610a0162" },
+		{ "{\"required\":[\"x\",\"y\"]}", "9a0101789a010179" },
+		{ "{\"enum\":[\"x\",1]}", "a2010612042278220aa20104120231 0a" },
+		{ "{\"default\":{}}", "2a0512037b7d0a" },
+		{ "{\"additionalProperties\":true}", "aa01021001" },
+		{ "{\"additionalProperties\":false}", "aa01021000" },
+		{ "{\"uniqueItems\":false,\"title\":\"\",\"minimum\":0}", "" },
+		{ "{\"additionalProperties\":{\"$ref\":\"r\"}}", "aa01050a030a0172" },
+		{ "{\"items\":{\"$ref\":\"r\"}}", "ba01050a030a0172" },
+		{ "{\"maximum\":1.5}", "39000000000000f83f" },
+		{ "{\"maxLength\":300,\"minLength\":0}", "58ac02" },
+		{ "{\"uniqueItems\":true,\"pattern\":\"p\"}", "6a0170800101" },
+		{ "{\"properties\":{\"p\":{\"$ref\":\"r\"}}}", "ca010a0a080a01701203 0a0172" },
+		{ "{\"x-a\":[1],\"unknown\":2}", "fa010d0a03782d611206 12045b315d0a" },
+	};
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *is = hex(*state, proto_schema(*state, rows[i].json, &b));
+		char want[128];
+		size_t n = 0;
+
+		for (const char *p = rows[i].hex; *p; p++)
+			if (*p != ' ')
+				want[n++] = *p;
+		want[n] = '\0';
+		if (strcmp(is, want) != 0)
+			print_error("%s\n", rows[i].json);
+		assert_string_equal(is, want);
+	}
+}
+
+static void a_full_buffer_of_protobuf_is_told(void **state)
+{
+	static const size_t sizes[] = { 0, 5, 50, 5000, 500000 };
+	CLEANUP(server_fini) struct server s = serve(*state);
+
+	s.o = openapi_new(&s.api, VERSION);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		CLEANUP(buf_fini) struct buf b = BUF_INIT(sizes[i]);
+		struct err err = ERR_INIT;
+
+		assert_int_equal(openapi_v2_protobuf(s.o, &b, &err), -ERR_QUOTA);
+		assert_non_null(strstr(err.msg, "too large"));
+	}
+}
+
 /* ---- custom kinds ---- */
 
 static const char foos[] =
@@ -612,6 +795,9 @@ int main(void)
 		CASE(version_3_has_defaults_and_enums_where_upstream_has_them),
 		CASE(version_3_has_scalars_of_two_types),
 		CASE(version_3_has_bodies_and_media_in_requests_and_answers),
+		CASE(the_protobuf_form_says_the_same),
+		CASE(every_word_of_a_schema_has_its_form),
+		CASE(a_full_buffer_of_protobuf_is_told),
 		CASE(custom_kinds_have_paths_and_schemas),
 		CASE(custom_kinds_come_and_go),
 	};
