@@ -32,9 +32,11 @@ static int new_line(struct buf *out, unsigned depth)
 static const char *behind_string(const char *p, const char *end)
 {
 	for (p++; p < end; p++) {
-		if (*p == '"')
+		while (p < end && *p != '"' && *p != '\\')
+			p++;
+		if (p < end && *p == '"')
 			return p + 1;
-		p += *p == '\\';
+		p++; /* what is escaped */
 	}
 	return end;
 }
@@ -87,6 +89,12 @@ int codec_finish(const struct codec_out *o, struct slice json, struct buf *out, 
 
 /* ---- an item ---- */
 
+/* What counts when brackets are matched: quotes, what opens, what closes. */
+enum { QUOTE = 1, OPENS, CLOSES };
+static const uint8_t marks[256] = {
+	['"'] = QUOTE, ['{'] = OPENS, ['['] = OPENS, ['}'] = CLOSES, [']'] = CLOSES
+};
+
 struct slice codec_metadata(const struct item *i)
 {
 	struct slice tail = item_tail(i);
@@ -94,13 +102,15 @@ struct slice codec_metadata(const struct item *i)
 	unsigned depth = 0;
 
 	while (p < end) {
-		if (*p == '"') {
+		uint8_t mark = marks[(unsigned char)*p];
+
+		if (mark == QUOTE) {
 			p = behind_string(p, end);
 			continue;
 		}
-		depth += *p == '{' || *p == '[';
 		p++;
-		if ((p[-1] == '}' || p[-1] == ']') && --depth == 0)
+		depth += mark == OPENS;
+		if (mark == CLOSES && --depth == 0)
 			break;
 	}
 	return slice_of(tail.p, (size_t)(p - tail.p));

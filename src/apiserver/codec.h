@@ -56,7 +56,7 @@ struct codec_out {
 	struct world *world;
 	const struct api *api;
 	int64_t now;	 /* seconds since 1970: ages in tables */
-	struct arena *a; /* scratch: codec_item and codec_event reset nothing, they bound it */
+	struct arena *a; /* the caller's; the codec takes memory of its own for each object */
 	bool table_header_sent; /* private to codec_event */
 	bool list_open;		/* private to codec_list_*: an item was written */
 };
@@ -64,8 +64,8 @@ struct codec_out {
 /* A whole answer: the object in the version and form asked for. */
 int codec_item(struct codec_out *o, struct item *i, struct buf *out, struct err *err);
 /* A document that is canonical in the version that is asked for, kind and apiVersion in it: results
- * of dry runs, Status, Scale, APIResourceList. Type by its kind; NULL type: no protobuf. Tables are
- * made of `resource`'s objects and of Status; others stay objects. */
+ * of dry runs, Status, Scale, APIResourceList. Type by its kind; NULL type: no protobuf
+ * (-ERR_UNSUPPORTED). Tables are made of `resource`'s objects; others, Status too, stay objects. */
 int codec_doc(struct codec_out *o, const struct doc *d, const struct api_type *type,
 	      struct buf *out, struct err *err);
 
