@@ -320,19 +320,16 @@ static void refresh_tokens(struct authn *n)
 		       NULL);
 }
 
-static int by_token(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
-		    struct err *err)
+int authn_token(struct authn *n, struct slice token, struct arena *a, struct strategy_user *ret,
+		struct err *err)
 {
-	struct slice token = header_token(s);
 	const struct token_user *u;
-	int r = token.p ? 1 : protocol_token(s, a, &token, err);
 
-	if (r <= 0)
-		return r;
+	*ret = (struct strategy_user){ .uid = "" };
 	refresh_tokens(n);
 	u = n->tokens && token.n <= TOKEN_MAX ? tokens_find(n->tokens, token) : NULL;
 	if (!u)
-		return refuse(err);
+		return 0;
 	/* the file may be read again while the request runs */
 	ret->name = arena_strdup(a, u->name);
 	ret->uid = arena_strdup(a, u->uid);
@@ -342,6 +339,18 @@ static int by_token(struct authn *n, struct stream *s, struct arena *a, struct s
 		if (!(*g = arena_strdup(a, *g)))
 			return arena_quota(a, err);
 	return 1;
+}
+
+static int by_token(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+		    struct err *err)
+{
+	struct slice token = header_token(s);
+	int r = token.p ? 1 : protocol_token(s, a, &token, err);
+
+	if (r <= 0)
+		return r;
+	r = authn_token(n, token, a, ret, err);
+	return r == 0 ? refuse(err) : r;
 }
 
 /* ---- all ---- */

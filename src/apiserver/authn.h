@@ -7,6 +7,7 @@
 
 #include "apiserver/strategy.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 
 struct arena;
 struct authn;
@@ -32,4 +33,7 @@ void authn_set_clients(struct authn *n, struct cert_pool *clients);
  * system:authenticated or system:unauthenticated. Texts are in `a` or live as long as the stream.
  * Verdicts on a connection's certificate are remembered. */
 int authn_check(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+		struct err *err);
+/* Whose token it is, for TokenReview: 1; 0: nobody's; negative: no memory. Texts are in `a`. */
+int authn_token(struct authn *n, struct slice token, struct arena *a, struct strategy_user *ret,
 		struct err *err);

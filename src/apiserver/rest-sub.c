@@ -100,6 +100,8 @@ static int read_for_pod(struct change *x, struct doc *ret, struct err *err)
 	const char *name;
 	int r = change_read(x, ret, err);
 
+	if (r == 0)
+		r = change_ns(x, change_meta(x, x->type, ret), err);
 	if (r < 0)
 		return r;
 	name = doc_cstr(call_work(c), doc_find(ret, "metadata.name"));

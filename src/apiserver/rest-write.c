@@ -143,7 +143,7 @@ static const char *namespace_of(const struct call *c)
 }
 
 /* The namespace of the body is the URL's. */
-static int fix_namespace(struct change *x, struct doc *meta, struct err *err)
+int change_ns(struct change *x, struct doc *meta, struct err *err)
 {
 	const char *want = namespace_of(x->c), *have = meta_text(x, meta, "namespace");
 
@@ -164,7 +164,7 @@ int change_names(struct change *x, struct doc *view, struct err *err)
 {
 	struct doc *meta = change_meta(x, x->type, view);
 	const char *name = meta_text(x, meta, "name"), *want = x->c->rq.name;
-	int r = fix_namespace(x, meta, err);
+	int r = change_ns(x, meta, err);
 
 	if (r < 0)
 		return r;
@@ -484,7 +484,7 @@ int change_create(struct change *x, struct doc *view, struct err *err)
 {
 	struct call *c = x->c;
 	struct doc *meta = change_meta(x, x->type, view);
-	int r = fix_namespace(x, meta, err);
+	int r = change_ns(x, meta, err);
 
 	if (r < 0)
 		return r;
@@ -521,7 +521,8 @@ static int check_revision(struct change *x, struct doc *meta, struct err *err)
 		return err_set(err, ERR_SYSTEM,
 			       "strconv.ParseUint: parsing \"%.64s\": invalid syntax", text);
 	}
-	(void)doc_remove(meta, "resourceVersion");
+	change_set_meta(x, meta, "resourceVersion",
+			*doc_get(doc_get(&x->old, "metadata"), "resourceVersion"));
 	if (v == 0 && needed) {
 		struct cause *cause = ARENA_NEW(c->a, struct cause);
 
@@ -791,6 +792,7 @@ void change_run(struct change *x)
 	}
 	(void)call_work_again(c);
 	c->about = status_about(c->resource->kind);
+	c->about.kind = x->kind;
 	r = x->prepare(x, &err);
 	if (r < 0) {
 		change_fail(x, &err);

@@ -73,7 +73,8 @@ int change_create(struct change *x, struct doc *view, struct err *err);
 int change_update(struct change *x, struct doc *view, bool put, struct err *err);
 /* x->obj (stored version) against x->old: 1 when nothing would be written. */
 int change_same(struct change *x);
-/* The name and the namespace of a body against the URL's. */
+/* The namespace of a body is the URL's from now on; its name and namespace against the URL's. */
+int change_ns(struct change *x, struct doc *meta, struct err *err);
 int change_names(struct change *x, struct doc *view, struct err *err);
 
 /* Of an object that goes: what was allocated for it. */

@@ -13,6 +13,11 @@
 #include "apiserver/resource.h"
 #include "base/cleanup.h"
 
+/* Of Kubernetes, whose API this is. */
+#define SERVER_MAJOR "1"
+#define SERVER_MINOR "36"
+#define SERVER_VERSION "v1.36.3+teu"
+
 struct api;
 struct apiaudit;
 struct authn;

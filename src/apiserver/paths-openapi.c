@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /openapi/v2, /openapi/v3 and its documents: made when they are asked for, known by their hash. */
+#include "apiserver/openapi-paths.h"
+#include "apiserver/paths.h"
+
+#include "io/url.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define V3 "/openapi/v3"
+#define FAR_AWAY "Fri, 01 Jan 2100 00:00:00 GMT"
+
+static struct openapi *current(struct call *c)
+{
+	struct paths *p = c->srv->paths;
+	uint64_t generation = resources_generation(c->srv->conf.resources);
+	const struct api_group *const *groups;
+	size_t n;
+
+	if (!p->openapi)
+		p->openapi = openapi_new(c->srv->conf.api, SERVER_VERSION);
+	if (generation != p->openapi_generation) {
+		groups = resources_groups(c->srv->conf.resources, &n);
+		openapi_set_custom(p->openapi, groups, n);
+		p->openapi_generation = generation;
+		p->v2_etag[0] = '\0';
+	}
+	return p->openapi;
+}
+
+static void fail(struct call *c, struct err *err)
+{
+	if (err->code == ERR_NOT_FOUND)
+		call_nowhere(c);
+	else
+		call_fail(c, err);
+}
+
+/* Protobuf is not spoken here: who takes nothing else is told so. */
+static bool takes_json(struct call *c)
+{
+	struct err err = ERR_INIT;
+
+	(void)stream_set_header(c->s, "Vary", "Accept");
+	if (paths_accept(c, "application/json"))
+		return true;
+	c->out.codec.content_type = "application/json";
+	(void)err_set(&err, ERR_UNSUPPORTED,
+		      "only the following media types are accepted: application/json");
+	(void)status_not_acceptable(&err, &c->about);
+	call_fail(c, &err);
+	return false;
+}
+
+static void version2(struct call *c)
+{
+	struct paths *p = c->srv->paths;
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(OPENAPI_BYTES_MAX);
+	struct openapi *o = current(c);
+	char hash[OPENAPI_HASH_LEN];
+	struct err err = ERR_INIT;
+
+	if (!takes_json(c) || (*p->v2_etag && paths_unchanged(c, p->v2_etag)))
+		return;
+	if (openapi_v2(o, &out, &err) < 0) {
+		fail(c, &err);
+		return;
+	}
+	if (!*p->v2_etag) {
+		openapi_hash(out.p, out.n, hash);
+		(void)snprintf(p->v2_etag, sizeof(p->v2_etag), "\"%s\"", hash);
+	}
+	if (!paths_unchanged(c, p->v2_etag))
+		call_text(c, 200, "application/json", buf_slice(&out));
+}
+
+static void index3(struct call *c)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(OPENAPI_BYTES_MAX);
+	char hash[OPENAPI_HASH_LEN], etag[OPENAPI_HASH_LEN + 2];
+	struct err err = ERR_INIT;
+
+	if (openapi_v3_index(current(c), &out, &err) < 0) {
+		fail(c, &err);
+		return;
+	}
+	openapi_hash(out.p, out.n, hash);
+	(void)snprintf(etag, sizeof(etag), "\"%s\"", hash);
+	if (!paths_unchanged(c, etag))
+		call_text(c, 200, "application/json", buf_slice(&out));
+}
+
+/* Asked for by its hash it never changes; by a wrong one it is elsewhere. */
+static bool by_hash(struct call *c, const char *document, const char *hash)
+{
+	struct query q = { .n = 0 };
+	const char *asked;
+
+	(void)query_parse(c->a, stream_request(c->s)->query, &q, NULL); /* none: no hash */
+	asked = query_get(&q, "hash");
+	if (!asked || !*asked)
+		return false;
+	if (strcmp(asked, hash) == 0) {
+		(void)stream_set_header(c->s, "Cache-Control", "public, immutable");
+		(void)stream_set_header(c->s, "Expires", FAR_AWAY);
+		return false;
+	}
+	(void)stream_set_headerf(c->s, "Location", V3 "/%s?hash=%s", document, hash);
+	call_text(c, 301, NULL, SLICE(""));
+	return true;
+}
+
+static void document3(struct call *c, const char *document)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(OPENAPI_BYTES_MAX);
+	char hash[OPENAPI_HASH_LEN], etag[OPENAPI_HASH_LEN + 2];
+	struct openapi *o = current(c);
+	struct err err = ERR_INIT;
+
+	if (openapi_v3_hash(o, document, hash, &err) < 0) {
+		fail(c, &err);
+		return;
+	}
+	(void)snprintf(etag, sizeof(etag), "\"%s\"", hash);
+	if (!takes_json(c) || by_hash(c, document, hash) || paths_unchanged(c, etag))
+		return;
+	if (openapi_v3(o, document, &out, &err) < 0)
+		fail(c, &err);
+	else
+		call_text(c, 200, "application/json", buf_slice(&out));
+}
+
+bool paths_openapi(struct call *c, const char *path)
+{
+	if (strcmp(path, "/openapi/v2") == 0)
+		version2(c);
+	else if (strcmp(path, V3) == 0)
+		index3(c);
+	else if (strncmp(path, V3 "/", strlen(V3) + 1) == 0)
+		document3(c, path + strlen(V3) + 1);
+	else
+		return false;
+	return true;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the server: paths that are no resources, and the bytes that are kept of them. */
+#pragma once
+
+#include "apiserver/call.h"
+#include "base/map.h"
+
+struct openapi;
+
+/* A document as it is sent, until what is served changes. */
+struct page {
+	char *key;
+	struct buf bytes;
+	char etag[2 * 32 + 3]; /* with its quotes */
+};
+
+struct paths {
+	struct server *srv;
+	struct map pages; /* discovery: key -> struct page */
+	uint64_t generation;
+	struct openapi *openapi; /* NULL before it is asked for */
+	uint64_t openapi_generation;
+	char v2_etag[160]; /* with its quotes; "" = not known yet */
+};
+
+/* false: none of these. */
+bool paths_health(struct call *c, const char *path);
+bool paths_openapi(struct call *c, const char *path);
+/* If-None-Match names this tag: answered with 304. */
+bool paths_unchanged(struct call *c, const char *etag);
+/* Does an Accept header have a media type that begins so? Empty: yes. */
+bool paths_accept(const struct call *c, const char *type);

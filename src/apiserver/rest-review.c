@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reviews: questions that are posted as objects and answered at once, nothing is kept of them. Who
+ * am I, may I, may they, what may I, whose token is this.
+ */
+#include "apiserver/authn.h"
+#include "apiserver/authz.h"
+#include "apiserver/rest-write.h"
+
+#include "api/check.h"
+#include "api/defaults.h"
+
+#include <string.h>
+
+#define RULES_MAX 1024
+
+struct review {
+	const char *kind;
+	int (*answer)(struct change *x, struct doc *obj, struct doc *status, struct err *err);
+};
+
+static const char *text(struct change *x, const struct doc *d, const char *path)
+{
+	const char *s = doc_cstr(call_work(x->c), doc_find(d, path));
+
+	return s ? s : "";
+}
+
+static void put_texts(struct arena *a, struct doc *to, const char *key, const char *const *v)
+{
+	struct doc *list = doc_set_array(a, to, key);
+
+	for (; *v; v++)
+		doc_append_str(a, list, *v);
+}
+
+/* authentication/v1 UserInfo. */
+static void put_user(struct arena *a, struct doc *to, const char *key,
+		     const struct strategy_user *u)
+{
+	struct doc *user = doc_set_object(a, to, key);
+
+	doc_set_str(a, user, "username", u->name);
+	if (u->uid && *u->uid)
+		doc_set_str(a, user, "uid", u->uid);
+	if (u->groups && *u->groups)
+		put_texts(a, user, "groups", u->groups);
+	if (doc_len(u->extra))
+		doc_set(a, user, "extra", *u->extra);
+}
+
+/* ---- who ---- */
+
+static int self(struct change *x, struct doc *obj, struct doc *status, struct err *err)
+{
+	(void)obj;
+	(void)err;
+	put_user(call_work(x->c), status, "userInfo", &x->c->user);
+	return 0;
+}
+
+static int token(struct change *x, struct doc *obj, struct doc *status, struct err *err)
+{
+	struct arena *a = call_work(x->c);
+	const char *t = text(x, obj, "spec.token");
+	struct strategy_user u;
+	int r;
+
+	if (!*t)
+		return status_bad_request(err, &x->c->about,
+					  "token is required for TokenReview in authentication");
+	r = authn_token(x->c->srv->conf.authn, slice_str(t), a, &u, err);
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		doc_set_bool(a, status, "authenticated", true);
+		put_user(a, status, "user", &u);
+	} else {
+		doc_set_object(a, status, "user");
+		doc_set_str(a, status, "error", "[invalid bearer token]");
+	}
+	return 0;
+}
+
+/* ---- may ---- */
+
+static int answer_access(struct change *x, const struct doc *spec, const struct strategy_user *u,
+			 struct doc *status)
+{
+	const struct doc *r = doc_get(spec, "resourceAttributes");
+	const struct doc *p = doc_get(spec, "nonResourceAttributes");
+	const struct authz_attrs at = {
+		.user = u,
+		.verb = text(x, r ? r : p, "verb"),
+		.resource_request = r != NULL,
+		.group = text(x, r, "group"),
+		.version = text(x, r, "version"),
+		.resource = text(x, r, "resource"),
+		.sub = text(x, r, "subresource"),
+		.name = text(x, r, "name"),
+		.ns = text(x, r, "namespace"),
+		.path = text(x, p, "path"),
+	};
+
+	doc_set_bool(call_work(x->c), status, "allowed", authz_allowed(&at));
+	return 0;
+}
+
+static int self_access(struct change *x, struct doc *obj, struct doc *status, struct err *err)
+{
+	(void)err;
+	return answer_access(x, doc_get(obj, "spec"), &x->c->user, status);
+}
+
+static int subject_access(struct change *x, struct doc *obj, struct doc *status, struct err *err)
+{
+	struct arena *a = call_work(x->c);
+	const struct doc *spec = doc_get(obj, "spec"), *groups = doc_get(spec, "groups");
+	const char **v = ARENA_ARRAY(a, const char *, doc_len(groups) + 1);
+	struct strategy_user u = { .name = text(x, spec, "user"),
+				   .uid = text(x, spec, "uid"),
+				   .groups = v,
+				   .extra = doc_get(spec, "extra") };
+	size_t n = 0;
+
+	if (!v)
+		return arena_quota(a, err);
+	DOC_EACH (g, groups)
+		v[n++] = doc_cstr(a, g) ? doc_cstr(a, g) : "";
+	return answer_access(x, spec, &u, status);
+}
+
+static int local_access(struct change *x, struct doc *obj, struct doc *status, struct err *err)
+{
+	const char *ns = text(x, obj, "spec.resourceAttributes.namespace");
+
+	if (strcmp(ns, x->c->rq.namespace_) != 0)
+		return status_bad_request(err, &x->c->about,
+					  "spec.resourceAttributes.namespace must match namespace: "
+					  "%.253s",
+					  x->c->rq.namespace_);
+	return subject_access(x, obj, status, err);
+}
+
+static int rules(struct change *x, struct doc *obj, struct doc *status, struct err *err)
+{
+	struct arena *a = call_work(x->c);
+	const char *ns = text(x, obj, "spec.namespace");
+	struct doc *resources = doc_set_array(a, status, "resourceRules"), *paths, *to;
+	const struct authz_rule *r;
+
+	if (!*ns)
+		return status_bad_request(err, &x->c->about, "no namespace on request");
+	for (size_t i = 0; i < RULES_MAX && (r = authz_rule(&x->c->user, ns, i)); i++) {
+		if (!r->resource_rule)
+			continue;
+		to = doc_append_object(a, resources);
+		put_texts(a, to, "verbs", r->verbs);
+		put_texts(a, to, "apiGroups", r->groups);
+		put_texts(a, to, "resources", r->resources);
+	}
+	paths = doc_set_array(a, status, "nonResourceRules");
+	for (size_t i = 0; i < RULES_MAX && (r = authz_rule(&x->c->user, ns, i)); i++) {
+		if (r->resource_rule)
+			continue;
+		to = doc_append_object(a, paths);
+		put_texts(a, to, "verbs", r->verbs);
+		put_texts(a, to, "nonResourceURLs", r->paths);
+	}
+	doc_set_bool(a, status, "incomplete", false);
+	return 0;
+}
+
+/* ---- all ---- */
+
+static const struct review reviews[] = {
+	{ "SelfSubjectReview", self },
+	{ "TokenReview", token },
+	{ "SelfSubjectAccessReview", self_access },
+	{ "SubjectAccessReview", subject_access },
+	{ "LocalSubjectAccessReview", local_access },
+	{ "SelfSubjectRulesReview", rules },
+};
+
+static int run(struct change *x, const struct review *rv, struct doc *ret, struct err *err)
+{
+	struct call *c = x->c;
+	const struct api_kind *k = c->resource->kind;
+	struct doc status = doc_object();
+	int r = change_read(x, ret, err);
+
+	if (r == 0)
+		r = api_check(c->srv->conf.api, k, "", ret, NULL, call_work(c), err);
+	if (r == 0)
+		r = rv->answer(x, ret, &status, err);
+	if (r < 0)
+		return r;
+	change_set_meta(x, change_meta(x, k->type, ret), "creationTimestamp",
+			doc_str(call_work(c), change_now(x)));
+	api_set(k->type, ret, call_work(c), "status", status);
+	return arena_exceeded(call_work(c)) ? arena_quota(call_work(c), err) : 0;
+}
+
+static void answer(struct call *c)
+{
+	const struct api_kind *k = c->resource->kind;
+	struct change x = {
+		.c = c, .type = k->type, .api_version = k->group->api_version, .kind = k->kind
+	};
+	struct err err = ERR_INIT;
+	struct doc d;
+
+	for (size_t i = 0; i < ARRAY_LEN(reviews); i++) {
+		if (strcmp(reviews[i].kind, k->kind) != 0)
+			continue;
+		if (run(&x, &reviews[i], &d, &err) < 0)
+			call_fail(c, &err);
+		else
+			call_doc(c, 201, &d, k->type);
+		return;
+	}
+}
+
+bool rest_review(struct call *c)
+{
+	const char *kind = c->resource->kind->kind;
+	struct err err = ERR_INIT;
+	bool is_one = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(reviews); i++)
+		is_one |= strcmp(reviews[i].kind, kind) == 0;
+	if (!is_one || c->resource->objects)
+		return false;
+	if (call_choose(c, 0, &err) < 0 || call_media(c, 0, &err) < 0)
+		call_fail(c, &err);
+	else
+		call_body(c, answer);
+	return true;
+}
