@@ -293,11 +293,9 @@ static int pack(struct lister *l, bool last, struct err *err)
 	l->gz->next_in = (unsigned char *)l->bytes.p;
 	l->gz->avail_in = (unsigned)l->bytes.n;
 	do {
-		char *room = buf_room(&l->packed, PIECE);
-
-		if (!room)
+		if (!buf_room(&l->packed, PIECE))
 			return err_set(err, ERR_QUOTA, "the list does not fit its memory");
-		l->gz->next_out = (unsigned char *)room;
+		l->gz->next_out = (unsigned char *)l->packed.p + l->packed.n;
 		l->gz->avail_out = PIECE;
 		r = deflate(l->gz, last ? Z_FINISH : Z_NO_FLUSH);
 		l->packed.n += PIECE - l->gz->avail_out;

@@ -12,7 +12,6 @@
 static const struct api_group scale_group = { .group = "autoscaling",
 					      .version = "v1",
 					      .api_version = SCALE_VERSION };
-static const struct api_kind scale_kind = { .group = &scale_group, .kind = "Scale" };
 
 /* ---- reading ---- */
 
@@ -91,12 +90,16 @@ int scale_get(const struct api_kind *k, const struct doc *obj, struct arena *a, 
 
 /* ---- writing ---- */
 
-static int check_scale(const struct doc *scale, const char *name, struct arena *a, struct err *err)
+static int check_scale(const struct api_kind *k, const struct doc *scale, const char *name,
+		       struct arena *a, struct err *err)
 {
 	const struct path spec = PATH(NULL, "spec"), replicas = PATH(&spec, "replicas");
+	const struct api_kind kind = { .group = &scale_group,
+				       .kind = "Scale",
+				       .namespaced = k->namespaced };
 	struct check c;
 
-	check_init(&c, NULL, &scale_kind, NULL, a);
+	check_init(&c, NULL, &kind, NULL, a);
 	check_metadata(&c, scale, form_dns_subdomain);
 	check_not_negative(&c, &replicas, doc_find(scale, "spec.replicas"));
 	return check_result(&c, name, err);
@@ -113,7 +116,7 @@ int scale_set(const struct api_kind *k, struct doc *obj, const struct doc *scale
 
 	if (!api_kind_sub(k, "scale"))
 		return no_scale(k, err);
-	r = check_scale(scale, name, a, err);
+	r = check_scale(k, scale, name, a, err);
 	if (r < 0)
 		return r;
 	if (uid.n > 0 && !slice_eq(uid, have))
