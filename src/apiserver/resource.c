@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/resource.h"
 
+#include "api/custom.h"
 #include "apiserver/codec.h"
 #include "apiserver/strategy.h"
 #include "base/err.h"
@@ -187,10 +188,8 @@ static struct place *place_add(struct resources *rs, const struct api_kind *k)
 	};
 	conf.prefix = p->prefix;
 	conf.arg = &p->objects;
-	if (!k->custom) {
-		conf.form.foreign = codec_foreign;
-		conf.form.arg = (void *)(uintptr_t)rs->api;
-	}
+	conf.form.foreign = k->custom ? custom_foreign : codec_foreign;
+	conf.form.arg = (void *)(uintptr_t)rs->api;
 	p->objects.cache = world_add(rs->world, &conf);
 	(void)map_put(&rs->places, slice_str(p->key), p);
 	return p;

@@ -150,3 +150,13 @@ void strategy_ip_add(struct strategy_ip *ip, uint64_t n);
 /* "10.0.0.0/16"; ip as written, with the bits behind the prefix. */
 bool strategy_cidr_read(struct slice s, struct strategy_ip *ip, unsigned *ret_bits);
 void strategy_ip_mask(struct strategy_ip *ip, unsigned bits);
+
+/* ---- definitions of custom kinds: strategy-custom.c ---- */
+
+/* The version that objects are stored in is among status.storedVersions. */
+int strategy_create_definition(struct strategy_call *c, struct doc *obj, struct err *err);
+int strategy_update_definition(struct strategy_call *c, struct doc *obj, const struct doc *old,
+			       struct err *err);
+/* Formats that nobody knows; of an update, new ones. */
+void strategy_warn_definition(struct strategy_call *c, const struct doc *obj,
+			      const struct doc *old);

@@ -516,7 +516,9 @@ const struct strategy strategy_rest[] = {
 	{ DEVICES, "resourceslices", COUNTED, create_device_slice, update_device_slice,
 	  .warn = warn_device_slice },
 	/* Definitions of custom kinds and of API services. */
-	{ "apiextensions.k8s.io", "customresourcedefinitions", COUNTED | REVISION },
+	{ "apiextensions.k8s.io", "customresourcedefinitions", COUNTED | REVISION,
+	  strategy_create_definition, strategy_update_definition,
+	  .warn = strategy_warn_definition },
 	{ "apiregistration.k8s.io", "apiservices", REVISION | STRATEGY_STATUS_META },
 	{ 0 },
 };

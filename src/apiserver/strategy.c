@@ -2,6 +2,7 @@
 /* What is common to all kinds, and the way to what is not. */
 #include "apiserver/strategy-private.h"
 
+#include "api/custom.h"
 #include "api/defaults.h"
 #include "api/object.h"
 #include "base/clock.h"
@@ -12,8 +13,6 @@
 /* ---- tables ---- */
 
 static const struct strategy others = { 0 };
-const struct strategy strategy_custom = { .flags = STRATEGY_NEEDS_REVISION | STRATEGY_GENERATION |
-						   STRATEGY_STATUS_ALL_META };
 
 const struct strategy *strategy_find(const char *group, const char *resource)
 {
@@ -31,7 +30,7 @@ const struct strategy *strategy_find(const char *group, const char *resource)
 const char *strategy_deprecated(const struct api_kind *k)
 {
 	if (k->custom)
-		return NULL;
+		return k->custom->warning;
 	if (strcmp(k->group->api_version, "v1") != 0)
 		return NULL;
 	if (strcmp(k->kind, "Endpoints") == 0)
