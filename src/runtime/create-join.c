@@ -118,9 +118,10 @@ int create_join(struct create *c, struct err *err)
 	in.proc_ns = c->in.proc_ns;
 	r = join(c, &maker, &in, err);
 	(void)proc_signal(maker.pidfd, SIGKILL, NULL); /* may have ended by itself */
+	fd_close(sock);
+	if (sock == c->sock)
+		c->sock = -1;
 	(void)proc_wait(maker.pidfd, -1, &(struct proc_exit){ 0 }, NULL);
 	proc_fini(&maker);
-	if (sock != c->sock)
-		fd_close(sock);
 	return r;
 }

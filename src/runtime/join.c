@@ -252,8 +252,10 @@ int join_await(struct serve *s, struct proc *joiner, struct proc *ret, struct er
 	int r;
 
 	s->born = ret;
+	s->joiner = joiner;
 	r = rt_serve(s, err);
 	s->born = NULL;
+	s->joiner = NULL;
 	if (r == 0 || (r > 0 && ret->pidfd < 0))
 		r = err_set(err, ERR_SYSTEM, "the process that joins the container has ended");
 	if (r < 0)

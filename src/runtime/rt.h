@@ -319,7 +319,9 @@ struct serve {
 	void *arg;
 	const struct conf *conf; /* with view: for the seccomp agent */
 	const struct state_view *view;
-	int console;	   /* received, or -1 */
+	int console;		   /* received, or -1 */
+	const struct proc *joiner; /* not NULL: who will tell, and may end without having done so
+				    */
 	struct proc *born; /* not NULL: SYNC_PID names a child of ours and ends the service */
 };
 /* 1 = READY, 0 = the other side has closed (exec succeeded, or it is gone). */

@@ -11,6 +11,7 @@
 #include "linux/sys.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,11 +140,26 @@ int rt_cgroup_dirs(const struct cgroup *cg, struct buf *out, struct err *err)
 
 /* ---- the process ---- */
 
+/* Who was killed between the birth and its word leaves one that waits for us, on the same socket.
+ */
+static bool joiner_is_gone(const struct serve *s)
+{
+	struct pollfd p[2] = { { .fd = s->sock, .events = POLLIN } };
+
+	if (!s->joiner)
+		return false;
+	p[1] = (struct pollfd){ .fd = s->joiner->pidfd, .events = POLLIN };
+	while (poll(p, 2, -1) < 0)
+		if (errno != EINTR)
+			return false;
+	return !p[0].revents;
+}
+
 int rt_serve(struct serve *s, struct err *err)
 {
 	for (;;) {
 		struct sync_msg m;
-		int r = sync_recv(s->sock, &m, err);
+		int r = joiner_is_gone(s) ? 0 : sync_recv(s->sock, &m, err);
 
 		if (r <= 0)
 			return r;
