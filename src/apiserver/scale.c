@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* autoscaling/v1 Scale: how many pods a workload is to have, and whose they are. */
+#include "api/custom.h"
 #include "api/fields.h"
 #include "api/managed.h"
 #include "api/selector.h"
@@ -67,6 +68,8 @@ int scale_get(const struct api_kind *k, const struct doc *obj, struct arena *a, 
 	const char *selector;
 	int r;
 
+	if (k->custom)
+		return custom_scale_get(k, obj, a, ret, err);
 	if (!api_kind_sub(k, "scale"))
 		return no_scale(k, err);
 	r = selector_text(k, obj, a, &selector, err);
@@ -105,37 +108,55 @@ static int check_scale(const struct api_kind *k, const struct doc *scale, const 
 	return check_result(&c, name, err);
 }
 
+static int check_uid(const struct api_kind *k, const struct doc *obj, const struct doc *scale,
+		     const char *name, struct err *err)
+{
+	const struct slice uid = strategy_text(scale, "metadata.uid"),
+			   have = strategy_text(obj, "metadata.uid");
+
+	if (uid.n == 0 || slice_eq(uid, have))
+		return 0;
+	return err_set(err, ERR_CONFLICT,
+		       "Operation cannot be fulfilled on %s/scale%s%s \"%s\": Precondition failed: "
+		       "UID in precondition: %.*s, UID in object meta: %.*s",
+		       k->resource, *k->group->group ? "." : "", k->group->group, name, (int)uid.n,
+		       uid.p, (int)have.n, have.p);
+}
+
+static int set_replicas(const struct api_kind *k, struct doc *obj, const struct doc *scale,
+			struct arena *a, struct err *err)
+{
+	if (k->custom)
+		return custom_scale_set(k, obj, scale, a, err);
+	(void)strategy_put(k->type, obj, a, "spec.replicas",
+			   doc_int(a, strategy_int(scale, "spec.replicas")));
+	return 0;
+}
+
 int scale_set(const struct api_kind *k, struct doc *obj, const struct doc *scale, struct arena *a,
 	      struct err *err)
 {
 	const char *name = doc_cstr(a, doc_find(obj, "metadata.name"));
-	const struct slice uid = strategy_text(scale, "metadata.uid"),
-			   have = strategy_text(obj, "metadata.uid");
 	const struct doc *copy, *revision = doc_find(scale, "metadata.resourceVersion");
-	int r;
+	int r = 0;
 
 	if (!api_kind_sub(k, "scale"))
 		return no_scale(k, err);
-	r = check_scale(k, scale, name, a, err);
-	if (r < 0)
-		return r;
-	if (uid.n > 0 && !slice_eq(uid, have))
-		return err_set(err, ERR_CONFLICT,
-			       "Operation cannot be fulfilled on %s/scale%s%s \"%s\": Precondition "
-			       "failed: UID in precondition: %.*s, UID in object meta: %.*s",
-			       k->resource, *k->group->group ? "." : "", k->group->group, name,
-			       (int)uid.n, uid.p, (int)have.n, have.p);
-	copy = doc_copy_shared(a, obj);
+	/* Of custom kinds their own rules tell. */
+	if (!k->custom)
+		r = check_scale(k, scale, name, a, err);
+	if (r == 0)
+		r = check_uid(k, obj, scale, name, err);
+	copy = r == 0 ? doc_copy_shared(a, obj) : NULL;
 	if (!copy)
-		return arena_quota(a, err);
+		return r < 0 ? r : arena_quota(a, err);
 	*obj = *copy;
-	(void)strategy_put(k->type, obj, a, "spec.replicas",
-			   doc_int(a, strategy_int(scale, "spec.replicas")));
+	r = set_replicas(k, obj, scale, a, err);
 	if (revision)
 		(void)strategy_put(k->type, obj, a, "metadata.resourceVersion", *revision);
 	else
 		(void)strategy_drop(obj, "metadata.resourceVersion");
-	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+	return r == 0 && arena_exceeded(a) ? arena_quota(a, err) : r;
 }
 
 /* ---- owners of fields ---- */
@@ -154,24 +175,45 @@ struct steps {
 
 static const struct steps spec_replicas = { { "spec", "replicas" } };
 
-/* Where a kind has them; of custom kinds its definition tells. */
+/* The version of the kind that an entry speaks of; NULL: there is none. */
+static const struct api_kind *version_of(const struct api_kind *k, const char *api_version)
+{
+	const size_t n = strlen(k->group->group);
+
+	if (strcmp(api_version, k->group->api_version) == 0)
+		return k;
+	if (!k->custom || strncmp(api_version, k->group->group, n) != 0 || api_version[n] != '/')
+		return NULL;
+	return custom_version(k->custom->definition, api_version + n + 1);
+}
+
+/* Where a version has them, without steps when it has no scale; of custom kinds their definition
+ * tells. */
 static struct steps steps_of(const struct api_kind *k, struct arena *a)
 {
-	(void)k;
-	(void)a;
-	return spec_replicas;
+	struct steps path = { 0 };
+	struct slice rest;
+	size_t n = 0;
+
+	if (!k->custom)
+		return spec_replicas;
+	rest = k->custom->scale ? slice_str(k->custom->scale->spec_replicas) : SLICE("");
+	while (rest.p && n < STEPS_MAX) {
+		const struct slice name = slice_split(&rest, '.');
+
+		if (name.n > 0)
+			path.v[n++] = arena_strndup(a, name.p, name.n);
+	}
+	return path;
 }
 
 static bool owns(const struct doc *set, const struct steps *path)
 {
 	const struct doc *value = set;
 
-	for (size_t i = 0; path->v[i]; i++) {
+	for (size_t i = 0; value && path->v[i]; i++)
 		value = fields_step(value, 'f', slice_str(path->v[i]));
-		if (!value)
-			return false;
-	}
-	return fields_member(value);
+	return value && value != set && fields_member(value);
 }
 
 /* The set of this one field. */
@@ -187,7 +229,6 @@ static struct doc set_of(const struct steps *path, struct arena *a)
 int scale_managed_from_parent(const struct api_kind *k, const struct doc *parent, struct arena *a,
 			      struct doc *ret, struct err *err)
 {
-	const struct steps path = steps_of(k, a);
 	struct managed all, scale = { 0 };
 	int r = managed_read(parent, a, &all, err);
 
@@ -195,9 +236,11 @@ int scale_managed_from_parent(const struct api_kind *k, const struct doc *parent
 		return r;
 	for (size_t i = 0; i < all.n; i++) {
 		const struct managed_entry *e = &all.v[i];
+		const struct api_kind *version = version_of(k, e->api_version);
+		const struct steps path = version ? steps_of(version, a) : (struct steps){ 0 };
 		struct managed_entry *to;
 
-		if (strcmp(e->api_version, k->group->api_version) != 0 || !owns(&e->set, &path))
+		if (!owns(&e->set, &path))
 			continue;
 		to = managed_add(&scale, e->manager, e->applied, SCALE_VERSION, e->subresource, a);
 		if (!to)
@@ -219,19 +262,21 @@ static struct managed_entry *same_entry(struct managed *scale, const struct mana
 
 /* What of the object's entries goes on, with their fields but for the replicas they lost. */
 static void keep_entries(struct managed *to, const struct managed *all, struct managed *scale,
-			 const struct api_kind *k, const struct steps *path, struct arena *a)
+			 const struct api_kind *k, struct arena *a)
 {
-	const struct doc lost = set_of(path, a);
-
 	for (size_t i = 0; i < all->n; i++) {
 		const struct managed_entry *e = &all->v[i];
+		const struct api_kind *version = version_of(k, e->api_version);
+		const struct steps path = version ? steps_of(version, a) : (struct steps){ 0 };
 		struct managed_entry *same = same_entry(scale, e), *n;
 		struct doc set = e->set;
 
 		/* Versions that nothing is known of are dropped, as upstream drops them. */
-		if (strcmp(e->api_version, k->group->api_version) != 0)
+		if (!version)
 			continue;
-		if (owns(&e->set, path)) {
+		if (owns(&e->set, &path)) {
+			const struct doc lost = set_of(&path, a);
+
 			if (same)
 				managed_remove(scale, same);
 			else
@@ -289,7 +334,7 @@ int scale_managed_to_parent(const struct api_kind *k, const struct doc *parent,
 		r = managed_read(scale, a, &of_scale, err);
 	if (r < 0)
 		return r;
-	keep_entries(&out, &all, &of_scale, k, &path, a);
+	keep_entries(&out, &all, &of_scale, k, a);
 	add_entries(&out, &all, &of_scale, k, &path, a);
 	*ret = managed_write(&out, a);
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
