@@ -132,14 +132,27 @@ static struct entry *entry_of(struct crd_controller *c, struct slice name)
 	return e;
 }
 
-/* Others of the group whose names may be free now. */
+static int by_name(const void *x, const void *y)
+{
+	const struct entry *a = *(struct entry *const *)x, *b = *(struct entry *const *)y;
+
+	return strcmp(a->name, b->name);
+}
+
+/* Others of the group whose names may be free now, in the order of their names. */
 static void look_at_group(struct crd_controller *c, const struct entry *but)
 {
-	struct entry *e;
+	struct entry **v = calloc(map_count(&c->entries) + 1, sizeof(struct entry *)), *e;
+	size_t n = 0;
 
+	assert(v);
 	for (size_t i = 0; but->group && (e = map_next(&c->entries, &i, NULL));)
 		if (e != but && e->conflict && e->group && strcmp(e->group, but->group) == 0)
-			look_later(e);
+			v[n++] = e;
+	qsort(v, n, sizeof(struct entry *), by_name);
+	for (size_t i = 0; i < n; i++)
+		look_later(v[i]);
+	free(v);
 }
 
 /* What it is called, for others; true when that has changed. */
