@@ -31,14 +31,10 @@ static int new_line(struct buf *out, unsigned depth)
 /* A string from its quote to behind its last. */
 static const char *behind_string(const char *p, const char *end)
 {
-	for (p++; p < end; p++) {
-		while (p < end && *p != '"' && *p != '\\')
-			p++;
-		if (p < end && *p == '"')
-			return p + 1;
-		p++; /* what is escaped */
-	}
-	return end;
+	p++;
+	while (p < end && *p != '"')
+		p += *p == '\\' ? 2 : 1;
+	return p < end ? p + 1 : end;
 }
 
 int codec_indent(struct slice json, unsigned depth, struct buf *out, struct err *err)

@@ -74,7 +74,7 @@ static int beside_upstream(const char *dir, const struct api *api, const struct 
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("kind", 64u << 20);
 	CLEANUP(buf_fini) struct buf json = BUF_INIT(8u << 20), pb = BUF_INIT(8u << 20);
-	CLEANUP(buf_fini) struct buf ours = BUF_INIT(8u << 20), text = BUF_INIT(8u << 20);
+	CLEANUP(buf_fini) struct buf ours = BUF_INIT(8u << 20);
 	struct codec_out o =
 		out_of(api, serve(a, api, k->group->api_version, k->kind, NULL), CODEC_PROTOBUF);
 	const char *group = k->group->group;

@@ -232,6 +232,88 @@ static void kubernetes_types_are_one_value(void **state)
 	both(a, "{\"wrapped\":true}", "827d020801");
 }
 
+/* ---- as Go writes it ---- */
+
+static const struct schema_field inner_rows[] = {
+	{ .name = "s", .len = 1, .type = SCHEMA_STRING, .pb = 1 },
+	{ .name = "p", .len = 1, .type = SCHEMA_STRING, .pb = 2, .wire = SCHEMA_PB_PRESENCE },
+};
+static const struct schema inner_schema = { .name = "Inner", .fields = inner_rows, .n = 2 };
+static const struct schema_field go_rows[] = {
+	{ .name = "o", .len = 1, .type = SCHEMA_OBJECT, .pb = 2, .sub = &inner_schema },
+	{ .name = "s", .len = 1, .type = SCHEMA_STRING, .pb = 1 },
+	{ .name = "i", .len = 1, .type = SCHEMA_INT, .width = 8, .pb = 3 },
+	{ .name = "b", .len = 1, .type = SCHEMA_BOOL, .width = 1, .pb = 4 },
+	{ .name = "l", .len = 1, .type = SCHEMA_LIST, .elem_type = SCHEMA_STRING, .pb = 5 },
+	{ .name = "t", .len = 1, .type = SCHEMA_TIME, .pb = 6 },
+	{ .name = "q", .len = 1, .type = SCHEMA_QUANTITY, .pb = 7 },
+	{ .name = "is", .len = 2, .type = SCHEMA_INT_OR_STR, .pb = 8 },
+	{ .name = "d",
+	  .len = 1,
+	  .type = SCHEMA_STRING,
+	  .format = FORMAT_DURATION,
+	  .wire = SCHEMA_PB_MESSAGE,
+	  .pb = 9 },
+	{ .name = "any", .len = 3, .type = SCHEMA_ANY, .pb = 10 },
+	{ .name = "y", .len = 1, .type = SCHEMA_BYTES, .pb = 11 },
+	{ .name = "f", .len = 1, .type = SCHEMA_DOUBLE, .width = 8, .pb = 12 },
+	{ .name = "v", .len = 1, .type = SCHEMA_STRING, .pb = 1, .part = 1 },
+	{ .name = "none", .len = 4, .type = SCHEMA_STRING },
+};
+static const struct schema_part go_parts[] = { { .pb = 13 } };
+static const struct schema go_schema = {
+	.name = "Go", .fields = go_rows, .n = ARRAY_LEN(go_rows), .parts = go_parts, .nparts = 1
+};
+
+static const char *whole(struct arena *a, const char *json)
+{
+	static const struct protobuf_opts o = { .whole = true };
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
+	struct err err = ERR_INIT;
+	char *text, *p;
+
+	assert_int_equal(protobuf_encode(&go_schema, must_read(a, json), &o, &b, &err), 0);
+	text = p = arena_alloc(a, b.n * 2 + 1);
+	for (size_t i = 0; i < b.n; i++)
+		p += snprintf(p, 3, "%02x", (unsigned char)b.p[i]);
+	return text;
+}
+
+static void what_is_no_pointer_may_be_written_always(void **state)
+{
+	struct arena *a = *state;
+
+	assert_string_equal(whole(a, "{}"), "0a00"		 /* s */
+					    "12020a00"		 /* o {s} */
+					    "1800"		 /* i */
+					    "2000"		 /* b */
+					    "3200"		 /* t: none */
+					    "3a030a0130"	 /* q: 0 */
+					    "4206080010001a00"	 /* is: 0 */
+					    "4a020800"		 /* d: 0 */
+					    "5200"		 /* any */
+					    "610000000000000000" /* f */
+					    "6a020a00");	 /* the part with v */
+	assert_string_equal(whole(a, "{\"s\":\"x\",\"o\":{\"p\":\"\"},\"l\":[],\"t\":null,"
+				     "\"is\":\"h\",\"d\":\"0s\",\"y\":\"\",\"any\":null}"),
+			    "0a0178"
+			    "12040a001200"
+			    "1800"
+			    "2000"
+			    "3200"
+			    "3a030a0130"
+			    "4207080110001a0168"
+			    "4a020800"
+			    "5200"
+			    "5a00"
+			    "610000000000000000"
+			    "6a020a00");
+	assert_non_null(strstr(whole(a, "{\"t\":\"1970-01-01T00:00:00Z\",\"is\":5}"),
+			       "320408001000" /* both parts of a time */
+			       "3a030a0130"
+			       "4206080010051a00"));
+}
+
 static void unknown_fields_are_skipped_or_kept(void **state)
 {
 	struct protobuf_opts keep = { .unknown = "@" }, drop = { .unknown = "" };
@@ -595,6 +677,7 @@ int main(void)
 		CASE(messages_given_twice_are_merged),
 		CASE(the_last_member_of_a_oneof_stays),
 		CASE(kubernetes_types_are_one_value),
+		CASE(what_is_no_pointer_may_be_written_always),
 		CASE(unknown_fields_are_skipped_or_kept),
 		CASE(bad_bytes_are_refused_with_path_and_place),
 		CASE(what_does_not_fit_is_not_written),

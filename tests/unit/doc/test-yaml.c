@@ -204,6 +204,31 @@ static void duplicate_keys_are_refused_with_their_place(void **state)
 	refused(f, buf_str(&b), K8S, ERR_BAD_REQUEST, "line 101 column 1: key \"key7\"");
 }
 
+static void note_dup(void *arg, unsigned line, struct slice key)
+{
+	(void)buf_addf(arg, "%u:%.*s ", line, (int)key.n, key.p);
+}
+
+static void duplicate_keys_may_be_told_and_the_last_wins(void **state)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("yaml", 1u << 20);
+	CLEANUP(buf_fini) struct buf told = BUF_INIT(4096);
+	const struct yaml_options o = { .on_dup = note_dup, .on_dup_arg = &told };
+	struct err err = ERR_INIT;
+	struct slice text;
+	struct doc *d;
+
+	(void)state;
+	assert_int_equal(yaml_read(a,
+				   SLICE("a: 1\nb: &x {c: 1, c: 2}\na: 3\na: 4\nd:\n  <<: *x\n"
+					 "  c: 5\n"),
+				   &o, &d, &err),
+			 0);
+	assert_int_equal(json_print(a, d, NULL, &text, &err), 0);
+	assert_string_equal(text.p, "{\"a\":4,\"b\":{\"c\":2},\"d\":{\"c\":5}}");
+	assert_string_equal(told.p, "2:c 3:a 4:a ");
+}
+
 static void merges_give_way_to_what_the_map_says(void **state)
 {
 	struct fix *f = *state;
@@ -722,6 +747,7 @@ int main(void)
 		CASE(tags_that_do_not_fit_are_refused),
 		CASE(keys_become_strings_or_are_refused),
 		CASE(duplicate_keys_are_refused_with_their_place),
+		CASE(duplicate_keys_may_be_told_and_the_last_wins),
 		CASE(merges_give_way_to_what_the_map_says),
 		CASE(aliases_are_copies_of_their_own),
 		CASE(plain_scalars_are_marked),
