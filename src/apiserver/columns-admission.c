@@ -4,10 +4,7 @@
 #include "apiserver/columns-private.h"
 
 #include "apiserver/columns.h"
-#include "base/arena.h"
 #include "doc/doc.h"
-
-#include <stdlib.h>
 
 /* ---- roles ---- */
 
@@ -105,27 +102,20 @@ void columns_mutating_policy(struct cells *c)
 	policy(c, "spec.mutations");
 }
 
-static int cmp_keys(const void *a, const void *b)
-{
-	struct slice x = doc_slice(a), y = doc_slice(b);
-	int r = memcmp(x.p, y.p, MIN(x.n, y.n));
-
-	return r ? r : (x.n > y.n) - (x.n < y.n);
-}
-
 /* The selector as Go prints its protobuf message, which is what upstream shows here. */
 static void go_selector(struct cells *c, const struct doc *selector)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(CELL_MAX);
-	struct doc *labels = doc_copy_shared(c->a, doc_get(selector, "matchLabels"));
+	const struct doc *labels = doc_get(selector, "matchLabels");
+	size_t n;
+	struct slice *keys = cell_keys(c, labels, &n);
 
-	if (doc_len(labels))
-		qsort(labels->kids, labels->n, 2 * sizeof(*labels->kids), cmp_keys);
 	(void)buf_adds(&b, "&LabelSelector{MatchLabels:map[string]string{");
-	DOC_EACH_MEMBER (key, value, labels) {
-		struct slice k = doc_slice(key), v = doc_slice(value);
+	for (size_t i = 0; i < n; i++) {
+		struct slice v = doc_slice(doc_getn(labels, keys[i]));
 
-		(void)buf_addf(&b, "%.*s: %.*s,", (int)k.n, k.p, (int)v.n, v.n ? v.p : "");
+		(void)buf_addf(&b, "%.*s: %.*s,", (int)keys[i].n, keys[i].p, (int)v.n,
+			       v.n ? v.p : "");
 	}
 	(void)buf_adds(&b, "},MatchExpressions:[]LabelSelectorRequirement{");
 	DOC_EACH (it, doc_get(selector, "matchExpressions")) {

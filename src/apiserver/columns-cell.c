@@ -179,19 +179,27 @@ void cell_lower(struct buf *b)
 			b->p[i] = (char)(b->p[i] - 'A' + 'a');
 }
 
+struct slice *cell_keys(struct cells *c, const struct doc *map, size_t *ret_n)
+{
+	struct slice *keys = arena_alloc(c->a, (doc_len(map) + 1) * sizeof(*keys));
+	size_t n = 0;
+
+	*ret_n = 0;
+	if (!keys)
+		return NULL;
+	DOC_EACH_MEMBER (key, value, map)
+		if (value)
+			keys[n++] = doc_slice(key);
+	*ret_n = cell_sort(keys, n);
+	return keys;
+}
+
 void cell_labels(struct cells *c, const struct doc *labels)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(CELL_MAX);
-	struct slice *keys = arena_alloc(c->a, (doc_len(labels) + 1) * sizeof(*keys));
-	size_t n = 0;
+	size_t n;
+	struct slice *keys = cell_keys(c, labels, &n);
 
-	if (!keys)
-		return;
-	DOC_EACH_MEMBER (key, value, labels) {
-		(void)value;
-		keys[n++] = doc_slice(key);
-	}
-	n = cell_sort(keys, n);
 	for (size_t i = 0; i < n; i++) {
 		struct slice v = doc_slice(doc_getn(labels, keys[i]));
 

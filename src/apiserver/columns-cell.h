@@ -78,3 +78,5 @@ void cell_access_modes(struct cells *c, const struct doc *list);
 void cell_lower(struct buf *b); /* ASCII */
 /* Sorts texts and drops what is there twice; the new length. */
 size_t cell_sort(struct slice *v, size_t n);
+/* The keys of a map, sorted; NULL and none past the arena's maximum. */
+struct slice *cell_keys(struct cells *c, const struct doc *map, size_t *ret_n);

@@ -3,7 +3,6 @@
 #include "apiserver/columns-cell.h"
 #include "apiserver/columns-private.h"
 
-#include "base/arena.h"
 #include "doc/doc.h"
 
 void columns_name_age(struct cells *c)
@@ -66,16 +65,9 @@ static void quota_cell(struct cells *c, const struct slice *names, size_t n, boo
 
 void columns_quota(struct cells *c)
 {
-	const struct doc *hard = doc_find(c->obj, "status.hard");
-	struct slice *names = arena_alloc(c->a, (doc_len(hard) + 1) * sizeof(*names));
-	size_t n = 0;
+	size_t n;
+	struct slice *names = cell_keys(c, doc_find(c->obj, "status.hard"), &n);
 
-	if (!names)
-		return;
-	DOC_EACH_MEMBER (key, value, hard)
-		if (value)
-			names[n++] = doc_slice(key);
-	n = cell_sort(names, n);
 	cell_name(c);
 	quota_cell(c, names, n, false);
 	quota_cell(c, names, n, true);

@@ -28,8 +28,9 @@ void openapi_set_custom(struct openapi *o, const struct api_group *const *groups
 
 /* /openapi/v2 as JSON. Each appends to out; -ERR_QUOTA: it is full. */
 int openapi_v2(struct openapi *o, struct buf *out, struct err *err);
-/* The same as application/com.github.proto-openapi.spec.v2@v1.0+protobuf, which Go clients ask for:
- * they read no other form of version 2. */
+/* The same for who asks for application/com.github.proto-openapi.spec.v2@v1.0+protobuf, as Go
+ * clients do, who read no other form of version 2. The answer's type has a dot for the "@", which
+ * Go cannot read in an answer: application/com.github.proto-openapi.spec.v2.v1.0+protobuf. */
 int openapi_v2_protobuf(struct openapi *o, struct buf *out, struct err *err);
 /* /openapi/v3: where each document is, with its hash. The first call makes them all once. */
 int openapi_v3_index(struct openapi *o, struct buf *out, struct err *err);

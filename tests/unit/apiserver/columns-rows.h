@@ -80,3 +80,42 @@ static inline void check_rows(struct arena *a, const struct cell_row *rows)
 		bad += check_row(a, &api, rows);
 	assert_int_equal(bad, 0);
 }
+
+/* The row's cells with one node after the other of another type; as many cells every time. */
+static inline int misfits(struct arena *a, const struct api_kind *k, struct doc *whole,
+			  struct doc *at)
+{
+	const struct doc others[] = { doc_null(),  doc_bool(true), DOC_LIT("x"),
+				      doc_array(), doc_object(),   doc_int(a, -7) };
+	struct doc was = *at, cells, conditions;
+	struct err err = ERR_INIT;
+	int bad = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		*at = others[i];
+		assert_int_equal(columns_cells(k, whole, NOW, a, &cells, &conditions, &err), 0);
+		bad += doc_len(&cells) != (k->ncolumns ? k->ncolumns : 2);
+	}
+	*at = was;
+	DOC_EACH (it, at)
+		bad += misfits(a, k, whole, it);
+	DOC_EACH_MEMBER (key, value, at)
+		bad += key ? misfits(a, k, whole, value) : 0;
+	return bad;
+}
+
+static inline void check_misfits(struct arena *keep, const struct cell_row *rows)
+{
+	CLEANUP(api_fini) struct api api = { 0 };
+	struct err err = ERR_INIT;
+	int bad = 0;
+
+	assert_int_equal(api_load(keep, &api, &err), 0);
+	for (; rows->what; rows++) {
+		CLEANUP(arena_free) struct arena *a = arena_new("row", ARENA_MAX);
+		struct doc *obj = must_read(a, json_of(a, '{', rows->obj, '}'));
+
+		bad += misfits(a, kind_of(&api, rows->api_version, rows->kind), obj, obj);
+	}
+	assert_int_equal(bad, 0);
+}

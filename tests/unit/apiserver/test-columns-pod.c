@@ -184,6 +184,13 @@ static void init_containers_come_first(void **state)
 	check_rows(*state, inits);
 }
 
+static void values_of_other_types_do_no_harm(void **state)
+{
+	check_misfits(*state, phases);
+	check_misfits(*state, containers);
+	check_misfits(*state, inits);
+}
+
 static void a_full_arena_is_told(void **state)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("row", 256);
@@ -205,9 +212,8 @@ static void a_full_arena_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(phases_reasons_and_deletion),
-		CASE(containers_say_what_the_pod_does),
-		CASE(init_containers_come_first),
+		CASE(phases_reasons_and_deletion), CASE(containers_say_what_the_pod_does),
+		CASE(init_containers_come_first),  CASE(values_of_other_types_do_no_harm),
 		CASE(a_full_arena_is_told),
 	};
 

@@ -581,6 +581,13 @@ static const struct cell_row guards[] = {
 	  "Operator:In,Values:[y x],},LabelSelectorRequirement{Key:n,Operator:DoesNotExist,"
 	  "Values:[],},},}','24h'",
 	  NULL },
+	{ "expressions alone", "admissionregistration.k8s.io/v1", "MutatingAdmissionPolicyBinding",
+	  META ",'spec':{'policyName':'p','paramRef':{'selector':{'matchExpressions':[{'key':"
+	       "'n','operator':'Exists'}]}}}",
+	  "'a','p','&LabelSelector{MatchLabels:map[string]string{},"
+	  "MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:n,"
+	  "Operator:Exists,Values:[],},},}','24h'",
+	  NULL },
 	{ "no parameters", "admissionregistration.k8s.io/v1", "MutatingAdmissionPolicyBinding",
 	  META ",'spec':{'policyName':'p'}", "'a','p','<unset>','24h'", NULL },
 	{ "parameters of a namespace", "admissionregistration.k8s.io/v1",
@@ -724,6 +731,17 @@ static void guards_show_who_and_what(void **state)
 static void the_rest_is_shown_too(void **state)
 {
 	check_rows(*state, rest);
+}
+
+/* ---- what no canonical object has ---- */
+
+static void values_of_other_types_do_no_harm(void **state)
+{
+	static const struct cell_row *const all[] = { workloads, jobs,	 networks, storage,
+						      nodes,	 guards, rest,	   autoscalers };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		check_misfits(*state, all[i]);
 }
 
 /* ---- definitions ---- */
@@ -942,6 +960,7 @@ int main(void)
 		CASE(nodes_show_roles_and_addresses),
 		CASE(guards_show_who_and_what),
 		CASE(the_rest_is_shown_too),
+		CASE(values_of_other_types_do_no_harm),
 		CASE(every_kind_has_a_cell_and_a_description_for_each_column),
 		CASE(types_formats_and_priorities_are_upstreams),
 		CASE(custom_kinds_have_their_own),

@@ -362,7 +362,7 @@ static void what_is_not_there_is_not_found(void **state)
 
 static void a_full_buffer_is_told_at_every_place(void **state)
 {
-	static const size_t sizes[] = { 0, 10, 100, 1000, 10000, 100000, 1000000 };
+	static const size_t sizes[] = { 0, 100, 10000, 300000 };
 	CLEANUP(server_fini) struct server s = serve(*state);
 
 	s.o = openapi_new(&s.api, VERSION);
@@ -373,10 +373,10 @@ static void a_full_buffer_is_told_at_every_place(void **state)
 		assert_int_equal(openapi_v2(s.o, &b, &err), -ERR_QUOTA);
 		assert_true(err.msg[0]);
 		buf_clear(&b);
-		if (sizes[i] <= 10000)
+		if (sizes[i] <= 100)
 			assert_int_equal(openapi_v3_index(s.o, &b, &err), -ERR_QUOTA);
 		buf_clear(&b);
-		if (sizes[i] <= 100000)
+		if (sizes[i] <= 10000)
 			assert_int_equal(openapi_v3(s.o, "api/v1", &b, &err), -ERR_QUOTA);
 	}
 }
@@ -642,7 +642,7 @@ static void every_word_of_a_schema_has_its_form(void **state)
 
 static void a_full_buffer_of_protobuf_is_told(void **state)
 {
-	static const size_t sizes[] = { 0, 5, 50, 5000, 500000 };
+	static const size_t sizes[] = { 0, 50, 5000, 300000 };
 	CLEANUP(server_fini) struct server s = serve(*state);
 
 	s.o = openapi_new(&s.api, VERSION);
