@@ -517,8 +517,8 @@ int conf_read_process(struct slice text, struct arena *a, struct conf_process *r
 int conf_write_part(const struct conf *c, bool hooks, struct arena *a, struct buf *out,
 		    struct err *err)
 {
-	const char *groups = conf_annotation(c, CONF_KEEP_GROUPS);
-	struct str_pair kept = { CONF_KEEP_GROUPS, groups };
+	const char *groups = conf_annotation(c, "run.oci.keep_original_groups");
+	struct str_pair kept = { "run.oci.keep_original_groups", groups };
 	struct conf part = { .oci_version = c->oci_version,
 			     .lin = { .personality = c->lin.personality,
 				      .mempolicy = c->lin.mempolicy } };

@@ -284,4 +284,3 @@ const struct conf_ns *conf_ns(const struct conf *c,
 /* Listed without a path. */
 bool conf_ns_new(const struct conf *c, enum ns_kind k);
 const char *conf_annotation(const struct conf *c, const char *key);
-#define CONF_KEEP_GROUPS "run.oci.keep_original_groups"

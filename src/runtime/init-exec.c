@@ -280,7 +280,8 @@ int init_drop_rights(struct init *in, struct err *err)
 		r = caps_keep(true, err);
 	if (r >= 0)
 		r = caps_set_ids(p->user.uid, p->user.gid, p->user.groups.v, p->user.groups.n,
-				 conf_annotation(in->conf, CONF_KEEP_GROUPS) != NULL, err);
+				 conf_annotation(in->conf, "run.oci.keep_original_groups") != NULL,
+				 err);
 	if (r >= 0)
 		r = proc_set_dumpable(false, err); /* fs.suid_dumpable decides after it */
 	if (r >= 0 && p->no_new_privs)

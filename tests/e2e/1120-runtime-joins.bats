@@ -56,14 +56,14 @@ never() { [[ "$output" =~ ^met\ ([0-9]+)\ refused\ ([0-9]+)$ ]] && [ "${BASH_REM
 
 @test "CVE-2016-9962: root of a user namespace gets at nothing of what joins, by exec or create" {
 	hunted 150 60
-	never 150 150
+	never 100 150
 }
 
 @test "CVE-2016-9962: the same when the runtime is slow between its birth there and the exec" {
 	[ -x "$FAULTY" ] || skip "no fault build"
 	export JOINS=$FAULTY TEU_SLOW=execveat:3000
 	hunted 60 40
-	never 100 1000
+	never 75 1000
 }
 
 @test "and without the protection it gets memory, files and control" {
