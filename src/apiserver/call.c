@@ -72,8 +72,10 @@ int call_objects(struct call *c, struct collection **ret, struct err *err)
 
 void call_warn(struct call *c, const char *text)
 {
-	size_t n = strlen(text);
+	size_t n = text ? strlen(text) : 0;
 
+	if (!text)
+		return;
 	for (size_t i = 0; i < c->nwarnings; i++)
 		if (strcmp(c->warnings[i], text) == 0)
 			return;
@@ -99,7 +101,7 @@ static void warning_header(struct call *c, const char *text)
 	}
 	out[n++] = '"';
 	out[n] = '\0';
-	(void)stream_add_header(c->s, "Warning", out); /* a header that does not fit is left out */
+	(void)stream_add_header(c->s, "Warning", out); /* what does not fit is left out */
 }
 
 /* ---- answers ---- */

@@ -122,7 +122,7 @@ void call_nowhere(struct call *c);
 /* Sets Warning headers and others that all answers have. Called by the above; by who streams. */
 void call_headers(struct call *c);
 bool call_takes_gzip(const struct call *c);
-/* Each text once, up to 4 KiB of all; copied. */
+/* Each text once, up to 4 KiB of all; copied. NULL is nothing. */
 void call_warn(struct call *c, const char *text);
 
 /* ---- steps that take time ---- */

@@ -347,12 +347,21 @@ static void check_write(struct parse *x)
 		}
 }
 
-static int result(struct parse *x, const char *what)
+const char *api_query_kind(enum api_request_verb v)
+{
+	static const char *const kinds[] = { "ListOptions",  "GetOptions",    "ListOptions",
+					     "ListOptions",  "CreateOptions", "UpdateOptions",
+					     "PatchOptions", "DeleteOptions", "ListOptions" };
+
+	return kinds[v];
+}
+
+static int result(struct parse *x, enum api_request_verb v)
 {
 	if (!x->first)
 		return 0;
-	(void)err_set(x->err, ERR_INVALID, "%s is invalid: %s: %s", what, x->first->field,
-		      x->first->detail);
+	(void)err_set(x->err, ERR_INVALID, "%s.meta.k8s.io \"\" is invalid: %s: %s",
+		      api_query_kind(v), x->first->field, x->first->detail);
 	if (x->err)
 		x->err->causes = x->first;
 	return -ERR_INVALID;
@@ -392,5 +401,5 @@ int api_query_parse(struct slice query, enum api_request_verb verb, struct arena
 		check_watch(&x);
 	if (verb >= VERB_CREATE)
 		check_write(&x);
-	return result(&x, verb >= VERB_CREATE ? "the query" : "ListOptions.meta.k8s.io \"\"");
+	return result(&x, verb);
 }

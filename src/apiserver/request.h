@@ -48,6 +48,9 @@ struct api_request {
 int api_request_parse(const char *method, const char *path, bool watch, struct arena *a,
 		      struct api_request *ret, struct err *err);
 
+/* The kind of its options: "ListOptions", "PatchOptions". */
+const char *api_query_kind(enum api_request_verb v);
+
 enum api_match { MATCH_NONE, MATCH_EXACT, MATCH_NOT_OLDER };
 enum api_validation { VALIDATION_WARN, VALIDATION_IGNORE, VALIDATION_STRICT };
 

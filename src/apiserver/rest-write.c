@@ -344,6 +344,38 @@ int change_read(struct change *x, struct doc *ret, struct err *err)
 	return 0;
 }
 
+/* References that stand twice: the later ones go, and it is told. */
+static void dedup_owners(struct change *x, struct doc *view)
+{
+	struct doc *meta = doc_get(view, "metadata"), *list = doc_get(meta, "ownerReferences");
+	struct arena *a = call_work(x->c);
+	struct doc once = doc_array();
+	CLEANUP(buf_fini) struct buf uids = BUF_INIT(4u << 10);
+
+	DOC_EACH (ref, list) {
+		struct slice uid = doc_slice(doc_get(ref, "uid"));
+		bool known = false;
+
+		DOC_EACH (have, &once)
+			known |= doc_equal(have, ref);
+		if (known)
+			(void)buf_addf(&uids, "%s%.*s", uids.n ? ", " : "", (int)uid.n,
+				       uid.p ? uid.p : "");
+		else
+			doc_append(a, &once, *ref);
+	}
+	if (!uids.n)
+		return;
+	change_set_meta(x, meta, "ownerReferences", once);
+	call_warn(x->c,
+		  arena_printf(a,
+			       ".metadata.ownerReferences contains duplicate entries; API server "
+			       "dedups owner references in 1.20+, and may reject such requests "
+			       "as early as 1.24; please fix your requests; duplicate UID(s) "
+			       "observed: %s",
+			       buf_str(&uids)));
+}
+
 /* ---- who owns what ---- */
 
 /* The object in another version of its kind, for entries that were written in it. */
@@ -488,6 +520,8 @@ int change_create(struct change *x, struct doc *view, struct err *err)
 
 	if (r < 0)
 		return r;
+	dedup_owners(x, view);
+	meta = change_meta(x, x->type, view);
 	c->about.name = meta_text(x, meta, "name");
 	(void)doc_remove(meta, "resourceVersion");
 	r = *namespace_of(c) ? change_namespace(c, namespace_of(c), err) : 0;
@@ -661,6 +695,7 @@ int change_update(struct change *x, struct doc *view, bool put, struct err *err)
 
 	if (r == 0 && !x->scale)
 		r = check_revision(x, meta, err);
+	dedup_owners(x, view);
 	if (r == 0)
 		r = track(x, &x->view, view, err);
 	if (r == 0)

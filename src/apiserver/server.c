@@ -377,6 +377,8 @@ static bool is_served(const struct call *c)
 		named = false;
 	if (c->rq.verb == VERB_CREATE && (named != (c->sub != NULL)))
 		return false;
+	if ((c->rq.verb == VERB_UPDATE || c->rq.verb == VERB_PATCH) && !named)
+		return false;
 	if (k->namespaced && !*c->rq.namespace_ && c->rq.verb != VERB_LIST &&
 	    c->rq.verb != VERB_WATCH && c->rq.verb != VERB_NONE)
 		return false;
@@ -467,6 +469,9 @@ static void proceed(struct call *c)
 	if (!find(c))
 		return;
 	if (api_query_parse(q->query, c->rq.verb, c->a, &c->q, &err) < 0) {
+		if (err.code == ERR_INVALID)
+			c->about = (struct status_about){ .group = "meta.k8s.io",
+							  .kind = api_query_kind(c->rq.verb) };
 		call_fail(c, &err);
 		return;
 	}

@@ -228,7 +228,7 @@ static inline void peer_until(struct peer *p, const char *text)
 	}
 }
 
-static inline const char *header_of(struct rfix *x, const char *name)
+static __attribute__((noinline, unused)) const char *header_of(struct rfix *x, const char *name)
 {
 	static char out[1024];
 	const char *p = buf_str(&x->head);

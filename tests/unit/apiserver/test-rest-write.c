@@ -295,6 +295,17 @@ static void two_versions_of_a_kind_are_one_object(void **state)
 			    "70");
 }
 
+static void owners_that_stand_twice_are_one(void **state)
+{
+#define OWNER "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"name\":\"p\",\"uid\":\"u1\"}"
+	struct rfix *x = *state;
+
+	post(x, MAPS, MAP("\"name\":\"m\",\"ownerReferences\":[" OWNER "," OWNER "]", ""));
+	assert_code(x, 201);
+	assert_int_equal(doc_len(doc_find(answer_doc(x), "metadata.ownerReferences")), 1);
+	assert_non_null(strstr(header_of(x, "Warning"), "duplicate UID(s) observed: u1"));
+}
+
 static int with_namespace(void **state)
 {
 	int r = rest_setup(state);
@@ -323,6 +334,7 @@ int main(void)
 		TEST(a_body_past_the_limit_is_refused),
 		TEST(bodies_come_as_yaml_too_and_answers_go_as_yaml),
 		TEST(two_versions_of_a_kind_are_one_object),
+		TEST(owners_that_stand_twice_are_one),
 	};
 
 	return cmocka_run_group_tests_name("rest-write", tests, NULL, NULL);
