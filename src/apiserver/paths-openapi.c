@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define V3 "/openapi/v3"
+#define V2_PROTO "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+#define V2_PROTO_ANSWER "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 #define FAR_AWAY "Fri, 01 Jan 2100 00:00:00 GMT"
 
 static struct openapi *current(struct call *c)
@@ -24,7 +26,7 @@ static struct openapi *current(struct call *c)
 		groups = resources_groups(c->srv->conf.resources, &n);
 		openapi_set_custom(p->openapi, groups, n);
 		p->openapi_generation = generation;
-		p->v2_etag[0] = '\0';
+		p->v2_etag[0][0] = p->v2_etag[1][0] = '\0';
 	}
 	return p->openapi;
 }
@@ -37,7 +39,7 @@ static void fail(struct call *c, struct err *err)
 		call_fail(c, err);
 }
 
-/* Protobuf is not spoken here: who takes nothing else is told so. */
+/* Version 3 is JSON alone: who takes nothing else is told so. */
 static bool takes_json(struct call *c)
 {
 	struct err err = ERR_INIT;
@@ -58,21 +60,26 @@ static void version2(struct call *c)
 	struct paths *p = c->srv->paths;
 	CLEANUP(buf_fini) struct buf out = BUF_INIT(OPENAPI_BYTES_MAX);
 	struct openapi *o = current(c);
-	char hash[OPENAPI_HASH_LEN];
+	bool proto = !paths_accept(c, "application/json") && paths_accept(c, V2_PROTO);
+	char hash[OPENAPI_HASH_LEN], *etag = p->v2_etag[proto];
 	struct err err = ERR_INIT;
 
-	if (!takes_json(c) || (*p->v2_etag && paths_unchanged(c, p->v2_etag)))
+	if (proto)
+		(void)stream_set_header(c->s, "Vary", "Accept");
+	else if (!takes_json(c))
 		return;
-	if (openapi_v2(o, &out, &err) < 0) {
+	if (*etag && paths_unchanged(c, etag))
+		return;
+	if ((proto ? openapi_v2_protobuf(o, &out, &err) : openapi_v2(o, &out, &err)) < 0) {
 		fail(c, &err);
 		return;
 	}
-	if (!*p->v2_etag) {
+	if (!*etag) {
 		openapi_hash(out.p, out.n, hash);
-		(void)snprintf(p->v2_etag, sizeof(p->v2_etag), "\"%s\"", hash);
+		(void)snprintf(etag, sizeof(p->v2_etag[0]), "\"%s\"", hash);
 	}
-	if (!paths_unchanged(c, p->v2_etag))
-		call_text(c, 200, "application/json", buf_slice(&out));
+	if (!paths_unchanged(c, etag))
+		call_text(c, 200, proto ? V2_PROTO_ANSWER : "application/json", buf_slice(&out));
 }
 
 static void index3(struct call *c)

@@ -20,7 +20,7 @@ struct paths {
 	uint64_t generation;
 	struct openapi *openapi; /* NULL before it is asked for */
 	uint64_t openapi_generation;
-	char v2_etag[160]; /* with its quotes; "" = not known yet */
+	char v2_etag[2][160]; /* of JSON, of protobuf; with quotes; "" = not known yet */
 };
 
 /* false: none of these. */

@@ -145,6 +145,22 @@ static void openapi_is_served_by_its_hash(void **state)
 	assert_code(x, 404);
 	ask(x, "GET", "/openapi/v2",
 	    ADMIN "Accept: application/com.github.proto-openapi.spec.v2@v1.0+protobuf\r\n", NULL);
+	assert_code(x, 200);
+	assert_string_equal(header_of(x, "Content-Type"),
+			    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+	assert_memory_equal(x->body.p,
+			    "\x0a\x03"
+			    "2.0",
+			    5); /* swagger */
+	snprintf(url, sizeof(url), ADMIN "If-None-Match: %s\r\n", header_of(x, "ETag"));
+	get(x, "/openapi/v2");
+	assert_code(x, 200);
+	assert_has(x, "\"swagger\":\"2.0\"");
+	assert_null(strstr(url, header_of(x, "ETag"))); /* another form, another tag */
+	snprintf(url, sizeof(url), ADMIN "If-None-Match: %s\r\n", header_of(x, "ETag"));
+	ask(x, "GET", "/openapi/v2", url, NULL);
+	assert_code(x, 304);
+	ask(x, "GET", "/openapi/v2", ADMIN "Accept: text/html\r\n", NULL);
 	assert_status(x, 406, "NotAcceptable", "application/json");
 }
 
