@@ -64,6 +64,8 @@ int call_objects(struct call *c, struct collection **ret, struct err *err)
 
 	if (!o || !o->cache)
 		return status_no_resource(err, &c->about);
+	if (!cache_ready(o->cache)) /* of a definition that is new */
+		return status_too_many(err, &c->about, 1, "storage is (re)initializing");
 	*ret = o;
 	return 0;
 }

@@ -139,7 +139,7 @@ void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c));
 int call_revision(struct call *c, const char *text, int64_t *ret, struct err *err);
 /* Key of the request's object below the collection's prefix, in c->a. */
 struct slice call_key(struct call *c, const char *ns, const char *name);
-/* The collection, or -ERR_NOT_FOUND when its definition went. */
+/* The collection; -ERR_NOT_FOUND: its definition went; -ERR_QUOTA: it is yet to be read. */
 int call_objects(struct call *c, struct collection **ret, struct err *err);
 
 /* fieldManager, or what User-Agent says before the first slash. */

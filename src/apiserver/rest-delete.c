@@ -312,7 +312,7 @@ static void terminating_condition(struct plan *p)
 		status = doc_get(p->obj, "status");
 	}
 	list = doc_get(status, "conditions");
-	if (!list)
+	if (!doc_is(list, DOC_ARRAY))
 		list = doc_set_array(a, status, "conditions");
 	DOC_EACH (x, list)
 		if (doc_str_is(doc_get(x, "type"), "Terminating"))

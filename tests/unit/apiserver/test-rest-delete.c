@@ -165,6 +165,46 @@ static void a_namespace_terminates_first(void **state)
 		      "namespaces \"default\" is forbidden: this namespace may not be deleted");
 }
 
+static void a_namespace_goes_when_it_is_finalized(void **state)
+{
+	struct rfix *x = *state;
+
+	make_namespace(x, "n4");
+	assert_string_equal(answer_text(x, "spec.finalizers.0"), "kubernetes");
+	delete (x, "/api/v1/namespaces/n4", NULL);
+	assert_code(x, 200);
+	delete (x, "/api/v1/namespaces/n4", NULL);
+	assert_string_equal(answer_text(x, "status.phase"), "Terminating");
+	ask(x, "PUT", "/api/v1/namespaces/n4/finalize", ADMIN JSON,
+	    "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"n4\"},"
+	    "\"spec\":{}}");
+	assert_code(x, 200);
+	get(x, "/api/v1/namespaces/n4");
+	assert_code(x, 404);
+}
+
+static void a_definition_waits_for_its_objects(void **state)
+{
+	static const char path[] = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+	struct rfix *x = *state;
+
+	post(x, path,
+	     "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","
+	     "\"metadata\":{\"name\":\"foos.example.com\"},\"spec\":{\"group\":\"example.com\","
+	     "\"scope\":\"Namespaced\",\"names\":{\"plural\":\"foos\",\"kind\":\"Foo\"},"
+	     "\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{"
+	     "\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}");
+	assert_code(x, 201);
+	delete (x, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com",
+		NULL);
+	assert_code(x, 200);
+	assert_string_equal(answer_text(x, "metadata.finalizers.0"),
+			    "customresourcecleanup.apiextensions.k8s.io");
+	assert_has(x, "\"type\":\"Terminating\",\"status\":\"True\"");
+	get(x, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com");
+	assert_code(x, 200);
+}
+
 static void a_collection_goes_by_its_selectors(void **state)
 {
 	struct rfix *x = *state;
@@ -261,6 +301,8 @@ int main(void)
 		TEST(jobs_leave_their_pods_and_say_so),
 		TEST(preconditions_must_hold),
 		TEST(a_namespace_terminates_first),
+		TEST(a_namespace_goes_when_it_is_finalized),
+		TEST(a_definition_waits_for_its_objects),
 		TEST(a_collection_goes_by_its_selectors),
 		TEST(a_pod_is_bound_to_a_node_once),
 		TEST(an_eviction_deletes_the_pod),

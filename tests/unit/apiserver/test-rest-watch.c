@@ -166,8 +166,11 @@ static void a_watch_ends_when_its_time_is_up(void **state)
 	struct rfix *x = *state;
 	struct peer p;
 
+	rest_close(x);
+	x->conf.watch_time_min = 50 * NS_PER_MS;
+	rest_open(x);
 	make_map(x, "a", "1");
-	watch_maps(x, &p, "&timeoutSeconds=1&allowWatchBookmarks=true");
+	watch_maps(x, &p, "&allowWatchBookmarks=true");
 	peer_until(&p, "0\r\n\r\n");
 	assert_int_equal(count(&p, "\"BOOKMARK\""), 1);
 	assert_int_equal(count(&p, "\"ERROR\""), 0);
