@@ -155,7 +155,9 @@ void columns_autoscaler_v2(struct cells *c)
 
 /* ---- version 1 ---- */
 
-/* The list in an annotation; one that cannot be read is none. */
+#define DEFAULT_USE 80 /* percent of the CPUs requested, when nothing is said */
+
+/* The list in an annotation; NULL for none, and for one that cannot be read. */
 static struct doc *annotated(struct cells *c, const char *key)
 {
 	struct doc *list = NULL;
@@ -163,12 +165,11 @@ static struct doc *annotated(struct cells *c, const char *key)
 
 	if (text.n && json_read(c->a, text, NULL, &list, NULL) == 0 && doc_is(list, DOC_ARRAY))
 		return list;
-	return doc_new_array(c->a);
+	return NULL;
 }
 
-static void add_cpu(struct cells *c, struct doc *list, const char *path, const char *member)
+static void add_cpu(struct cells *c, struct doc *list, const struct doc *use, const char *member)
 {
-	const struct doc *use = doc_find(c->obj, path);
 	struct doc *it;
 
 	if (!doc_is(use, DOC_NUMBER))
@@ -180,12 +181,23 @@ static void add_cpu(struct cells *c, struct doc *list, const char *path, const c
 	doc_set(c->a, it, member, *use);
 }
 
+/* What the field says stands behind the others; of what is, the annotation knows all. */
 void columns_autoscaler_v1(struct cells *c)
 {
+	const struct doc usual = doc_int(c->a, DEFAULT_USE);
 	struct doc *specs = annotated(c, "autoscaling.alpha.kubernetes.io/metrics");
 	struct doc *statuses = annotated(c, "autoscaling.alpha.kubernetes.io/current-metrics");
 
-	add_cpu(c, specs, "spec.targetCPUUtilizationPercentage", "targetAverageUtilization");
-	add_cpu(c, statuses, "status.currentCPUUtilizationPercentage", "currentAverageUtilization");
+	if (!specs)
+		specs = doc_new_array(c->a);
+	add_cpu(c, specs, doc_find(c->obj, "spec.targetCPUUtilizationPercentage"),
+		"targetAverageUtilization");
+	if (doc_len(specs) == 0)
+		add_cpu(c, specs, &usual, "targetAverageUtilization");
+	if (!statuses) {
+		statuses = doc_new_array(c->a);
+		add_cpu(c, statuses, doc_find(c->obj, "status.currentCPUUtilizationPercentage"),
+			"currentAverageUtilization");
+	}
 	row(c, specs, statuses);
 }

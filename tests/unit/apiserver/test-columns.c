@@ -264,6 +264,17 @@ static const struct cell_row autoscalers[] = {
 	       "'type':'Pods','pods':{'target':{'averageValue':'2'}}},{'type':'Pods'},{"
 	       "'type':'Pods'}]},'status':{'currentReplicas':3,'currentMetrics':[]}",
 	  "'a','Deployment/web','<unknown>/1, <unknown>/2 + 2 more...','2',9,3,'24h'", NULL },
+	{ "version 1: nothing said", "autoscaling/v1", "HorizontalPodAutoscaler",
+	  META ",'spec':{'maxReplicas':9}", "'a','/','cpu: <unknown>/80%','<unset>',9,0,'24h'",
+	  NULL },
+	{ "version 1: the annotation knows all that is", "autoscaling/v1",
+	  "HorizontalPodAutoscaler",
+	  "'metadata':{'name':'a','creationTimestamp':'2024-01-09T00:00:00Z','annotations':{"
+	  "'autoscaling.alpha.kubernetes.io/current-metrics':'[{\\\"type\\\":\\\"Resource\\\","
+	  "\\\"resource\\\":{\\\"name\\\":\\\"cpu\\\",\\\"currentAverageUtilization\\\":7}}]'}},"
+	  "'spec':{'maxReplicas':9,'targetCPUUtilizationPercentage':80},"
+	  "'status':{'currentCPUUtilizationPercentage':15}",
+	  "'a','/','cpu: 7%/80%','<unset>',9,0,'24h'", NULL },
 	{ "version 1: CPUs", "autoscaling/v1", "HorizontalPodAutoscaler",
 	  META ",'spec':{'maxReplicas':9,'targetCPUUtilizationPercentage':80},'status':{"
 	       "'currentCPUUtilizationPercentage':15}",

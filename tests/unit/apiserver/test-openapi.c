@@ -676,13 +676,26 @@ static const char foos[] =
 	"    subresources: {status: {}, scale: {specReplicasPath: .spec.replicas, "
 	"statusReplicasPath: .status.replicas}}\n";
 
-static struct custom *compiled(struct arena *a, struct server *s)
+static const char bars[] =
+	"apiVersion: apiextensions.k8s.io/v1\n"
+	"kind: CustomResourceDefinition\n"
+	"metadata: {name: bars.y.example.com}\n"
+	"spec:\n"
+	"  group: y.example.com\n"
+	"  scope: Cluster\n"
+	"  names: {plural: bars, singular: bar, kind: Bar, listKind: BarList}\n"
+	"  versions:\n"
+	"  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}\n"
+	"  - {name: v1beta1, served: true, storage: false, schema: {openAPIV3Schema: {type: "
+	"object}}}\n";
+
+static struct custom *compiled(struct arena *a, struct server *s, const char *text)
 {
 	struct custom *c = NULL;
 	struct doc *d = NULL;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(yaml_read(a, slice_str(foos), NULL, &d, &err), 0);
+	assert_int_equal(yaml_read(a, slice_str(text), NULL, &d, &err), 0);
 	if (custom_compile(&s->api, d, &c, &err) < 0)
 		fail_msg("%s", err.msg);
 	s->o = openapi_new(&s->api, VERSION);
@@ -713,7 +726,7 @@ static void custom_kinds_have_paths_and_schemas(void **state)
 	};
 	struct arena *a = *state;
 	CLEANUP(server_fini) struct server s = serve(a);
-	CLEANUP(custom_unref) struct custom *c = compiled(a, &s);
+	CLEANUP(custom_unref) struct custom *c = compiled(a, &s, foos);
 	const struct api_kind *k = custom_stored(c);
 	struct doc *two, *three, *group;
 	const struct doc *item;
@@ -760,7 +773,7 @@ static void custom_kinds_come_and_go(void **state)
 	static const char name[] = "apis/x.example.com/v1";
 	struct arena *a = *state;
 	CLEANUP(server_fini) struct server s = serve(a);
-	CLEANUP(custom_unref) struct custom *c = compiled(a, &s);
+	CLEANUP(custom_unref) struct custom *c = compiled(a, &s, foos);
 	const struct api_kind *k = custom_stored(c);
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
 	char hash[OPENAPI_HASH_LEN];
@@ -782,6 +795,67 @@ static void custom_kinds_come_and_go(void **state)
 	assert_int_equal(openapi_v3_hash(s.o, name, hash, &err), -ERR_NOT_FOUND);
 }
 
+static size_t times(const struct doc *object, const char *key)
+{
+	size_t n = 0;
+
+	DOC_EACH_MEMBER (k, value, object)
+		n += value && doc_str_is(k, key);
+	return n;
+}
+
+static void versions_share_their_group(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	CLEANUP(custom_unref) struct custom *c = compiled(a, &s, bars);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+	const struct api_group *groups[2];
+	const struct api_kind *const *kinds;
+	struct err err = ERR_INIT;
+	const struct doc *paths;
+	size_t n;
+
+	kinds = custom_kinds(c, &n);
+	assert_int_equal(n, 2);
+	groups[0] = kinds[0]->group;
+	groups[1] = kinds[1]->group;
+	openapi_set_custom(s.o, groups, 2);
+	paths = doc_get(version_2(a, &s), "paths");
+	assert_int_equal(times(paths, "/apis/y.example.com/"), 1);
+	assert_int_equal(times(paths, "/apis/y.example.com/v1/"), 1);
+	assert_int_equal(times(paths, "/apis/y.example.com/v1beta1/bars/{name}"), 1);
+	assert_true(doc_str_is(
+		doc_find(doc_get(paths, "/apis/y.example.com/v1/bars"), "get.operationId"),
+		"listYExampleComV1Bar"));
+	assert_null(doc_get(paths, "/apis/y.example.com/v1/namespaces/{namespace}/bars"));
+	assert_int_equal(openapi_v3_index(s.o, &b, &err), 0);
+	paths = doc_get(read_back(a, &b), "paths");
+	assert_int_equal(times(paths, "apis/y.example.com"), 1);
+	assert_int_equal(times(paths, "apis/y.example.com/v1"), 1);
+	assert_int_equal(times(paths, "apis/y.example.com/v1beta1"), 1);
+}
+
+static void the_version_has_a_schema_of_its_own(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	const struct doc *d = version_3(a, &s, "version");
+	const struct doc *info =
+		doc_get(doc_find(d, "components.schemas"), "io.k8s.apimachinery.pkg.version.Info");
+	struct err err = ERR_INIT;
+	struct doc none;
+
+	assert_int_equal(doc_len(doc_get(d, "paths")), 1);
+	assert_int_equal(doc_len(doc_get(info, "properties")), 13);
+	assert_int_equal(doc_len(doc_get(info, "required")), 9);
+	assert_doc(a, doc_find(info, "properties.major.default"), "\"\"");
+	assert_null(doc_find(info, "properties.emulationMajor.default"));
+	assert_int_equal(api_openapi_named(&s.api, "io.none", API_OPENAPI_V3, a, &none, &err),
+			 -ERR_NOT_FOUND);
+	assert_non_null(strstr(err.msg, "'io.none'"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -800,6 +874,8 @@ int main(void)
 		CASE(a_full_buffer_of_protobuf_is_told),
 		CASE(custom_kinds_have_paths_and_schemas),
 		CASE(custom_kinds_come_and_go),
+		CASE(versions_share_their_group),
+		CASE(the_version_has_a_schema_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
