@@ -167,7 +167,7 @@ static bool is_json(struct slice type)
 	return slice_ieq(slice_trim(slice_split(&rest, ';')), SLICE("application/json"));
 }
 
-void call_body(struct call *c, bool optional, body_fn *fn)
+void call_read_body(struct call *c, bool optional, body_fn *fn)
 {
 	struct slice type = stream_header(c->s, "Content-Type");
 	struct body_wait *w = ARENA_NEW(c->a, struct body_wait);

@@ -177,7 +177,7 @@ void exec_create(struct call *c)
 		return;
 	/* The container may be gone when the body is there: its id is what is kept. */
 	c->ref = arena_strdup(c->a, container_id(ct));
-	call_body(c, false, exec_create_body);
+	call_read_body(c, false, exec_create_body);
 }
 
 static int call_exec(struct call *c, const char *id, struct exec **ret)
@@ -279,7 +279,7 @@ void exec_start(struct call *c)
 	if (call_exec(c, id, &x) < 0)
 		return;
 	c->ref = id;
-	call_body(c, true, exec_start_body);
+	call_read_body(c, true, exec_start_body);
 }
 
 static void exec_resized(void *arg, int result, struct err *err)

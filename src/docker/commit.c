@@ -185,5 +185,5 @@ static void commit_body(struct call *c, struct doc *body)
 
 void container_commit(struct call *c)
 {
-	call_body(c, true, commit_body);
+	call_read_body(c, true, commit_body);
 }

@@ -108,7 +108,7 @@ static void create_body(struct call *c, struct doc *body)
 
 void container_create(struct call *c)
 {
-	call_body(c, false, create_body);
+	call_read_body(c, false, create_body);
 }
 
 /* ---- start, stop, kill ---- */

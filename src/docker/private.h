@@ -85,7 +85,7 @@ int call_container(struct call *c, struct container **ret);
 /* Reads the JSON body and calls fn with it (NULL when it is empty and may be); answers errors
  * itself. */
 typedef void body_fn(struct call *c, struct doc *body);
-void call_body(struct call *c, bool optional, body_fn *fn);
+void call_read_body(struct call *c, bool optional, body_fn *fn);
 /* Is a query parameter an integer? absent gives dflt. Negative after the answer was given. */
 int call_int(struct call *c, const char *name, int64_t dflt, int64_t *ret);
 

@@ -158,7 +158,7 @@ static void login_body(struct call *c, struct doc *body)
 
 void auth_handle(struct call *c)
 {
-	call_body(c, false, login_body);
+	call_read_body(c, false, login_body);
 }
 
 /* ---- distribution ---- */

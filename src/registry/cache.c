@@ -79,7 +79,7 @@ static struct slice key_of(char key[KEY_MAX], const char *repo, const char *ref)
 	return slice_of(key, MIN((size_t)n, (size_t)KEY_MAX - 1));
 }
 
-struct cached *cache_get(struct cache *c, const char *repo, const char *ref)
+struct cached *cache_find(struct cache *c, const char *repo, const char *ref)
 {
 	char key[KEY_MAX];
 	struct entry *e = map_get(&c->map, key_of(key, repo, ref));

@@ -9,7 +9,7 @@
 
 static void get_local(struct call *c)
 {
-	struct cached *m = cache_get(c->g->cache, c->name, c->ref);
+	struct cached *m = cache_find(c->g->cache, c->name, c->ref);
 	struct content_manifest found;
 	struct err err = ERR_INIT;
 	const char *match;

@@ -218,7 +218,7 @@ struct cached {
 struct cache *cache_new(size_t bytes_max);
 void cache_free(struct cache *c);
 /* NULL when it is not there. One reference for the caller. */
-struct cached *cache_get(struct cache *c, const char *repo, const char *ref);
+struct cached *cache_find(struct cache *c, const char *repo, const char *ref);
 struct cached *cache_put(struct cache *c, const char *repo, const char *ref,
 			 const struct content_manifest *m);
 void cached_unref(struct cached *m);

@@ -392,7 +392,7 @@ static void ask_begin(struct asking *q, void (*done)(struct work *w))
 /* 1 = here, and *digest is it; a tag also says whether it is fresh. */
 static bool find_here(struct call *c, char digest[IMAGE_DIGEST_MAX])
 {
-	struct cached *m = cache_get(c->g->cache, c->name, c->ref);
+	struct cached *m = cache_find(c->g->cache, c->name, c->ref);
 	struct content_manifest found;
 
 	digest[0] = '\0';

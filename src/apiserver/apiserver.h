@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The role `apiserver`: Kubernetes' API over a store, in one process.
+ *
+ * Below <root>/apiserver lies all of its state: store/store.db, pki/, *.kubeconfig, lock. Started
+ * by root it becomes a user of its own and fences itself in (linux/confine.h); that directory is
+ * then its working directory, and all else that it was given is opened before.
+ */
+#pragma once
+
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+#define APISERVER_DIR "apiserver"	  /* below --root */
+#define APISERVER_STORE "store"		  /* below that: a directory */
+#define APISERVER_DB "store/store.db"	  /* in it */
+#define APISERVER_SOCKET "apiserver.sock" /* below --run: control.h */
+#define APISERVER_UID 61904		  /* what --user reserved means */
+#define APISERVER_LISTEN "0.0.0.0:6443"
+#define APISERVER_CIDR "10.96.0.0/12"
+
+/* Texts are borrowed for the call; NULL and 0 are the default in brackets. */
+struct apiserver_conf {
+	const char *root, *run;
+	const char *const *listen; /* "10.0.0.1:6443", "[::]:6443", "unix:///path" [0.0.0.0:6443] */
+	size_t nlisten;
+	const char *kubeconfig_out;
+	const char *tls_cert, *tls_key, *client_ca; /* PEM files [its own] */
+	const char *token_file;
+	bool no_anonymous;
+	const char *service_cidr;    /* one, or two with a comma [10.96.0.0/12] */
+	const char *node_ports;	     /* "30000-32767" */
+	const char *advertise;	     /* address [of the listener, or of this machine] */
+	const char *encryption_conf; /* file */
+	const char *const *etcd;     /* endpoints; none: the embedded store */
+	size_t netcd;
+	const char *etcd_ca, *etcd_cert, *etcd_key;
+	const char *audit_policy, *audit_log;
+	int64_t audit_age, audit_backups, audit_bytes; /* ns; number; bytes */
+	const char *user; /* "reserved", "UID[:GID]", "0" stays root [reserved for root] */
+	const char *pid_file;
+	bool debug;
+	enum log_format log_format;
+};
+int apiserver_main(const struct apiserver_conf *conf, struct err *err);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `teu apiserver`: Kubernetes' API over a store of its own or etcd. */
+#include "apiserver/apiserver.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/cmds.h"
+#include "cli/config-file.h"
+
+#define DAY (86400 * NS_PER_SEC)
+
+struct apiserver_opts {
+	struct opt_list listen, etcd;
+	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
+		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
+		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format;
+	int64_t audit_age, audit_backups, audit_size;
+	bool anonymous, anonymous_seen, debug, debug_seen;
+};
+
+static const char *const formats[] = { "text", "json", NULL };
+static const char *const stores[] = { "sqlite", "etcd", NULL };
+
+#define STR_ROW(field, name, help) OPT(struct apiserver_opts, STR, field, name, 0, help)
+
+static const struct opt apiserver_opts[] = {
+	STR_ROW(config, "config",
+		"File with these flags (YAML or JSON); the command line goes first"),
+	OPT(struct apiserver_opts, LIST, listen, "listen", 'l',
+	    "Listen here: ADDR:PORT (TLS) or unix://PATH (default " APISERVER_LISTEN ")"),
+	STR_ROW(kubeconfig_out, "kubeconfig-out",
+		"Write an administrator's kubeconfig there when it is ready"),
+	STR_ROW(advertise, "advertise-address",
+		"Address that others reach it by (default: where it listens)"),
+	STR_ROW(tls_cert, "tls-cert-file", "Certificate chain, PEM (default: its own)"),
+	STR_ROW(tls_key, "tls-private-key-file", "Its key"),
+	STR_ROW(client_ca, "client-ca-file", "Take clients by certificates of this CA, too"),
+	STR_ROW(token_file, "token-auth-file", "Tokens: csv lines token,user,uid,\"groups\""),
+	OPT_SEEN_AT(struct apiserver_opts, BOOL, anonymous, anonymous_seen, "anonymous-auth", 0,
+		    "Take requests without credentials as system:anonymous (default true)"),
+	STR_ROW(cidr, "service-cluster-ip-range",
+		"Addresses of Services (default " APISERVER_CIDR ")"),
+	STR_ROW(node_ports, "service-node-port-range",
+		"Ports of Services on nodes (default 30000-32767)"),
+	OPT_CHOICE(struct apiserver_opts, store, "store", 0, stores,
+		   "Where objects are kept (default: etcd with --etcd-servers, else sqlite)"),
+	OPT(struct apiserver_opts, LIST, etcd, "etcd-servers", 0,
+	    "Members of etcd: http(s)://HOST:PORT, several with commas"),
+	STR_ROW(etcd_ca, "etcd-cafile", "CA of their certificates"),
+	STR_ROW(etcd_cert, "etcd-certfile", "Certificate that is shown to them"),
+	STR_ROW(etcd_key, "etcd-keyfile", "Its key"),
+	STR_ROW(etcd_prefix, "etcd-prefix", "Where keys begin: /registry, no other"),
+	STR_ROW(encryption, "encryption-provider-config",
+		"What is sealed at rest, and how: an EncryptionConfiguration"),
+	STR_ROW(audit_policy, "audit-policy-file", "What the audit log has: a Policy"),
+	STR_ROW(audit_log, "audit-log-path", "Append the audit log here; - is standard output"),
+	OPT(struct apiserver_opts, INT, audit_age, "audit-log-maxage", 0,
+	    "Days that an old audit log is kept (default: for ever)"),
+	OPT(struct apiserver_opts, INT, audit_backups, "audit-log-maxbackup", 0,
+	    "Old audit logs that are kept (default: all)"),
+	OPT(struct apiserver_opts, INT, audit_size, "audit-log-maxsize", 0,
+	    "Megabytes of an audit log (default 100)"),
+	STR_ROW(user, "user",
+		"Give up root for: UID, UID:GID or 'reserved' (the default for root); 0 keeps it"),
+	STR_ROW(pid_file, "pid-file", "Write our process id there"),
+	OPT_SEEN_AT(struct apiserver_opts, BOOL, debug, debug_seen, "debug", 'D', "Log more"),
+	OPT_CHOICE(struct apiserver_opts, log_format, "log-format", 0, formats, "Form of the log"),
+	OPT_END
+};
+
+/* Flags that go together. */
+static int check(const struct apiserver_opts *o, struct err *err)
+{
+	bool etcd = o->store && strcmp(o->store, "etcd") == 0;
+	bool sqlite = o->store && !etcd;
+
+	if (!o->tls_cert != !o->tls_key)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--tls-cert-file, --tls-private-key-file: one goes with the other");
+	if (etcd && !o->etcd.n)
+		return err_set(err, ERR_BAD_REQUEST, "--store etcd: needs --etcd-servers");
+	if (sqlite && o->etcd.n)
+		return err_set(err, ERR_BAD_REQUEST, "--etcd-servers: not with --store sqlite");
+	if ((o->etcd_ca || o->etcd_cert || o->etcd_key || o->etcd_prefix) && !o->etcd.n)
+		return err_set(err, ERR_BAD_REQUEST, "--etcd-*: go with --etcd-servers");
+	if (!o->etcd_cert != !o->etcd_key || (o->etcd_cert && !o->etcd_ca))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--etcd-certfile, --etcd-keyfile: go together, with --etcd-cafile");
+	if (o->etcd_prefix && strcmp(o->etcd_prefix, "/registry") != 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--etcd-prefix %.100s: only /registry is supported", o->etcd_prefix);
+	if (!o->audit_log != !o->audit_policy)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--audit-log-path, --audit-policy-file: one goes with the other");
+	if (o->audit_age < 0 || o->audit_age > 36500 || o->audit_backups < 0 ||
+	    o->audit_backups > 100000 || o->audit_size < 0 || o->audit_size > 1000000)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--audit-log-max*: must be numbers that are not negative");
+	return 0;
+}
+
+/* "a,b" of each --etcd-servers. */
+static int split_endpoints(struct cmd_call *call, const struct opt_list *l, const char ***ret,
+			   size_t *ret_n, struct err *err)
+{
+	size_t n = l->n, got = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		for (const char *p = l->v[i]; *p; p++)
+			n += *p == ',';
+	*ret = ARENA_ARRAY(call->arena, const char *, n + 1);
+	for (size_t i = 0; *ret && i < l->n; i++) {
+		struct slice rest = slice_str(l->v[i]);
+
+		while (rest.p) {
+			struct slice one = slice_split(&rest, ',');
+
+			if (one.n && !((*ret)[got++] = arena_strndup(call->arena, one.p, one.n)))
+				return arena_quota(call->arena, err);
+		}
+	}
+	*ret_n = got;
+	return *ret ? 0 : arena_quota(call->arena, err);
+}
+
+static int apiserver_run(struct cmd_call *call, struct err *err)
+{
+	static const char *const listen_default[] = { APISERVER_LISTEN };
+	const struct cli_global *g = cli_of(call);
+	const struct apiserver_opts *o = call->opts;
+	struct apiserver_conf conf = { .root = g->root, .run = g->run };
+	const char **etcd;
+
+	if (o->config && config_file_read(call, o->config, err) < 0)
+		return err_ret(err);
+	if (check(o, err) < 0 || split_endpoints(call, &o->etcd, &etcd, &conf.netcd, err) < 0)
+		return err_ret(err);
+	conf.listen = o->listen.n ? (const char *const *)o->listen.v : listen_default;
+	conf.nlisten = o->listen.n ? o->listen.n : 1;
+	conf.kubeconfig_out = o->kubeconfig_out;
+	conf.tls_cert = o->tls_cert;
+	conf.tls_key = o->tls_key;
+	conf.client_ca = o->client_ca;
+	conf.token_file = o->token_file;
+	conf.no_anonymous = o->anonymous_seen && !o->anonymous;
+	conf.service_cidr = o->cidr ? o->cidr : APISERVER_CIDR;
+	conf.node_ports = o->node_ports ? o->node_ports : "30000-32767";
+	conf.advertise = o->advertise;
+	conf.encryption_conf = o->encryption;
+	conf.etcd = etcd;
+	conf.etcd_ca = o->etcd_ca;
+	conf.etcd_cert = o->etcd_cert;
+	conf.etcd_key = o->etcd_key;
+	conf.audit_policy = o->audit_policy;
+	conf.audit_log = o->audit_log;
+	conf.audit_age = o->audit_age * DAY;
+	conf.audit_backups = o->audit_backups;
+	conf.audit_bytes = o->audit_size << 20;
+	conf.user = o->user;
+	conf.pid_file = o->pid_file;
+	conf.debug = o->debug || g->debug;
+	conf.log_format = o->log_format && strcmp(o->log_format, "json") == 0 ? LOG_FORMAT_JSON
+									      : LOG_FORMAT_TEXT;
+	return apiserver_main(&conf, err);
+}
+
+const struct cmd cmd_apiserver = {
+	.path = "apiserver",
+	.args = "[OPTIONS]",
+	.help = "Run a Kubernetes API server",
+	.details = "Serves the Kubernetes API with all it needs made by itself: database and "
+		   "certificates below --root, an administrator's kubeconfig in "
+		   "<root>/apiserver/admin.kubeconfig. Begun by root it goes on as a user of its "
+		   "own, fenced in. SIGTERM ends it when what runs is answered; SIGHUP reads "
+		   "certificates and encryption keys anew.",
+	.opts = apiserver_opts,
+	.opts_size = sizeof(struct apiserver_opts),
+	.group = CLI_SYSTEM,
+	.min = 0,
+	.max = 0,
+	.run = apiserver_run,
+};
