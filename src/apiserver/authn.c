@@ -6,7 +6,7 @@
 #include "apiserver/authn.h"
 
 #include "apiserver/given.h"
-#include "apiserver/tokens.h"
+#include "apiserver/token-file.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -42,7 +42,7 @@ struct verdict {
 struct authn {
 	struct cert_pool *clients;
 	struct given *file;
-	struct tokens *tokens;
+	struct token_file *tokens;
 	bool anonymous;
 	struct map verdicts;
 	unsigned oldest; /* of ring: the one that goes next */
@@ -52,12 +52,12 @@ struct authn {
 static int read_tokens(struct authn *n, struct err *err)
 {
 	CLEANUP(secret_buf_fini) struct buf text = BUF_INIT(GIVEN_MAX);
-	struct tokens *t;
+	struct token_file *t;
 
 	if (given_read(n->file, &text, err) < 0 ||
-	    tokens_read(buf_slice(&text), given_path(n->file), &t, err) < 0)
+	    token_file_read(buf_slice(&text), given_path(n->file), &t, err) < 0)
 		return err_ret(err);
-	tokens_free(n->tokens);
+	token_file_free(n->tokens);
 	n->tokens = t;
 	return 0;
 }
@@ -85,7 +85,7 @@ void authn_free(struct authn *n)
 		return;
 	map_fini(&n->verdicts);
 	cert_pool_unref(n->clients);
-	tokens_free(n->tokens);
+	token_file_free(n->tokens);
 	given_free(n->file);
 	free(n);
 }
@@ -327,7 +327,7 @@ int authn_token(struct authn *n, struct slice token, struct arena *a, struct str
 
 	*ret = (struct strategy_user){ .uid = "" };
 	refresh_tokens(n);
-	u = n->tokens && token.n <= TOKEN_MAX ? tokens_find(n->tokens, token) : NULL;
+	u = n->tokens && token.n <= TOKEN_MAX ? token_file_find(n->tokens, token) : NULL;
 	if (!u)
 		return 0;
 	/* the file may be read again while the request runs */

@@ -5,6 +5,7 @@
 #include "apiserver/authn.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/control.h"
+#include "apiserver/crd-controller.h"
 #include "apiserver/encryption.h"
 #include "apiserver/fairness.h"
 #include "apiserver/given.h"
@@ -41,6 +42,7 @@
 #include <unistd.h>
 
 #define TABLES_MAX (64u << 20)
+#define DEFINITIONS_TIME NS_PER_SEC /* conditions may well come later */
 #define ENCRYPTION_MAX (1u << 20)
 #define PEM_MAX (1u << 20)
 
@@ -455,27 +457,17 @@ int boot_objects(struct boot *b, struct err *err)
 
 /* ---- the server ---- */
 
-static const char *check_store(void *arg)
-{
-	struct boot *b = arg;
-	const struct err *e = world_error(b->world);
-
-	return e ? e->msg : NULL;
-}
-
 static const char *check_boot(void *arg)
 {
 	return ((struct boot *)arg)->ready ? NULL : "not finished";
 }
 
-static void add_checks(struct boot *b)
+static void add_check(struct boot *b)
 {
-	b->store_check = (struct server_check){ .name = "etcd", .fn = check_store, .arg = b };
 	b->boot_check = (struct server_check){ .name = "poststarthook/bootstrap-objects",
 					       .fn = check_boot,
 					       .arg = b,
 					       .ready_only = true };
-	server_add_check(b->server, &b->store_check);
 	server_add_check(b->server, &b->boot_check);
 }
 
@@ -553,6 +545,17 @@ static int make_objects(struct boot *b, struct err *err)
 	return boot_wait(b, "objects of the server", err);
 }
 
+/* Definitions are served, and the APIServices of what is served are there. */
+static int follow_definitions(struct boot *b, struct err *err)
+{
+	int64_t until = clock_mono() + DEFINITIONS_TIME;
+	int r = crd_controller_start(b->resources, b->loop, &b->definitions, err);
+
+	while (r >= 0 && !b->ending && !crd_controller_idle(b->definitions) && clock_mono() < until)
+		r = loop_step(b->loop, 10 * NS_PER_MS, err);
+	return r < 0 ? err_wrap(err, "custom kinds") : 0;
+}
+
 int boot_server(struct boot *b, struct err *err)
 {
 	const struct fairness_conf fair = { .loop = b->loop, .metrics = b->metrics };
@@ -581,7 +584,7 @@ int boot_server(struct boot *b, struct err *err)
 		r = server_new(&conf, &b->server, err);
 	if (r < 0)
 		return r;
-	add_checks(b);
+	add_check(b);
 	/* Nobody is let in before all is there, unless the port is the kernel's choice, which the
 	 * objects tell: then /readyz says no until they do. */
 	if (early)
@@ -590,6 +593,8 @@ int boot_server(struct boot *b, struct err *err)
 		note_address(b);
 	if (r == 0)
 		r = make_objects(b, err);
+	if (r == 0)
+		r = follow_definitions(b, err);
 	if (r == 0)
 		r = fairness_follow(b->fairness, b->loop, b->resources, err);
 	if (r == 0 && !early)
@@ -643,6 +648,7 @@ void boot_close(struct boot *b)
 	if (b->admin)
 		control_set_store(b->admin, NULL);
 	settle(b);
+	crd_controller_stop(b->definitions);
 	bootstrap_free(b->bootstrap);
 	fairness_free(b->fairness);
 	if (b->strategies)

@@ -18,6 +18,7 @@
 #include "base/role.h"
 
 struct control;
+struct crd_controller;
 struct apiaudit;
 struct authn;
 struct bootstrap;
@@ -84,9 +85,10 @@ struct boot {
 	struct world *world;
 	struct resources *resources;
 	bool strategies;
+	struct crd_controller *definitions;
 	struct fairness *fairness;
 	struct server *server;
-	struct server_check store_check, boot_check;
+	struct server_check boot_check;
 	struct bootstrap *bootstrap;
 
 	/* what boot_wait waits for */

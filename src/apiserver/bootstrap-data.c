@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Facts of Kubernetes 1.36: system namespaces and priority classes; apiserver's
- * pkg/apis/flowcontrol/bootstrap for levels and schemas; kube-apiserver's priorities of groups.
+ * pkg/apis/flowcontrol/bootstrap for levels and
+ * schemas.
  *
  * Fields of an element: kind (by which bootstrap.c finds group and resource), name, and what the
  * object has. Anchors stand for rules that many schemas share.
  */
 #include "apiserver/bootstrap-data.h"
-
-#include "base/cleanup.h"
 
 const char bootstrap_data[] =
 	"- {kind: Namespace, name: default}\n"
@@ -82,28 +81,3 @@ const char bootstrap_data[] =
 
 	"- {kind: Schema, name: global-default, level: global-default, precedence: 9900,"
 	" by: ByUser, groups: *all, resources: *every, paths: *paths}\n";
-
-const struct bootstrap_priority bootstrap_priorities[] = {
-	{ "v1", 18000, 1 },
-	{ "apps/v1", 17800, 15 },
-	{ "events.k8s.io/v1", 17750, 15 },
-	{ "authentication.k8s.io/v1", 17700, 15 },
-	{ "authorization.k8s.io/v1", 17600, 15 },
-	{ "autoscaling/v1", 17500, 15 },
-	{ "autoscaling/v2", 17500, 30 },
-	{ "batch/v1", 17400, 15 },
-	{ "certificates.k8s.io/v1", 17300, 15 },
-	{ "networking.k8s.io/v1", 17200, 15 },
-	{ "policy/v1", 17100, 15 },
-	{ "rbac.authorization.k8s.io/v1", 17000, 15 },
-	{ "storage.k8s.io/v1", 16800, 15 },
-	{ "apiextensions.k8s.io/v1", 16700, 15 },
-	{ "admissionregistration.k8s.io/v1", 16700, 15 },
-	{ "scheduling.k8s.io/v1", 16600, 15 },
-	{ "coordination.k8s.io/v1", 16500, 15 },
-	{ "node.k8s.io/v1", 16300, 15 },
-	{ "discovery.k8s.io/v1", 16200, 15 },
-	{ "resource.k8s.io/v1", 16200, 20 },
-	{ "flowcontrol.apiserver.k8s.io/v1", 16100, 21 },
-};
-const unsigned bootstrap_npriorities = ARRAY_LEN(bootstrap_priorities);

@@ -3,11 +3,3 @@
 #pragma once
 
 extern const char bootstrap_data[];
-
-/* APIService of each built-in version: places in discovery. */
-struct bootstrap_priority {
-	const char *group_version; /* "apps/v1" */
-	unsigned group, version;
-};
-extern const struct bootstrap_priority bootstrap_priorities[];
-extern const unsigned bootstrap_npriorities;

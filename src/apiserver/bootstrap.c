@@ -24,8 +24,8 @@
 #include <time.h>
 
 #define RUN_MEMORY (8u << 20)
-#define PUTS_MAX 96
-#define WATCHES_MAX 12
+#define PUTS_MAX 64
+#define WATCHES_MAX 11
 #define SOON NS_PER_SEC
 /* Upstream renews its Lease of an hour every ten seconds; a write to the disk each time is dear on
  * a small machine, and who reads it asks only whether the hour is over. */
@@ -182,15 +182,6 @@ static const char *text_at(struct arena *a, const struct doc *d, const char *pat
 	const char *s = doc_cstr(a, doc_get(doc_find(d, path), key));
 
 	return s ? s : "";
-}
-
-/* One that people have taken over (no label of ours any more) is theirs. */
-static int update_apiservice(struct own_put *p, struct arena *a, struct doc *obj,
-			     const struct doc *want, struct err *err)
-{
-	if (!*text_at(a, obj, "metadata.labels", "kube-aggregator.kubernetes.io/automanaged"))
-		return 0;
-	return own_take(p->objects->kind->type, obj, want, "spec", a);
 }
 
 #define AUTOUPDATE "apf.kubernetes.io/autoupdate-spec"
@@ -426,32 +417,6 @@ static int add_rows(struct run *run, struct err *err)
 	return 0;
 }
 
-static void add_apiservices(struct run *run)
-{
-	const struct api *api = resources_api(run->b->rs);
-
-	for (unsigned i = 0; i < bootstrap_npriorities; i++) {
-		const struct bootstrap_priority *p = &bootstrap_priorities[i];
-		const struct api_group *g = api_group(api, p->group_version);
-		struct doc *want, *spec;
-
-		if (!g)
-			continue;
-		want = add(run, "apiregistration.k8s.io", "apiservices", "",
-			   arena_printf(run->a, "%s.%s", g->version, g->group), update_apiservice);
-		doc_set_str(run->a, add_meta(run, want, "labels"),
-			    "kube-aggregator.kubernetes.io/automanaged", "onstart");
-		spec = doc_set_object(run->a, want, "spec");
-		if (*g->group)
-			doc_set_str(run->a, spec, "group", g->group);
-		doc_set_str(run->a, spec, "version", g->version);
-		doc_set_int(run->a, spec, "groupPriorityMinimum", p->group);
-		doc_set_int(run->a, spec, "versionPriority", p->version);
-		add_condition(run, want, "Available", "True", "Local",
-			      "Local APIServices are always available");
-	}
-}
-
 static void add_port(struct run *run, struct doc *list, int64_t port, bool target)
 {
 	struct doc *p = doc_append_object(run->a, list);
@@ -630,7 +595,6 @@ static void begin(struct bootstrap *b)
 	b->run = run;
 	run->pending = 1; /* ourselves */
 	if (add_rows(run, &run->err) == 0) {
-		add_apiservices(run);
 		add_service(run);
 		add_endpoints(run);
 		add_cidr(run);
@@ -683,7 +647,6 @@ static const struct watched {
 	{ "", "configmaps", "kube-system/extension-apiserver-authentication" },
 	{ "discovery.k8s.io", "endpointslices", "default/kubernetes" },
 	{ "networking.k8s.io", "servicecidrs", "kubernetes" },
-	{ "apiregistration.k8s.io", "apiservices", "" },
 	{ FLOW, "flowschemas", "" },
 	{ FLOW, "prioritylevelconfigurations", "" },
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Objects that are there from the beginning: namespaces, the Service `kubernetes` with its
- * endpoints, priority classes, priority levels and flow schemas, APIServices, the default
- * ServiceCIDR, what extension servers trust, this server's Lease.
+ * endpoints, priority classes, priority levels and flow schemas, the default ServiceCIDR,
+ * what extension servers trust, this server's Lease. (APIServices: crd-controller.h.)
  *
  * bootstrap_run makes what is missing and mends what differs, each kind by upstream's rule; from
  * then on the same happens when one of them is changed or removed by others. ServiceAccounts and

@@ -56,8 +56,8 @@ static const struct {
 	{ "coordination.k8s.io", "v1", 16500, 15 },
 	{ "node.k8s.io", "v1", 16300, 15 },
 	{ "discovery.k8s.io", "v1", 16200, 15 },
+	{ "resource.k8s.io", "v1", 16200, 20 },
 	{ "flowcontrol.apiserver.k8s.io", "v1", 16100, 21 },
-	{ "resource.k8s.io", "v1", 15900, 15 },
 };
 #define CUSTOM_GROUP 1000
 #define CUSTOM_VERSION 100

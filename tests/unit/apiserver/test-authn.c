@@ -3,7 +3,7 @@
 #include "../doc/doc-check.h"
 
 #include "apiserver/authn.h"
-#include "apiserver/tokens.h"
+#include "apiserver/token-file.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash.h"
@@ -189,9 +189,9 @@ static void broken_files_are_named_with_their_line(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct err err = ERR_INIT;
-		struct tokens *t;
+		struct token_file *t;
 
-		assert_int_equal(tokens_read(slice_str(cases[i].text), "F", &t, &err),
+		assert_int_equal(token_file_read(slice_str(cases[i].text), "F", &t, &err),
 				 -ERR_INVALID);
 		if (!strstr(err.msg, cases[i].says))
 			fail_msg("'%s' does not hold '%s'", err.msg, cases[i].says);
@@ -202,13 +202,13 @@ static void broken_files_are_named_with_their_line(void **state)
 static void of_two_lines_with_one_token_the_later_counts(void **state)
 {
 	struct err err = ERR_INIT;
-	CLEANUP(tokens_free) struct tokens *t = NULL;
+	CLEANUP(token_file_free) struct token_file *t = NULL;
 
-	assert_int_equal(tokens_read(SLICE("a,x,1\na,y,2\nb,z,3,\"g,,h\""), "F", &t, &err), 0);
-	assert_int_equal(tokens_count(t), 2);
-	assert_string_equal(tokens_find(t, SLICE("a"))->name, "y");
-	assert_int_equal(tokens_find(t, SLICE("b"))->ngroups, 2);
-	assert_null(tokens_find(t, SLICE("")));
+	assert_int_equal(token_file_read(SLICE("a,x,1\na,y,2\nb,z,3,\"g,,h\""), "F", &t, &err), 0);
+	assert_int_equal(token_file_count(t), 2);
+	assert_string_equal(token_file_find(t, SLICE("a"))->name, "y");
+	assert_int_equal(token_file_find(t, SLICE("b"))->ngroups, 2);
+	assert_null(token_file_find(t, SLICE("")));
 }
 
 static void a_file_that_is_not_there_ends_the_start(void **state)
