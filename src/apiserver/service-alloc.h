@@ -35,6 +35,16 @@ const char *service_alloc_next_ip(struct service_alloc *sa, struct strategy_call
 const char *service_alloc_next_port(struct service_alloc *sa, struct strategy_call *c,
 				    int64_t *ret);
 
+/* ---- objects that go with a Service: service-address.c ---- */
+
+/* IPAddress objects of addresses that it gets, also of one that lost its object, and of those that
+ * it gives up, as `more`. obj NULL: the Service is removed; old NULL: it is new. */
+int service_write_addresses(struct strategy_call *c, const struct doc *obj, const struct doc *old,
+			    struct err *err);
+/* Removes an object, if it is there. */
+void service_remove_with(struct strategy_call *c, const char *group, const char *resource,
+			 const char *key);
+
 /* ---- for tests, without caches ---- */
 
 int service_alloc_new(struct resources *rs, struct slice cidrs, unsigned port_from,

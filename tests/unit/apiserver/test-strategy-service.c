@@ -376,6 +376,55 @@ static void odd_services_are_warned_of(void **state)
 	service_rows(*state, V4, rows, ARRAY_LEN(rows));
 }
 
+/* Checking, which comes after, finds everything that it asks for. */
+static void what_is_allocated_is_valid(void **state)
+{
+	static const struct {
+		const char *spec, *then; /* an update; NULL: none */
+	} rows[] = {
+		{ PORT, "'type':'NodePort'," PORT },
+		{ "'type':'NodePort'," PORT,
+		  "'type':'LoadBalancer','externalTrafficPolicy':'Local'," PORT },
+		{ "'type':'LoadBalancer','externalTrafficPolicy':'Local'," PORT,
+		  "'type':'LoadBalancer','externalTrafficPolicy':'Local'," PORT },
+		{ "'type':'LoadBalancer','externalTrafficPolicy':'Local'," PORT, PORT },
+		{ "'clusterIP':'None','selector':{'a':'b'}",
+		  "'clusterIP':'None','selector':{'a':'c'}" },
+		{ "'type':'ExternalName','externalName':'a.b'", PORT },
+		{ PORT, "'type':'ExternalName','externalName':'a.b'" },
+		{ "'ipFamilyPolicy':'PreferDualStack'," PORT,
+		  "'ipFamilyPolicy':'SingleStack'," PORT },
+		{ PORT, "'ipFamilyPolicy':'RequireDualStack'," PORT },
+	};
+	struct sfix *x = *state;
+	struct service_alloc *sa = alloc_start(x, V4 "," V6, 30000, 32767);
+	struct arena *all = x->a;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct doc *obj[2] = { NULL, NULL };
+
+		x->a = arena_new("request", ARENA_MAX);
+		x->c.a = x->a;
+		for (size_t j = 0; j < 2; j++) {
+			const struct doc *old = j ? obj[0] : NULL;
+			struct err err = ERR_INIT;
+
+			obj[j] = sfix_doc(x, arena_printf(x->a,
+							  "{" META ",'resourceVersion':'1'},"
+							  "'spec':{%s}}",
+							  j ? rows[i].then : rows[i].spec));
+			if (!j)
+				(void)strategy_drop(obj[j], "metadata.resourceVersion");
+			if (sfix_try(x, obj[j], old, &err) != 0 ||
+			    api_check(&x->api, x->objects.kind, "", obj[j], old, x->a, &err) != 0)
+				fail_msg("%s: %s", j ? rows[i].then : rows[i].spec, err.msg);
+		}
+		arena_free(x->a);
+	}
+	x->a = all;
+	service_alloc_free(sa);
+}
+
 /* ---- the allocator ---- */
 
 static void ranges_that_are_none_are_refused(void **state)
@@ -569,6 +618,7 @@ int main(void)
 		SCASE(ports_are_given_and_kept),
 		SCASE(what_is_taken_is_refused),
 		SCASE(odd_services_are_warned_of),
+		SCASE(what_is_allocated_is_valid),
 		SCASE(ranges_that_are_none_are_refused),
 		SCASE(a_range_is_given_to_its_end),
 		SCASE(nothing_is_given_twice),
