@@ -42,7 +42,6 @@
 #include <unistd.h>
 
 #define TABLES_MAX (64u << 20)
-#define DEFINITIONS_TIME NS_PER_SEC /* conditions may well come later */
 #define ENCRYPTION_MAX (1u << 20)
 #define PEM_MAX (1u << 20)
 
@@ -545,17 +544,6 @@ static int make_objects(struct boot *b, struct err *err)
 	return boot_wait(b, "objects of the server", err);
 }
 
-/* Definitions are served, and the APIServices of what is served are there. */
-static int follow_definitions(struct boot *b, struct err *err)
-{
-	int64_t until = clock_mono() + DEFINITIONS_TIME;
-	int r = crd_controller_start(b->resources, b->loop, &b->definitions, err);
-
-	while (r >= 0 && !b->ending && !crd_controller_idle(b->definitions) && clock_mono() < until)
-		r = loop_step(b->loop, 10 * NS_PER_MS, err);
-	return r < 0 ? err_wrap(err, "custom kinds") : 0;
-}
-
 int boot_server(struct boot *b, struct err *err)
 {
 	const struct fairness_conf fair = { .loop = b->loop, .metrics = b->metrics };
@@ -594,7 +582,7 @@ int boot_server(struct boot *b, struct err *err)
 	if (r == 0)
 		r = make_objects(b, err);
 	if (r == 0)
-		r = follow_definitions(b, err);
+		r = crd_controller_start(b->resources, b->loop, &b->definitions, err);
 	if (r == 0)
 		r = fairness_follow(b->fairness, b->loop, b->resources, err);
 	if (r == 0 && !early)

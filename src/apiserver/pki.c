@@ -12,6 +12,7 @@
 #include "linux/sys.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@
 
 #define PEM_MAX (256u << 10)
 #define NAMES_MAX 128
-#define BACKDATED 300 /* clocks of clients may be behind ours */
+#define KUBECONFIG_ROOM (64u << 10) /* more than any has: no secret in freed memory */
+#define BACKDATED 300		    /* clocks of clients may be behind ours */
 
 /* Whom each certificate speaks of. */
 static const struct row {
@@ -45,8 +47,15 @@ static const struct row {
 			    CERT_USE_SIGN | CERT_EXT_CLIENT },
 };
 
+#define PENDING_MAX (2 * PKI_N + 2)
+
 struct pki {
 	int dirfd, fd; /* borrowed; of pki/ */
+	struct {
+		char name[64];
+		struct buf text;
+	} pending[PENDING_MAX]; /* to be written at once */
+	size_t npending;
 	struct cert *certs[PKI_N];
 	struct key *keys[PKI_N], *account;
 	char *names[NAMES_MAX];
@@ -126,33 +135,48 @@ static int read_file(const struct pki *p, const char *name, const char *tail, st
 	return err ? err_wrap(err, "certificates") : err_ret(&own);
 }
 
-static int write_file(const struct pki *p, const char *name, const char *tail, const struct buf *b,
-		      struct err *err)
+/* One more that flush() writes. It has room for any key, so that none is left in freed memory. */
+static struct buf *pend(struct pki *p, const char *name, const char *tail)
 {
-	char file[64];
+	struct buf *b = &p->pending[p->npending].text;
 
-	(void)snprintf(file, sizeof(file), "%s%s", name, tail);
-	return fd_replace_file(p->fd, file, b->p, b->n, 0600, err) < 0
-		       ? err_wrap(err, "certificates")
-		       : 0;
+	assert(p->npending < PENDING_MAX);
+	(void)snprintf(p->pending[p->npending].name, sizeof(p->pending[0].name), "%s%s", name,
+		       tail);
+	p->npending++;
+	*b = BUF_INIT(PEM_MAX);
+	(void)buf_room(b, 16384);
+	return b;
 }
 
-static int write_key(const struct pki *p, const char *name, const struct key *k, struct err *err)
+static void forget_pending(struct pki *p)
 {
-	CLEANUP(secret_buf_fini) struct buf b = BUF_INIT(PEM_MAX);
-
-	if (!buf_room(&b, 16384) || key_write_pem(k, KEY_PRIVATE_PKCS8, &b, err) < 0)
-		return err_ret(err);
-	return write_file(p, name, ".key", &b, err);
+	while (p->npending)
+		secret_buf_fini(&p->pending[--p->npending].text);
 }
 
-static int write_cert(const struct pki *p, const char *name, const struct cert *c, struct err *err)
+/* Keys were put there before what goes with them, and get their names in that order. */
+static int flush(struct pki *p, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(PEM_MAX);
+	struct fd_file v[PENDING_MAX];
+	int r;
 
-	if (cert_write_pem(c, &b, err) < 0)
-		return err_ret(err);
-	return write_file(p, name, ".crt", &b, err);
+	for (size_t i = 0; i < p->npending; i++)
+		v[i] = (struct fd_file){ p->pending[i].name, p->pending[i].text.p,
+					 p->pending[i].text.n, 0600 };
+	r = p->npending ? fd_replace_files(p->fd, v, p->npending, err) : 0;
+	forget_pending(p);
+	return r < 0 ? err_wrap(err, "certificates") : 0;
+}
+
+static int write_key(struct pki *p, const char *name, const struct key *k, struct err *err)
+{
+	return key_write_pem(k, KEY_PRIVATE_PKCS8, pend(p, name, ".key"), err);
+}
+
+static int write_cert(struct pki *p, const char *name, const struct cert *c, struct err *err)
+{
+	return cert_write_pem(c, pend(p, name, ".crt"), err);
 }
 
 static int read_key(const struct pki *p, const char *name, struct key **ret, struct err *err)
@@ -283,6 +307,22 @@ static int make(struct pki *p, enum pki_id id, bool keep, int64_t now, struct er
 	return 0;
 }
 
+/* The key of a first certificate that a crash kept from being written is used. */
+static int make_due(struct pki *p, int64_t now, unsigned *ret, struct err *err)
+{
+	*ret = 0;
+	for (unsigned i = 0; i < PKI_N; i++) {
+		bool keep = p->keys[i] && (is_ca(i) || !p->certs[i]);
+
+		if (is_good(p, i, now))
+			continue;
+		if (make(p, i, keep, now, err) < 0)
+			return err_ret(err);
+		*ret |= 1u << i;
+	}
+	return 0;
+}
+
 /* A CA without its key, or with another one, would orphan all that it has signed. */
 static int check_ca(const struct pki *p, enum pki_id id, struct err *err)
 {
@@ -304,6 +344,7 @@ static int open_account_key(struct pki *p, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf pub = BUF_INIT(PEM_MAX);
 	CLEANUP(buf_fini) struct buf old = BUF_INIT(PEM_MAX);
+	struct buf *out;
 	int r = read_key(p, "sa", &p->account, err);
 
 	if (r == 0) {
@@ -317,7 +358,8 @@ static int open_account_key(struct pki *p, struct err *err)
 		r = read_file(p, "sa", ".pub", &old, err);
 	if (r < 0 || slice_eq(buf_slice(&pub), buf_slice(&old)))
 		return r < 0 ? r : 0;
-	return write_file(p, "sa", ".pub", &pub, err);
+	out = pend(p, "sa", ".pub");
+	return buf_add(out, pub.p, pub.n);
 }
 
 /* ---- opening ---- */
@@ -392,8 +434,8 @@ int pki_open(const struct pki_conf *conf, struct pki **ret, struct err *err)
 	if (fd_mkdir_p(p->dirfd, PKI_DIR, 0700, err) < 0 || open_dir(p, err) < 0 ||
 	    fd_fsync_dir(p->dirfd, err) < 0 || copy_names(p, conf->names, err) < 0 ||
 	    read_all(p, err) < 0 || check_ca(p, PKI_CA, err) < 0 ||
-	    check_ca(p, PKI_FRONT_CA, err) < 0 || pki_renew_due(p, now, &made, err) < 0 ||
-	    open_account_key(p, err) < 0)
+	    check_ca(p, PKI_FRONT_CA, err) < 0 || make_due(p, now, &made, err) < 0 ||
+	    open_account_key(p, err) < 0 || flush(p, err) < 0)
 		return err_ret(err);
 	*ret = STEAL(p);
 	return 0;
@@ -410,6 +452,7 @@ void pki_free(struct pki *p)
 	for (size_t i = 0; i < p->nnames; i++)
 		free(p->names[i]);
 	key_unref(p->account);
+	forget_pending(p);
 	fd_close(p->fd);
 	free(p);
 }
@@ -426,25 +469,22 @@ int64_t pki_next(const struct pki *p)
 	return next;
 }
 
-/* The key of a first certificate that a crash kept from being written is used. */
 int pki_renew_due(struct pki *p, int64_t now, unsigned *ret, struct err *err)
 {
-	*ret = 0;
-	for (unsigned i = 0; i < PKI_N; i++) {
-		bool keep = p->keys[i] && (is_ca(i) || !p->certs[i]);
-
-		if (is_good(p, i, now))
-			continue;
-		if (make(p, i, keep, now, err) < 0)
-			return err_ret(err);
-		*ret |= 1u << i;
+	if (make_due(p, now, ret, err) < 0) {
+		forget_pending(p);
+		return err_ret(err);
 	}
-	return 0;
+	return flush(p, err);
 }
 
 int pki_renew(struct pki *p, enum pki_id id, int64_t now, struct err *err)
 {
-	return make(p, id, is_ca(id), now, err);
+	if (make(p, id, is_ca(id), now, err) < 0) {
+		forget_pending(p);
+		return err_ret(err);
+	}
+	return flush(p, err);
 }
 
 int pki_issue(const struct pki *p, const struct pki_client *c, struct cert **ret_cert,
@@ -508,24 +548,39 @@ int pki_kubeconfig(const char *server, struct slice roots, const char *user,
 	return out->full ? err_set(err, ERR_TOO_LARGE, "kubeconfig of '%s' is too large", user) : 0;
 }
 
+/* 1: it is not so yet. */
+static int print_kubeconfig(const struct pki *p, enum pki_id id, const char *server,
+			    struct slice roots, struct buf *out, char name[64], struct err *err)
+{
+	CLEANUP(secret_buf_fini) struct buf old = BUF_INIT(PEM_MAX);
+
+	(void)snprintf(name, 64, "%s.kubeconfig", rows[id].name);
+	(void)buf_room(out, KUBECONFIG_ROOM);
+	(void)buf_room(&old, KUBECONFIG_ROOM);
+	if (pki_kubeconfig(server, roots, rows[id].cn, p->certs[id], p->keys[id], out, err) < 0)
+		return err_ret(err);
+	return fd_read_file(p->dirfd, name, &old, NULL) < 0 ||
+	       !slice_eq(buf_slice(&old), buf_slice(out));
+}
+
 int pki_write_kubeconfigs(const struct pki *p, const char *server, struct slice roots,
 			  struct err *err)
 {
-	for (unsigned i = PKI_ADMIN; i < PKI_N; i++) {
-		CLEANUP(secret_buf_fini) struct buf b = BUF_INIT(PEM_MAX);
-		CLEANUP(secret_buf_fini) struct buf old = BUF_INIT(PEM_MAX);
-		char name[64];
+	struct buf text[PKI_N] = { 0 };
+	char names[PKI_N][64];
+	struct fd_file v[PKI_N];
+	size_t n = 0;
+	int r = 0;
 
-		(void)snprintf(name, sizeof(name), "%s.kubeconfig", rows[i].name);
-		(void)buf_room(&b, PEM_MAX / 2);
-		(void)buf_room(&old, PEM_MAX / 2);
-		if (pki_kubeconfig(server, roots, rows[i].cn, p->certs[i], p->keys[i], &b, err) < 0)
-			return err_ret(err);
-		if (fd_read_file(p->dirfd, name, &old, NULL) == 0 &&
-		    slice_eq(buf_slice(&old), buf_slice(&b)))
-			continue;
-		if (fd_replace_file(p->dirfd, name, b.p, b.n, 0600, err) < 0)
-			return err_ret(err);
+	for (unsigned i = PKI_ADMIN; i < PKI_N && r >= 0; i++) {
+		text[i] = BUF_INIT(PEM_MAX);
+		r = print_kubeconfig(p, (enum pki_id)i, server, roots, &text[i], names[i], err);
+		if (r == 1)
+			v[n++] = (struct fd_file){ names[i], text[i].p, text[i].n, 0600 };
 	}
-	return 0;
+	if (r >= 0 && n)
+		r = fd_replace_files(p->dirfd, v, n, err);
+	for (unsigned i = PKI_ADMIN; i < PKI_N; i++)
+		secret_buf_fini(&text[i]);
+	return r < 0 ? r : 0;
 }

@@ -152,16 +152,34 @@ int fd_fsync_dir(int dirfd, struct err *err)
 	return 0;
 }
 
-static int write_new(int fd, const char *name, const void *p, size_t n, mode_t mode,
-		     struct err *err)
+static int fill_new(int fd, const char *name, const void *p, size_t n, mode_t mode, struct err *err)
 {
 	if (fd_write_all(fd, p, n) < 0)
 		return err_sys(err, "write '%s'", name);
-	if (fchmod(fd, mode) < 0)
-		return err_sys(err, "set the mode of '%s'", name);
-	if (fsync(fd) < 0)
-		return err_sys(err, "fsync '%s'", name);
-	return 0;
+	return fchmod(fd, mode) < 0 ? err_sys(err, "set the mode of '%s'", name) : 0;
+}
+
+static int write_new(int fd, const char *name, const void *p, size_t n, mode_t mode,
+		     struct err *err)
+{
+	if (fill_new(fd, name, p, n, mode, err) < 0)
+		return err_ret(err);
+	return fsync(fd) < 0 ? err_sys(err, "fsync '%s'", name) : 0;
+}
+
+/* A file beside `last` that gets its name later. The name is cut rather than repeated: both must
+ * fit NAME_MAX. */
+static int open_new(int parent, const char *last, char tmp[NAME_MAX + 1], struct err *err)
+{
+	char rnd[17];
+	int fd;
+
+	random_hex(rnd, 16);
+	(void)snprintf(tmp, NAME_MAX + 1, ".%.100s.%s.tmp", last, rnd);
+	fd = open_retry(parent, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		(void)err_sys(err, "create a temporary file for '%s'", last);
+	return fd;
 }
 
 int fd_replace_file(int dirfd, const char *name, const void *p, size_t n, mode_t mode,
@@ -169,7 +187,7 @@ int fd_replace_file(int dirfd, const char *name, const void *p, size_t n, mode_t
 {
 	CLEANUP(fd_close) int parent = -1;
 	CLEANUP(fd_close) int fd = -1;
-	char dir[PATH_MAX], tmp[NAME_MAX + 1], rnd[17];
+	char dir[PATH_MAX], tmp[NAME_MAX + 1];
 	const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
 	int r;
 
@@ -180,12 +198,9 @@ int fd_replace_file(int dirfd, const char *name, const void *p, size_t n, mode_t
 	parent = open_retry(dirfd, dir, O_RDONLY | O_DIRECTORY, 0);
 	if (parent < 0)
 		return open_failed(dir, err);
-	/* The name of the final file is cut rather than repeated: both must fit NAME_MAX. */
-	random_hex(rnd, 16);
-	(void)snprintf(tmp, sizeof(tmp), ".%.100s.%s.tmp", last, rnd);
-	fd = open_retry(parent, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	fd = open_new(parent, last, tmp, err);
 	if (fd < 0)
-		return err_sys(err, "create a temporary file for '%s'", name);
+		return -ERR_SYSTEM;
 	r = write_new(fd, name, p, n, mode, err);
 	if (r == 0 && renameat(parent, tmp, parent, last) < 0)
 		r = err_sys(err, "rename to '%s'", name);
@@ -195,6 +210,57 @@ int fd_replace_file(int dirfd, const char *name, const void *p, size_t n, mode_t
 	}
 	r = fd_fsync_dir(parent, err);
 	return r < 0 ? err_wrap(err, "replace '%s'", name) : 0;
+}
+
+struct new_file {
+	int fd;
+	char tmp[NAME_MAX + 1];
+};
+
+static int name_files(int dirfd, const struct fd_file *v, struct new_file *f, size_t n,
+		      struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fsync(f[i].fd) < 0)
+			return err_sys(err, "fsync '%s'", v[i].name);
+	for (size_t i = 0; i < n; i++) {
+		if (renameat(dirfd, f[i].tmp, dirfd, v[i].name) < 0)
+			return err_sys(err, "rename to '%s'", v[i].name);
+		f[i].tmp[0] = '\0';
+	}
+	return fd_fsync_dir(dirfd, err);
+}
+
+int fd_replace_files(int dirfd, const struct fd_file *v, size_t n, struct err *err)
+{
+	struct new_file *f = calloc(n + 1, sizeof(*f));
+	size_t made = 0;
+	int r = 0;
+
+	if (!f)
+		abort();
+	for (; made < n && r == 0; made++) {
+		struct new_file *x = &f[made];
+
+		x->fd = open_new(dirfd, v[made].name, x->tmp, err);
+		if (x->fd < 0) {
+			r = -ERR_SYSTEM;
+			break;
+		}
+		r = fill_new(x->fd, v[made].name, v[made].p, v[made].n, v[made].mode, err);
+		/* Begins to write and gives it its place on the disk, so that the first fsync
+		 * settles that of all; where it is not to be had, each settles its own. */
+		(void)sync_file_range(x->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	}
+	if (r == 0)
+		r = name_files(dirfd, v, f, n, err);
+	for (size_t i = 0; i < made; i++) {
+		fd_close(f[i].fd);
+		if (f[i].tmp[0])
+			(void)unlinkat(dirfd, f[i].tmp, 0); /* the first failure is told */
+	}
+	free(f);
+	return r;
 }
 
 int fd_set_nonblock(int fd, bool on)

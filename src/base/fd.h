@@ -33,6 +33,18 @@ int fd_read_file(int dirfd, const char *path, struct buf *b, struct err *err);
  */
 int fd_replace_file(int dirfd, const char *name, const void *p, size_t n, mode_t mode,
 		    struct err *err);
+/*
+ * The same for several files of one directory, with about the disk's time of one: all are written
+ * before the first is waited for. They get their names in the order given, so a crash leaves the
+ * first few new and the others as they were; so does a failure.
+ */
+struct fd_file {
+	const char *name; /* without "/" */
+	const void *p;
+	size_t n;
+	mode_t mode;
+};
+int fd_replace_files(int dirfd, const struct fd_file *v, size_t n, struct err *err);
 int fd_set_nonblock(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);
 int fd_dup(int fd); /* O_CLOEXEC, at least 3; -1 with errno */

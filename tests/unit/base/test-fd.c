@@ -124,6 +124,37 @@ static int entries(const char *name)
 	return n;
 }
 
+static void several_files_are_replaced_at_once(void **state)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(100);
+	struct err err = ERR_INIT;
+	const struct fd_file v[] = { { "many-a", "one", 3, 0600 },
+				     { "many-b", "", 0, 0644 },
+				     { "many-c", "three", 5, 0400 } };
+	const struct fd_file bad[] = { { "many-a", "new", 3, 0600 },
+				       { "many-dir", "x", 1, 0600 },
+				       { "many-c", "new", 3, 0600 } };
+	struct stat st;
+
+	assert_ok(fd_replace_files(dir, v, 3, &err));
+	assert_ok(fd_read_file(dir, "many-c", &b, &err));
+	assert_string_equal(buf_str(&b), "three");
+	assert_int_equal(fstatat(dir, "many-c", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0400);
+	assert_int_equal(fstatat(dir, "many-b", &st, 0), 0);
+	assert_int_equal(st.st_size, 0);
+	/* in order: what comes behind the failure is as it was, and nothing else is left */
+	assert_int_equal(mkdirat(dir, "many-dir", 0700), 0);
+	assert_err(fd_replace_files(dir, bad, 3, &err), ERR_SYSTEM, "rename to 'many-dir'");
+	buf_clear(&b);
+	assert_ok(fd_read_file(dir, "many-a", &b, &err));
+	assert_string_equal(buf_str(&b), "new");
+	buf_clear(&b);
+	assert_ok(fd_read_file(dir, "many-c", &b, &err));
+	assert_string_equal(buf_str(&b), "three");
+	assert_ok(fd_replace_files(dir, NULL, 0, &err));
+}
+
 static void replace_is_whole_and_leaves_nothing_else(void **state)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(1000);
@@ -308,6 +339,7 @@ int main(void)
 		cmocka_unit_test(whole_reads_and_writes_wait_on_nonblocking_fds),
 		CASE(files_are_read_up_to_the_maximum),
 		CASE(replace_is_whole_and_leaves_nothing_else),
+		CASE(several_files_are_replaced_at_once),
 		CASE(descriptor_flags_change),
 		CASE(parents_are_made_as_needed),
 		CASE(trees_go_and_link_targets_stay),
