@@ -3,6 +3,9 @@
 #include "strategy-fix.h"
 
 #include "api/fields.h"
+#include "base/hash.h"
+#include "crypto/key.h"
+#include "crypto/x509.h"
 
 #define SPEC "'selector':{'matchLabels':{'a':'b'}},'template':{'metadata':{'labels':{'a':'b'}},"
 #define PODS "'spec':{'containers':[{'name':'c','image':'i'}]}}"
@@ -167,6 +170,129 @@ static void core_kinds_begin_and_change_as_upstream_has_it(void **state)
 	};
 
 	sfix_rows(*state, rows, ARRAY_LEN(rows));
+}
+
+static const char *base64(struct sfix *x, const struct buf *b)
+{
+	char *text = arena_alloc(x->a, BASE64_LEN(b->n) + 1);
+
+	assert_non_null(text);
+	base64_encode(text, b->p, b->n);
+	return text;
+}
+
+static void warn_pair(struct sfix *x, const struct buf *cert, const struct buf *key,
+		      const char *want)
+{
+	struct err err = ERR_INIT;
+	struct doc *obj;
+
+	sfix_kind(x, "v1", "Secret", "");
+	obj = sfix_doc(x,
+		       arena_printf(x->a,
+				    "{" META "},'type':'kubernetes.io/tls','data':{'tls.crt':'%s',"
+				    "'tls.key':'%s'}}",
+				    base64(x, cert), base64(x, key)));
+	assert_int_equal(sfix_try(x, obj, NULL, &err), 0);
+	assert_int_equal(x->c.nwarnings, want != NULL);
+	if (want)
+		assert_string_equal(x->c.warnings[0], want);
+}
+
+static void pairs_of_tls_are_looked_at(void **state)
+{
+	struct sfix *x = *state;
+	CLEANUP(key_unref) struct key *key = NULL, *other = NULL;
+	CLEANUP(cert_unref) struct cert *cert = NULL;
+	CLEANUP(buf_fini)
+	struct buf cert_text = BUF_INIT(65536),
+		   key_text = BUF_INIT(65536), other_text = BUF_INIT(65536), odd = BUF_INIT(65536);
+	const struct cert_spec spec = { .names.cn = "x", .not_after = NOW, .path_len = -1 };
+	struct err err = ERR_INIT;
+
+	assert_int_equal(key_generate(KEY_P256, 0, &key, &err), 0);
+	assert_int_equal(key_generate(KEY_P256, 0, &other, &err), 0);
+	assert_int_equal(cert_make(&spec, key, NULL, key, &cert, &err), 0);
+	assert_int_equal(cert_write_pem(cert, &cert_text, &err), 0);
+	assert_int_equal(key_write_pem(key, KEY_PRIVATE_PKCS8, &key_text, &err), 0);
+	assert_int_equal(key_write_pem(other, KEY_PRIVATE_PKCS8, &other_text, &err), 0);
+	(void)buf_adds(&odd, "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n");
+	warn_pair(x, &cert_text, &key_text, NULL);
+	warn_pair(x, &cert_text, &other_text, "tls: private key does not match public key");
+	warn_pair(x, &key_text, &cert_text,
+		  "tls: failed to find certificate PEM data in certificate input, but did find a "
+		  "private key; PEM inputs may have been switched");
+	warn_pair(x, &cert_text, &cert_text,
+		  "tls: found a certificate rather than a key in the PEM for the private key");
+	warn_pair(x, &odd, &key_text, "tls: failed to parse certificate");
+}
+
+static void addresses_are_read_leniently(void **state)
+{
+	static const struct {
+		const char *text, *want; /* NULL: it is none */
+		bool odd;
+	} ips[] = {
+		{ "1.2.3.4", "1.2.3.4", false },
+		{ "01.002.3.4", "1.2.3.4", true },
+		{ "::ffff:1.2.3.4", "1.2.3.4", true },
+		{ "FD00:0:0::1", "fd00::1", false },
+		{ "1.2.3", NULL, false },
+		{ "1.2.3.4.5", NULL, false },
+		{ "1.2.3.256", NULL, false },
+		{ "1..3.4", NULL, false },
+		{ "", NULL, false },
+		{ ":", NULL, false },
+		{ "1.2.3.a", NULL, false },
+	};
+	static const struct {
+		const char *text, *base; /* NULL: it is none */
+		unsigned bits;
+	} cidrs[] = {
+		{ "10.1.2.3/8", "10.0.0.0", 8 },
+		{ "10.1.2.3/0", "0.0.0.0", 0 },
+		{ "10.1.2.3/32", "10.1.2.3", 32 },
+		{ "fd00::ff/124", "fd00::f0", 124 },
+		{ "::ffff:10.1.2.3/104", "10.0.0.0", 8 },
+		{ "10.1.2.3/33", NULL, 0 },
+		{ "10.1.2.3", NULL, 0 },
+		{ "10.1.2.3/", NULL, 0 },
+		{ "::ffff:10.1.2.3/8", NULL, 0 },
+		{ "fd00::/129", NULL, 0 },
+		{ "10.1.2.3/a", NULL, 0 },
+	};
+	char text[STRATEGY_IP_MAX];
+	struct strategy_ip ip;
+	unsigned bits;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ips); i++) {
+		assert_int_equal(strategy_ip_read(slice_str(ips[i].text), &ip),
+				 ips[i].want != NULL);
+		if (!ips[i].want)
+			continue;
+		strategy_ip_print(&ip, text);
+		assert_string_equal(text, ips[i].want);
+		assert_int_equal(ip.odd, ips[i].odd);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cidrs); i++) {
+		assert_int_equal(strategy_cidr_read(slice_str(cidrs[i].text), &ip, &bits),
+				 cidrs[i].base != NULL);
+		if (!cidrs[i].base)
+			continue;
+		assert_int_equal(bits, cidrs[i].bits);
+		strategy_ip_mask(&ip, bits);
+		strategy_ip_print(&ip, text);
+		assert_string_equal(text, cidrs[i].base);
+	}
+	assert_true(strategy_ip_read(SLICE("10.0.255.250"), &ip));
+	strategy_ip_add(&ip, 263);
+	strategy_ip_print(&ip, text);
+	assert_string_equal(text, "10.1.1.1");
+	assert_true(strategy_ip_read(SLICE("fd00::ffff:ffff:ffff:ffff"), &ip));
+	strategy_ip_add(&ip, 2);
+	strategy_ip_print(&ip, text);
+	assert_string_equal(text, "fd00::1");
 }
 
 /* ---- apps ---- */
@@ -665,6 +791,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCASE(core_kinds_begin_and_change_as_upstream_has_it),
+		SCASE(pairs_of_tls_are_looked_at),
+		SCASE(addresses_are_read_leniently),
 		SCASE(workloads_count_their_changes),
 		SCASE(jobs_choose_their_pods_by_uid),
 		SCASE(a_request_for_a_certificate_tells_who_asks),
