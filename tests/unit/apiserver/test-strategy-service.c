@@ -425,6 +425,73 @@ static void what_is_allocated_is_valid(void **state)
 	service_alloc_free(sa);
 }
 
+/* Every allocation fails once: the call says so, and what it chose is free again. */
+static void a_full_arena_is_an_error_and_keeps_nothing(void **state)
+{
+	static const struct {
+		const char *kind, *obj, *old;
+	} rows[] = {
+		{ "Service",
+		  "{" META "},'spec':{'type':'LoadBalancer','externalTrafficPolicy':'Local',"
+		  "'ipFamilyPolicy':'PreferDualStack'," PORT "}}",
+		  NULL },
+		{ "Service", "{" META "},'spec':{'type':'NodePort'," PORT "}}",
+		  "{" META "},'spec':{'clusterIP':'10.0.0.9','clusterIPs':['10.0.0.9']," PORT
+		  "}}" },
+		{ "Pod",
+		  "{" META ",'labels':{'a':'b'},'annotations':{'container.apparmor.security.beta."
+		  "kubernetes.io/c':'unconfined'}},'spec':{'containers':[{'name':'c','ports':[{"
+		  "'containerPort':1},{'containerPort':1}]}],'schedulingGates':[{'name':'g'}],"
+		  "'topologySpreadConstraints':[{'labelSelector':{},'matchLabelKeys':['a']}]}}",
+		  NULL },
+		{ "Pod", "{" META "},'status':{'conditions':[{'type':'a'}]}}",
+		  "{" META
+		  "},'spec':{'containers':[{'name':'c'}]},'status':{'conditions':[{'type':'a',"
+		  "'observedGeneration':2}]}}" },
+	};
+	struct sfix *x = *state;
+	struct service_alloc *sa = alloc_start(x, "10.0.0.0/28," V6, 30000, 30010);
+	struct arena *all = x->a;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool ok = false;
+
+		for (unsigned n = 1; !ok; n++) {
+			struct err err = ERR_INIT;
+			struct doc *obj, *old;
+			int r;
+
+			x->a = arena_new("request", ARENA_MAX);
+			sfix_kind(x, "v1", rows[i].kind, rows[i].old ? "status" : "");
+			if (strcmp(rows[i].kind, "Service") == 0)
+				x->c.sub = "";
+			obj = sfix_doc(x, rows[i].obj);
+			old = rows[i].old ? sfix_doc(x, rows[i].old) : NULL;
+			arena_fail_at(x->a, n);
+			r = sfix_try(x, obj, old, &err);
+			if (r == 0)
+				r = strategy_commit(&x->c, obj, old, &err);
+			ok = !arena_exceeded(x->a);
+			/* Warnings are only dropped. */
+			assert_true(r == 0 || (r == -ERR_QUOTA && !ok));
+			assert_true(n > 1 || !ok);
+			arena_free(x->a);
+		}
+	}
+	x->a = all;
+	x->c.a = all;
+	{
+		struct arena *a = arena_new("request", ARENA_MAX);
+		int64_t port;
+
+		x->c.a = a;
+		for (int i = 0; i < 11; i++)
+			assert_null(service_alloc_next_port(sa, &x->c, &port));
+		arena_free(a);
+	}
+	service_alloc_free(sa);
+}
+
 /* ---- the allocator ---- */
 
 static void ranges_that_are_none_are_refused(void **state)
@@ -619,6 +686,7 @@ int main(void)
 		SCASE(what_is_taken_is_refused),
 		SCASE(odd_services_are_warned_of),
 		SCASE(what_is_allocated_is_valid),
+		SCASE(a_full_arena_is_an_error_and_keeps_nothing),
 		SCASE(ranges_that_are_none_are_refused),
 		SCASE(a_range_is_given_to_its_end),
 		SCASE(nothing_is_given_twice),
