@@ -272,8 +272,10 @@ static int merge_list(struct merge *m, const struct rule *rule, const struct doc
 		r = merge_objects(m, rule, old, patch, ret);
 	else
 		r = merge_scalars(m, old, patch, gone, ret);
-	if (r == 0 && order && ret->n > 1)
-		r = sort_list(m, ret, order, old, objects ? rule->f->merge_key : NULL);
+	/* The patch itself is an order, when it names none. */
+	if (r == 0 && (order || patch) && ret->n > 1)
+		r = sort_list(m, ret, order ? order : patch, old,
+			      objects ? rule->f->merge_key : NULL);
 	return r;
 }
 

@@ -30,7 +30,7 @@ static void change_fail(struct change *x, struct err *err)
 {
 	struct call *c = x->c;
 
-	if (!c->about.name)
+	if (!c->about.name && c->about.resource) /* else it is not about the object */
 		c->about.name = x->name && *x->name ? x->name : c->rq.name;
 	call_fail(c, err);
 	change_end(x);

@@ -64,8 +64,12 @@ static void lists_of_objects_merge_by_key(void **state)
 				 "\"value\":\"1\"}]}]}",
 				 "{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"Y\","
 				 "\"value\":\"2\"},{\"name\":\"X\",\"value\":null}]}]}"),
-			    "{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\"},{\"name\":"
-			    "\"Y\",\"value\":\"2\"}]}]}");
+			    "{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"Y\",\"value\":"
+			    "\"2\"},{\"name\":\"X\"}]}]}");
+	/* the patch itself is an order: what is new there stands in front */
+	assert_string_equal(SPEC(a, two, "{\"containers\":[{\"name\":\"c\"}]}"),
+			    "{\"containers\":[{\"name\":\"c\"},{\"name\":\"a\",\"image\":\"x\"},"
+			    "{\"name\":\"b\",\"image\":\"y\"}]}");
 }
 
 static void other_lists_are_replaced_or_sets(void **state)
@@ -77,7 +81,7 @@ static void other_lists_are_replaced_or_sets(void **state)
 			    "{\"tolerations\":[{\"key\":\"b\"}]}");
 	assert_string_equal(merged(a, "v1", "ObjectMeta", "{\"finalizers\":[\"a\",\"b\"]}",
 				   "{\"finalizers\":[\"c\",\"a\"]}"),
-			    "{\"finalizers\":[\"a\",\"b\",\"c\"]}");
+			    "{\"finalizers\":[\"c\",\"a\",\"b\"]}");
 	assert_string_equal(merged(a, "v1", "ObjectMeta", "{\"finalizers\":[\"a\",\"b\"]}",
 				   "{\"$deleteFromPrimitiveList/finalizers\":[\"a\"]}"),
 			    "{\"finalizers\":[\"b\"]}");
