@@ -12,9 +12,8 @@
 
 #include "base/log.h"
 
-#include <assert.h>
-
-#define HISTORY 4096 /* revisions */
+#define HISTORY 4096	 /* revisions */
+#define HISTORY_ONE 1024 /* of one cache: hundreds may come after a start */
 
 /* A change of the past, with a reference to its cache. */
 struct past {
@@ -142,7 +141,9 @@ static int on_value(struct store_range *r, const struct store_kv *kv)
 	if (l->what != LOAD_AGAIN)
 		cache_account(c, i, true);
 	old = tree_put(tree_of(l, c), i);
-	assert(!old); /* a range gives each key once */
+	if (old && l->what != LOAD_AGAIN) /* twice: the store's fault, not our end */
+		cache_account(c, old, false);
+	item_unref(old);
 	return 0;
 }
 
@@ -254,6 +255,7 @@ static bool history(struct load *l)
 {
 	struct world *w = l->world;
 	const int64_t revision = l->range.revision_now;
+	const int64_t back = l->what == LOAD_CACHE ? HISTORY_ONE : HISTORY;
 	struct store_stats s;
 	struct err err ERR_RAW;
 
@@ -263,7 +265,7 @@ static bool history(struct load *l)
 		return false;
 	store_get_stats(w->conf.store, &s);
 	l->history = (struct store_watch){ .prefix = l->range.prefix,
-					   .after = MAX(MAX(s.compacted, revision - HISTORY), 1),
+					   .after = MAX(MAX(s.compacted, revision - back), 1),
 					   .events = on_history,
 					   .end = on_history_end };
 	if (l->history.after >= revision)
@@ -573,6 +575,11 @@ void load_start(struct world *w)
 
 void load_again(struct world *w)
 {
+	struct load *l;
+
+	LIST_FOREACH (l, &w->loads, struct load, link)
+		if (l->what == LOAD_AGAIN)
+			return; /* under way */
 	/* Those that are being read began at a revision that may be gone. */
 	for (size_t i = 0; i < w->ncaches; i++) {
 		struct cache *c = w->caches[i];

@@ -223,7 +223,7 @@ struct cache {
 	struct cache *outer; /* whose prefix begins this one's */
 	const struct api_kind *kind;
 	struct shape *shape;
-	struct cache_form form;
+	struct cache_form form, sealing; /* of sealing: open and seal */
 	void *arg;
 	struct tree tree, fresh; /* fresh: while everything is read again */
 	size_t memory;		 /* of nodes */
@@ -261,6 +261,7 @@ struct place {
 };
 struct world {
 	struct world_conf conf;
+	struct cache_form sealing;
 	struct cache **caches; /* by prefix */
 	size_t ncaches, cap;
 	struct cache *last; /* that an event was for */

@@ -175,6 +175,7 @@ struct cache *world_add(struct world *w, const struct cache_conf *conf)
 			     .shape = shape_new(conf->kind),
 			     .form = conf->form,
 			     .arg = conf->arg };
+	c->sealing = c->form.open || c->form.seal ? c->form : w->sealing;
 	c->tree.memory = c->fresh.memory = &c->memory;
 	list_init(&c->dirty);
 	list_init(&c->grown);
@@ -307,9 +308,9 @@ int cache_item(struct cache *c, struct slice key, struct slice stored, int64_t r
 	bool used = false;
 	int r;
 
-	if (c->form.open) {
+	if (c->sealing.open) {
 		buf_clear(&w->open);
-		r = (c->form.open)(c->form.arg, key, stored, &w->open, &used, err);
+		r = (c->sealing.open)(c->sealing.arg, key, stored, &w->open, &used, err);
 		if (r < 0)
 			return err_wrap(err, "key '%.*s'", (int)key.n, key.p);
 	}
@@ -521,6 +522,8 @@ struct world *world_new(const struct world_conf *conf)
 		w->conf.window_changes = WINDOW_CHANGES;
 	if (!w->conf.forms_bytes)
 		w->conf.forms_bytes = FORMS_BYTES;
+	if (conf->sealing)
+		w->sealing = *conf->sealing;
 	w->delay = DELAY_MIN;
 	w->open = w->foreign = BUF_INIT(SCRATCH_MAX);
 	map_init(&w->damaged);

@@ -325,8 +325,8 @@ static int op_value(struct write *y, size_t i, struct err *err)
 
 	y->ops[i].value = op->json;
 	r = shape_scan(c->shape, op->json, &scan, err);
-	if (r == 0 && c->form.seal)
-		r = c->form.seal(c->form.arg, key, op->json, &v->sealed, &used, err);
+	if (r == 0 && c->sealing.seal)
+		r = c->sealing.seal(c->sealing.arg, key, op->json, &v->sealed, &used, err);
 	if (used)
 		y->ops[i].value = buf_slice(&v->sealed);
 	return r < 0 ? err_wrap(err, "key '%.*s'", (int)key.n, key.p) : 0;

@@ -81,7 +81,7 @@ struct world_conf {
 	const struct cache_form *sealing;
 };
 struct world *world_new(const struct world_conf *conf);
-/* Every view, watch and write of it is over. Items may live on. */
+/* Every view, watch and write of it is over; the store is closed afterwards. Items may live on. */
 void world_free(struct world *w);
 DEFINE_CLEANUP(struct world *, world_free)
 
@@ -180,8 +180,9 @@ struct cache_op {
 	/* It was last changed at this revision; 0: it is not there; CACHE_ANY_REVISION. */
 	int64_t expect;
 	int64_t ttl;	     /* seconds until it goes by itself; 0 = never (events: 3600) */
-	struct item *result; /* result 0: as written or removed, with its revision; referenced by
-				the write, given back after done() */
+	struct item *result; /* result 0: as written or removed, with its revision (NULL: nothing
+				was there to remove); referenced by the write, given back
+				after done() */
 };
 /* One transaction on one or more objects; durable and seen by all watchers of this process before
  * done(). Embedded in the request, which keeps it and what it points to until then. */
@@ -220,7 +221,7 @@ struct cache_watch {
 	 * within cache_watch. */
 	void (*end)(struct cache_watch *w, const struct err *err);
 	struct cache *cache; /* from here on private */
-	void *private_[24];
+	void *private_[10];
 };
 /* Changes of later revisions than `after`. -ERR_GONE: the window does not reach back to it. */
 int cache_watch(struct cache *c, struct cache_watch *w, int64_t after, struct err *err);

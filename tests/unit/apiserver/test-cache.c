@@ -607,6 +607,28 @@ static void values_may_be_sealed_in_the_store(void **state)
 	assert_int_equal(cache_count(t), 2);
 }
 
+static void a_world_may_seal_all_that_has_no_form(void **state)
+{
+	const struct cache_form all = { .open = opened, .seal = sealed };
+	const struct cache_conf t_conf = { .prefix = "/registry/x.io/ts/", .kind = &crd };
+	struct cfix *x = *state;
+	struct rng read = { .r = { .prefix = SLICE("/registry/x.io/ts/"), .limit = 1 } };
+	struct wr r = { 0 };
+	struct cache *t;
+
+	world_close(x);
+	x->conf.sealing = &all;
+	world_open(x);
+	x->conf.sealing = NULL;
+	t = world_add(x->w, &t_conf);
+	wait_ready(x, t);
+	assert_int_equal(wr_do(x, &r, t, "a/a", T_JSON("v1", "red"), 0), 0);
+	assert_int_equal(range(x->f, &read), 0);
+	assert_null(strstr(buf_str(&read.text), "red"));
+	buf_fini(&read.text);
+	assert_non_null(strstr(r.json, "\"color\":\"red\""));
+}
+
 static void caches_within_others_get_their_own_keys(void **state)
 {
 	struct cfix *x = *state;
@@ -675,6 +697,7 @@ int main(void)
 		T(a_cache_that_goes_ends_its_watches),
 		T(a_kind_that_changes_is_indexed_anew),
 		T(values_may_be_sealed_in_the_store),
+		T(a_world_may_seal_all_that_has_no_form),
 		T(caches_within_others_get_their_own_keys),
 		T(figures_are_told),
 	};
