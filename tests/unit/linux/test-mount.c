@@ -4,6 +4,7 @@
 #include "linux/mount.h"
 #include "linux/ns.h"
 #include "linux/path.h"
+#include "linux/proc.h"
 #include "linux/sys.h"
 #include "test-linux.h"
 
@@ -332,6 +333,62 @@ static void overlays_stack_many_layers(void **state)
 	assert_non_null(strstr(mounted(t, "odd").super, "volatile"));
 }
 
+static int wait_to_be_told(void *arg)
+{
+	(void)arg;
+	pause();
+	return 0;
+}
+
+/* A pid namespace with one process in it. */
+static struct proc other_pids(int *ret_ns)
+{
+	const struct proc_clone c = { .flags = CLONE_NEWPID,
+				      .fn = wait_to_be_told,
+				      .cgroup_fd = -1 };
+	struct err err = ERR_INIT;
+	struct proc p;
+
+	assert_ok(proc_clone(&c, &p, &err), &err);
+	assert_ok(ns_open_of(p.pid, NS_PID, ret_ns, &err), &err);
+	return p;
+}
+
+static void procfs_of_another_namespace_is_no_others(void **state)
+{
+	struct tree *t = *state;
+	CLEANUP(mount_target_fini) struct mount_target at = { .fd = -1 };
+	CLEANUP(fd_close) int ns = -1;
+	struct proc p = other_pids(&ns);
+	int own = sys_fsopen("proc", SYS_FSOPEN_CLOEXEC);
+	int tmp = sys_fsopen("tmpfs", SYS_FSOPEN_CLOEXEC);
+	struct mount_opts o = { .flags = MS_NOSUID };
+	struct err err = ERR_INIT;
+	struct stat st;
+	int r;
+
+	assert_ok(mount_target_open(&at, t->root, "proc", MOUNT_ON_DIR, false, &err), &err);
+	/* Ours: FORBIDDEN where its first process may be looked at, else that is told. */
+	assert_true(mount_proc_of(&at, ns, own, NULL, &o, &err) < 0);
+	assert_non_null(strstr(err.msg, "pid namespace"));
+	assert_true(mount_proc_of(&at, ns, tmp, NULL, &o, &err) < 0);
+	assert_non_null(strstr(err.msg, "procfs"));
+	assert_int_equal(mounted(t, "proc").n, 0);
+	r = mount_proc_of(&at, ns, -1, "named", &o, &err);
+	assert_in_range(r, 0, 1); /* 1: before Linux 6.17 */
+	if (r == 0) {
+		assert_string_equal(mounted(t, "proc").fstype, "proc");
+		assert_non_null(strstr(mounted(t, "proc").options, "nosuid"));
+		assert_int_equal(fstatat(t->root, "proc/1", &st, 0), 0);
+		assert_int_equal(fstatat(t->root, "proc/2", &st, 0), -1);
+	}
+	close(own);
+	close(tmp);
+	kill(p.pid, SIGKILL);
+	assert_int_equal(waitpid(p.pid, NULL, 0), p.pid);
+	proc_fini(&p);
+}
+
 static void overlay_errors_name_the_layer(void **state)
 {
 	struct tree *t = *state;
@@ -451,6 +508,7 @@ int main(void)
 		TREE_TEST(idmapped_binds_shift_owners),
 		TREE_TEST(overlays_stack_many_layers),
 		TREE_TEST(overlay_errors_name_the_layer),
+		TREE_TEST(procfs_of_another_namespace_is_no_others),
 		TREE_TEST(masks_and_read_only_paths),
 		TREE_TEST(pivot_leaves_only_the_new_root),
 		TREE_TEST(detach_is_content_with_nothing),

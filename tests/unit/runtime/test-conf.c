@@ -391,6 +391,38 @@ static void a_process_alone_is_read_for_exec(void **state)
 	assert_err(conf_read_process(SLICE("nope"), f->a, &p, &err), ERR_BAD_REQUEST, "process");
 }
 
+static void who_joins_gets_its_part_alone(void **state)
+{
+	static const char text[] =
+		"{\"ociVersion\":\"1.3.0\",\"root\":{\"path\":\"/secret\"},\"hostname\":\"box\","
+		"\"annotations\":{\"a\":\"b\",\"run.oci.keep_original_groups\":\"1\"},"
+		"\"hooks\":{\"startContainer\":[{\"path\":\"/h\"}],\"poststop\":[{\"path\":\"/"
+		"p\"}]},"
+		"\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"}],"
+		"\"maskedPaths\":[\"/m\"],\"personality\":{\"domain\":\"LINUX32\"}}}";
+	struct fixture *f = *state;
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);
+	struct conf c, part;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(conf_read(SLICE(text), f->a, &c, &err), 0);
+	assert_int_equal(conf_write_part(&c, false, f->a, &b, &err), 0);
+	assert_null(strstr(buf_str(&b), "/secret"));
+	assert_null(strstr(buf_str(&b), "\"/m\""));
+	assert_int_equal(conf_read_part(buf_slice(&b), f->a, &part, &err), 0);
+	assert_string_equal(part.lin.personality->domain, "LINUX32");
+	assert_int_equal(part.annotations.n, 1);
+	assert_string_equal(conf_annotation(&part, "run.oci.keep_original_groups"), "1");
+	assert_int_equal(part.hooks.kind[HOOK_START_CONTAINER].n, 0);
+	b.n = 0;
+	assert_int_equal(conf_write_part(&c, true, f->a, &b, &err), 0);
+	assert_int_equal(conf_read_part(buf_slice(&b), f->a, &part, &err), 0);
+	assert_int_equal(part.annotations.n, 2);
+	assert_string_equal(part.hooks.kind[HOOK_START_CONTAINER].v[0].path, "/h");
+	assert_int_equal(part.hooks.kind[HOOK_POSTSTOP].n, 0);
+	assert_err(conf_read_part(SLICE("nope"), f->a, &part, &err), ERR_BAD_REQUEST, "");
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -407,6 +439,7 @@ int main(void)
 		T(deep_nesting_is_refused),
 		T(an_arena_that_is_full_is_an_error_at_each_allocation),
 		T(a_process_alone_is_read_for_exec),
+		T(who_joins_gets_its_part_alone),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
