@@ -136,6 +136,12 @@ deployment() { # $1: replicas
 	[ -z "$(kn get configmaps -o name | grep -v kube-root-ca)" ]
 }
 
+@test "a revision that does not come times out" {
+	run kn get --raw "/api/v1/namespaces/$NS/configmaps?resourceVersion=999999999"
+	[ "$status" -eq 1 ]
+	prints "Timeout: Too large resource version: 999999999, current: "
+}
+
 @test "who asks and what they may, what there is" {
 	[ "$(k auth can-i create pods)" = yes ]
 	run k auth whoami

@@ -183,16 +183,6 @@ static void revisions_of_lists_follow_the_rules(void **state)
 	assert_status(x, 410, "Expired", "too old");
 }
 
-static void a_revision_that_does_not_come_times_out(void **state)
-{
-	struct rfix *x = *state;
-
-	get(x, MAPS "?resourceVersion=999999");
-	assert_status(x, 504, "Timeout", "Timeout: Too large resource version: 999999, current: ");
-	assert_string_equal(answer_text(x, "details.causes.0.reason"), "ResourceVersionTooLarge");
-	assert_string_equal(header_of(x, "Retry-After"), "1");
-}
-
 static void tables_and_partial_objects_are_made_when_asked_for(void **state)
 {
 	struct rfix *x = *state;
@@ -352,7 +342,6 @@ int main(void)
 		TEST(pages_go_on_where_the_last_one_ended),
 		TEST(a_token_that_is_too_old_is_told_with_a_fresh_one),
 		TEST(revisions_of_lists_follow_the_rules),
-		TEST(a_revision_that_does_not_come_times_out),
 		TEST(tables_and_partial_objects_are_made_when_asked_for),
 		TEST(a_long_list_is_streamed_as_fast_as_it_is_read),
 		TEST(lists_are_packed_for_who_takes_it),
