@@ -376,14 +376,14 @@ struct doc *doc_copy(struct arena *a, const struct doc *src)
 {
 	struct doc *d = doc_new(a, doc_null());
 
-	return d && copy_tree(a, src, d, true) ? d : NULL;
+	return d && src && copy_tree(a, src, d, true) ? d : NULL;
 }
 
 struct doc *doc_copy_shared(struct arena *a, const struct doc *src)
 {
 	struct doc *d = doc_new(a, doc_null());
 
-	return d && copy_tree(a, src, d, false) ? d : NULL;
+	return d && src && copy_tree(a, src, d, false) ? d : NULL;
 }
 
 size_t doc_size(const struct doc *d, size_t limit)
@@ -458,6 +458,8 @@ bool doc_equal(const struct doc *a, const struct doc *b)
 	struct walk w;
 	bool ok;
 
+	if (!a || !b)
+		return a == b;
 	walk_init(&w);
 	walk_push(&w, (struct walk_frame){ .a = a, .end = a + 1, .b = b });
 	for (ok = true; ok && w.n;) {

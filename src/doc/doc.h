@@ -220,11 +220,13 @@ bool doc_remove_at(struct doc *arr, size_t i);
 
 /* ---- Whole trees (no recursion on the C stack: any depth is fine) ---- */
 
-/* Deep copy, strings and numbers too: shares nothing with src. NULL past the arena's maximum. */
+/* Deep copy, strings and numbers too: shares nothing with src. NULL past the arena's maximum, and
+ * of NULL. */
 struct doc *doc_copy(struct arena *a, const struct doc *src);
 /* As doc_copy but strings and numbers stay borrowed from src's owner. */
 struct doc *doc_copy_shared(struct arena *a, const struct doc *src);
-/* Equal by value: order of members is irrelevant, numbers compare as doc_number_cmp. */
+/* Equal by value: order of members is irrelevant, numbers compare as doc_number_cmp. NULL (what a
+ * lookup did not find) equals NULL only. */
 bool doc_equal(const struct doc *a, const struct doc *b);
 /* Bytes that doc_copy would take of an arena, counted up to `limit` (then > limit is returned). */
 size_t doc_size(const struct doc *d, size_t limit);

@@ -344,6 +344,11 @@ static void copies_share_nothing_or_only_strings(void **state)
 	struct doc *d = must_read(a, text), *deep = doc_copy(a, d), *shared = doc_copy_shared(a, d);
 
 	assert_true(doc_equal(d, deep));
+	assert_false(doc_equal(d, NULL));
+	assert_false(doc_equal(NULL, d));
+	assert_true(doc_equal(NULL, NULL));
+	assert_null(doc_copy(a, NULL));
+	assert_null(doc_copy_shared(a, NULL));
 	doc_set_str(a, doc_at(doc_get(shared, "a"), 2), "n", "set");
 	doc_append_str(a, doc_get(shared, "a"), "more");
 	assert_doc(a, d, "{\"a\":[\"s\",1,{\"n\":null}],\"b\":{}}");
