@@ -12,8 +12,9 @@
 
 #include "base/log.h"
 
-#define HISTORY 4096	 /* revisions */
-#define HISTORY_ONE 1024 /* of one cache: hundreds may come after a start */
+#define HISTORY 4096	      /* revisions */
+#define HISTORY_ONE 1024      /* of one cache: hundreds may come after a start */
+#define HISTORY_CHANGES 32768 /* more (large transactions, leases that end) are not worth it */
 
 /* A change of the past, with a reference to its cache. */
 struct past {
@@ -35,7 +36,7 @@ struct load {
 	/* history */
 	struct map last; /* key (owned by the entries) to its newest struct past_item */
 	struct past *past;
-	size_t npast, cap;
+	size_t npast, cap, seen;
 	int64_t from;
 };
 struct past_item {
@@ -231,6 +232,12 @@ static void on_history(struct store_watch *h, const struct store_event *v, size_
 {
 	struct load *l = CONTAINER_OF(h, struct load, history);
 
+	l->seen += n;
+	if (l->seen > HISTORY_CHANGES) {
+		past_clear(l);
+		l->from = revision = l->range.revision_now;
+		n = 0;
+	}
 	for (size_t i = 0; i < n; i++)
 		past_event(l, &v[i]);
 	if (revision < l->range.revision_now)

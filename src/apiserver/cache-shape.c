@@ -10,7 +10,9 @@
 
 #include "api/api.h"
 
-#include <assert.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /*
  * Where upstream's fields are not simply the path that they are called by; values are those of its
@@ -231,22 +233,41 @@ static bool take(struct reader *x, char c)
 	return true;
 }
 
+/* The first quote or backslash from p on, or end. Most strings are shorter than a vector. */
+static const char *string_stop(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+
+	for (; end - p >= 16; p += 16) {
+		const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		const unsigned hit = (unsigned)_mm_movemask_epi8(
+			_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
+
+		if (hit)
+			return p + __builtin_ctz(hit);
+	}
+#endif
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
 /* Behind the opening quote; leaves p behind the closing one. */
 static bool skip_string(struct reader *x, bool *ret_escaped)
 {
-	const char *p = x->p;
-	bool escaped = false;
+	const char *p = string_stop(x->p, x->end);
 
-	for (; p < x->end && *p != '"'; p++)
-		if (*p == '\\') {
-			escaped = true;
-			if (++p == x->end)
-				return false;
-		}
+	*ret_escaped = false;
+	while (p < x->end && *p == '\\') {
+		*ret_escaped = true;
+		if (x->end - p < 2)
+			return false;
+		p = string_stop(p + 2, x->end);
+	}
 	if (p == x->end)
 		return false;
 	x->p = p + 1;
-	*ret_escaped = escaped;
 	return true;
 }
 

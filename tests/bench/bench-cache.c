@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define OPS 100
+#define RECENT 5000
 #define WATCHERS 1000
 #define EVENTS 20000
 #define FLIGHT 64
@@ -108,13 +109,14 @@ static void on_filled(struct store_txn *t)
 	f->done = true;
 }
 
-static size_t fill(size_t n)
+/* n objects, `ops` in a revision. */
+static size_t fill(size_t n, size_t ops)
 {
 	struct filler *f = calloc(1, sizeof(*f));
 	size_t bytes = 0;
 
-	for (size_t at = 0; at < n; at += OPS) {
-		for (size_t i = 0; i < OPS; i++) {
+	for (size_t at = 0; at < n; at += ops) {
+		for (size_t i = 0; i < ops; i++) {
 			size_t len = pod_json(f->values[i], sizeof(f->values[i]), at + i, 0);
 
 			snprintf(f->keys[i], sizeof(f->keys[i]), "/registry/pods/%s",
@@ -123,7 +125,7 @@ static size_t fill(size_t n)
 						       .value = slice_of(f->values[i], len) };
 			bytes += len;
 		}
-		f->t = (struct store_txn){ .ops = f->ops, .nops = OPS, .done = on_filled };
+		f->t = (struct store_txn){ .ops = f->ops, .nops = ops, .done = on_filled };
 		f->done = false;
 		store_commit(store, &f->t);
 		turn(&f->done);
@@ -333,7 +335,8 @@ int main(int argc, char **argv)
 		fail("open");
 	load(&api, 0, 0);
 	world_free(world);
-	bytes = fill(n);
+	bytes = fill(n, OPS);
+	(void)fill(MIN(n, RECENT), 1); /* the latest changes, as they mostly are */
 	store_close(store);
 	if (store_open_sqlite(&o, &store, &err) < 0)
 		fail("open");

@@ -615,6 +615,34 @@ static void history_begins_behind_what_cannot_be_read(void **state)
 	cw_stop(&c);
 }
 
+/* So many changes are not replayed: watches begin at the start then. */
+static void history_of_too_many_changes_is_left_out(void **state)
+{
+	enum { ROUNDS = 32768 / STORE_OPS_MAX + 1 };
+	struct ffix *y = *state;
+	struct store_op ops[STORE_OPS_MAX] = { 0 };
+	static char keys[STORE_OPS_MAX][40];
+	struct txn x[ROUNDS] = { 0 };
+	struct cw c = { 0 };
+
+	for (size_t i = 0; i < STORE_OPS_MAX; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "/registry/pods/a/%zu", i);
+		ops[i].key = slice_str(keys[i]);
+		ops[i].value = SLICE("{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{}}");
+	}
+	for (size_t i = 0; i < ROUNDS; i++) {
+		x[i].t = (struct store_txn){ .ops = ops, .nops = STORE_OPS_MAX, .done = on_txn };
+		store_commit(y->x.f->s, &x[i].t);
+	}
+	for (size_t i = 0; i < ROUNDS; i++)
+		wait_for(y->x.f, &x[i].done);
+	fake_open(y);
+	assert_int_equal(cache_count(y->x.pods), STORE_OPS_MAX);
+	assert_int_equal(cw_try(&y->x, &c, "", ROUNDS), -ERR_GONE);
+	cw_start(&y->x, &c, "", ROUNDS + 1);
+	cw_stop(&c);
+}
+
 static void a_write_of_what_is_no_object_is_refused(void **state)
 {
 	struct ffix *y = *state;
@@ -646,6 +674,7 @@ int main(void)
 		T(a_start_names_damaged_values),
 		T(a_damaged_value_is_not_there_until_it_is_mended),
 		T(history_begins_behind_what_cannot_be_read),
+		T(history_of_too_many_changes_is_left_out),
 		T(a_write_of_what_is_no_object_is_refused),
 	};
 
