@@ -19,7 +19,7 @@ struct resources;
 struct strategy;
 
 struct collection {
-	const struct api_kind *kind; /* as stored */
+	const struct api_kind *kind;	 /* as stored */
 	struct cache *cache;		 /* NULL: the definition went while a request held it */
 	const struct strategy *strategy; /* never NULL */
 	const char *prefix;		 /* "/registry/services/specs/" */

@@ -118,15 +118,8 @@ static int read_for_pod(struct change *x, struct doc *ret, struct err *err)
 
 static void begin_strategy(struct change *x)
 {
-	struct call *c = x->c;
-
-	x->sc = (struct strategy_call){ .rs = c->srv->conf.resources,
-					.objects = x->o,
-					.sub = c->sub->name,
-					.a = call_work(c),
-					.now = call_now(c),
-					.user = c->user,
-					.dry_run = c->q.dry_run };
+	change_strategy(x);
+	x->sc.sub = x->c->sub->name; /* POST .../bindings has none in its path */
 }
 
 static int copy_old(struct change *x, struct err *err)

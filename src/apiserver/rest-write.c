@@ -443,7 +443,7 @@ static int track(struct change *x, const struct doc *live, struct doc *view, str
 
 /* ---- create ---- */
 
-static void begin_strategy(struct change *x)
+void change_strategy(struct change *x)
 {
 	struct call *c = x->c;
 
@@ -482,7 +482,7 @@ static int settle(struct change *x, struct err *err)
 
 int change_commit_removal(struct change *x, struct err *err)
 {
-	begin_strategy(x);
+	change_strategy(x);
 	x->sc.sub = "";
 	return strategy_commit(&x->sc, NULL, &x->old, err);
 }
@@ -535,7 +535,7 @@ int change_create(struct change *x, struct doc *view, struct err *err)
 		return r;
 	c->about.name = x->name;
 	x->created = true;
-	begin_strategy(x);
+	change_strategy(x);
 	r = strategy_create(&x->sc, &x->obj, err);
 	return r < 0 ? r : settle(x, err);
 }
@@ -708,7 +708,7 @@ int change_update(struct change *x, struct doc *view, bool put, struct err *err)
 	if (r < 0)
 		return r;
 	keep_old_meta(x, meta);
-	begin_strategy(x);
+	change_strategy(x);
 	r = strategy_update(&x->sc, &x->obj, &x->old, err);
 	if (r == 0)
 		r = settle(x, err);

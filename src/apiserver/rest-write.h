@@ -77,6 +77,8 @@ int change_same(struct change *x);
 int change_ns(struct change *x, struct doc *meta, struct err *err);
 int change_names(struct change *x, struct doc *view, struct err *err);
 
+/* x->sc, empty, for this attempt. */
+void change_strategy(struct change *x);
 /* Of an object that goes: what was allocated for it. */
 int change_commit_removal(struct change *x, struct err *err);
 /* May the object be made by a request that did not ask for create? */

@@ -347,6 +347,17 @@ static int parse(struct call *c, struct err *err)
 	return r;
 }
 
+/* A list of the one object that a selector names is a request for that object. */
+static const char *selected_name(struct call *c)
+{
+	struct slice name;
+	const char *s = NULL;
+
+	if (!*c->rq.name && selector_requires(&c->q.fields, "metadata.name", &name))
+		s = arena_strndup(c->a, name.p, name.n);
+	return s ? s : c->rq.name;
+}
+
 void call_attrs(struct call *c, struct authz_attrs *at)
 {
 	*at = (struct authz_attrs){
@@ -357,7 +368,7 @@ void call_attrs(struct call *c, struct authz_attrs *at)
 		.version = c->rq.version,
 		.resource = c->rq.resource,
 		.sub = c->rq.subresource,
-		.name = c->rq.name,
+		.name = selected_name(c),
 		.ns = c->rq.namespace_,
 		.path = stream_request(c->s)->path,
 	};
@@ -446,15 +457,18 @@ static void set_deadline(struct call *c)
 static void proceed(struct call *c)
 {
 	const struct http_request *q = stream_request(c->s);
-	struct err err ERR_RAW;
+	struct err err ERR_RAW, bad ERR_RAW;
 	struct authz_attrs at;
+	int r;
 
 	err_clear(&err);
+	err_clear(&bad); /* of the query: told to who may ask at all */
 	if (c->seated && *c->seat.schema_uid) {
 		(void)stream_set_header(c->s, "X-Kubernetes-Pf-Flowschema-Uid", c->seat.schema_uid);
 		(void)stream_set_header(c->s, "X-Kubernetes-Pf-Prioritylevel-Uid",
 					c->seat.level_uid);
 	}
+	r = c->rq.verb ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad) : 0;
 	call_attrs(c, &at);
 	c->decision = authz_allowed(&at) ? "allow" : "forbid";
 	if (*c->decision == 'f') {
@@ -468,11 +482,11 @@ static void proceed(struct call *c)
 	}
 	if (!find(c))
 		return;
-	if (api_query_parse(q->query, c->rq.verb, c->a, &c->q, &err) < 0) {
-		if (err.code == ERR_INVALID)
+	if (r < 0) {
+		if (bad.code == ERR_INVALID)
 			c->about = (struct status_about){ .group = "meta.k8s.io",
 							  .kind = api_query_kind(c->rq.verb) };
-		call_fail(c, &err);
+		call_fail(c, &bad);
 		return;
 	}
 	c->q.pretty = c->q.pretty_given ? c->q.pretty : call_is_person(c);

@@ -74,6 +74,8 @@ static void who_is_nobody_may_not_look_around(void **state)
 		x, 403, "Forbidden",
 		"deployments.apps is forbidden: User \"system:anonymous\" cannot list resource "
 		"\"deployments\" in API group \"apps\" at the cluster scope");
+	anonymous(x, "/api/v1/namespaces/n1/pods?fieldSelector=metadata.name%3Dp");
+	assert_status(x, 403, "Forbidden", "pods \"p\" is forbidden: User");
 	ask(x, "GET", "/api", "Authorization: Bearer wrong\r\n", NULL);
 	assert_status(x, 401, "Unauthorized", "Unauthorized");
 	ask(x, "GET", "/api", PLAIN, NULL);
