@@ -98,23 +98,23 @@ static void the_cache_is_bounded_and_forgets_the_oldest(void **state)
 	struct cached *held, *hit;
 	char name[16];
 
-	assert_null(cache_get(c, "r", "t"));
+	assert_null(cache_find(c, "r", "t"));
 	held = cache_put(c, "r", "t", &m);
-	hit = cache_get(c, "r", "t");
+	hit = cache_find(c, "r", "t");
 	assert_ptr_equal(hit, held);
 	cached_unref(hit);
-	assert_null(cache_get(c, "r", "u"));
-	assert_null(cache_get(c, "rt", ""));
+	assert_null(cache_find(c, "r", "u"));
+	assert_null(cache_find(c, "rt", ""));
 	for (int i = 0; i < 50; i++) {
 		(void)snprintf(name, sizeof(name), "t%d", i);
 		cached_unref(cache_put(c, "r", name, &m));
 	}
-	assert_null(cache_get(c, "r", "t"));
-	hit = cache_get(c, "r", "t49");
+	assert_null(cache_find(c, "r", "t"));
+	hit = cache_find(c, "r", "t49");
 	assert_true(slice_is(hit->bytes, "one"));
 	assert_string_equal(hit->media, "a/b");
 	cache_clear(c);
-	assert_null(cache_get(c, "r", "t49"));
+	assert_null(cache_find(c, "r", "t49"));
 	assert_true(slice_is(hit->bytes, "one")); /* ours until we let go of it */
 	cached_unref(hit);
 	cached_unref(held);
@@ -129,7 +129,7 @@ static void a_newer_manifest_takes_the_place_of_the_older(void **state)
 
 	cached_unref(cache_put(c, "r", "t", &one));
 	cached_unref(cache_put(c, "r", "t", &two));
-	hit = cache_get(c, "r", "t");
+	hit = cache_find(c, "r", "t");
 	assert_true(slice_is(hit->bytes, "two"));
 	cached_unref(hit);
 	cache_free(c);
