@@ -33,6 +33,7 @@ struct apiserver_conf {
 	const char *tls_cert, *tls_key, *client_ca; /* PEM files [its own] */
 	const char *token_file;
 	bool no_anonymous;
+	const char *authorization;   /* "RBAC", "AlwaysAllow", "AlwaysDeny"; NULL = RBAC */
 	const char *service_cidr;    /* one, or two with a comma [10.96.0.0/12] */
 	const char *node_ports;	     /* "30000-32767" */
 	const char *advertise;	     /* address [of the listener, or of this machine] */

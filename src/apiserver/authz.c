@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/authz.h"
 
+#include "apiserver/rbac.h"
 #include "apiserver/status.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -11,7 +12,7 @@
 #define AUTHENTICATED "system:authenticated"
 
 static const char *const all[] = { "*", NULL };
-static const char *const get[] = { "get", NULL };
+static const char *const get[] = { "get", "head", NULL };
 static const char *const create[] = { "create", NULL };
 static const char *const health[] = { "/healthz",  "/livez",	 "/readyz",
 				      "/version",  "/healthz/*", "/livez/*",
@@ -25,16 +26,18 @@ static const char *const self_review[] = { "selfsubjectreviews", NULL };
 static const char *const self_access[] = { "selfsubjectaccessreviews", "selfsubjectrulesreviews",
 					   NULL };
 
+/* Masters' rules come first; the others hold where RBAC is not asked. */
+#define MASTER_RULES 2
 static const struct {
 	const char *member_of; /* NULL: everybody */
-	struct authz_rule rule;
+	struct rbac_rule rule;
 } rules[] = {
-	{ MASTERS, { true, all, all, all, NULL } },
-	{ MASTERS, { false, all, NULL, NULL, all } },
-	{ NULL, { false, get, NULL, NULL, health } },
-	{ AUTHENTICATED, { false, get, NULL, NULL, discovery } },
-	{ AUTHENTICATED, { true, create, authentication, self_review, NULL } },
-	{ AUTHENTICATED, { true, create, authorization, self_access, NULL } },
+	{ MASTERS, { .verbs = all, .groups = all, .resources = all } },
+	{ MASTERS, { .verbs = all, .paths = all } },
+	{ NULL, { .verbs = get, .paths = health } },
+	{ AUTHENTICATED, { .verbs = get, .paths = discovery } },
+	{ AUTHENTICATED, { .verbs = create, .groups = authentication, .resources = self_review } },
+	{ AUTHENTICATED, { .verbs = create, .groups = authorization, .resources = self_access } },
 };
 
 static bool is_member(const struct strategy_user *u, const char *group)
@@ -42,51 +45,43 @@ static bool is_member(const struct strategy_user *u, const char *group)
 	return !group || (u->groups && str_is_one_of(group, u->groups));
 }
 
-static bool has(const char *const *list, const char *s)
+static size_t fixed_rules(const struct authz *z)
 {
-	return str_is_one_of("*", list) || str_is_one_of(s, list);
+	return z && z->rbac ? MASTER_RULES : ARRAY_LEN(rules);
 }
 
-/* "/api/" followed by a star: all below. */
-static bool has_path(const char *const *list, const char *path)
+bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct buf *why)
 {
-	for (; *list; list++) {
-		size_t n = strlen(*list);
+	struct rbac_reason reason;
+	struct authz_attrs as_get = *at;
 
-		if (strcmp(*list, path) == 0 ||
-		    ((*list)[n - 1] == '*' && strncmp(*list, path, n - 1) == 0))
+	/* Rules of paths name "get" for both. */
+	if (!at->resource_request && strcmp(at->verb, "head") == 0)
+		as_get.verb = "get";
+	if (z && z->always)
+		return true;
+	for (size_t i = 0; i < fixed_rules(z); i++)
+		if (is_member(at->user, rules[i].member_of) &&
+		    rbac_rule_allows(&rules[i].rule, &as_get))
 			return true;
-	}
-	return false;
-}
-
-static bool holds(const struct authz_rule *r, const struct authz_attrs *at)
-{
-	if (r->resource_rule != at->resource_request)
+	if (!z || !z->rbac ||
+	    (!rbac_allows(z->rbac, at, &reason) && !rbac_allows(z->rbac, &as_get, &reason)))
 		return false;
-	if (!at->resource_request)
-		return (has(r->verbs, at->verb) ||
-			(strcmp(at->verb, "head") == 0 && has(r->verbs, "get"))) &&
-		       has_path(r->paths, at->path);
-	return has(r->verbs, at->verb) && has(r->groups, at->group) &&
-	       (str_is_one_of("*", r->resources) || (!*at->sub && has(r->resources, at->resource)));
+	if (why)
+		(void)rbac_print_reason(&reason, why); /* a long one is cut */
+	return true;
 }
 
-bool authz_allowed(const struct authz_attrs *at)
+int authz_each_rule(const struct authz *z, const struct strategy_user *u, const char *ns,
+		    int (*each)(void *arg, const struct rbac_rule *rule), void *arg)
 {
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		if (is_member(at->user, rules[i].member_of) && holds(&rules[i].rule, at))
-			return true;
-	return false;
-}
+	size_t n = z && z->always ? MASTER_RULES : fixed_rules(z);
+	int r = 0;
 
-const struct authz_rule *authz_rule(const struct strategy_user *u, const char *ns, size_t i)
-{
-	(void)ns; /* none of these is of a namespace alone */
-	for (size_t j = 0; j < ARRAY_LEN(rules); j++)
-		if (is_member(u, rules[j].member_of) && i-- == 0)
-			return &rules[j].rule;
-	return NULL;
+	for (size_t i = 0; i < n && r >= 0; i++)
+		if ((z && z->always) || is_member(u, rules[i].member_of))
+			r = each(arg, &rules[i].rule);
+	return r < 0 || !z || !z->rbac ? r : rbac_each_rule(z->rbac, u, ns, each, arg);
 }
 
 int authz_refuse(const struct authz_attrs *at, struct err *err, struct status_about *about)

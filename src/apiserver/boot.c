@@ -10,6 +10,7 @@
 #include "apiserver/fairness.h"
 #include "apiserver/given.h"
 #include "apiserver/outside.h"
+#include "apiserver/rbac.h"
 #include "apiserver/strategy.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -544,6 +545,22 @@ static int make_objects(struct boot *b, struct err *err)
 	return boot_wait(b, "objects of the server", err);
 }
 
+/* Roles and bindings that are there; the default ones come as objects of the server. */
+static int begin_authz(struct boot *b, struct err *err)
+{
+	const char *mode = b->conf->authorization;
+
+	if (mode && strcmp(mode, "AlwaysAllow") == 0) {
+		b->authz.always = true;
+		return 0;
+	}
+	if (mode && strcmp(mode, "AlwaysDeny") == 0)
+		return 0;
+	b->rbac = rbac_new();
+	b->authz.rbac = b->rbac;
+	return rbac_follow(b->rbac, b->resources, err);
+}
+
 int boot_server(struct boot *b, struct err *err)
 {
 	const struct fairness_conf fair = { .loop = b->loop, .metrics = b->metrics };
@@ -554,6 +571,7 @@ int boot_server(struct boot *b, struct err *err)
 		.resources = b->resources,
 		.store = b->store,
 		.authn = b->authn,
+		.authz = &b->authz,
 		.metrics = b->metrics,
 		.audit = b->audit,
 		.pool = b->pool,
@@ -568,6 +586,8 @@ int boot_server(struct boot *b, struct err *err)
 		r = work_pool_new(b->loop, 1, 1024, &b->pool, err);
 	conf.fairness = b->fairness;
 	conf.pool = b->pool;
+	if (r == 0)
+		r = begin_authz(b, err);
 	if (r == 0)
 		r = server_new(&conf, &b->server, err);
 	if (r < 0)
@@ -639,6 +659,7 @@ void boot_close(struct boot *b)
 	crd_controller_stop(b->definitions);
 	bootstrap_free(b->bootstrap);
 	fairness_free(b->fairness);
+	rbac_free(b->rbac);
 	if (b->strategies)
 		strategy_stop(b->resources);
 	resources_free(b->resources);

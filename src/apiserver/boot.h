@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "apiserver/apiserver.h"
+#include "apiserver/authz.h"
 #include "apiserver/cache.h"
 #include "apiserver/pki.h"
 #include "apiserver/place.h"
@@ -87,6 +88,8 @@ struct boot {
 	bool strategies;
 	struct crd_controller *definitions;
 	struct fairness *fairness;
+	struct rbac *rbac;
+	struct authz authz;
 	struct server *server;
 	struct server_check boot_check;
 	struct bootstrap *bootstrap;

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "apiserver/bootstrap-data.h"
 #include "apiserver/own.h"
+#include "apiserver/rbac-defaults.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -24,7 +25,7 @@
 #include <time.h>
 
 #define RUN_MEMORY (8u << 20)
-#define PUTS_MAX 64
+#define PUTS_MAX 256
 #define WATCHES_MAX 11
 #define SOON NS_PER_SEC
 /* Upstream renews its Lease of an hour every ten seconds; a write to the disk each time is dear on
@@ -54,7 +55,7 @@ struct bootstrap {
 	char first_ip[64], identity[64], holder[128];
 	unsigned port;
 	struct run *run;
-	bool again, lease_due, stopped;
+	bool again, lease_due, stopped, has_roles;
 	struct timer timer, lease;
 	struct own_watch watches[WATCHES_MAX];
 	void (*done)(void *arg, int result, struct err *err);
@@ -537,6 +538,41 @@ static void add_lease(struct run *run)
 	doc_set_str(run->a, spec, "renewTime", text);
 }
 
+/* ---- roles ---- */
+
+static int update_role(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
+		       struct err *err)
+{
+	int r = rbac_default_reconcile(want, obj, a);
+
+	(void)p;
+	if (r == 2)
+		return err_set(
+			err, ERR_CONFLICT,
+			"refers to another role than it must; delete it, and it is made anew");
+	return r;
+}
+
+/* At the start only: what is changed later is whoever's wish. */
+static void add_roles(struct run *run)
+{
+	static const char *const resources[] = { "clusterroles", "clusterrolebindings", "roles",
+						 "rolebindings" };
+
+	for (size_t i = 0; i < rbac_defaults_count() && !run->err.code; i++) {
+		enum rbac_default_kind kind;
+		struct doc d, *want;
+
+		if (rbac_default(i, run->a, &kind, &d, &run->err) < 0)
+			return;
+		want = add(run, "rbac.authorization.k8s.io", resources[kind],
+			   member(run, doc_get(&d, "metadata"), "namespace"),
+			   member(run, doc_get(&d, "metadata"), "name"), update_role);
+		if (want)
+			*want = d;
+	}
+}
+
 /* ---- a run ---- */
 
 static void begin(struct bootstrap *b);
@@ -548,8 +584,10 @@ static void end_run(struct run *run)
 	struct err err = run->err;
 	int r = err.code ? -(int)err.code : 0;
 
-	if (r == 0)
+	if (r == 0) {
 		b->lease_due = false;
+		b->has_roles = true;
+	}
 	b->run = NULL;
 	arena_free(run->a);
 	free(run);
@@ -600,6 +638,8 @@ static void begin(struct bootstrap *b)
 		add_cidr(run);
 		add_configmaps(run);
 		add_lease(run);
+		if (!b->has_roles)
+			add_roles(run);
 		if (arena_exceeded(run->a))
 			(void)arena_quota(run->a, &run->err);
 	}

@@ -64,8 +64,8 @@ struct call {
 	int code;		 /* of the answer */
 	int64_t since, received; /* monotonic; real */
 	char audit_id[CALL_AUDIT_ID_MAX];
-	const char *verb_name, *decision;
-	struct apiaudit_verdict *audit; /* NULL: no log */
+	const char *verb_name, *decision, *why; /* why: NULL = nothing to say */
+	struct apiaudit_verdict *audit;		/* NULL: no log */
 
 	struct api_request rq;
 	struct api_query q;

@@ -70,7 +70,7 @@ bool rbac_resource_in(const char *const *list, const char *resource, const char 
 	return false;
 }
 
-static bool rule_allows(const struct rbac_rule *rule, const struct authz_attrs *at)
+bool rbac_rule_allows(const struct rbac_rule *rule, const struct authz_attrs *at)
 {
 	if (!rbac_list_has(rule->verbs, at->verb))
 		return false;
@@ -401,7 +401,7 @@ static int ask(void *arg, const struct rbac_link *link, const struct rbac_rule *
 {
 	struct asking *a = arg;
 
-	if (!rule_allows(rule, a->at))
+	if (!rbac_rule_allows(rule, a->at))
 		return 0;
 	a->by = link;
 	return 1;

@@ -21,6 +21,12 @@ struct loop;
 struct rbac;
 struct resources;
 
+/* One rule; lists are NULL-terminated, NULL = none. */
+struct rbac_rule {
+	const char *const *verbs, *const *groups, *const *resources, *const *names, *const *paths;
+};
+bool rbac_rule_allows(const struct rbac_rule *rule, const struct authz_attrs *at);
+
 struct rbac *rbac_new(void);
 void rbac_free(struct rbac *r);
 DEFINE_CLEANUP(struct rbac *, rbac_free)
@@ -50,10 +56,6 @@ bool rbac_allows(const struct rbac *r, const struct authz_attrs *at, struct rbac
 /* RBAC: allowed by ClusterRoleBinding "x" of ClusterRole "y" to Group "z" */
 int rbac_print_reason(const struct rbac_reason *why, struct buf *out);
 
-/* One rule; lists are NULL-terminated, NULL = none. */
-struct rbac_rule {
-	const char *const *verbs, *const *groups, *const *resources, *const *names, *const *paths;
-};
 /* Every rule that holds for the user in a namespace ("": the cluster-wide ones alone); negative
  * from `each` ends it and is the result. */
 int rbac_each_rule(const struct rbac *r, const struct strategy_user *u, const char *ns,

@@ -5,6 +5,7 @@
  */
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
+#include "apiserver/rbac.h"
 #include "apiserver/rest-write.h"
 
 #include "api/check.h"
@@ -30,7 +31,7 @@ static void put_texts(struct arena *a, struct doc *to, const char *key, const ch
 {
 	struct doc *list = doc_set_array(a, to, key);
 
-	for (; *v; v++)
+	for (; v && *v; v++)
 		doc_append_str(a, list, *v);
 }
 
@@ -101,8 +102,13 @@ static int answer_access(struct change *x, const struct doc *spec, const struct 
 		.ns = text(x, r, "namespace"),
 		.path = text(x, p, "path"),
 	};
+	struct buf why = BUF_INIT(1024);
 
-	doc_set_bool(call_work(x->c), status, "allowed", authz_allowed(&at));
+	doc_set_bool(call_work(x->c), status, "allowed",
+		     authz_allowed(x->c->srv->conf.authz, &at, &why));
+	if (why.n)
+		doc_set_str(call_work(x->c), status, "reason", buf_str(&why));
+	buf_fini(&why);
 	return 0;
 }
 
@@ -142,32 +148,44 @@ static int local_access(struct change *x, struct doc *obj, struct doc *status, s
 	return subject_access(x, obj, status, err);
 }
 
+struct told {
+	struct arena *a;
+	struct doc *resources, *paths;
+	unsigned n;
+};
+
+static int tell_rule(void *arg, const struct rbac_rule *r)
+{
+	struct told *t = arg;
+	struct doc *to = doc_append_object(t->a, r->paths ? t->paths : t->resources);
+
+	put_texts(t->a, to, "verbs", r->verbs);
+	if (r->paths) {
+		put_texts(t->a, to, "nonResourceURLs", r->paths);
+	} else {
+		put_texts(t->a, to, "apiGroups", r->groups);
+		put_texts(t->a, to, "resources", r->resources);
+		if (r->names)
+			put_texts(t->a, to, "resourceNames", r->names);
+	}
+	return ++t->n < RULES_MAX ? 0 : -ERR_QUOTA;
+}
+
 static int rules(struct change *x, struct doc *obj, struct doc *status, struct err *err)
 {
-	struct arena *a = call_work(x->c);
 	const char *ns = text(x, obj, "spec.namespace");
-	struct doc *resources = doc_set_array(a, status, "resourceRules"), *paths, *to;
-	const struct authz_rule *r;
+	struct told t = { .a = call_work(x->c) };
+	struct doc paths = doc_array(), resources = doc_array();
 
 	if (!*ns)
 		return status_bad_request(err, &x->c->about, "no namespace on request");
-	for (size_t i = 0; i < RULES_MAX && (r = authz_rule(&x->c->user, ns, i)); i++) {
-		if (!r->resource_rule)
-			continue;
-		to = doc_append_object(a, resources);
-		put_texts(a, to, "verbs", r->verbs);
-		put_texts(a, to, "apiGroups", r->groups);
-		put_texts(a, to, "resources", r->resources);
-	}
-	paths = doc_set_array(a, status, "nonResourceRules");
-	for (size_t i = 0; i < RULES_MAX && (r = authz_rule(&x->c->user, ns, i)); i++) {
-		if (r->resource_rule)
-			continue;
-		to = doc_append_object(a, paths);
-		put_texts(a, to, "verbs", r->verbs);
-		put_texts(a, to, "nonResourceURLs", r->paths);
-	}
-	doc_set_bool(a, status, "incomplete", false);
+	t.resources = &resources;
+	t.paths = &paths;
+	/* More than that are left out, which is said. */
+	(void)authz_each_rule(x->c->srv->conf.authz, &x->c->user, ns, tell_rule, &t);
+	doc_set(t.a, status, "resourceRules", resources);
+	doc_set(t.a, status, "nonResourceRules", paths);
+	doc_set_bool(t.a, status, "incomplete", t.n >= RULES_MAX);
 	return 0;
 }
 

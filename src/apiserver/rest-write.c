@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/rest-write.h"
 
+#include "apiserver/authz.h"
+
 #include "api/check.h"
 #include "api/defaults.h"
 #include "api/managed.h"
@@ -471,6 +473,9 @@ static int settle(struct change *x, struct err *err)
 	struct arena *a = call_work(x->c);
 	int r = api_check(x->c->srv->conf.api, x->o->kind, x->sc.sub, &x->obj, old, a, err);
 
+	if (r == 0)
+		r = authz_guard(x->c->srv->conf.authz, &x->c->user, x->o->kind, &x->obj, old, a,
+				&x->c->about, err);
 	if (r == 0)
 		r = strategy_commit(&x->sc, &x->obj, old, err);
 	if (r < 0)

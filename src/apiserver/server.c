@@ -153,6 +153,7 @@ static void audit_about(struct call *c, struct apiaudit_about *r)
 		.path = q->path,
 		.received = c->received,
 		.decision = c->decision,
+		.why = c->why,
 		.code = c->code,
 	};
 }
@@ -459,6 +460,7 @@ static void proceed(struct call *c)
 	const struct http_request *q = stream_request(c->s);
 	struct err err ERR_RAW, bad ERR_RAW;
 	struct authz_attrs at;
+	struct buf why = BUF_INIT(1024);
 	int r;
 
 	err_clear(&err);
@@ -470,7 +472,12 @@ static void proceed(struct call *c)
 	}
 	r = c->rq.verb ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad) : 0;
 	call_attrs(c, &at);
-	c->decision = authz_allowed(&at) ? "allow" : "forbid";
+	c->decision = authz_allowed(c->srv->conf.authz, &at, c->srv->conf.audit ? &why : NULL)
+			      ? "allow"
+			      : "forbid";
+	if (why.n)
+		c->why = arena_strdup(c->a, buf_str(&why));
+	buf_fini(&why);
 	if (*c->decision == 'f') {
 		(void)authz_refuse(&at, &err, &c->about);
 		call_fail(c, &err);

@@ -21,6 +21,7 @@
 struct api;
 struct apiaudit;
 struct authn;
+struct authz;
 struct err;
 struct fairness;
 struct loop;
@@ -38,6 +39,7 @@ struct server_conf {
 	struct resources *resources;
 	struct store *store;
 	struct authn *authn;
+	const struct authz *authz; /* authz.h; NULL: masters only */
 	struct metrics *metrics;
 	struct apiaudit *audit;	   /* apiaudit.h; NULL: no log */
 	struct fairness *fairness; /* fairness.h; NULL: no limits */

@@ -15,12 +15,14 @@ struct apiserver_opts {
 	struct opt_list listen, etcd;
 	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
-		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format;
+		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
+		*authorization;
 	int64_t audit_age, audit_backups, audit_size;
 	bool anonymous, anonymous_seen, debug, debug_seen;
 };
 
 static const char *const formats[] = { "text", "json", NULL };
+static const char *const modes[] = { "RBAC", "AlwaysAllow", "AlwaysDeny", NULL };
 static const char *const stores[] = { "sqlite", "etcd", NULL };
 
 #define STR_ROW(field, name, help) OPT(struct apiserver_opts, STR, field, name, 0, help)
@@ -40,6 +42,8 @@ static const struct opt apiserver_opts[] = {
 	STR_ROW(token_file, "token-auth-file", "Tokens: csv lines token,user,uid,\"groups\""),
 	OPT_SEEN_AT(struct apiserver_opts, BOOL, anonymous, anonymous_seen, "anonymous-auth", 0,
 		    "Take requests without credentials as system:anonymous (default true)"),
+	OPT_CHOICE(struct apiserver_opts, authorization, "authorization-mode", 0, modes,
+		   "Who decides what users may do (default RBAC)"),
 	STR_ROW(cidr, "service-cluster-ip-range",
 		"Addresses of Services (default " APISERVER_CIDR ")"),
 	STR_ROW(node_ports, "service-node-port-range",
@@ -145,6 +149,7 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	conf.client_ca = o->client_ca;
 	conf.token_file = o->token_file;
 	conf.no_anonymous = o->anonymous_seen && !o->anonymous;
+	conf.authorization = o->authorization;
 	conf.service_cidr = o->cidr ? o->cidr : APISERVER_CIDR;
 	conf.node_ports = o->node_ports ? o->node_ports : "30000-32767";
 	conf.advertise = o->advertise;

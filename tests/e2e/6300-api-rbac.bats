@@ -1,0 +1,166 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Who may do what: default roles, bindings that hold at once, escalation, reviews, modes, what the audit log says of it.
+
+bats_require_minimum_version 1.5.0
+TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+. "$TOP/tests/e2e/words.bash"
+TEU=${TEU:-$TOP/build/teu}
+
+kubectl_path() {
+	KUBECTL=$(command -v kubectl) || KUBECTL=${TEU_CACHE:-${XDG_CACHE_HOME:-/root/.cache}/teu}/kube/kubectl
+	[ -x "$KUBECTL" ]
+}
+
+start_server() { # further flags
+	rm -f "$DIR/kubeconfig"
+	unshare -n sh -c 'ip link set lo up; exec "$@"' sh "$TEU" --root "$DIR/root" --run "$DIR/run" apiserver \
+		--listen 127.0.0.1:6443 --kubeconfig-out "$DIR/kubeconfig" --token-auth-file "$DIR/tokens" "$@" >>"$DIR/out" 2>&1 3>&- &
+	SERVER=$!
+	echo "$SERVER" >"$DIR/pid"
+	until_ok test -s "$DIR/kubeconfig" || { cat "$DIR/out"; return 1; }
+}
+
+stop_server() {
+	kill "$(cat "$DIR/pid")" 2>/dev/null || true
+	local i
+	for i in $(seq 500); do
+		kill -0 "$(cat "$DIR/pid")" 2>/dev/null || return 0
+		sleep 0.02
+	done
+	return 1
+}
+
+setup_file() {
+	[ "$(id -u)" = 0 ] && [ -x "$TEU" ] && kubectl_path || return 0
+	DIR=$(mktemp -d /tmp/teu-rbac-XXXXXX)
+	chmod 755 "$DIR"
+	export DIR KUBECTL HOME=$DIR
+	printf 'jo-token,jo,1,"dev"\nal-token,al,2\n' >"$DIR/tokens"
+	chmod 644 "$DIR/tokens"
+	printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n' >"$DIR/policy"
+	chmod 644 "$DIR/policy"
+	mkdir -m 777 "$DIR/log"
+	start_server --audit-policy-file "$DIR/policy" --audit-log-path "$DIR/log/audit.log" --user 0
+}
+
+teardown_file() {
+	[ -n "${DIR:-}" ] || return 0
+	stop_server
+	rm -rf "$DIR"
+}
+
+setup() { [ -n "${DIR:-}" ] || skip "needs root, a built teu and kubectl"; }
+
+in_net() { timeout 60 nsenter -t "$(cat "$DIR/pid")" -n -- "$@"; }
+k() { in_net "$KUBECTL" --kubeconfig "$DIR/kubeconfig" --cache-dir "$DIR/cache" "$@"; }
+as() { # USER, then kubectl's words
+	local user=$1
+	shift
+	in_net "$KUBECTL" --kubeconfig /dev/null --cache-dir "$DIR/cache-$user" --server https://127.0.0.1:6443 \
+		--insecure-skip-tls-verify --token "$user-token" "$@"
+}
+
+@test "the default roles and bindings are there, and come back at the next start" {
+	[ "$(k get clusterroles -l kubernetes.io/bootstrapping=rbac-defaults -o name | wc -l)" -ge 65 ]
+	k get clusterrolebinding cluster-admin -o jsonpath='{.subjects[0].name}' | grep -qx system:masters
+	k -n kube-system get role extension-apiserver-authentication-reader >/dev/null
+	k delete clusterrole system:discovery >/dev/null
+	k patch clusterrole system:basic-user --type=json -p '[{"op":"remove","path":"/rules/0"}]' >/dev/null
+	k annotate clusterrole system:kube-dns --overwrite rbac.authorization.kubernetes.io/autoupdate=false >/dev/null
+	k patch clusterrole system:kube-dns --type=merge -p '{"rules":[]}' >/dev/null
+	run ! as jo api-resources
+	stop_server
+	start_server --audit-policy-file "$DIR/policy" --audit-log-path "$DIR/log/audit.log" --user 0
+	as jo api-resources >/dev/null
+	[ "$(k get clusterrole system:basic-user -o json | grep -c selfsubject)" -ge 3 ]
+	[ "$(k get clusterrole system:kube-dns -o jsonpath='{.rules}')" = "[]" ]
+}
+
+@test "who is bound may, at once, there and no more" {
+	run as jo get pods
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'pods is forbidden: User "jo" cannot list resource "pods" in API group "" in the namespace "default"'* ]]
+	k create role reader --verb=get,list,watch --resource=pods,pods/log
+	k create rolebinding readers --role=reader --group=dev
+	as jo get pods
+	[ "$(as jo auth can-i list pods)" = yes ]
+	[ "$(as jo auth can-i get pods/log)" = yes ]
+	run as jo auth can-i delete pods
+	[ "$output" = no ]
+	run as jo auth can-i list pods -n kube-system
+	[ "$output" = no ]
+	run as al get pods
+	[ "$status" -ne 0 ]
+	as jo auth can-i --list | grep -q 'pods/log .*\[get list watch\]'
+	k delete rolebinding readers
+	run as jo get pods
+	[ "$status" -ne 0 ]
+}
+
+@test "names limit what a rule gives" {
+	k create configmap mine --from-literal=a=1
+	k create configmap other --from-literal=a=1
+	k create role one --verb=get,update,patch --resource=configmaps --resource-name=mine
+	k create rolebinding one --role=one --user=jo
+	as jo get configmap mine
+	as jo label configmap mine x=y
+	run as jo get configmap other
+	[ "$status" -ne 0 ]
+	run as jo get configmaps
+	[ "$status" -ne 0 ]
+}
+
+@test "nobody gives away what they do not hold" {
+	k apply -f - <<-END
+		apiVersion: rbac.authorization.k8s.io/v1
+		kind: ClusterRole
+		metadata: {name: giver}
+		rules:
+		- {apiGroups: [rbac.authorization.k8s.io], resources: [roles, rolebindings, clusterroles], verbs: [create, get, update, patch]}
+		- {apiGroups: [""], resources: [pods], verbs: [get]}
+	END
+	k create clusterrolebinding giver --clusterrole=giver --user=al
+	run as al create rolebinding all --clusterrole=cluster-admin --user=al
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'user "al" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held'* ]]
+	run as al create role big --verb=get --resource=secrets
+	[[ "$output" == *'Resources:["secrets"], Verbs:["get"]'* ]]
+	as al create role small --verb=get --resource=pods
+	run as al patch role small --type=json -p '[{"op":"add","path":"/rules/0/verbs/-","value":"delete"}]'
+	[[ "$output" == *'Verbs:["delete"]'* ]]
+	run as al create clusterrole gather --aggregation-rule=a=b
+	[[ "$output" == *"must have cluster-admin privileges to use the aggregationRule"* ]]
+	run as al create rolebinding ghost --role=nowhere --user=al
+	[[ "$output" == *'roles.rbac.authorization.k8s.io "nowhere" not found'* ]]
+	k create clusterrole binder --verb=bind --resource=clusterroles --resource-name=view
+	k create clusterrolebinding binder --clusterrole=binder --user=al
+	as al create rolebinding viewers --clusterrole=view --user=al
+	run as al create rolebinding editors --clusterrole=edit --user=al
+	[ "$status" -eq 0 ] || [[ "$output" == *"not currently held"* ]]
+	k create clusterrole escalator --verb=escalate --resource=roles
+	k create clusterrolebinding escalator --clusterrole=escalator --user=al
+	as al create role big --verb=get --resource=secrets
+}
+
+@test "strangers see the server's health and nothing else" {
+	in_net curl -sk https://127.0.0.1:6443/livez | grep -qx ok
+	in_net curl -sk https://127.0.0.1:6443/version | grep -q gitVersion
+	in_net curl -sk https://127.0.0.1:6443/apis | grep -q '"code": *403'
+	in_net curl -sk https://127.0.0.1:6443/api/v1/secrets | grep -q 'User .*system:anonymous'
+	in_net curl -sk -H 'Authorization: Bearer wrong' https://127.0.0.1:6443/livez | grep -q '"code": *401'
+}
+
+@test "the log says what allowed a request" {
+	k create role auditor --verb=list --resource=services
+	k create rolebinding auditor --role=auditor --user=al
+	as al get services >/dev/null
+	grep -q '"verb":"list".*"username":"al".*RBAC: allowed by RoleBinding .*auditor/default.*to User .*al' "$DIR/log/audit.log"
+	run ! grep -q jo-token "$DIR/log/audit.log"
+}
+
+@test "modes that are not there are refused by name" {
+	run "$TEU" apiserver --authorization-mode Webhook
+	[ "$status" -ne 0 ]
+	[[ "$output" == *Webhook* ]]
+}
