@@ -147,7 +147,9 @@ static int update_endpoints(struct own_put *p, struct arena *a, struct doc *obj,
 {
 	const struct api_type *t = p->objects->kind->type;
 
-	return own_take(t, obj, want, "subsets", a) | own_take_map(p->rs, obj, want, "labels", a);
+	bool changed = own_take(t, obj, want, "subsets", a);
+
+	return own_take_map(p->rs, obj, want, "labels", a) || changed;
 }
 
 static int update_slice(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
@@ -155,8 +157,10 @@ static int update_slice(struct own_put *p, struct arena *a, struct doc *obj, con
 {
 	const struct api_type *t = p->objects->kind->type;
 
-	return own_take(t, obj, want, "endpoints", a) | own_take(t, obj, want, "ports", a) |
-	       own_take_map(p->rs, obj, want, "labels", a);
+	bool changed = own_take(t, obj, want, "endpoints", a);
+
+	changed = own_take(t, obj, want, "ports", a) || changed;
+	return own_take_map(p->rs, obj, want, "labels", a) || changed;
 }
 
 static int update_data(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
@@ -197,20 +201,25 @@ static bool is_ours(struct arena *a, const struct doc *obj, const struct doc *wa
 	return *says ? strcmp(says, "true") == 0 : generation <= 1;
 }
 
+static bool take_spec(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want)
+{
+	bool changed = own_take(p->objects->kind->type, obj, want, "spec", a);
+
+	return own_take_map(p->rs, obj, want, "annotations", a) || changed;
+}
+
 static int update_suggested(struct own_put *p, struct arena *a, struct doc *obj,
 			    const struct doc *want, struct err *err)
 {
 	if (!is_ours(a, obj, want))
 		return 0;
-	return own_take(p->objects->kind->type, obj, want, "spec", a) |
-	       own_take_map(p->rs, obj, want, "annotations", a);
+	return take_spec(p, a, obj, want);
 }
 
 static int update_mandatory(struct own_put *p, struct arena *a, struct doc *obj,
 			    const struct doc *want, struct err *err)
 {
-	return own_take(p->objects->kind->type, obj, want, "spec", a) |
-	       own_take_map(p->rs, obj, want, "annotations", a);
+	return take_spec(p, a, obj, want);
 }
 
 /* Of the level `exempt` people may change the shares. */

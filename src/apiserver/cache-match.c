@@ -2,6 +2,8 @@
 /* Selectors matched on the bytes of items. */
 #include "apiserver/cache-private.h"
 
+#include "base/utf8.h"
+
 /* ---- texts of JSON ---- */
 
 static int hex4(const char *p)
@@ -20,30 +22,6 @@ static int hex4(const char *p)
 		v = v << 4 | d;
 	}
 	return v;
-}
-
-static size_t utf8(char *out, unsigned c)
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
 }
 
 /* \uXXXX at p (the u), maybe two; how many bytes it took, 0: it is none. */
@@ -103,7 +81,7 @@ bool text_decode(struct slice raw, char *out, size_t n, size_t *ret_n)
 		if (!used)
 			return false;
 		p += used;
-		at += utf8(out + at, c);
+		at += utf8_put(c, out + at);
 	}
 	*ret_n = at;
 	return true;

@@ -2,8 +2,8 @@
 /* Words of CEL: numbers, strings with their escapes, names, operators. */
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "expr/cel-ast.h"
-#include "expr/utf8.h"
 
 #include <errno.h>
 #include <math.h>

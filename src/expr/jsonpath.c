@@ -3,8 +3,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "expr/jsonpath-node.h"
-#include "expr/utf8.h"
 
 #include <stdlib.h>
 

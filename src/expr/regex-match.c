@@ -2,8 +2,8 @@
 /* All states of a program at once, a code point at a time. */
 #include "expr/regex.h"
 
+#include "base/utf8.h"
 #include "expr/regex-program.h"
-#include "expr/utf8.h"
 
 #include <stdlib.h>
 

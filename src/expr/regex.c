@@ -4,8 +4,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "expr/regex-program.h"
-#include "expr/utf8.h"
 
 #include <stdlib.h>
 

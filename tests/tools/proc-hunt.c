@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Root of a container that is not root outside: tries to get at every process that is born in its pid namespace, in
- * each way the kernel has, until it has become the container's program.
+ * Root of a container that is not root outside: tries to get at every process that is born in its
+ * pid namespace, in each way the kernel has, until it has become the container's program.
  *
- * usage: proc-hunt FILE    looks until FILE is there; prints a line for each thing it got that is not the program's,
- *                          and at its end how many processes it met and how often it was refused while they were ours.
- *        proc-hunt         is that program: ends at once.
- * Built static and not as PIE: a mark lies at one address in every process that is this program, and in no other.
+ * usage: proc-hunt FILE    looks until FILE is there; prints a line for each thing it got that is
+ * not the program's, and at its end how many processes it met and how often it was refused while
+ * they were ours. proc-hunt         is that program: ends at once. Built static and not as PIE: a
+ * mark lies at one address in every process that is this program, and in no other.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -42,7 +42,8 @@ static int is_mark(const char *text)
 	return !memcmp(text, (const char *)mark, sizeof(mark));
 }
 
-/* The fd holds the memory as it was at the open: of the program as soon as the kernel has mapped it, of ours never. */
+/* The fd holds the memory as it was at the open: of the program as soon as the kernel has mapped
+ * it, of ours never. */
 static void try_memory(int pid)
 {
 	char path[64], text[sizeof(mark)] = "";
@@ -92,7 +93,8 @@ static void try_ptrace(int pid)
 		refused += errno == EPERM;
 		return;
 	}
-	if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0 || waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
+	if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0 || waitpid(pid, &status, __WALL) != pid ||
+	    !WIFSTOPPED(status))
 		return;
 	errno = 0;
 	word = ptrace(PTRACE_PEEKDATA, pid, (void *)mark, 0);

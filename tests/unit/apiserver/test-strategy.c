@@ -205,8 +205,8 @@ static void pairs_of_tls_are_looked_at(void **state)
 	CLEANUP(key_unref) struct key *key = NULL, *other = NULL;
 	CLEANUP(cert_unref) struct cert *cert = NULL;
 	CLEANUP(buf_fini)
-	struct buf cert_text = BUF_INIT(65536),
-		   key_text = BUF_INIT(65536), other_text = BUF_INIT(65536), odd = BUF_INIT(65536);
+	struct buf cert_text = BUF_INIT(65536), key_text = BUF_INIT(65536),
+		   other_text = BUF_INIT(65536), odd = BUF_INIT(65536);
 	const struct cert_spec spec = { .names.cn = "x", .not_after = NOW, .path_len = -1 };
 	struct err err = ERR_INIT;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to src/expr: code points of UTF-8 text. */
+/* Code points of UTF-8 text. */
 #pragma once
 
 #include "base/str.h"
