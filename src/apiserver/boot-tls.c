@@ -81,7 +81,7 @@ static int collect_names(struct boot *b, struct names *l, struct err *err)
 		if (one.n < sizeof(cidr))
 			memcpy(cidr, one.p, one.n);
 		if (bootstrap_first_ip(cidr, ip, err) < 0)
-			return err_wrap(err, "--service-cluster-ip-range");
+			return err_ret(err);
 		add_name(l, slice_str(ip));
 	}
 	return 0;

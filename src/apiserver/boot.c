@@ -45,6 +45,7 @@
 #define TABLES_MAX (64u << 20)
 #define ENCRYPTION_MAX (1u << 20)
 #define PEM_MAX (1u << 20)
+#define PATHS_MEMORY (1u << 20)
 
 int boot_wait(struct boot *b, const char *what, struct err *err)
 {
@@ -72,6 +73,48 @@ static void waited(void *arg, int result, struct err *err)
 }
 
 /* ---- who, where ---- */
+
+static int make_absolute(struct boot *b, const char **path, struct err *err)
+{
+	CLEANUP_FREE char *own = NULL;
+
+	if (!*path || place_absolute(*path, &own, err) < 0)
+		return *path ? err_ret(err) : 0;
+	*path = arena_strdup(b->texts, own);
+	return *path ? 0 : arena_quota(b->texts, err);
+}
+
+/* The role goes to its own directory; what is relative is of here. */
+int boot_paths(struct boot *b, struct err *err)
+{
+	struct apiserver_conf *c = &b->own;
+	const char **paths[] = { &c->kubeconfig_out, &c->tls_cert,   &c->tls_key,
+				 &c->client_ca,	     &c->token_file, &c->encryption_conf,
+				 &c->etcd_ca,	     &c->etcd_cert,  &c->etcd_key,
+				 &c->audit_policy,   &c->pid_file };
+	const char **listen;
+
+	b->texts = arena_new("paths", PATHS_MEMORY);
+	listen = ARENA_ARRAY(b->texts, const char *, c->nlisten + 1);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		if (make_absolute(b, paths[i], err) < 0)
+			return err_ret(err);
+	if (c->audit_log && strcmp(c->audit_log, "-") != 0 &&
+	    make_absolute(b, &c->audit_log, err) < 0)
+		return err_ret(err);
+	for (size_t i = 0; listen && i < c->nlisten; i++) {
+		const char *path = c->listen[i] + 7;
+
+		listen[i] = c->listen[i];
+		if (strncmp(listen[i], "unix://", 7) != 0)
+			continue;
+		if (make_absolute(b, &path, err) < 0)
+			return err_ret(err);
+		listen[i] = arena_printf(b->texts, "unix://%s", path);
+	}
+	c->listen = listen;
+	return arena_exceeded(b->texts) ? arena_quota(b->texts, err) : 0;
+}
 
 /* Root becomes a user of its own, unless it is told not to. */
 int boot_user(struct boot *b, struct err *err)
@@ -205,6 +248,32 @@ static int parse_ports(struct boot *b, struct err *err)
 	return 0;
 }
 
+static int check_ranges(const struct boot *b, struct err *err)
+{
+	struct slice rest = slice_str(b->conf->service_cidr);
+
+	for (unsigned n = 0; rest.p; n++) {
+		struct slice one = slice_trim(slice_split(&rest, ','));
+		char cidr[64] = "", ip[64];
+
+		if (n == 2)
+			return err_set(err, ERR_BAD_REQUEST,
+				       "--service-cluster-ip-range: two ranges at most");
+		if (one.n < sizeof(cidr))
+			memcpy(cidr, one.p, one.n);
+		if (bootstrap_first_ip(cidr, ip, err) < 0)
+			return err_wrap(err, "--service-cluster-ip-range");
+	}
+	return 0;
+}
+
+int boot_flags(struct boot *b, struct err *err)
+{
+	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0)
+		return err_ret(err);
+	return find_advertise(b, err);
+}
+
 /* ---- what was given ---- */
 
 static void watch_beside(struct boot *b, const char *path)
@@ -255,8 +324,7 @@ int boot_given(struct boot *b, struct err *err)
 			return err_wrap(err, "%s", files[i].flag);
 		watch_beside(b, given_path(b->given[files[i].id]));
 	}
-	if (find_advertise(b, err) < 0 || parse_ports(b, err) < 0 ||
-	    authn_new(&authn, &b->authn, err) < 0)
+	if (authn_new(&authn, &b->authn, err) < 0)
 		return err_ret(err);
 	if (c->audit_log && apiaudit_new(&audit, &b->audit, err) < 0)
 		return err_wrap(err, "audit log");
@@ -687,5 +755,6 @@ void boot_close(struct boot *b)
 	outside_free(b->outside);
 	role_signals_fini(&b->signals);
 	place_fini(&b->place);
+	arena_free(b->texts);
 	loop_free(b->loop);
 }

@@ -46,7 +46,8 @@ enum given_id {
 };
 
 struct boot {
-	const struct apiserver_conf *conf;
+	const struct apiserver_conf *conf; /* own */
+	struct apiserver_conf own;	   /* with absolute paths */
 	int64_t begun;
 	bool drop;
 	uid_t uid;
@@ -76,6 +77,7 @@ struct boot {
 	struct authn *authn;
 	struct encryption *encryption;
 
+	struct arena *texts; /* of the paths */
 	struct arena *arena; /* the API's tables */
 	struct api api;
 	struct metrics *metrics;
@@ -105,6 +107,9 @@ int boot_wait(struct boot *b, const char *what, struct err *err);
 
 /* ---- boot.c, in the order of a start ---- */
 
+int boot_paths(struct boot *b, struct err *err);
+/* Those that say something by themselves: nothing was touched yet. */
+int boot_flags(struct boot *b, struct err *err);
 int boot_user(struct boot *b, struct err *err);
 int boot_place(struct boot *b, struct err *err);
 int boot_given(struct boot *b, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/given.h"
 
+#include "apiserver/place.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "linux/sys.h"
@@ -20,22 +21,6 @@ struct given {
 	bool read;
 };
 
-static int make_absolute(const char *path, char **ret, struct err *err)
-{
-	char cwd[PATH_MAX];
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(2 * PATH_MAX);
-
-	if (path[0] != '/') {
-		if (!getcwd(cwd, sizeof(cwd)))
-			return err_sys(err, "file '%s': working directory", path);
-		(void)buf_addf(&b, "%s/", cwd);
-	}
-	if (buf_adds(&b, path) < 0)
-		return err_set(err, ERR_INVALID, "path '%.100s...' is too long", path);
-	*ret = buf_steal(&b);
-	return 0;
-}
-
 int given_open(const char *path, struct given **ret, struct err *err)
 {
 	CLEANUP(given_free) struct given *g = calloc(1, sizeof(*g));
@@ -44,7 +29,7 @@ int given_open(const char *path, struct given **ret, struct err *err)
 	if (!g)
 		abort();
 	g->fd = -1;
-	if (make_absolute(path, &g->path, err) < 0)
+	if (place_absolute(path, &g->path, err) < 0)
 		return err_ret(err);
 	g->fd = sys_openat(AT_FDCWD, g->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 	if (g->fd < 0 || fstat(g->fd, &st) < 0)

@@ -18,7 +18,6 @@ struct given;
 
 #define GIVEN_MAX (16u << 20)
 
-/* Relative paths are of the working directory of now. */
 int given_open(const char *path, struct given **ret, struct err *err);
 void given_free(struct given *g); /* NULL is fine */
 DEFINE_CLEANUP(struct given *, given_free)

@@ -72,6 +72,7 @@ static const struct step {
 	const char *name;
 	int (*run)(struct boot *b, struct err *err);
 } steps[] = {
+	{ "paths", boot_paths },       { "flags", boot_flags },
 	{ "user", boot_user },	       { "files for others", start_outside },
 	{ "loop", start_loop },	       { "directory", boot_place },
 	{ "files given", boot_given }, { "fence", boot_fence },
@@ -109,13 +110,14 @@ static void tell_ready(struct boot *b)
 
 int apiserver_main(const struct apiserver_conf *conf, struct err *err)
 {
-	struct boot b = { .conf = conf,
+	struct boot b = { .own = *conf,
 			  .begun = clock_mono(),
 			  .place = PLACE_INIT,
 			  .inotify = -1,
 			  .changes = SOURCE_INIT };
 	int r;
 
+	b.conf = &b.own;
 	log_setup("apiserver", 2, conf->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, conf->log_format);
 	mallopt(M_ARENA_MAX, 2);
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/outside.h"
 
+#include "apiserver/place.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/frame.h"
@@ -28,24 +29,6 @@ struct outside {
 	int file; /* the kubeconfig as it was written */
 	pid_t pid;
 };
-
-static int absolute(const char *path, char **ret, struct err *err)
-{
-	char cwd[PATH_MAX];
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(2 * PATH_MAX);
-
-	if (!path)
-		return 0;
-	if (path[0] != '/') {
-		if (!getcwd(cwd, sizeof(cwd)))
-			return err_sys(err, "file '%s': working directory", path);
-		(void)buf_addf(&b, "%s/", cwd);
-	}
-	if (buf_adds(&b, path) < 0)
-		return err_set(err, ERR_INVALID, "path '%.100s...' is too long", path);
-	*ret = buf_steal(&b);
-	return 0;
-}
 
 /* ---- writing, as whoever may ---- */
 
@@ -159,8 +142,8 @@ int outside_new(const char *kubeconfig, const char *pid_file, bool child, struct
 		abort();
 	o->sock = o->file = o->child.pidfd = -1;
 	o->pid = getpid();
-	if (absolute(kubeconfig, &o->kubeconfig, err) < 0 ||
-	    absolute(pid_file, &o->pid_file, err) < 0)
+	if (place_absolute(kubeconfig, &o->kubeconfig, err) < 0 ||
+	    place_absolute(pid_file, &o->pid_file, err) < 0)
 		return err_ret(err);
 	if (child && (kubeconfig || pid_file) && start_child(o, err) < 0)
 		return err_ret(err);

@@ -168,6 +168,13 @@ static int prepare_new(struct attempt *t, struct err *err)
 	return r;
 }
 
+static bool same_status(const struct attempt *t)
+{
+	const struct doc *x = doc_get(&t->obj, "status"), *y = doc_get(&t->old, "status");
+
+	return x && y ? doc_equal(x, y) : x == y;
+}
+
 /* 1: there is something to be written. */
 static int prepare_change(struct attempt *t, struct err *err)
 {
@@ -187,9 +194,7 @@ static int prepare_change(struct attempt *t, struct err *err)
 		return r;
 	track(t);
 	/* Written whole: a strategy would put back what lies in the status. */
-	r = doc_equal(doc_get(&t->obj, "status"), doc_get(&t->old, "status"))
-		    ? strategy_update(&t->sc, &t->obj, &t->old, err)
-		    : 0;
+	r = same_status(t) ? strategy_update(&t->sc, &t->obj, &t->old, err) : 0;
 	return r < 0 ? r : 1;
 }
 

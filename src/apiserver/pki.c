@@ -393,6 +393,17 @@ static int open_dir(struct pki *p, struct err *err)
 	return p->fd < 0 && errno != ENOENT ? err_sys(err, "certificates: open '%s'", PKI_DIR) : 0;
 }
 
+static int make_dir(struct pki *p, struct err *err)
+{
+	if (open_dir(p, err) < 0)
+		return err_ret(err);
+	if (p->fd >= 0)
+		return 0;
+	if (fd_mkdir_p(p->dirfd, PKI_DIR, 0700, err) < 0 || fd_fsync_dir(p->dirfd, err) < 0)
+		return err_wrap(err, "certificates");
+	return open_dir(p, err);
+}
+
 static int copy_names(struct pki *p, const char *const *names, struct err *err)
 {
 	static const char *const usual[] = { "kubernetes",
@@ -431,11 +442,9 @@ int pki_open(const struct pki_conf *conf, struct pki **ret, struct err *err)
 	int64_t now = conf->now ? conf->now : clock_real() / NS_PER_SEC;
 	unsigned made;
 
-	if (fd_mkdir_p(p->dirfd, PKI_DIR, 0700, err) < 0 || open_dir(p, err) < 0 ||
-	    fd_fsync_dir(p->dirfd, err) < 0 || copy_names(p, conf->names, err) < 0 ||
-	    read_all(p, err) < 0 || check_ca(p, PKI_CA, err) < 0 ||
-	    check_ca(p, PKI_FRONT_CA, err) < 0 || make_due(p, now, &made, err) < 0 ||
-	    open_account_key(p, err) < 0 || flush(p, err) < 0)
+	if (make_dir(p, err) < 0 || copy_names(p, conf->names, err) < 0 || read_all(p, err) < 0 ||
+	    check_ca(p, PKI_CA, err) < 0 || check_ca(p, PKI_FRONT_CA, err) < 0 ||
+	    make_due(p, now, &made, err) < 0 || open_account_key(p, err) < 0 || flush(p, err) < 0)
 		return err_ret(err);
 	*ret = STEAL(p);
 	return 0;

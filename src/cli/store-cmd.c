@@ -39,14 +39,13 @@ static const struct opt restore_opts[] = {
 	OPT_END
 };
 
-/* place_open goes elsewhere. */
 static int absolute(struct cmd_call *call, const char *path, const char **ret, struct err *err)
 {
-	char cwd[PATH_MAX];
+	CLEANUP_FREE char *own = NULL;
 
-	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
-		return err_sys(err, "'%s': working directory", path);
-	*ret = path[0] == '/' ? path : arena_printf(call->arena, "%s/%s", cwd, path);
+	if (place_absolute(path, &own, err) < 0)
+		return err_ret(err);
+	*ret = arena_strdup(call->arena, own);
 	return *ret ? 0 : arena_quota(call->arena, err);
 }
 

@@ -157,22 +157,31 @@ static int allow_all(int rules, uint64_t known, const struct confine *f, struct 
 	return r;
 }
 
-static int restrict_files(const struct confine *f, struct err *err)
+/* Made while root can still pass everywhere. -1: not built in or switched off; the other layers
+ * stand. */
+static int make_rules(const struct confine *f, int *ret, struct err *err)
 {
 	CLEANUP(fd_close) int rules = -1;
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
 	uint64_t known = abi >= 3 ? 0x7fff : abi == 2 ? 0x3fff : 0x1fff;
-	int r;
 
+	*ret = -1;
 	if (abi < 1)
-		return 0; /* not built in or switched off: the other layers stand */
+		return 0;
 	rules = (int)syscall(SYS_landlock_create_ruleset, &known, sizeof(known), 0);
 	if (rules < 0)
 		return err_sys(err, "make a Landlock rule set");
-	r = allow_all(rules, known, f, err);
-	if (r >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
-		r = err_sys(err, "enter the Landlock rule set");
-	return r;
+	if (allow_all(rules, known, f, err) < 0)
+		return err_ret(err);
+	*ret = STEAL_FD(rules);
+	return 0;
+}
+
+static int restrict_files(int rules, struct err *err)
+{
+	if (rules >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
+		return err_sys(err, "enter the Landlock rule set");
+	return 0;
 }
 
 /* ---- system calls ---- */
@@ -235,12 +244,15 @@ static int restrict_calls(struct err *err)
 
 int confine_enter(const struct confine *f, struct err *err)
 {
-	int r = f->drop ? drop_root(f, err) : 0;
+	CLEANUP(fd_close) int rules = -1;
+	int r = make_rules(f, &rules, err);
 
+	if (r >= 0 && f->drop)
+		r = drop_root(f, err);
 	if (r >= 0)
 		r = proc_set_no_new_privs(err);
 	if (r >= 0)
-		r = restrict_files(f, err);
+		r = restrict_files(rules, err);
 	if (r >= 0)
 		r = restrict_calls(err);
 	if (r >= 0 && !f->outward)
