@@ -404,11 +404,22 @@ static bool name_of_key(void *arg, struct slice key, struct slice *group, struct
 	return true;
 }
 
+static bool is_live(void *arg, struct slice key)
+{
+	struct boot *b = arg;
+	struct find_prefix f = { .key = key };
+
+	(void)resources_each(b->resources, match_prefix, &f);
+	if (!f.found || !f.found->cache || !cache_ready(f.found->cache))
+		return f.found != NULL;
+	return cache_get(f.found->cache, slice_of(key.p + f.n, key.n - f.n)) != NULL;
+}
+
 static int open_encryption(struct boot *b, struct err *err)
 {
 	CLEANUP(secret_buf_fini) struct buf text = BUF_INIT(ENCRYPTION_MAX);
 	struct given *g = b->given[GIVEN_ENCRYPTION];
-	const struct encryption_names names = { name_of_key, b };
+	const struct encryption_names names = { .fn = name_of_key, .live = is_live, .arg = b };
 
 	if (g && (!buf_room(&text, ENCRYPTION_MAX / 2) || given_read(g, &text, err) < 0))
 		return err_wrap(err, "--encryption-provider-config");
@@ -497,6 +508,7 @@ int boot_objects(struct boot *b, struct err *err)
 {
 	const struct cache_form sealing = { .open = encryption_open,
 					    .seal = encryption_seal,
+					    .stale = encryption_is_stale,
 					    .arg = b->encryption };
 	const struct world_conf world = { .loop = b->loop,
 					  .store = b->store,

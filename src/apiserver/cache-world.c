@@ -107,6 +107,16 @@ void cache_store_key(const struct cache *c, struct slice key, struct buf *out)
 	(void)buf_add(out, key.p, key.n);
 }
 
+bool cache_is_stale(const struct cache *c, struct slice key)
+{
+	CLEANUP(buf_fini) struct buf store_key = BUF_INIT(1u << 16);
+
+	if (!c->sealing.stale)
+		return false;
+	cache_store_key(c, key, &store_key);
+	return c->sealing.stale(c->sealing.arg, buf_slice(&store_key));
+}
+
 /* ---- which cache ---- */
 
 /* The last cache whose prefix is not behind the key; 0: none, else 1 + its place. */

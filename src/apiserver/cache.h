@@ -97,6 +97,9 @@ struct cache_form {
 	 * upstream's protobuf, another version. Gives canonical JSON in the stored version. */
 	int (*foreign)(void *arg, const struct api_kind *kind, struct slice bytes, struct buf *out,
 		       struct err *err);
+	/* Sealed otherwise than seal would do it now: a write that changes nothing is made all the
+	 * same. NULL: never. */
+	bool (*stale)(void *arg, struct slice key);
 	void *arg;
 };
 
@@ -144,6 +147,8 @@ void world_unwait(struct world_wait *x); /* done() is not called */
 /* Borrowed from the tree: item_ref what outlives the return to the loop. NULL: not there. */
 struct item *cache_get(const struct cache *c, struct slice key);
 size_t cache_count(const struct cache *c);
+/* It should be written again although it has not changed (struct cache_form.stale). */
+bool cache_is_stale(const struct cache *c, struct slice key);
 
 struct cache_view *cache_now(struct cache *c);
 /* As it was at a revision. -ERR_GONE: neither the window nor a kept view reaches back to it;

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "crypto/aead.h"
 #include "doc/doc.h"
 #include "doc/yaml.h"
@@ -57,9 +58,18 @@ struct config {
 	struct rule *rules;
 };
 
+/* How a value was sealed when it was seen last. */
+struct seal {
+	uint64_t how;
+	size_t n;
+	char key[];
+};
+
 struct encryption {
 	struct config config;
 	struct encryption_names names;
+	struct map seals; /* of what a rule covers */
+	size_t look_at;	  /* so many: those that are gone are looked for */
 };
 
 /* ---- reading: what upstream's validation says, in its order ---- */
@@ -387,6 +397,7 @@ int encryption_new(struct slice text, const char *path, struct encryption **ret,
 
 	if (!e)
 		abort();
+	map_init(&e->seals);
 	if (encryption_reload(e, text, path, err) < 0)
 		return err_ret(err);
 	*ret = STEAL(e);
@@ -395,10 +406,15 @@ int encryption_new(struct slice text, const char *path, struct encryption **ret,
 
 void encryption_free(struct encryption *e)
 {
+	struct seal *s;
+
 	if (!e)
 		return;
 	if (e->config.arena)
 		config_fini(&e->config);
+	for (size_t i = 0; (s = map_next(&e->seals, &i, NULL));)
+		free(s);
+	map_fini(&e->seals);
 	free(e);
 }
 
@@ -411,8 +427,6 @@ bool encryption_is_on(const struct encryption *e)
 {
 	return e->config.rules != NULL;
 }
-
-/* ---- sealing ---- */
 
 /* The first rule for it itself, else for its group, else for all. NULL: it is kept as it is. */
 static const struct rule *rule_of(const struct encryption *e, struct slice key)
@@ -445,6 +459,78 @@ static const struct rule *rule_next(const struct rule *x)
 	return o;
 }
 
+/* ---- how each value is sealed ---- */
+
+#define SEALS_LOOK 4096
+
+/* By provider, name and secret; k NULL: not sealed. */
+static uint64_t how(const struct provider *p, const struct named_key *k)
+{
+	unsigned char d[SHA256_LEN];
+	struct sha256 s;
+	uint64_t v;
+
+	if (!k)
+		return 0;
+	sha256_init(&s);
+	sha256_update(&s, &p->cipher, sizeof(p->cipher));
+	sha256_update(&s, k->name, strlen(k->name) + 1);
+	sha256_update(&s, k->bytes, k->n);
+	sha256_final(&s, d);
+	memcpy(&v, d, sizeof(v));
+	return v | 1;
+}
+
+static void forget_gone(struct encryption *e)
+{
+	struct seal *s;
+
+	for (size_t i = 0; (s = map_next(&e->seals, &i, NULL));) {
+		struct slice key = slice_of(s->key, s->n);
+
+		if (e->names.live && !e->names.live(e->names.arg, key)) {
+			(void)map_del(&e->seals, key);
+			free(s);
+		}
+	}
+	e->look_at = MAX(2 * map_count(&e->seals), (size_t)SEALS_LOOK);
+}
+
+static void note(struct encryption *e, struct slice key, uint64_t v)
+{
+	struct seal *s = map_get(&e->seals, key);
+
+	if (!s) {
+		if (map_count(&e->seals) >= MAX(e->look_at, (size_t)SEALS_LOOK))
+			forget_gone(e);
+		s = malloc(sizeof(*s) + key.n);
+		if (!s)
+			abort();
+		s->n = key.n;
+		memcpy(s->key, key.p, key.n);
+		(void)map_put(&e->seals, slice_of(s->key, s->n), s);
+	}
+	s->how = v;
+}
+
+static void forget(struct encryption *e, struct slice key)
+{
+	if (map_count(&e->seals))
+		free(map_del(&e->seals, key));
+}
+
+bool encryption_is_stale(void *arg, struct slice key)
+{
+	const struct encryption *e = arg;
+	const struct rule *x = rule_of(e, key);
+	const struct seal *s = x ? map_get(&e->seals, key) : NULL;
+
+	/* what was opened or written while no rule was for it is plain */
+	return x && (s ? s->how : 0) != how(x->providers, x->providers->keys);
+}
+
+/* ---- sealing ---- */
+
 static int cipher_seal(const struct provider *p, struct slice store_key, struct slice open,
 		       struct buf *out, struct err *err)
 {
@@ -468,6 +554,10 @@ int encryption_seal(void *arg, struct slice key, struct slice open, struct buf *
 	const struct rule *x = rule_of(arg, key);
 	const struct provider *p = x ? x->providers : NULL;
 
+	if (p)
+		note(arg, key, how(p, p->keys));
+	else
+		forget(arg, key);
 	*ret_used = p && p->cipher != IDENTITY;
 	if (!*ret_used)
 		return 0;
@@ -499,7 +589,7 @@ static int cipher_open(const struct provider *p, const struct named_key *k, stru
 
 /* 1: opened; 0: none of its keys has that name; negative: one has, and it does not open. */
 static int provider_open(const struct provider *p, struct slice store_key, struct slice rest,
-			 struct buf *out, struct err *err)
+			 struct buf *out, const struct named_key **ret_key, struct err *err)
 {
 	size_t before = out->n;
 	int found = 0;
@@ -510,8 +600,10 @@ static int provider_open(const struct provider *p, struct slice store_key, struc
 		if (!slice_starts(rest, name) || rest.n == name.n || rest.p[name.n] != ':')
 			continue;
 		if (cipher_open(p, k, store_key, slice_of(rest.p + name.n + 1, rest.n - name.n - 1),
-				out, err) == 0)
+				out, err) == 0) {
+			*ret_key = k;
 			return 1;
+		}
 		found = -1;
 		out->n = before;
 	}
@@ -542,14 +634,16 @@ static int refuse(struct slice key, struct slice stored, bool failed, struct err
 				"that key");
 }
 
-static int open_plain(const struct rule *x, struct slice key, struct err *err)
+static int open_plain(struct encryption *e, const struct rule *x, struct slice key, struct err *err)
 {
 	const struct rule *first = x;
 
 	for (; x; x = rule_next(x))
 		for (const struct provider *p = x->providers; p; p = p->next)
-			if (p->cipher == IDENTITY)
+			if (p->cipher == IDENTITY) {
+				note(e, key, how(p, NULL));
 				return 0;
+			}
 	if (!first)
 		return 0;
 	return err_set(err, ERR_INVALID,
@@ -562,12 +656,13 @@ int encryption_open(void *arg, struct slice key, struct slice stored, struct buf
 		    bool *ret_used, struct err *err)
 {
 	const struct rule *x = rule_of(arg, key);
+	const struct named_key *k;
 	struct err own = ERR_INIT;
 	bool failed = false;
 
 	*ret_used = slice_starts(stored, SLICE(ENCRYPTION_PREFIX));
 	if (!*ret_used)
-		return open_plain(x, key, err);
+		return open_plain(arg, x, key, err);
 	for (; x; x = rule_next(x))
 		for (const struct provider *p = x->providers; p; p = p->next) {
 			struct slice prefix = slice_str(kinds[p->cipher].prefix);
@@ -577,9 +672,11 @@ int encryption_open(void *arg, struct slice key, struct slice stored, struct buf
 				continue;
 			r = provider_open(p, key,
 					  slice_of(stored.p + prefix.n, stored.n - prefix.n), out,
-					  &own);
-			if (r == 1)
+					  &k, &own);
+			if (r == 1) {
+				note(arg, key, how(p, k));
 				return 0;
+			}
 			failed |= r < 0;
 		}
 	return refuse(key, stored, failed, err);

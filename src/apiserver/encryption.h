@@ -37,6 +37,8 @@ struct encryption_names {
 	/* "secrets" and "" for "/registry/secrets/default/x"; false: it is not known. */
 	bool (*fn)(void *arg, struct slice key, struct slice *ret_group,
 		   struct slice *ret_resource);
+	/* Whether there still is an object under it; also true when that is not known yet. */
+	bool (*live)(void *arg, struct slice key);
 	void *arg;
 };
 void encryption_set_names(struct encryption *e, const struct encryption_names *names);
@@ -47,5 +49,8 @@ int encryption_open(void *arg, struct slice key, struct slice stored, struct buf
 		    bool *ret_used, struct err *err);
 int encryption_seal(void *arg, struct slice key, struct slice open, struct buf *out, bool *ret_used,
 		    struct err *err);
+/* It was opened with another key or provider than seal would take now, so that it is to be written
+ * again: with the first key changed, `kubectl replace` of what is there seals it anew. */
+bool encryption_is_stale(void *arg, struct slice key);
 /* Whether it seals anything at all. */
 bool encryption_is_on(const struct encryption *e);

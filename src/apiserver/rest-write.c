@@ -642,6 +642,8 @@ int change_same(struct change *x)
 	const struct doc *theirs = doc_get(old_meta, "managedFields");
 	struct doc copy, copy_meta;
 
+	if (cache_is_stale(x->o->cache, item_key(x->live)))
+		return 0;
 	copy = x->obj;
 	if (mine && theirs && managed_same(mine, theirs)) {
 		copy = shallow(x, &x->obj);

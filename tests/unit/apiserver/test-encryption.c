@@ -18,7 +18,13 @@ static bool name_of(void *arg, struct slice key, struct slice *group, struct sli
 	return true;
 }
 
-static const struct encryption_names names = { name_of, NULL };
+/* All but those of the namespace "gone". */
+static bool is_live(void *arg, struct slice key)
+{
+	return !slice_has_text(key, SLICE("/gone/"));
+}
+
+static const struct encryption_names names = { .fn = name_of, .live = is_live };
 
 #define HEAD "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\nresources:\n"
 /* 32, 16 and 24 bytes */
@@ -259,6 +265,76 @@ static void keys_are_rotated_in_steps(void **state)
 	assert_string_equal(sealed_as(e, a, "/registry/:secrets/a/x"), "plain");
 }
 
+static void what_is_sealed_otherwise_is_to_be_written_again(void **state)
+{
+	CLEANUP(encryption_free)
+	struct encryption *e =
+		make(HEAD "- resources: [secrets]\n  providers:\n  - secretbox: {keys: [{name: a, "
+			  "secret: " K32 "}]}\n  - identity: {}\n");
+	CLEANUP(buf_fini) struct buf sealed = BUF_INIT(1000);
+	const struct slice key = SLICE("/registry/:secrets/a/x");
+	bool used;
+
+	/* read before there was a rule for it */
+	assert_true(encryption_is_stale(e, key));
+	assert_int_equal(encryption_open(e, key, SLICE("{}"), NULL, &used, NULL), 0);
+	assert_true(encryption_is_stale(e, key));
+	assert_int_equal(encryption_seal(e, key, SLICE("{}"), &sealed, &used, NULL), 0);
+	assert_false(encryption_is_stale(e, key));
+	assert_opens(e, key.p, buf_slice(&sealed), "{}");
+	assert_false(encryption_is_stale(e, key));
+	/* the same name with another secret in front */
+	assert_int_equal(
+		encryption_reload(e,
+				  SLICE(HEAD "- resources: [secrets]\n  providers:\n"
+					     "  - secretbox: {keys: [{name: a, secret: " K32B
+					     "}]}\n  - secretbox: {keys: [{name: a, secret: " K32
+					     "}]}\n"),
+				  "F", NULL),
+		0);
+	assert_true(encryption_is_stale(e, key));
+	assert_opens(e, key.p, buf_slice(&sealed), "{}");
+	assert_true(encryption_is_stale(e, key));
+	/* what no rule covers is as it should be; written then, it is plain */
+	assert_int_equal(encryption_reload(e, (struct slice){ 0 }, NULL, NULL), 0);
+	assert_false(encryption_is_stale(e, key));
+	assert_int_equal(encryption_seal(e, key, SLICE("{}"), &sealed, &used, NULL), 0);
+	assert_int_equal(
+		encryption_reload(e,
+				  SLICE(HEAD "- resources: [secrets]\n  providers:\n"
+					     "  - secretbox: {keys: [{name: a, secret: " K32
+					     "}]}\n"),
+				  "F", NULL),
+		0);
+	assert_true(encryption_is_stale(e, key));
+}
+
+static void what_is_gone_is_forgotten(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(encryption_free)
+	struct encryption *e =
+		make(HEAD "- resources: [secrets]\n  providers:\n  - secretbox: {keys: [{name: a, "
+			  "secret: " K32 "}]}\n  - identity: {}\n");
+	const struct slice here = SLICE("/registry/:secrets/here/x");
+	const struct slice gone = SLICE("/registry/:secrets/gone/x");
+	CLEANUP(buf_fini) struct buf sealed = BUF_INIT(1000);
+	bool used;
+
+	assert_int_equal(encryption_seal(e, here, SLICE("{}"), &sealed, &used, NULL), 0);
+	assert_int_equal(encryption_seal(e, gone, SLICE("{}"), &sealed, &used, NULL), 0);
+	assert_false(encryption_is_stale(e, gone));
+	for (int i = 0; i < 10000; i++)
+		assert_int_equal(
+			encryption_open(
+				e, slice_str(arena_printf(a, "/registry/:secrets/gone/x%d", i)),
+				SLICE("{}"), NULL, &used, NULL),
+			0);
+	assert_false(encryption_is_stale(e, here));
+	/* nothing is known of it any more: as if it was never sealed */
+	assert_true(encryption_is_stale(e, gone));
+}
+
 static void what_is_plain_is_read_where_identity_stands(void **state)
 {
 	CLEANUP(encryption_free)
@@ -350,6 +426,8 @@ int main(void)
 		CASE(what_is_sealed_goes_with_its_place),
 		CASE(bytes_of_others_open),
 		CASE(keys_are_rotated_in_steps),
+		CASE(what_is_sealed_otherwise_is_to_be_written_again),
+		CASE(what_is_gone_is_forgotten),
 		CASE(what_is_plain_is_read_where_identity_stands),
 		CASE(wrong_configurations_are_named),
 	};
