@@ -255,24 +255,40 @@ static bool is_multiple(const struct doc *v, const struct doc *of)
 	return is_near_whole(b < 1 ? 1 / b * a : a / b);
 }
 
+/* A limit as Go prints it: whole numbers without a fraction. */
+struct limit {
+	char text[64];
+};
+
+static const char *limit_text(const struct doc *of, struct limit *l)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(sizeof(l->text));
+	int64_t n;
+
+	if (doc_int64(of, &n) == 0)
+		(void)buf_addf(&b, "%lld", (long long)n);
+	else
+		(void)jsonpath_print_value(of, &b, NULL);
+	(void)str_copy(l->text, sizeof(l->text), buf_str(&b));
+	return l->text;
+}
+
 static void look_number(struct look *x, const struct custom_schema *s, const struct path *p,
 			const struct doc *v)
 {
+	struct limit l;
 	int c;
 
 	if (s->multiple && !is_multiple(v, s->multiple))
-		INVALID(x, p, v, "should be a multiple of %.*s", (int)s->multiple->n,
-			s->multiple->s);
+		INVALID(x, p, v, "should be a multiple of %s", limit_text(s->multiple, &l));
 	c = s->maximum ? doc_number_cmp(v, s->maximum) : -1;
 	if (c > 0 || (c == 0 && s->flags & CUSTOM_UNDER))
-		INVALID(x, p, v, "should be less than %s%.*s",
-			s->flags & CUSTOM_UNDER ? "" : "or equal to ", (int)s->maximum->n,
-			s->maximum->s);
+		INVALID(x, p, v, "should be less than %s%s",
+			s->flags & CUSTOM_UNDER ? "" : "or equal to ", limit_text(s->maximum, &l));
 	c = s->minimum ? doc_number_cmp(v, s->minimum) : 1;
 	if (c < 0 || (c == 0 && s->flags & CUSTOM_OVER))
-		INVALID(x, p, v, "should be greater than %s%.*s",
-			s->flags & CUSTOM_OVER ? "" : "or equal to ", (int)s->minimum->n,
-			s->minimum->s);
+		INVALID(x, p, v, "should be greater than %s%s",
+			s->flags & CUSTOM_OVER ? "" : "or equal to ", limit_text(s->minimum, &l));
 }
 
 static void look_enum(struct look *x, const struct custom_schema *s, const struct path *p,

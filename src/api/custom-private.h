@@ -81,6 +81,7 @@ struct custom_build {
 	struct arena *a;
 	struct err *err;
 	unsigned depth;
+	bool has_defaults; /* found so far */
 };
 
 /* The schema and its tables; for the root also kind, apiVersion and metadata. */

@@ -110,6 +110,7 @@ static int read_default(struct custom_build *b, const struct doc *d, struct cust
 		s->def = NULL;
 		return 0;
 	}
+	b->has_defaults = true;
 	r = json_print(b->a, s->def, NULL, &text, b->err);
 	s->def_text = r == 0 ? text.p : NULL;
 	return r;

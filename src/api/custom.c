@@ -305,6 +305,7 @@ static int read_schema(struct custom_build *b, const struct doc *d, struct versi
 
 	if (!group)
 		return custom_full(b);
+	b->has_defaults = false;
 	r = custom_schema_compile(b, schema ? schema : &any, v->kind.kind, true, &s);
 	if (r < 0)
 		return err_wrap(b->err, "schema.openAPIV3Schema");
@@ -318,6 +319,7 @@ static int read_schema(struct custom_build *b, const struct doc *d, struct versi
 		t->doc = "";
 	t->hidden = false;
 	v->custom.schema = s;
+	v->custom.has_defaults = b->has_defaults;
 	v->kind.type = t;
 	return t->definition ? 0 : custom_full(b);
 }
@@ -413,6 +415,11 @@ int custom_compile(const struct api *api, const struct doc *crd, struct custom *
 	a = NULL; /* it is the definition's now */
 	*ret = c;
 	return 0;
+}
+
+bool custom_fills(const struct api_kind *kind)
+{
+	return kind->custom->has_defaults;
 }
 
 int custom_foreign(void *arg, const struct api_kind *kind, struct slice bytes, struct buf *out,

@@ -47,6 +47,7 @@ struct api_custom {
 				deprecated"); NULL */
 	const struct custom_scale *scale; /* NULL: it has none */
 	bool has_status;		  /* the status subresource */
+	bool has_defaults;		  /* somewhere in its schema */
 	bool served;
 };
 
@@ -114,6 +115,8 @@ void custom_unknown_formats(const struct doc *crd, void (*tell)(void *arg, struc
  * the stored version has it. */
 int custom_foreign(void *arg, const struct api_kind *kind, struct slice bytes, struct buf *out,
 		   struct err *err);
+/* struct cache_form's `fills`: has the kind defaults, which stored objects may lack? */
+bool custom_fills(const struct api_kind *kind);
 /* Of a definition that is checked: defaults that do not fit their schemas, patterns that are none.
  * at: the path of the schema. */
 void custom_check_schema(struct check *c, const struct path *at, const struct doc *schema);

@@ -228,6 +228,11 @@ void world_remove(struct world *w, struct cache *c)
 
 /* ---- a kind changes ---- */
 
+static bool fills(const struct cache *c)
+{
+	return c->form.fills && c->form.fills(c->kind);
+}
+
 /* The item as the new shape has it. NULL: it cannot be read any more. */
 static struct item *item_anew(struct cache *c, const struct item *i)
 {
@@ -271,7 +276,7 @@ void cache_set_kind(struct cache *c, const struct api_kind *kind)
 
 	assert(!c->telling);
 	c->kind = kind;
-	if (shape_same(s, c->shape)) {
+	if (shape_same(s, c->shape) && !fills(c)) {
 		shape_unref(s);
 		return;
 	}
@@ -300,7 +305,7 @@ int cache_item_open(struct cache *c, struct slice key, struct slice open, int64_
 	const struct slice below = slice_of(key.p + c->prefix.n, key.n - c->prefix.n);
 	int r;
 
-	if (!slice_starts(open, s->head) && c->form.foreign) {
+	if (c->form.foreign && (!slice_starts(open, s->head) || fills(c))) {
 		buf_clear(&w->foreign);
 		r = c->form.foreign(c->form.arg, c->kind, open, &w->foreign, err);
 		if (r < 0)

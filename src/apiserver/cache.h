@@ -100,6 +100,9 @@ struct cache_form {
 	/* Sealed otherwise than seal would do it now: a write that changes nothing is made all the
 	 * same. NULL: never. */
 	bool (*stale)(void *arg, struct slice key);
+	/* Is `foreign` to see every object of this kind? For defaults that came after an object was
+	 * stored; a change of the kind then always has all objects made anew. NULL: never. */
+	bool (*fills)(const struct api_kind *kind);
 	void *arg;
 };
 

@@ -327,6 +327,31 @@ static void versions_come_and_go(void **state)
 		"\"example.com/v2\"");
 }
 
+/* Objects that were stored before a default came have it when they are read. */
+static void new_defaults_are_read(void **state)
+{
+	struct crdfix *x = *state;
+	static const char with[] =
+		"[{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, "
+		"properties: {spec: {type: object, default: {}, properties: {a: {type: integer, "
+		"default: %d}}}}}}}]";
+	struct doc *d;
+
+	put_crd(x, "foos", "Foo", "", "");
+	put_foo(x, "one", "");
+	put_crd(x, "foos", "Foo", "", arena_printf(x->a, with, 5));
+	d = object(x, "example.com", "foos", "d", "one");
+	assert_string_equal(json(x, doc_get(d, "spec")), "{\"a\":5}");
+	end(x);
+	begin(x);
+	settle(x);
+	while (!cache_ready(resources_objects(x->rs, "example.com", "foos")->cache))
+		assert_true(loop_step(x->f->loop, NS_PER_SEC, &x->err) >= 0);
+	d = object(x, "example.com", "foos", "d", "one");
+	assert_string_equal(json(x, doc_get(d, "spec")), "{\"a\":5}");
+	assert_non_null(doc_find(d, "metadata.resourceVersion"));
+}
+
 static void what_cannot_be_served_says_why(void **state)
 {
 	struct crdfix *x = *state;
@@ -627,6 +652,7 @@ int main(void)
 		CRD(a_definition_is_accepted_and_served),
 		CRD(names_that_others_have_are_refused_until_they_are_free),
 		CRD(versions_come_and_go),
+		CRD(new_defaults_are_read),
 		CRD(what_cannot_be_served_says_why),
 		CRD(groups_of_the_project_need_a_word),
 		CRD(objects_go_before_their_definition),
