@@ -25,7 +25,7 @@ struct crd_cleanup {
 	struct crd_write write;
 	void (*done)(void *arg, const struct err *err);
 	void *arg;
-	bool stopped;
+	bool watching, stopped;
 };
 
 static void ended(struct crd_cleanup *x, const struct err *err)
@@ -89,6 +89,36 @@ static int collect(struct crd_cleanup *x, struct err *err)
 	return r;
 }
 
+/* ---- what changes ---- */
+
+static int on_change(struct cache_watch *w, enum cache_change what, struct item *i)
+{
+	deferred_call(&CONTAINER_OF(w, struct crd_cleanup, watch)->look);
+	return 0;
+}
+
+static void on_end(struct cache_watch *w, const struct err *err)
+{
+	struct crd_cleanup *x = CONTAINER_OF(w, struct crd_cleanup, watch);
+
+	x->watching = false; /* the next look begins anew */
+	deferred_call(&x->look);
+}
+
+static bool watch(struct crd_cleanup *x)
+{
+	struct err err = ERR_INIT;
+
+	if (x->watching)
+		return true;
+	x->watch = (struct cache_watch){ .prefix = SLICE(""), .change = on_change, .end = on_end };
+	x->watching =
+		cache_watch(x->cache, &x->watch, world_revision(resources_world(x->rs)), &err) == 0;
+	return x->watching;
+}
+
+/* ---- one look ---- */
+
 static void look(struct deferred *d)
 {
 	struct crd_cleanup *x = CONTAINER_OF(d, struct crd_cleanup, look);
@@ -96,7 +126,8 @@ static void look(struct deferred *d)
 
 	if (x->write.busy || x->stopped)
 		return;
-	if (!cache_ready(x->cache)) {
+	/* one that is still read tells nothing; nor is it known what there is */
+	if (!cache_ready(x->cache) || !watch(x)) {
 		timer_set_after(&x->again, READY_NS);
 		return;
 	}
@@ -140,24 +171,11 @@ static int on_timer(struct timer *t)
 	return 0;
 }
 
-static int on_change(struct cache_watch *w, enum cache_change what, struct item *i)
-{
-	deferred_call(&CONTAINER_OF(w, struct crd_cleanup, watch)->look);
-	return 0;
-}
-
-static void on_end(struct cache_watch *w, const struct err *err)
-{
-	/* another look begins where it ended */
-	deferred_call(&CONTAINER_OF(w, struct crd_cleanup, watch)->look);
-}
-
 struct crd_cleanup *crd_cleanup_start(struct resources *rs, struct loop *loop,
 				      struct collection *objects,
 				      void (*done)(void *arg, const struct err *err), void *arg)
 {
 	struct crd_cleanup *x = calloc(1, sizeof(*x));
-	struct err err = ERR_INIT;
 
 	assert(x);
 	*x = (struct crd_cleanup){ .rs = rs, .cache = objects->cache, .done = done, .arg = arg };
@@ -165,9 +183,6 @@ struct crd_cleanup *crd_cleanup_start(struct resources *rs, struct loop *loop,
 	x->write.arg = x;
 	deferred_init(&x->look, loop, look);
 	timer_init(&x->again, loop, on_timer);
-	x->watch = (struct cache_watch){ .prefix = SLICE(""), .change = on_change, .end = on_end };
-	if (cache_watch(x->cache, &x->watch, world_revision(resources_world(rs)), &err) < 0)
-		timer_set_after(&x->again, RETRY_NS);
 	deferred_call(&x->look);
 	return x;
 }
@@ -176,7 +191,8 @@ void crd_cleanup_stop(struct crd_cleanup *x)
 {
 	if (!x)
 		return;
-	cache_unwatch(&x->watch);
+	if (x->watching)
+		cache_unwatch(&x->watch);
 	if (x->write.busy) {
 		/* the write has us until it is over */
 		x->stopped = true;

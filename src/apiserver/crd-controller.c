@@ -53,6 +53,7 @@ struct crd_controller {
 	struct map entries;
 	struct list todo;
 	struct crd_services *services;
+	bool watching;
 };
 
 static void look_later(struct entry *e)
@@ -435,12 +436,6 @@ static void look(struct deferred *d)
 		deferred_call(&c->look);
 }
 
-static int on_timer(struct timer *t)
-{
-	deferred_call(&CONTAINER_OF(t, struct crd_controller, again)->look);
-	return 0;
-}
-
 /* ---- following ---- */
 
 static void take(struct crd_controller *c, struct item *i, bool deleted)
@@ -458,18 +453,15 @@ static int on_change(struct cache_watch *w, enum cache_change what, struct item 
 	return 0;
 }
 
-/* All there is now; entries that are no longer there are gone. */
-static int read_all(struct crd_controller *c, struct err *err);
-
 static void on_end(struct cache_watch *w, const struct err *why)
 {
 	struct crd_controller *c = CONTAINER_OF(w, struct crd_controller, watch);
-	struct err err = ERR_INIT;
 
-	if (read_all(c, &err) < 0)
-		log_kv(LOG_LEVEL_ERROR, "definitions are not followed", "error", err.msg, NULL);
+	c->watching = false;
+	timer_set_after(&c->again, 0); /* all is read anew */
 }
 
+/* All there is now; entries that are no longer there are gone. */
 static int read_all(struct crd_controller *c, struct err *err)
 {
 	CLEANUP(cache_view_unref) struct cache_view *v = cache_now(c->cache);
@@ -485,7 +477,21 @@ static int read_all(struct crd_controller *c, struct err *err)
 	while ((i = cache_iter_next(&it)))
 		take(c, i, false);
 	c->watch = (struct cache_watch){ .prefix = SLICE(""), .change = on_change, .end = on_end };
-	return cache_watch(c->cache, &c->watch, cache_view_revision(v), err);
+	c->watching = cache_watch(c->cache, &c->watch, cache_view_revision(v), err) == 0;
+	return c->watching ? 0 : err_ret(err);
+}
+
+static int on_timer(struct timer *t)
+{
+	struct crd_controller *c = CONTAINER_OF(t, struct crd_controller, again);
+	struct err err = ERR_INIT;
+
+	if (!c->watching && read_all(c, &err) < 0) {
+		log_kv(LOG_LEVEL_WARN, "definitions are not followed yet", "error", err.msg, NULL);
+		timer_set_after(&c->again, RETRY_NS);
+	}
+	deferred_call(&c->look);
+	return 0;
 }
 
 /* Names that were given before are known before any is given. */
@@ -538,7 +544,7 @@ void crd_controller_stop(struct crd_controller *c)
 
 	if (!c)
 		return;
-	if (c->watch.cache)
+	if (c->watching)
 		cache_unwatch(&c->watch);
 	for (size_t i = 0; (e = map_next(&c->entries, &i, NULL));) {
 		(void)map_del(&c->entries, slice_str(e->name));

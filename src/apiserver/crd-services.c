@@ -29,7 +29,7 @@ struct crd_services {
 	struct timer again;
 	struct cache_watch watch;
 	struct crd_write write;
-	bool waits, stopped;
+	bool waits, watching, stopped;
 };
 
 /* Where a group stands among others; upstream's numbers. */
@@ -222,6 +222,32 @@ static int look_at_all(struct crd_services *s, struct err *err)
 	return r;
 }
 
+static int on_change(struct cache_watch *w, enum cache_change what, struct item *i)
+{
+	crd_services_look(CONTAINER_OF(w, struct crd_services, watch));
+	return 0;
+}
+
+static void on_end(struct cache_watch *w, const struct err *why)
+{
+	struct crd_services *s = CONTAINER_OF(w, struct crd_services, watch);
+
+	s->watching = false; /* the next look begins anew */
+	crd_services_look(s);
+}
+
+static bool watch(struct crd_services *s)
+{
+	struct err err = ERR_INIT;
+
+	if (s->watching)
+		return true;
+	s->watch = (struct cache_watch){ .prefix = SLICE(""), .change = on_change, .end = on_end };
+	s->watching =
+		cache_watch(s->cache, &s->watch, world_revision(resources_world(s->rs)), &err) == 0;
+	return s->watching;
+}
+
 static void look(struct deferred *d)
 {
 	struct crd_services *s = CONTAINER_OF(d, struct crd_services, look);
@@ -230,6 +256,11 @@ static void look(struct deferred *d)
 	s->waits = s->write.busy;
 	if (s->write.busy || s->stopped)
 		return;
+	if (!watch(s)) {
+		s->waits = true;
+		timer_set_after(&s->again, RETRY_NS);
+		return;
+	}
 	want_built_in(s, &err);
 	want_custom(s, &err);
 	if (look_at_all(s, &err) < 0 || err.code)
@@ -281,36 +312,11 @@ static int on_timer(struct timer *t)
 	return 0;
 }
 
-static int on_change(struct cache_watch *w, enum cache_change what, struct item *i)
-{
-	crd_services_look(CONTAINER_OF(w, struct crd_services, watch));
-	return 0;
-}
-
-static int watch(struct crd_services *s, struct err *err);
-
-static void on_end(struct cache_watch *w, const struct err *why)
-{
-	struct crd_services *s = CONTAINER_OF(w, struct crd_services, watch);
-	struct err err = ERR_INIT;
-
-	if (watch(s, &err) < 0)
-		log_kv(LOG_LEVEL_ERROR, "APIServices are not followed", "error", err.msg, NULL);
-	crd_services_look(s);
-}
-
-static int watch(struct crd_services *s, struct err *err)
-{
-	s->watch = (struct cache_watch){ .prefix = SLICE(""), .change = on_change, .end = on_end };
-	return cache_watch(s->cache, &s->watch, world_revision(resources_world(s->rs)), err);
-}
-
 int crd_services_start(struct resources *rs, struct loop *loop, struct crd_services **ret,
 		       struct err *err)
 {
 	struct collection *o = resources_objects(rs, GROUP, "apiservices");
 	struct crd_services *s;
-	int r;
 
 	if (!o)
 		return err_set(err, ERR_NOT_FOUND, "no APIServices are kept here");
@@ -321,11 +327,6 @@ int crd_services_start(struct resources *rs, struct loop *loop, struct crd_servi
 	s->write.arg = s;
 	deferred_init(&s->look, loop, look);
 	timer_init(&s->again, loop, on_timer);
-	r = watch(s, err);
-	if (r < 0) {
-		free_it(s);
-		return r;
-	}
 	crd_services_look(s);
 	*ret = s;
 	return 0;
@@ -335,7 +336,8 @@ void crd_services_stop(struct crd_services *s)
 {
 	if (!s)
 		return;
-	cache_unwatch(&s->watch);
+	if (s->watching)
+		cache_unwatch(&s->watch);
 	if (s->write.busy) {
 		s->stopped = true;
 		timer_clear(&s->again);
