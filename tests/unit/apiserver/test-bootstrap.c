@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects that are always there: made, made once, mended by each kind's rule; names and addresses.
+ */
+#include "rest-fix.h"
+
+#include "api/object.h"
+#include "apiserver/bootstrap.h"
+#include "apiserver/codec.h"
+#include "apiserver/own.h"
+#include "apiserver/strategy.h"
+
+/* ---- fixture ---- */
+
+static int boot_setup(void **state)
+{
+	struct rfix *x;
+
+	rest_setup(state);
+	x = *state;
+	if (strategy_start(x->rs, SLICE("10.96.0.0/12"), 30000, 32767, &x->f->err) < 0)
+		fail_msg("%s", x->f->err.msg);
+	return 0;
+}
+
+static int boot_teardown(void **state)
+{
+	strategy_stop(((struct rfix *)*state)->rs);
+	return rest_teardown(state);
+}
+
+static void finished(void *arg, int result, struct err *err)
+{
+	struct rfix *x = arg;
+
+	if (result < 0)
+		fail_msg("%s", err->msg);
+	x->started = true;
+}
+
+/* A server comes, makes sure of everything, and goes. */
+static void boot(struct rfix *x, const char *address, const char *host)
+{
+	const struct bootstrap_conf conf = { .loop = x->f->loop,
+					     .resources = x->rs,
+					     .service_cidr = "10.96.0.0/12",
+					     .address = address,
+					     .port = 6443,
+					     .client_ca = SLICE("CLIENTS"),
+					     .front_ca = SLICE("FRONT"),
+					     .hostname = host };
+	struct bootstrap *b;
+
+	assert_int_equal(bootstrap_new(&conf, &b, NULL), 0);
+	x->started = false;
+	bootstrap_run(b, finished, x);
+	wait_for(x->f, &x->started);
+	bootstrap_free(b);
+}
+
+static const char *text_of(struct rfix *x, const char *group, const char *resource, const char *ns,
+			   const char *name, const char *path)
+{
+	struct item *i = resources_get(x->rs, group, resource, ns, name);
+	struct doc d;
+	struct slice s;
+
+	if (!i)
+		return "(none)";
+	assert_int_equal(codec_parse(i, x->a, &d, NULL), 0);
+	if (!doc_find(&d, path))
+		return "(absent)";
+	assert_int_equal(json_print(x->a, doc_find(&d, path), NULL, &s, NULL), 0);
+	return s.p;
+}
+
+static size_t count_of(struct rfix *x, const char *group, const char *resource)
+{
+	return cache_count(resources_objects(x->rs, group, resource)->cache);
+}
+
+static void put_done(struct own_put *p)
+{
+	if (p->result < 0)
+		fail_msg("%s", p->err.msg);
+	((struct rfix *)p->arg)->started = true;
+}
+
+static int replace(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
+		   struct err *err)
+{
+	DOC_EACH_MEMBER (key, value, want)
+		if (!doc_str_is(key, "kind") && !doc_str_is(key, "apiVersion") &&
+		    !doc_str_is(key, "metadata"))
+			doc_setn(a, obj, doc_slice(key), *value);
+	(void)own_take_map(p->rs, obj, want, "annotations", a);
+	(void)own_take_map(p->rs, obj, want, "labels", a);
+	return 1;
+}
+
+/* As somebody else would write it. */
+static void change(struct rfix *x, const char *group, const char *resource, const char *ns,
+		   const char *name, const char *json)
+{
+	struct own_put p = { .rs = x->rs,
+			     .group = group,
+			     .resource = resource,
+			     .namespace_ = ns,
+			     .name = name,
+			     .update = replace,
+			     .done = put_done,
+			     .arg = x };
+	struct doc *d;
+
+	assert_int_equal(json_read(x->a, slice_str(json), NULL, &d, NULL), 0);
+	p.want = d;
+	x->started = false;
+	own_put(&p);
+	wait_for(x->f, &x->started);
+	assert_int_equal(p.result, 1);
+}
+
+struct removal {
+	struct cache_write w;
+	struct cache_op op;
+	struct rfix *x;
+};
+
+static void removed(struct cache_write *w)
+{
+	assert_int_equal(w->result, 0);
+	CONTAINER_OF(w, struct removal, w)->x->started = true;
+}
+
+static void take_away(struct rfix *x, const char *group, const char *resource, const char *key)
+{
+	struct removal r = { .w = { .ops = &r.op, .n = 1, .done = removed },
+			     .op = { .cache = resources_objects(x->rs, group, resource)->cache,
+				     .key = slice_str(key),
+				     .expect = CACHE_ANY_REVISION },
+			     .x = x };
+
+	x->started = false;
+	cache_write(x->w, &r.w);
+	wait_for(x->f, &x->started);
+}
+
+#define FLOW "flowcontrol.apiserver.k8s.io"
+
+/* ---- what is made ---- */
+
+static void all_of_it_is_made_at_once(void **state)
+{
+	struct rfix *x = *state;
+
+	boot(x, "10.0.0.5", "box");
+	assert_int_equal(count_of(x, "", "namespaces"), 4);
+	assert_int_equal(count_of(x, "scheduling.k8s.io", "priorityclasses"), 2);
+	assert_int_equal(count_of(x, FLOW, "flowschemas"), 11);
+	assert_int_equal(count_of(x, FLOW, "prioritylevelconfigurations"), 8);
+	assert_string_equal(text_of(x, "", "namespaces", "", "default", "status.phase"),
+			    "\"Active\"");
+	assert_string_equal(text_of(x, "", "services", "default", "kubernetes", "spec.clusterIP"),
+			    "\"10.96.0.1\"");
+	assert_string_equal(text_of(x, "", "services", "default", "kubernetes", "spec.ports"),
+			    "[{\"name\":\"https\",\"protocol\":\"TCP\",\"port\":443,"
+			    "\"targetPort\":6443}]");
+	assert_string_equal(text_of(x, "", "services", "default", "kubernetes", "metadata.labels"),
+			    "{\"component\":\"apiserver\",\"provider\":\"kubernetes\"}");
+	assert_string_equal(
+		text_of(x, "", "endpoints", "default", "kubernetes", "subsets"),
+		"[{\"addresses\":[{\"ip\":\"10.0.0.5\"}],\"ports\":[{\"name\":\"https\","
+		"\"port\":6443,\"protocol\":\"TCP\"}]}]");
+	assert_string_equal(text_of(x, "discovery.k8s.io", "endpointslices", "default",
+				    "kubernetes", "endpoints"),
+			    "[{\"addresses\":[\"10.0.0.5\"],\"conditions\":{\"ready\":true}}]");
+	assert_string_equal(
+		text_of(x, "networking.k8s.io", "servicecidrs", "", "kubernetes", "spec.cidrs"),
+		"[\"10.96.0.0/12\"]");
+	assert_string_equal(text_of(x, "networking.k8s.io", "servicecidrs", "", "kubernetes",
+				    "status.conditions.0.type"),
+			    "\"Ready\"");
+	assert_string_equal(text_of(x, "networking.k8s.io", "ipaddresses", "", "10.96.0.1",
+				    "spec.parentRef.name"),
+			    "\"kubernetes\"");
+	assert_string_equal(text_of(x, "", "configmaps", "kube-system",
+				    "extension-apiserver-authentication", "data.client-ca-file"),
+			    "\"CLIENTS\"");
+	assert_string_equal(text_of(x, "coordination.k8s.io", "leases", "kube-system",
+				    "apiserver-e34fm7zfnemcffgd7jnz7hfse4", "metadata.labels"),
+			    "{\"apiserver.kubernetes.io/identity\":\"kube-apiserver\","
+			    "\"kubernetes.io/hostname\":\"box\"}");
+}
+
+static void levels_and_schemas_have_upstreams_fields(void **state)
+{
+	struct rfix *x = *state;
+
+	boot(x, NULL, "box");
+	assert_string_equal(
+		text_of(x, FLOW, "prioritylevelconfigurations", "", "workload-high", "spec"),
+		"{\"type\":\"Limited\",\"limited\":{\"nominalConcurrencyShares\":40,"
+		"\"limitResponse\":{\"type\":\"Queue\",\"queuing\":{\"queues\":128,\"handSize\":6,"
+		"\"queueLengthLimit\":50}},\"lendablePercent\":50}}");
+	assert_string_equal(text_of(x, FLOW, "prioritylevelconfigurations", "", "exempt", "spec"),
+			    "{\"type\":\"Exempt\",\"exempt\":{\"nominalConcurrencyShares\":0,"
+			    "\"lendablePercent\":0}}");
+	assert_string_equal(
+		text_of(x, FLOW, "prioritylevelconfigurations", "", "catch-all", "spec"),
+		"{\"type\":\"Limited\",\"limited\":{\"nominalConcurrencyShares\":5,"
+		"\"limitResponse\":{\"type\":\"Reject\"},\"lendablePercent\":0}}");
+	assert_string_equal(
+		text_of(x, FLOW, "flowschemas", "", "probes", "spec"),
+		"{\"priorityLevelConfiguration\":{\"name\":\"exempt\"},\"matchingPrecedence\":2,"
+		"\"rules\":[{\"subjects\":[{\"kind\":\"Group\",\"group\":{\"name\":"
+		"\"system:unauthenticated\"}},{\"kind\":\"Group\",\"group\":{\"name\":"
+		"\"system:authenticated\"}}],\"nonResourceRules\":[{\"verbs\":[\"get\"],"
+		"\"nonResourceURLs\":[\"/healthz\",\"/readyz\",\"/livez\"]}]}]}");
+	assert_string_equal(
+		text_of(x, FLOW, "flowschemas", "", "kube-system-service-accounts", "spec"),
+		"{\"priorityLevelConfiguration\":{\"name\":\"workload-high\"},"
+		"\"matchingPrecedence\":900,\"distinguisherMethod\":{\"type\":\"ByNamespace\"},"
+		"\"rules\":[{\"subjects\":[{\"kind\":\"ServiceAccount\",\"serviceAccount\":"
+		"{\"namespace\":\"kube-system\",\"name\":\"*\"}}],\"resourceRules\":[{\"verbs\":"
+		"[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"],\"clusterScope\":true,"
+		"\"namespaces\":[\"*\"]}],\"nonResourceRules\":[{\"verbs\":[\"*\"],"
+		"\"nonResourceURLs\":[\"*\"]}]}]}");
+	assert_string_equal(text_of(x, FLOW, "flowschemas", "", "exempt", "metadata.annotations"),
+			    "{\"apf.kubernetes.io/autoupdate-spec\":\"true\"}");
+	assert_string_equal(
+		text_of(x, FLOW, "flowschemas", "", "exempt", "status.conditions.0.status"),
+		"\"False\"");
+	assert_non_null(
+		strstr(text_of(x, FLOW, "flowschemas", "", "exempt", "metadata.managedFields"),
+		       "\"manager\":\"kube-apiserver\",\"operation\":\"Update\""));
+}
+
+static void nothing_is_written_when_all_is_right(void **state)
+{
+	struct rfix *x = *state;
+	int64_t revision;
+
+	boot(x, "10.0.0.5", "box");
+	revision = world_revision(x->w);
+	boot(x, "10.0.0.5", "box");
+	/* but the Lease, which is this process's now */
+	assert_int_equal(world_revision(x->w), revision + 1);
+}
+
+static void without_an_address_there_are_no_endpoints(void **state)
+{
+	struct rfix *x = *state;
+
+	boot(x, "127.0.0.1", "box");
+	assert_string_equal(text_of(x, "", "endpoints", "default", "kubernetes", "subsets"),
+			    "(none)");
+	assert_int_equal(count_of(x, "", "services"), 1);
+	boot(x, "10.0.0.6", "box");
+	assert_string_equal(
+		text_of(x, "", "endpoints", "default", "kubernetes", "subsets.0.addresses"),
+		"[{\"ip\":\"10.0.0.6\"}]");
+	boot(x, "10.0.0.7", "box");
+	assert_string_equal(
+		text_of(x, "", "endpoints", "default", "kubernetes", "subsets.0.addresses"),
+		"[{\"ip\":\"10.0.0.7\"}]");
+	assert_string_equal(text_of(x, "discovery.k8s.io", "endpointslices", "default",
+				    "kubernetes", "endpoints.0.addresses"),
+			    "[\"10.0.0.7\"]");
+}
+
+/* ---- what others did to it ---- */
+
+static void what_went_is_made_anew(void **state)
+{
+	struct rfix *x = *state;
+
+	boot(x, "10.0.0.5", "box");
+	take_away(x, FLOW, "flowschemas", "service-accounts");
+	take_away(x, "scheduling.k8s.io", "priorityclasses", "system-node-critical");
+	take_away(x, "", "configmaps", "kube-system/extension-apiserver-authentication");
+	boot(x, "10.0.0.5", "box");
+	assert_string_equal(
+		text_of(x, FLOW, "flowschemas", "", "service-accounts", "spec.matchingPrecedence"),
+		"9000");
+	assert_string_equal(text_of(x, "scheduling.k8s.io", "priorityclasses", "",
+				    "system-node-critical", "value"),
+			    "2000001000");
+	assert_string_equal(text_of(x, "", "configmaps", "kube-system",
+				    "extension-apiserver-authentication",
+				    "data.requestheader-username-headers"),
+			    "\"[\\\"X-Remote-User\\\"]\"");
+}
+
+#define LIMITED(shares)                                                                     \
+	"{\"spec\":{\"type\":\"Limited\",\"limited\":{\"nominalConcurrencyShares\":" shares \
+	",\"lendablePercent\":0,\"limitResponse\":{\"type\":\"Reject\"}}}"
+
+static void what_was_bent_is_mended_by_each_kinds_rule(void **state)
+{
+	struct rfix *x = *state;
+
+	boot(x, "10.0.0.5", "box");
+	/* mandatory: always */
+	change(x, FLOW, "prioritylevelconfigurations", "", "catch-all",
+	       LIMITED("77") ",\"metadata\":{\"annotations\":"
+			     "{\"apf.kubernetes.io/autoupdate-spec\":\"false\"}}}");
+	/* suggested: while nobody says that it is his */
+	change(x, FLOW, "prioritylevelconfigurations", "", "system", LIMITED("78") "}");
+	change(x, FLOW, "prioritylevelconfigurations", "", "node-high",
+	       LIMITED("79") ",\"metadata\":{\"annotations\":"
+			     "{\"apf.kubernetes.io/autoupdate-spec\":\"false\"}}}");
+	/* shares of exempt are people's */
+	change(x, FLOW, "prioritylevelconfigurations", "", "exempt",
+	       "{\"spec\":{\"type\":\"Exempt\",\"exempt\":{\"nominalConcurrencyShares\":9,"
+	       "\"lendablePercent\":0}}}");
+	change(x, "", "configmaps", "kube-system", "extension-apiserver-authentication",
+	       "{\"data\":{\"client-ca-file\":\"x\"}}");
+	boot(x, "10.0.0.5", "box");
+#define SHARES "spec.limited.nominalConcurrencyShares"
+	assert_string_equal(
+		text_of(x, FLOW, "prioritylevelconfigurations", "", "catch-all", SHARES), "5");
+	assert_string_equal(text_of(x, FLOW, "prioritylevelconfigurations", "", "system", SHARES),
+			    "30");
+	assert_string_equal(
+		text_of(x, FLOW, "prioritylevelconfigurations", "", "node-high", SHARES), "79");
+	assert_string_equal(text_of(x, FLOW, "prioritylevelconfigurations", "", "exempt",
+				    "spec.exempt.nominalConcurrencyShares"),
+			    "9");
+	assert_string_equal(text_of(x, "", "configmaps", "kube-system",
+				    "extension-apiserver-authentication", "data.client-ca-file"),
+			    "\"CLIENTS\"");
+}
+
+static void servers_have_a_lease_each(void **state)
+{
+	struct rfix *x = *state;
+
+	boot(x, NULL, "box");
+	boot(x, NULL, "other");
+	assert_int_equal(count_of(x, "coordination.k8s.io", "leases"), 2);
+}
+
+/* ---- names, addresses ---- */
+
+static void the_first_address_of_a_range_is_the_services(void **state)
+{
+	static const struct {
+		const char *cidr, *ip;
+	} rows[] = {
+		{ "10.96.0.0/12", "10.96.0.1" },     { "192.168.5.0/24", "192.168.5.1" },
+		{ "10.0.0.8/30", "10.0.0.9" },	     { "fd00:10::/108", "fd00:10::1" },
+		{ "2001:db8::/112", "2001:db8::1" },
+	};
+	static const char *const wrong[] = { "10.96.0.0",   "10.96.0.1/12",
+					     "10.0.0.0/31", "10.0.0.0/33",
+					     "x/8",	    "10.0.0.0/x",
+					     "fd00::1/64",  "",
+					     "10.0.0/8",    "fd00::/128" };
+	char ip[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(bootstrap_first_ip(rows[i].cidr, ip, NULL), 0);
+		assert_string_equal(ip, rows[i].ip);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct err err = ERR_INIT;
+
+		assert_int_equal(bootstrap_first_ip(wrong[i], ip, &err), -ERR_INVALID);
+		assert_non_null(strstr(err.msg, wrong[i]));
+	}
+}
+
+/* base32 of SHA-256, as python has it. */
+static void a_servers_name_is_its_hosts_digest(void **state)
+{
+	char id[64];
+
+	bootstrap_identity("box", id);
+	assert_string_equal(id, "apiserver-e34fm7zfnemcffgd7jnz7hfse4");
+	bootstrap_identity("node-1.example", id);
+	assert_string_equal(id, "apiserver-o7tz27c52zkqhzwfd3alkg5ffq");
+}
+
+/* ---- own objects ---- */
+
+static void refused(struct own_put *p)
+{
+	assert_int_equal(p->result, -(int)p->err.code);
+	((struct rfix *)p->arg)->started = true;
+}
+
+static const char *own_error(struct rfix *x, const char *group, const char *resource,
+			     const char *name, const char *json)
+{
+	struct own_put p = { .rs = x->rs,
+			     .group = group,
+			     .resource = resource,
+			     .namespace_ = "",
+			     .name = name,
+			     .done = refused,
+			     .arg = x };
+	struct doc *d;
+
+	assert_int_equal(json_read(x->a, slice_str(json), NULL, &d, NULL), 0);
+	p.want = d;
+	x->started = false;
+	own_put(&p);
+	wait_for(x->f, &x->started);
+	return arena_strdup(x->a, p.err.msg);
+}
+
+static void what_cannot_be_written_is_named(void **state)
+{
+	struct rfix *x = *state;
+
+	assert_string_equal(own_error(x, "none", "things", "x", "{}"),
+			    "things 'x': there is no such resource");
+	assert_non_null(strstr(
+		own_error(x, "scheduling.k8s.io", "priorityclasses", "Bad_Name", "{\"value\":1}"),
+		"priorityclasses 'Bad_Name': PriorityClass.scheduling.k8s.io "
+		"\"Bad_Name\" is invalid: metadata.name"));
+	assert_non_null(strstr(
+		own_error(x, "scheduling.k8s.io", "priorityclasses", "x", "{\"value\":\"many\"}"),
+		"cannot unmarshal string"));
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, boot_setup, boot_teardown)
+	const struct CMUnitTest tests[] = {
+		T(all_of_it_is_made_at_once),
+		T(levels_and_schemas_have_upstreams_fields),
+		T(nothing_is_written_when_all_is_right),
+		T(without_an_address_there_are_no_endpoints),
+		T(what_went_is_made_anew),
+		T(what_was_bent_is_mended_by_each_kinds_rule),
+		T(servers_have_a_lease_each),
+		T(what_cannot_be_written_is_named),
+		cmocka_unit_test(the_first_address_of_a_range_is_the_services),
+		cmocka_unit_test(a_servers_name_is_its_hosts_digest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
