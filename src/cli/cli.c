@@ -235,8 +235,8 @@ const char *cli_add_queries(struct arena *a, const char *target, const char *nam
 	return target;
 }
 
-int cli_add_platforms(struct arena *a, const struct opt_list *l, const char **target,
-		      struct err *err)
+int cli_add_platforms(struct arena *a, const char *key, const struct opt_list *l,
+		      const char **target, struct err *err)
 {
 	for (size_t i = 0; i < l->n; i++)
 		for (struct slice rest = slice_str(l->v[i]); rest.p;) {
@@ -256,8 +256,8 @@ int cli_add_platforms(struct arena *a, const struct opt_list *l, const char **ta
 				doc_set_strn(a, d, "variant", one.p, one.n);
 			if (json_print(a, d, NULL, &text, err) < 0)
 				return err_ret(err);
-			*target = cli_add_queries(a, *target, "platform",
-						  &(struct opt_list){ &text.p, 1 });
+			*target =
+				cli_add_queries(a, *target, key, &(struct opt_list){ &text.p, 1 });
 			if (!*target)
 				return arena_quota(a, err);
 		}

@@ -76,9 +76,9 @@ int cli_filters(struct arena *a, const struct opt_list *l, const char **ret, str
  * maximum: NULL. */
 const char *cli_add_queries(struct arena *a, const char *target, const char *name,
 			    const struct opt_list *values);
-/* "linux/arm64/v8,linux/amd64" as the API wants each: platform=, an OCI platform object. */
-int cli_add_platforms(struct arena *a, const struct opt_list *l, const char **target,
-		      struct err *err);
+/* "linux/arm64/v8,linux/amd64" as the API wants each: key ("platform")=, an OCI platform object. */
+int cli_add_platforms(struct arena *a, const char *key, const struct opt_list *l,
+		      const char **target, struct err *err);
 /* "repo:tag" at the colon behind the last slash; *ret_tag NULL without one. */
 void cli_split_name(struct arena *a, const char *ref, const char **ret_repo, const char **ret_tag);
 const char *cli_short_id(struct arena *a, struct slice id); /* 12 digits, without "sha256:" */

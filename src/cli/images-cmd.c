@@ -61,7 +61,9 @@ static const struct opt images_opts[] = {
 	    "Print in this form (table, json, TEMPLATE)"),
 	OPT(struct images_opts, BOOL, no_trunc, "no-trunc", 0, "Cut nothing short"),
 	OPT(struct images_opts, BOOL, quiet, "quiet", 'q', "Only IDs"),
-	OPT_NOT_SUPPORTED(BOOL, "tree", 0, "images of several platforms are not supported yet"),
+	OPT_NOT_SUPPORTED(
+		BOOL, "tree", 0,
+		"platforms are not drawn as a tree; GET /images/json?manifests=1 tells them"),
 	OPT_END
 };
 
@@ -185,6 +187,7 @@ static int images_run(struct cmd_call *call, struct err *err)
 struct history_opts {
 	const char *format;
 	bool human, has_human, no_trunc, quiet;
+	struct opt_list platforms;
 };
 
 static const struct opt history_opts[] = {
@@ -193,7 +196,8 @@ static const struct opt history_opts[] = {
 	OPT_SEEN_AT(struct history_opts, BOOL, human, has_human, "human", 'H',
 		    "Sizes and times for people (true)"),
 	OPT(struct history_opts, BOOL, no_trunc, "no-trunc", 0, "Cut nothing short"),
-	OPT_NOT_SUPPORTED(STR, "platform", 0, "images are of this machine's platform only"),
+	OPT(struct history_opts, LIST, platforms, "platform", 0,
+	    "Of the image for OS/ARCH[/VARIANT]"),
 	OPT(struct history_opts, BOOL, quiet, "quiet", 'q', "Only IDs"),
 	OPT_END
 };
@@ -262,9 +266,11 @@ static int history_row(struct cmd_call *call, const struct doc *d, struct view_p
 static int history_run(struct cmd_call *call, struct err *err)
 {
 	const struct history_opts *o = call->opts;
+	const char *target = docker_target(call->arena, "/images/%/history", call->args[0], NULL);
 
-	return list_rows(call, docker_target(call->arena, "/images/%/history", call->args[0], NULL),
-			 o->has_human && !o->human ? &history_exact : &history_view,
+	if (cli_add_platforms(call->arena, "platform", &o->platforms, &target, err) < 0)
+		return err_ret(err);
+	return list_rows(call, target, o->has_human && !o->human ? &history_exact : &history_view,
 			 o->quiet && !o->format ? "{{.ID}}" : o->format, history_row, err);
 }
 
@@ -293,12 +299,14 @@ static int tag_run(struct cmd_call *call, struct err *err)
 
 struct rmi_opts {
 	bool force, no_prune;
+	struct opt_list platforms;
 };
 
 static const struct opt rmi_opts[] = {
 	OPT(struct rmi_opts, BOOL, force, "force", 'f', "Remove it although it is used"),
 	OPT(struct rmi_opts, BOOL, no_prune, "no-prune", 0, "Keep parents without a name"),
-	OPT_NOT_SUPPORTED(LIST, "platform", 0, "images are of this machine's platform only"),
+	OPT(struct rmi_opts, LIST, platforms, "platform", 0,
+	    "Only the images for these, OS/ARCH[/VARIANT]"),
 	OPT_END
 };
 
@@ -316,7 +324,9 @@ static int rmi_one(struct cmd_call *call, const char *ref, struct err *err)
 	struct doc *done;
 	int r;
 
-	r = cli_client(call, &c, err);
+	r = cli_add_platforms(a, "platforms", &o->platforms, &rq.target, err);
+	if (r == 0)
+		r = cli_client(call, &c, err);
 	if (r == 0)
 		r = docker_call(c, a, &rq, &done, err);
 	if (r < 0)

@@ -192,7 +192,7 @@ static int load_run(struct cmd_call *call, struct err *err)
 	bool quiet = o->quiet || !term_is(1);
 	const char *target =
 		docker_target(call->arena, "/images/load", "quiet", quiet ? "1" : "0", NULL);
-	int r = cli_add_platforms(call->arena, &o->platforms, &target, err);
+	int r = cli_add_platforms(call->arena, "platform", &o->platforms, &target, err);
 
 	return r < 0 ? r : send_file(call, o->input ? o->input : "-", target, "Loading", err);
 }

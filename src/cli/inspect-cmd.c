@@ -11,7 +11,7 @@
 #include "dockerclient/dockerclient.h"
 
 struct inspect_opts {
-	const char *format, *type;
+	const char *format, *type, *platform;
 	bool size;
 };
 
@@ -32,6 +32,7 @@ static int look_up(struct cmd_call *call, const char *only, const char *ref, str
 {
 	const struct inspect_opts *o = call->opts;
 	struct docker_client *c;
+	const char *target;
 	int r;
 
 	r = cli_client(call, &c, err);
@@ -41,10 +42,16 @@ static int look_up(struct cmd_call *call, const char *only, const char *ref, str
 		if (only && strcmp(only, types[i]) != 0)
 			continue;
 		*err = ERR_INIT;
-		r = docker_get(c, call->arena,
-			       docker_target(call->arena, paths[i], ref, "size",
-					     o->size && i == 0 ? "1" : NULL, NULL),
-			       ret, err);
+		target = docker_target(call->arena, paths[i], ref, "size",
+				       o->size && i == 0 ? "1" : NULL, NULL);
+		r = !o->platform || i != 1
+			    ? 0
+			    : cli_add_platforms(call->arena, "platform",
+						&(struct opt_list){
+							(const char **)(uintptr_t)&o->platform, 1 },
+						&target, err);
+		if (r == 0)
+			r = docker_get(c, call->arena, target, ret, err);
 		if (r != -ERR_NOT_FOUND)
 			return r;
 	}
@@ -168,7 +175,7 @@ static const struct opt image_inspect_opts[] = {
 	    "Print the configuration's own bytes"),
 	OPT(struct image_inspect_opts, STR, base.format, "format", 'f',
 	    "Print in this form (json, TEMPLATE)"),
-	OPT(struct image_inspect_opts, STR, look.platform, "platform", 0,
+	OPT(struct image_inspect_opts, STR, base.platform, "platform", 0,
 	    "Of an index the image for OS/ARCH[/VARIANT]"),
 	OPT(struct image_inspect_opts, BOOL, look.raw, "raw", 0, "Print the manifest's own bytes"),
 	OPT_END
@@ -190,21 +197,18 @@ static int image_inspect_run(struct cmd_call *call, struct err *err)
 {
 	const struct image_inspect_opts *o = call->opts;
 	bool places = o->look.raw || o->look.config;
+	struct image_look look = o->look;
 	int r = 0;
 
 	for (size_t i = 0; i < call->nargs; i++)
 		places |= is_place(call->args[i]);
-	if (!places && o->look.platform)
-		return err_set(
-			err, ERR_UNSUPPORTED,
-			"--platform is for docker://, oci: and other places: an image of the "
-			"engine has one platform");
 	if (!places)
 		return inspect(call, "image", err);
 	if (o->base.format)
 		return err_set(err, ERR_UNSUPPORTED, "--format is for images of the engine alone");
+	look.platform = o->base.platform;
 	for (size_t i = 0; i < call->nargs && r >= 0; i++)
-		r = image_look(call, call->args[i], &o->look, err);
+		r = image_look(call, call->args[i], &look, err);
 	return r;
 }
 

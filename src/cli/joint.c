@@ -41,9 +41,11 @@ static void print_warnings(const struct doc *answer)
 /* The image is not here, or is wanted anew. */
 static int pull(struct cmd_call *call, const struct run_opts *o, struct err *err)
 {
-	const struct pull_request rq = {
-		.ref = call->args[0], .quiet = o->quiet, .lazy = o->lazy, .fd = 2
-	};
+	const struct pull_request rq = { .ref = call->args[0],
+					 .platform = o->platform,
+					 .quiet = o->quiet,
+					 .lazy = o->lazy,
+					 .fd = 2 };
 	int r = pull_image(call, &rq, err);
 
 	return r < 0 ? r : 0;
@@ -71,7 +73,8 @@ static int post_create(struct cmd_call *call, const struct run_opts *o, const st
 	if (r < 0)
 		return r;
 	return docker_post(c, call->arena,
-			   docker_target(call->arena, "/containers/create", "name", o->name, NULL),
+			   docker_target(call->arena, "/containers/create", "name", o->name,
+					 "platform", o->platform, NULL),
 			   body, ret, err);
 }
 
@@ -91,7 +94,8 @@ static int create(struct cmd_call *call, const struct run_opts *o, const char **
 	if (r == 0)
 		r = post_create(call, o, body, &answer, err);
 	if (r == -ERR_NOT_FOUND && strcmp(when, "missing") == 0 &&
-	    strstr(err->msg, "No such image")) {
+	    (strstr(err->msg, "No such image") ||
+	     strstr(err->msg, "does not provide the specified platform"))) {
 		if (!o->quiet)
 			say_absent(call->args[0]);
 		*err = ERR_INIT;

@@ -55,6 +55,21 @@ bool layers_line(const struct doc *msg, unsigned cols, struct buf *out)
 	return true;
 }
 
+/* Docker's news of a push that the index could not be part of. */
+static int show_note(const struct layers *l, const struct doc *aux, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(LINE_MAX_BYTES);
+	struct slice from = doc_slice(doc_get(doc_get(aux, "originalIndex"), "digest")),
+		     to = doc_slice(doc_get(doc_get(aux, "selectedManifest"), "digest"));
+
+	buf_adds(&out, "Not all that the index names is here: one platform's image was pushed (");
+	add_plain(&out, from);
+	buf_adds(&out, " -> ");
+	add_plain(&out, to);
+	buf_adds(&out, ")\n");
+	return cli_write(l->fd, &out, err);
+}
+
 /* The row of an id, counted from below; a new one is added. 0 = there is no room for another. */
 static unsigned row_of(struct layers *l, const char *id, bool *ret_new)
 {
@@ -78,6 +93,8 @@ int layers_show(struct layers *l, const struct doc *msg, struct err *err)
 	char name[140];
 	bool fresh;
 
+	if (!l->quiet && doc_get(doc_get(msg, "aux"), "manifestPushedInsteadOfIndex"))
+		return show_note(l, doc_get(msg, "aux"), err);
 	if (l->terminal)
 		(void)term_size(l->fd, &rows, &cols); /* none: 80 */
 	if (l->quiet || !layers_line(msg, l->terminal ? cols : 0, &text))

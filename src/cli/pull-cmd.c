@@ -186,13 +186,15 @@ static int pull_run(struct cmd_call *call, struct err *err)
 
 struct push_opts {
 	bool all_tags, quiet, lazy;
+	struct opt_list platforms;
 };
 
 static const struct opt push_opts[] = {
 	OPT(struct push_opts, BOOL, all_tags, "all-tags", 'a', "Push all tags of the name"),
 	OPT_NOT_SUPPORTED(BOOL, "disable-content-trust", 0, NO_TRUST),
 	OPT(struct push_opts, BOOL, lazy, "lazy", 0, "Push the known indexes of its layers too"),
-	OPT_NOT_SUPPORTED(STR, "platform", 0, "images here have one platform"),
+	OPT(struct push_opts, LIST, platforms, "platform", 0,
+	    "Of several platforms only this, OS/ARCH[/VARIANT]"),
 	OPT(struct push_opts, BOOL, quiet, "quiet", 'q', "Print the name alone"),
 	OPT_END
 };
@@ -201,18 +203,22 @@ static int push_run(struct cmd_call *call, struct err *err)
 {
 	const struct push_opts *o = call->opts;
 	struct image_name n;
+	const char *target;
 	char host[256];
 	int r;
 
 	r = parse(call->args[0], o->all_tags, &n, host, err);
 	if (r == 0 && n.digest[0])
 		r = err_set(err, ERR_INVALID, "cannot push a digest reference");
+	if (r == 0 && o->platforms.n > 1)
+		r = err_set(err, ERR_INVALID, "--platform can be given once");
+	if (r < 0)
+		return r;
+	target = docker_target(call->arena, "/images/%/push", n.name, "tag",
+			       n.tag[0] ? n.tag : NULL, "lazy", o->lazy ? "1" : NULL, NULL);
+	r = cli_add_platforms(call->arena, "platform", &o->platforms, &target, err);
 	if (r == 0)
-		r = transfer(call,
-			     docker_target(call->arena, "/images/%/push", n.name, "tag",
-					   n.tag[0] ? n.tag : NULL, "lazy", o->lazy ? "1" : NULL,
-					   NULL),
-			     host, 1, o->quiet, err);
+		r = transfer(call, target, host, 1, o->quiet, err);
 	return r == 0 && o->quiet ? print_name(call, &n, err) : r;
 }
 

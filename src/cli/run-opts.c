@@ -113,7 +113,7 @@ static const char *const pulls[] = { "always", "missing", "never", NULL };
 	OPT(O, STR, pid, "pid", 0, "PID namespace (host|container:ID)"), \
 	OPT_SEEN_AT(O, INT, pids_limit, has_pids_limit, "pids-limit", 0, \
 		    "Limit of processes, -1 for no limit"), \
-	OPT_NOT_SUPPORTED(STR, "platform", 0, "images are of this machine's platform only"), \
+	OPT(O, STR, platform, "platform", 0, "Of the image for OS[/ARCH[/VARIANT]]"), \
 	OPT(O, BOOL, privileged, "privileged", 0, "Give all rights to the container"), \
 	OPT_NOT_SUPPORTED(LIST, "publish", 'p', NO_PORTS), \
 	OPT_NOT_SUPPORTED(BOOL, "publish-all", 'P', NO_PORTS), \

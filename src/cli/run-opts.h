@@ -20,7 +20,7 @@ struct run_opts {
 		tmpfs, ulimit, volume;
 	const char *cgroup_parent, *cgroupns, *cidfile, *cpuset_cpus, *cpuset_mems, *detach_keys,
 		*domainname, *entrypoint, *hostname, *ipc, *log_driver, *name, *network, *pid,
-		*pull, *restart, *runtime, *stop_signal, *user, *userns, *uts, *workdir;
+		*platform, *pull, *restart, *runtime, *stop_signal, *user, *userns, *uts, *workdir;
 	int64_t blkio_weight, cpu_period, cpu_quota, cpu_shares, memory, memory_reservation,
 		memory_swap, memory_swappiness, oom_score_adj, pids_limit, shm_size, stop_timeout;
 	double cpus;

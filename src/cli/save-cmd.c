@@ -120,7 +120,7 @@ static int save_run(struct cmd_call *call, struct err *err)
 	int r;
 
 	target = cli_add_queries(a, "/images/get", "names", &names);
-	r = target ? cli_add_platforms(a, &o->platforms, &target, err) : 0;
+	r = target ? cli_add_platforms(a, "platform", &o->platforms, &target, err) : 0;
 	return r < 0 ? r : fetch(call, target, o->output, "Saving", err);
 }
 

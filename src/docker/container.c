@@ -21,7 +21,8 @@ static void created(void *arg, int result, const char *id, const char *const *wa
 
 	if (result < 0) {
 		/* 404 makes clients pull the image: kept for what that would mend. */
-		if (err->code == ERR_NOT_FOUND && strncmp(err->msg, "No such image", 13) != 0)
+		if (err->code == ERR_NOT_FOUND && strncmp(err->msg, "No such image", 13) != 0 &&
+		    strncmp(err->msg, "image with reference", 20) != 0)
 			err->code = ERR_BAD_REQUEST;
 		reply_err(c, err);
 		stream_unref(c->s);
@@ -56,37 +57,6 @@ static void apply_gates(unsigned minor, struct create_spec *s)
 			h->mounts.v[i].bind->ro_non_recursive = true;
 }
 
-/* Does "os[/arch[/variant]]" name what the image is made for? */
-static int check_platform(struct call *c, const char *platform, const char *ref, struct err *err)
-{
-	CLEANUP(image_unref) struct image *img = NULL;
-	struct slice rest = slice_str(platform);
-	struct slice os = slice_split(&rest, '/'), arch = slice_split(&rest, '/');
-	const struct image_config *ic;
-	int r;
-
-	if (!*platform || !ref || !*ref)
-		return 0;
-	if (!os.n || rest.n > 64)
-		return err_set(err, ERR_BAD_REQUEST,
-			       "\"%s\" is an invalid platform: it reads os[/arch[/variant]]",
-			       platform);
-	r = image_resolve(engine_images(c->e), ref, &img, err);
-	if (r < 0)
-		return r;
-	ic = image_config(img);
-	if (slice_is(arch, "x86_64"))
-		arch = SLICE("amd64");
-	if (slice_is(arch, "aarch64"))
-		arch = SLICE("arm64");
-	if (!slice_is(os, ic->os) || (arch.p && !slice_is(arch, ic->architecture)))
-		return err_set(err, ERR_NOT_FOUND,
-			       "image with reference %s was found but does not provide the "
-			       "specified platform (%s)",
-			       ref, platform);
-	return 0;
-}
-
 static void create_body(struct call *c, struct doc *body)
 {
 	const char *name = query_get(&c->q, "name"), *platform = query_get(&c->q, "platform");
@@ -95,12 +65,12 @@ static void create_body(struct call *c, struct doc *body)
 	int r;
 
 	r = create_spec_decode(body, c->a, &spec, &err);
-	if (r == 0 && platform && c->minor >= 41)
-		r = check_platform(c, platform, spec.config.image, &err);
 	if (r < 0) {
 		reply_err(c, &err);
 		return;
 	}
+	if (platform && *platform && c->minor >= 41)
+		spec.platform = platform;
 	apply_gates(c->minor, &spec);
 	stream_ref(c->s);
 	engine_create(c->e, &spec, name && *name ? name : NULL, created, c);

@@ -5,14 +5,37 @@
 #include <stdio.h>
 
 /* {name} may end in what belongs to the route of another method; it is the reference as sent. */
-static int call_image(struct call *c, struct image **ret)
+static int call_image_for(struct call *c, const char *platform, struct image **ret)
 {
 	struct err err = ERR_INIT;
-	int r = image_resolve(engine_images(c->e), route_param(c->m, "name"), ret, &err);
+	int r = image_resolve_platform(engine_images(c->e), route_param(c->m, "name"), platform,
+				       ret, &err);
 
 	if (r < 0)
 		reply_err(c, &err);
 	return r;
+}
+
+static int call_image(struct call *c, struct image **ret)
+{
+	return call_image_for(c, NULL, ret);
+}
+
+/* The same for the platform that is asked for, from that version of the API on. */
+static int call_image_platform(struct call *c, unsigned minor, struct image **ret)
+{
+	const char *text = query_get(&c->q, "platform"), *platform = NULL;
+	struct err err = ERR_INIT;
+	int r;
+
+	if (text && *text && c->minor >= minor) {
+		r = platform_of_json(c, text, &platform, &err);
+		if (r < 0) {
+			reply_err(c, &err);
+			return r;
+		}
+	}
+	return call_image_for(c, platform, ret);
 }
 
 static void set_strings(struct arena *a, struct doc *o, const char *key, const struct strv *v)
@@ -54,12 +77,91 @@ static unsigned used_by(struct call *c, const char *id)
 	return n;
 }
 
-static void set_descriptor(struct call *c, const struct image *img, struct doc *o)
-{
-	struct doc *d = doc_set_object(c->a, o, "Descriptor");
+/* ---- descriptors and the manifests of an index ---- */
 
-	doc_set_str(c->a, d, "mediaType", "application/vnd.oci.image.manifest.v1+json");
-	doc_set_str(c->a, d, "digest", image_manifest_digest(img));
+static void set_descriptor(struct arena *a, struct doc *o, const char *media, const char *digest,
+			   uint64_t size)
+{
+	struct doc *d = doc_set_object(a, o, "Descriptor");
+
+	doc_set_str(a, d, "mediaType", media);
+	doc_set_str(a, d, "digest", digest);
+	doc_set_uint(a, d, "size", size);
+}
+
+static void set_platform(struct arena *a, struct doc *o, const char *key,
+			 const struct image_platform *p)
+{
+	struct doc *d = doc_set_object(a, o, key);
+
+	doc_set_str(a, d, "architecture", p->arch);
+	doc_set_str(a, d, "os", p->os);
+	if (*p->os_version)
+		doc_set_str(a, d, "os.version", p->os_version);
+	if (*p->variant)
+		doc_set_str(a, d, "variant", p->variant);
+}
+
+static uint64_t unpacked_size(struct call *c, const char *id)
+{
+	CLEANUP(image_unref) struct image *img = NULL;
+	struct err ignored = ERR_INIT; /* removed meanwhile */
+
+	return id && image_resolve(engine_images(c->e), id, &img, &ignored) == 0 ? image_size(img)
+										 : 0;
+}
+
+static void set_image_data(struct call *c, const struct image_platform *p, uint64_t unpacked,
+			   struct doc *o)
+{
+	struct doc *d = doc_set_object(c->a, o, "ImageData"), *users;
+	struct container *ct = NULL;
+
+	set_platform(c->a, d, "Platform", p);
+	users = doc_set_array(c->a, d, "Containers");
+	while (p->id && (ct = engine_container_next(c->e, ct)))
+		if (strcmp(container_image_id(ct), p->id) == 0)
+			doc_append_str(c->a, users, container_id(ct));
+	doc_set_uint(c->a, doc_set_object(c->a, d, "Size"), "Unpacked", unpacked);
+}
+
+static void manifest_row(struct call *c, const struct image_platform *p, struct doc *o)
+{
+	uint64_t unpacked = unpacked_size(c, p->id);
+	struct doc *size;
+
+	doc_set_str(c->a, o, "ID", p->digest);
+	set_descriptor(c->a, o, p->media, p->digest, p->size);
+	set_platform(c->a, doc_get(o, "Descriptor"), "platform", p);
+	doc_set_bool(c->a, o, "Available", p->available);
+	size = doc_set_object(c->a, o, "Size");
+	doc_set_uint(c->a, size, "Content", p->content);
+	doc_set_uint(c->a, size, "Total", p->content + unpacked);
+	doc_set_str(c->a, o, "Kind", p->attests ? "attestation" : "image");
+	if (p->attests)
+		doc_set_str(c->a, doc_set_object(c->a, o, "AttestationData"), "For", p->attests);
+	else
+		set_image_data(c, p, unpacked, o);
+}
+
+/* What the image's names mean; with all that it names, if that is asked for. */
+static int set_target(struct call *c, const struct image *img, bool manifests, struct doc *o,
+		      struct err *err)
+{
+	struct image_means t;
+	struct doc *arr;
+	int r = image_means(engine_images(c->e), img, c->a, &t, err);
+
+	if (r < 0)
+		return r;
+	if (c->minor >= 48)
+		set_descriptor(c->a, o, t.media, t.digest, t.size);
+	if (!manifests)
+		return 0;
+	arr = doc_set_array(c->a, o, "Manifests");
+	for (size_t i = 0; i < t.n; i++)
+		manifest_row(c, &t.v[i], doc_append_object(c->a, arr));
+	return 0;
 }
 
 /* ---- list ---- */
@@ -179,9 +281,12 @@ static bool image_wanted(struct call *c, const struct image_filter *f, const str
 	return tags->n || digests->n;
 }
 
-static void image_row(struct call *c, const struct image *img, const struct strv *tags,
-		      const struct strv *digests, struct doc *o)
+static int image_row(struct call *c, const struct image *img, const struct strv *tags,
+		     const struct strv *digests, struct doc *o, struct err *err)
 {
+	bool manifests = c->minor >= 47 && query_bool(&c->q, "manifests", false);
+	int r = 0;
+
 	static const char *const none[] = { "<none>:<none>" }, *const nodigest[] = {
 		"<none>@<none>"
 	};
@@ -195,14 +300,15 @@ static void image_row(struct call *c, const struct image *img, const struct strv
 	doc_set_str(a, o, "Id", image_id(img));
 	set_labels(a, o, image_config(img));
 	doc_set_str(a, o, "ParentId", "");
-	if (c->minor >= 48)
-		set_descriptor(c, img, o);
+	if (c->minor >= 48 || manifests)
+		r = set_target(c, img, manifests, o, err);
 	set_strings(a, o, "RepoDigests", old ? &undigested : digests);
 	set_strings(a, o, "RepoTags", old ? &untagged : tags);
 	doc_set_int(a, o, "SharedSize", -1);
 	doc_set_uint(a, o, "Size", image_size(img));
 	if (c->minor < 44)
 		doc_set_uint(a, o, "VirtualSize", image_size(img));
+	return r;
 }
 
 static int list_into(struct call *c, const struct image_filter *f, struct doc *arr, struct err *err)
@@ -219,8 +325,10 @@ static int list_into(struct call *c, const struct image_filter *f, struct doc *a
 
 		if (r == 0)
 			r = image_names(engine_images(c->e), v[i], c->a, &tags, &digests, err);
-		if (r == 0 && image_wanted(c, f, v[i], &tags, &digests))
-			image_row(c, v[i], &tags, &digests, doc_append_object(c->a, arr));
+		/* One row for a name, as docker's: further platforms are in its manifests. */
+		if (r == 0 && !image_is_further(engine_images(c->e), v[i]) &&
+		    image_wanted(c, f, v[i], &tags, &digests))
+			r = image_row(c, v[i], &tags, &digests, doc_append_object(c->a, arr), err);
 		image_unref(v[i]);
 	}
 	return r;
@@ -232,11 +340,6 @@ void images_list(struct call *c)
 	struct image_filter f;
 	struct err err = ERR_INIT;
 
-	if (query_bool(&c->q, "manifests", false)) {
-		reply_fail(c, ERR_UNSUPPORTED,
-			   "listing the manifests of images is not supported yet");
-		return;
-	}
 	if (query_bool(&c->q, "shared-size", false)) {
 		reply_fail(c, ERR_UNSUPPORTED, "the shared size of images is not supported yet");
 		return;
@@ -333,16 +436,17 @@ void image_inspect(struct call *c)
 	const struct image_config *ic;
 	struct strv tags, digests;
 	struct err err = ERR_INIT;
+	bool manifests;
 
-	if (call_image(c, &img) < 0)
-		return;
-	if (query_bool(&c->q, "manifests", false) ||
-	    (query_get(&c->q, "platform") && *query_get(&c->q, "platform"))) {
-		reply_fail(c, ERR_UNSUPPORTED,
-			   "inspecting an image by platform or with its manifests is not supported "
-			   "yet");
+	manifests = c->minor >= 48 && query_bool(&c->q, "manifests", false);
+	if (manifests && query_get(&c->q, "platform") && *query_get(&c->q, "platform")) {
+		reply_fail(
+			c, ERR_BAD_REQUEST,
+			"conflicting options: manifests and platform options cannot both be set");
 		return;
 	}
+	if (call_image_platform(c, 49, &img) < 0)
+		return;
 	ic = image_config(img);
 	if (image_names(engine_images(c->e), img, a, &tags, &digests, &err) < 0) {
 		reply_err(c, &err);
@@ -370,8 +474,10 @@ void image_inspect(struct call *c)
 	set_layers(c, img, o);
 	show_time(a, doc_set_object(a, o, "Metadata"), "LastTagTime",
 		  tags.n ? image_tagged_at(img) : CLOCK_ZERO);
-	if (c->minor >= 48)
-		set_descriptor(c, img, o);
+	if (c->minor >= 48 && set_target(c, img, manifests, o, &err) < 0) {
+		reply_err(c, &err);
+		return;
+	}
 	reply_doc(c, 200, o);
 }
 
@@ -386,15 +492,10 @@ void image_history(struct call *c)
 	size_t layer;
 	struct err err = ERR_INIT;
 
-	if (call_image(c, &img) < 0)
+	if (call_image_platform(c, 48, &img) < 0)
 		return;
 	if (image_names(engine_images(c->e), img, a, &tags, &digests, &err) < 0) {
 		reply_err(c, &err);
-		return;
-	}
-	if (query_get(&c->q, "platform") && *query_get(&c->q, "platform")) {
-		reply_fail(c, ERR_UNSUPPORTED,
-			   "the history of an image by platform is not supported yet");
 		return;
 	}
 	ic = image_config(img);
@@ -466,7 +567,7 @@ void image_tag_handle(struct call *c)
 	if (tag && *tag)
 		t->target = arena_printf(c->a, "%s:%s", repo, tag);
 	stream_ref(c->s);
-	image_tag(engine_images(c->e), img, t->target, tagged, t);
+	image_tag(engine_images(c->e), route_param(c->m, "name"), t->target, tagged, t);
 }
 
 static void removed(void *ctx, int result, const struct image_removal *rm, const struct err *err)
@@ -497,25 +598,22 @@ static void removed(void *ctx, int result, const struct image_removal *rm, const
 }
 
 /* docker's rule: a container that runs holds the image; one that has ended only without force. */
-static int check_users(struct call *c, const struct image *img, bool force, bool by_id,
-		       size_t ntags)
+static int check_users(struct call *c, const char *image, bool force, bool by_id)
 {
 	struct container *ct = NULL;
 
-	if (!by_id && ntags > 1)
-		return 0; /* only a name goes */
 	while ((ct = engine_container_next(c->e, ct))) {
 		enum container_status st = container_get_state(ct)->status;
 		bool runs = st == CT_RUNNING || st == CT_PAUSED || st == CT_RESTARTING;
 
-		if (strcmp(container_image_id(ct), image_id(img)) != 0 || (force && !runs))
+		if (strcmp(container_image_id(ct), image) != 0 || (force && !runs))
 			continue;
 		reply_fail(c, ERR_CONFLICT,
 			   by_id ? "conflict: unable to delete %.12s (%s) - image is being used by "
 				   "%s container %.12s"
 				 : "conflict: unable to remove repository reference \"%s\" (%s) - "
 				   "%s container %.12s is using its referenced image",
-			   by_id ? image_id(img) + 7 : route_param(c->m, "name"),
+			   by_id ? image + 7 : route_param(c->m, "name"),
 			   runs ? "cannot be forced" : "must be forced",
 			   runs ? "running" : "stopped", container_id(ct));
 		return -ERR_CONFLICT;
@@ -523,31 +621,52 @@ static int check_users(struct call *c, const struct image *img, bool force, bool
 	return 0;
 }
 
+/* Of the platforms asked for, their images; else all that go with the name. */
+static int going(struct call *c, const struct strv *platforms, struct strv *ret, struct err *err)
+{
+	const char *name = route_param(c->m, "name");
+	const char **v;
+	int r = 0;
+
+	if (!platforms->n)
+		return image_meant(engine_images(c->e), name, c->a, ret, err);
+	v = ARENA_ARRAY(c->a, const char *, platforms->n);
+	if (!v)
+		return arena_quota(c->a, err);
+	for (size_t i = 0; i < platforms->n && r >= 0; i++) {
+		CLEANUP(image_unref) struct image *img = NULL;
+
+		r = image_resolve_platform(engine_images(c->e), name, platforms->v[i], &img, err);
+		v[i] = r < 0 ? NULL : arena_strdup(c->a, image_id(img));
+	}
+	*ret = (struct strv){ v, platforms->n };
+	return r < 0 ? r : arena_exceeded(c->a) ? arena_quota(c->a, err) : 0;
+}
+
 void image_delete(struct call *c)
 {
 	CLEANUP(image_unref) struct image *img = NULL;
 	const char *name = route_param(c->m, "name");
 	bool force = query_bool(&c->q, "force", false), by_id;
-	struct strv tags, digests;
+	struct strv tags, digests, platforms = { 0 }, ids;
 	struct err err = ERR_INIT;
 	const char *id;
 
 	if (call_image(c, &img) < 0)
 		return;
-	if (query_get(&c->q, "platforms")) { /* the whole image must not go instead */
-		reply_fail(c, ERR_UNSUPPORTED,
-			   "removing an image by platform is not supported yet");
-		return;
-	}
-	if (image_names(engine_images(c->e), img, c->a, &tags, &digests, &err) < 0) {
+	if (image_names(engine_images(c->e), img, c->a, &tags, &digests, &err) < 0 ||
+	    call_platforms(c, "platforms", &platforms, &err) < 0 ||
+	    going(c, &platforms, &ids, &err) < 0) {
 		reply_err(c, &err);
 		return;
 	}
 	id = image_id(img) + strlen("sha256:");
 	by_id = strncmp(name, "sha256:", 7) == 0 || strncmp(id, name, strlen(name)) == 0;
-	if (check_users(c, img, force, by_id, tags.n) < 0)
-		return;
+	if (by_id || tags.n <= 1 || platforms.n) /* else only a name goes */
+		for (size_t i = 0; i < ids.n; i++)
+			if (check_users(c, ids.v[i], force, by_id) < 0)
+				return;
 	c->ref = arena_strdup(c->a, image_id(img));
 	stream_ref(c->s);
-	image_remove(engine_images(c->e), name, force, removed, c);
+	image_remove(engine_images(c->e), name, &platforms, force, removed, c);
 }

@@ -241,18 +241,10 @@ void images_create(struct call *c)
 
 void images_load(struct call *c)
 {
-	const char *platform = query_get(&c->q, "platform");
 	struct image_import_options o = { .kind = IMAGE_IMPORT_ARCHIVE };
 	struct err err = ERR_INIT;
 
-	if (query_nth(&c->q, "platform", 1)) {
-		reply_fail(
-			c, ERR_UNSUPPORTED,
-			"loading several platforms at once is not supported: a name has one image "
-			"here; load and tag them one after the other");
-		return;
-	}
-	if (platform && *platform && platform_of_json(c, platform, &o.platform, &err) < 0) {
+	if (call_platforms(c, "platform", &o.platforms, &err) < 0) {
 		reply_err(c, &err);
 		return;
 	}

@@ -22,13 +22,8 @@ static bool ancestor_matches(struct listing *l, const struct container *ct)
 	if (!filters_has(&l->f, "ancestor"))
 		return true;
 	for (size_t i = 0; (v = filters_nth(&l->f, "ancestor", i)); i++) {
-		CLEANUP(image_unref) struct image *img = NULL;
-		struct err ignored = ERR_INIT;
-
-		if (strcmp(v, container_image_ref(ct)) == 0)
-			return true;
-		if (image_resolve(engine_images(l->c->e), v, &img, &ignored) == 0 &&
-		    strcmp(image_id(img), container_image_id(ct)) == 0)
+		if (strcmp(v, container_image_ref(ct)) == 0 ||
+		    image_is_meant(engine_images(l->c->e), v, container_image_id(ct)))
 			return true;
 	}
 	return false;
@@ -159,13 +154,9 @@ static void command_text(struct call *c, const struct container *ct, struct doc 
 /* The name given at create, unless the name now stands for another image. */
 static const char *image_text(struct call *c, const struct container *ct)
 {
-	CLEANUP(image_unref) struct image *img = NULL;
-	struct err ignored = ERR_INIT;
-
-	if (image_resolve(engine_images(c->e), container_image_ref(ct), &img, &ignored) == 0 &&
-	    strcmp(image_id(img), container_image_id(ct)) == 0)
-		return container_image_ref(ct);
-	return container_image_id(ct);
+	return image_is_meant(engine_images(c->e), container_image_ref(ct), container_image_id(ct))
+		       ? container_image_ref(ct)
+		       : container_image_id(ct);
 }
 
 static void show_ports(struct call *c, const struct container *ct, struct doc *arr)

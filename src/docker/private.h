@@ -138,6 +138,8 @@ struct remote_auth;
 int call_registry_auth(struct call *c, struct remote_auth *ret, struct err *err);
 /* save.c: JSON of an OCI platform object to "os/arch[/variant]", in the arena. */
 int platform_of_json(struct call *c, const char *text, const char **ret, struct err *err);
+/* All of a query's key, each such an object: none, one, or (API 1.52's client) several. */
+int call_platforms(struct call *c, const char *key, struct strv *ret, struct err *err);
 void image_pull_begin(struct call *c);
 
 call_fn auth_handle, distribution_handle, images_search, images_prune, image_push_handle;

@@ -150,7 +150,7 @@ static void next(struct prune *p)
 			prune_end(p, &err);
 			return;
 		}
-		image_remove(is, image_id(img), true, removed, p);
+		image_remove(is, image_id(img), NULL, true, removed, p);
 		return;
 	}
 	prune_end(p, NULL);

@@ -31,20 +31,19 @@ int platform_of_json(struct call *c, const char *text, const char **ret, struct 
 	return *ret ? 0 : arena_quota(c->a, err);
 }
 
-/* None, one, or (API 1.52's client) several. */
-static int platforms_of(struct call *c, struct strv *ret, struct err *err)
+int call_platforms(struct call *c, const char *key, struct strv *ret, struct err *err)
 {
 	const char **v;
 	size_t n = 0;
 
-	while (query_nth(&c->q, "platform", n))
+	while (query_nth(&c->q, key, n))
 		n++;
 	v = ARENA_ARRAY(c->a, const char *, n + 1);
 	if (!v)
 		return arena_quota(c->a, err);
 	*ret = (struct strv){ .v = v };
 	for (size_t i = 0; i < n; i++) {
-		const char *text = query_nth(&c->q, "platform", i);
+		const char *text = query_nth(&c->q, key, i);
 
 		if (*text && platform_of_json(c, text, &v[ret->n++], err) < 0)
 			return err_ret(err);
@@ -58,7 +57,7 @@ static void save_begin(struct call *c, const struct strv *names)
 	struct strv platforms;
 	struct err err = ERR_INIT;
 
-	if (platforms_of(c, &platforms, &err) < 0 ||
+	if (call_platforms(c, "platform", &platforms, &err) < 0 ||
 	    image_save_new(engine_images(c->e), names, &platforms, &s, &err) < 0) {
 		reply_err(c, &err);
 		return;

@@ -76,12 +76,34 @@ static void line(struct transfer *t, const struct doc *d)
 	(void)stream_write(t->c->s, b.p, b.n); /* a slow reader loses progress, not the result */
 }
 
+static void put_descriptor(struct arena *a, struct doc *d, const char *media, const char *digest,
+			   uint64_t size)
+{
+	doc_set_str(a, d, "mediaType", media);
+	doc_set_str(a, d, "digest", digest);
+	doc_set_uint(a, d, "size", size);
+}
+
+/* docker's clients print a note of it. */
+static void put_instead(struct arena *a, struct doc *aux, const struct image_transfer *p)
+{
+	doc_set_bool(a, aux, "manifestPushedInsteadOfIndex", true);
+	put_descriptor(a, doc_set_object(a, aux, "originalIndex"), p->index_media, p->index,
+		       p->index_size);
+	put_descriptor(a, doc_set_object(a, aux, "selectedManifest"), p->media, p->digest, p->size);
+}
+
 static void on_progress(void *ctx, const struct image_transfer *p)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("progress", 64 << 10);
 	struct transfer *t = ctx;
 	struct doc *d = doc_new_object(a), *detail;
 
+	if (p->index) {
+		put_instead(a, doc_set_object(a, d, "aux"), p);
+		line(t, d);
+		return;
+	}
 	if (p->digest) {
 		doc_set_object(a, d, "progressDetail");
 		detail = doc_set_object(a, d, "aux");
@@ -261,10 +283,8 @@ void image_push_handle(struct call *c)
 	struct err err = ERR_INIT;
 	int r;
 
-	if (platform && *platform) {
-		reply_fail(c, ERR_UNSUPPORTED,
-			   "pushing one platform of an image is not supported: images here have "
-			   "one platform");
+	if (platform && *platform && platform_of_json(c, platform, &o.platform, &err) < 0) {
+		reply_err(c, &err);
 		return;
 	}
 	o.ref = reference(c, route_param(c->m, "name"), query_get(&c->q, "tag"), &o.all_tags);

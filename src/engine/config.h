@@ -136,6 +136,7 @@ struct create_spec {
 	struct container_config config;
 	struct host_config host;
 	struct networking_config networking;
+	const char *platform; /* "os[/arch[/variant]]" of the image; NULL = any. Not of the body */
 };
 
 extern const struct schema container_config_schema, host_config_schema, networking_config_schema;

@@ -282,8 +282,8 @@ static int take_spec(struct creation *cr, const struct create_spec *spec)
 	struct doc config, host, *ours_config, *ours_host;
 	int r;
 
-	r = image_resolve(c->e->images, spec->config.image ? spec->config.image : "", &img,
-			  &cr->err);
+	r = image_resolve_platform(c->e->images, spec->config.image ? spec->config.image : "",
+				   spec->platform, &img, &cr->err);
 	if (r < 0)
 		return r;
 	r = create_spec_encode(spec, tmp, &config, &host, &cr->err);

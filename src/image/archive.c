@@ -22,7 +22,9 @@
 #include <unistd.h>
 
 #define LINKS_MAX 8
-#define INDEX_DEPTH 4
+#define NAMES_MAX 64   /* of one image */
+#define PARTS_MAX 64   /* indexes that name one image */
+#define INDEXES_MAX 64 /* of those, with what lies inside them */
 
 struct entry {
 	const char *name; /* clean */
@@ -36,7 +38,8 @@ struct reader {
 	int spool;
 	uint64_t spool_size;
 	struct map names; /* clean name -> struct entry */
-	const char *platform;
+	const struct strv *platforms;
+	uint64_t found; /* of them, as bits */
 	const struct image_limits *limits;
 	struct archive *out;
 };
@@ -253,24 +256,44 @@ static int take_config(struct reader *rd, struct archive_image *img, struct slic
 	return img->layers ? 0 : arena_quota(rd->a, err);
 }
 
-static int add_name(struct reader *rd, struct archive_image *img, const char *text, struct err *err)
+static int full_name(const char *text, char dst[IMAGE_NAME_TEXT_MAX], struct err *err)
 {
 	struct image_name name;
-	int r;
+	int r = image_name_parse(text ? text : "", &name, err);
 
-	if (!img->names)
-		img->names = arena_alloc_array(rd->a, 64, IMAGE_NAME_TEXT_MAX);
-	if (!img->names)
-		return arena_quota(rd->a, err);
-	if (img->nnames == 64)
-		return err_set(err, ERR_TOO_LARGE,
-			       "an image of the archive has more than 64 names");
-	r = image_name_parse(text ? text : "", &name, err);
 	if (r < 0)
 		return err_wrap(err, "image name '%.200s' in the archive", text ? text : "");
 	name.digest[0] = '\0';
 	image_name_default_tag(&name);
-	image_name_full(&name, img->names[img->nnames++]);
+	image_name_full(&name, dst);
+	return 0;
+}
+
+/* `index`: what the name means, if it is not the image alone. */
+static int add_name(struct reader *rd, struct archive_image *img, const char *text,
+		    const char *index, struct err *err)
+{
+	char full[IMAGE_NAME_TEXT_MAX];
+	int r = full_name(text, full, err);
+
+	if (r < 0)
+		return r;
+	if (!img->names) {
+		img->names = arena_alloc_array(rd->a, NAMES_MAX, IMAGE_NAME_TEXT_MAX);
+		img->name_index = ARENA_ARRAY(rd->a, const char *, NAMES_MAX);
+	}
+	if (!img->names || !img->name_index)
+		return arena_quota(rd->a, err);
+	for (size_t i = 0; index && i < img->nnames; i++)
+		if (strcmp(img->names[i], full) == 0) { /* docker's document has told it */
+			img->name_index[i] = index;
+			return 0;
+		}
+	if (img->nnames == NAMES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "an image of the archive has more than %d names",
+			       NAMES_MAX);
+	img->name_index[img->nnames] = index;
+	(void)str_copy(img->names[img->nnames++], IMAGE_NAME_TEXT_MAX, full);
 	return 0;
 }
 
@@ -303,7 +326,7 @@ static int docker_image(struct reader *rd, const struct doc *d, struct err *err)
 	if (r < 0)
 		return r;
 	DOC_EACH (it, doc_get(d, "RepoTags")) {
-		r = add_name(rd, img, doc_cstr(rd->a, it), err);
+		r = add_name(rd, img, doc_cstr(rd->a, it), NULL, err);
 		if (r < 0)
 			return r;
 	}
@@ -364,11 +387,16 @@ static int blob_of(struct reader *rd, const struct doc *desc, const struct entry
 	return 0;
 }
 
-static int oci_image(struct reader *rd, const struct doc *man, struct slice bytes,
-		     const struct doc *desc, struct err *err)
+static const char *manifest_media(const struct doc *man)
 {
-	const struct doc *layers = doc_get(man, "layers"), *notes = doc_get(desc, "annotations");
-	const char *name = doc_cstr(rd->a, doc_get(notes, "io.containerd.image.name"));
+	return doc_str_is(doc_get(man, "mediaType"), MEDIA_DOCKER_MANIFEST) ? MEDIA_DOCKER_MANIFEST
+									    : MEDIA_OCI_MANIFEST;
+}
+
+static int oci_image(struct reader *rd, const struct doc *man, struct slice bytes,
+		     struct archive_image **ret, struct err *err)
+{
+	const struct doc *layers = doc_get(man, "layers");
 	char id[IMAGE_DIGEST_MAX];
 	struct archive_image *img;
 	const struct entry *e;
@@ -390,67 +418,268 @@ static int oci_image(struct reader *rd, const struct doc *man, struct slice byte
 	if (r < 0)
 		return r;
 	img->manifest = bytes;
-	img->manifest_media = doc_str_is(doc_get(man, "mediaType"),
-					 "application/vnd.docker.distribution.manifest.v2+json")
-				      ? "application/vnd.docker.distribution.manifest.v2+json"
-				      : "application/vnd.oci.image.manifest.v1+json";
-	if (!name) { /* ref.name may be a bare tag, which names nothing, or a whole reference */
-		name = doc_cstr(rd->a, doc_get(notes, "org.opencontainers.image.ref.name"));
-		if (name && !strchr(name, ':') && !strchr(name, '/'))
-			name = NULL;
-	}
-	return name ? add_name(rd, img, name, err) : 0;
+	img->manifest_media = manifest_media(man);
+	*ret = img;
+	return 0;
 }
 
-static bool platform_fits(struct reader *rd, const struct doc *p)
+/* ref.name may be a bare tag, which names nothing, or a whole reference. */
+static const char *name_of(struct reader *rd, const struct doc *desc)
 {
-	struct slice rest = slice_str(rd->platform), os = slice_split(&rest, '/'),
-		     arch = slice_split(&rest, '/'), var = rest;
+	const struct doc *notes = doc_get(desc, "annotations");
+	const char *name = doc_cstr(rd->a, doc_get(notes, "io.containerd.image.name"));
 
-	if (!p)
-		return true;
-	if (!slice_eq(doc_slice(doc_get(p, "os")), os))
-		return false;
-	if (arch.n && !slice_eq(doc_slice(doc_get(p, "architecture")), arch))
-		return false;
-	return !var.n || slice_eq(doc_slice(doc_get(p, "variant")), var);
+	if (name)
+		return name;
+	name = doc_cstr(rd->a, doc_get(notes, "org.opencontainers.image.ref.name"));
+	return name && (strchr(name, ':') || strchr(name, '/')) ? name : NULL;
 }
 
-/* `names` holds the annotations: those of the descriptor in index.json, also for what lies deeper.
- */
-static int oci_descriptor(struct reader *rd, const struct doc *desc, const struct doc *names,
-			  int depth, struct err *err)
+static void take_platform(struct reader *rd, const struct doc *p, struct manifest_platform *ret)
+{
+	*ret = (struct manifest_platform){ .os = doc_cstr(rd->a, doc_get(p, "os")),
+					   .architecture =
+						   doc_cstr(rd->a, doc_get(p, "architecture")),
+					   .variant = doc_cstr(rd->a, doc_get(p, "variant")) };
+}
+
+/* ---- indexes ---- */
+
+/* A manifest that an index of the archive names, and that the archive has. */
+struct found {
+	const struct doc *desc;
+	struct manifest_platform platform;
+	bool chosen;
+	char digest[IMAGE_DIGEST_MAX];
+	struct slice bytes;
+	struct doc *man;
+};
+struct look {
+	struct reader *rd;
+	struct found *v;
+	size_t n;
+	struct archive_index **indexes;
+	size_t nindexes;
+};
+
+static bool is_there(struct reader *rd, const struct doc *desc)
+{
+	struct slice digest = doc_slice(doc_get(desc, "digest"));
+	char path[IMAGE_DIGEST_MAX + 16];
+
+	if (!image_digest_valid(digest))
+		return false;
+	snprintf(path, sizeof(path), "blobs/%.6s/%.*s", digest.p, (int)digest.n - 7, digest.p + 7);
+	return map_get(&rd->names, slice_str(path)) != NULL;
+}
+
+static int look_down(struct look *l, const struct doc *desc, int depth, struct err *err);
+
+static int add_index(struct look *l, const struct doc *d, const char *digest, struct slice bytes,
+		     int depth, struct err *err)
+{
+	struct archive_index *x = ARENA_NEW(l->rd->a, struct archive_index);
+	int r = 0;
+
+	if (!x)
+		return arena_quota(l->rd->a, err);
+	if (l->nindexes == INDEXES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "an index has more than %d others inside",
+			       INDEXES_MAX);
+	*x = (struct archive_index){ .bytes = bytes,
+				     .media = doc_str_is(doc_get(d, "mediaType"), MEDIA_DOCKER_LIST)
+						      ? MEDIA_DOCKER_LIST
+						      : MEDIA_OCI_INDEX };
+	(void)str_copy(x->digest, sizeof(x->digest), digest);
+	l->indexes[l->nindexes++] = x;
+	DOC_EACH (it, doc_get(d, "manifests")) {
+		if (r >= 0 && is_there(l->rd, it))
+			r = look_down(l, it, depth + 1, err);
+	}
+	return r;
+}
+
+static int look_down(struct look *l, const struct doc *desc, int depth, struct err *err)
 {
 	char digest[IMAGE_DIGEST_MAX];
 	const struct entry *e;
 	struct slice bytes;
 	struct doc *d;
-	bool any = false;
 	int r;
 
 	if (depth > INDEX_DEPTH)
 		return err_set(err, ERR_INVALID, "indexes are nested more than %d deep",
 			       INDEX_DEPTH);
+	r = blob_of(l->rd, desc, &e, digest, &bytes, err);
+	if (r >= 0)
+		r = read_json(l->rd, digest, bytes, &d, err);
+	if (r < 0)
+		return r;
+	if (doc_get(d, "manifests"))
+		return add_index(l, d, digest, bytes, depth, err);
+	/* Signatures and attestations are no images to run. */
+	if (doc_get(desc, "artifactType") || doc_get(d, "artifactType") ||
+	    doc_get(doc_get(desc, "annotations"), "vnd.docker.reference.type"))
+		return 0;
+	if (l->n == l->rd->limits->images_max)
+		return err_set(err, ERR_TOO_LARGE, "an index has more than %u images",
+			       l->rd->limits->images_max);
+	l->v[l->n] = (struct found){ .desc = desc, .bytes = bytes, .man = d };
+	(void)str_copy(l->v[l->n].digest, IMAGE_DIGEST_MAX, digest);
+	take_platform(l->rd, doc_get(desc, "platform"), &l->v[l->n].platform);
+	l->n++;
+	return 0;
+}
+
+/* All that run on linux, or of each platform asked for the best. */
+static void choose(struct look *l)
+{
+	const struct strv *p = l->rd->platforms;
+	struct manifest_desc *parts = ARENA_ARRAY(l->rd->a, struct manifest_desc, l->n + 1);
+	struct manifest m = { .kind = MANIFEST_INDEX, .parts = parts, .n = parts ? l->n : 0 };
+	const struct manifest_desc *best;
+
+	for (size_t i = 0; i < m.n; i++) {
+		const char *os = l->v[i].platform.os;
+
+		parts[i] = (struct manifest_desc){ .media = "", .platform = &l->v[i].platform };
+		l->v[i].chosen = p->n == 0 && (!os || strcmp(os, "linux") == 0);
+	}
+	for (size_t i = 0; i < p->n; i++)
+		if (manifest_pick(&m, p->v[i], &best, NULL) >= 0) {
+			l->v[best - parts].chosen = true;
+			l->rd->found |= (uint64_t)1 << i;
+		}
+}
+
+static int add_part(struct look *l, const struct found *f, struct archive_image *img,
+		    struct err *err)
+{
+	struct arena *a = l->rd->a;
+	char text[128];
+
+	if (!img->parts) {
+		img->parts = ARENA_ARRAY(a, struct image_part, PARTS_MAX);
+		img->indexes = ARENA_ARRAY(a, struct archive_index *, INDEXES_MAX);
+	}
+	if (!img->parts || !img->indexes)
+		return arena_quota(a, err);
+	for (size_t i = 0; i < img->nparts; i++)
+		if (strcmp(img->parts[i].index, l->indexes[0]->digest) == 0 &&
+		    strcmp(img->parts[i].manifest, f->digest) == 0)
+			return 0; /* one index may have several names */
+	if (img->nparts == PARTS_MAX || img->nindexes + l->nindexes > INDEXES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "an image is in more than %d indexes",
+			       PARTS_MAX);
+	img->parts[img->nparts++] = (struct image_part){
+		l->indexes[0]->digest, f->digest,
+		arena_strdup(a,
+			     manifest_platform_text(
+				     f->platform.os
+					     ? &f->platform
+					     : &(struct
+						 manifest_platform){ .os = img->doc.os,
+								     .architecture =
+									     img->doc.architecture,
+								     .variant = img->doc.variant },
+				     text))
+	};
+	for (size_t i = 0; i < l->nindexes; i++)
+		img->indexes[img->nindexes++] = l->indexes[i];
+	return 0;
+}
+
+static void adopt_manifest(struct reader *rd, const struct doc *man, struct slice bytes,
+			   struct archive_image *img);
+
+/* The image of that manifest: one of docker's document gets it, if it fits. */
+static int image_of(struct reader *rd, const struct doc *man, struct slice bytes,
+		    struct archive_image **ret, struct err *err)
+{
+	for (size_t i = 0; i < rd->out->n; i++) {
+		struct archive_image *img = &rd->out->images[i];
+
+		if (!doc_str_is(doc_get(doc_get(man, "config"), "digest"), img->id))
+			continue;
+		if (!img->manifest.n)
+			adopt_manifest(rd, man, bytes, img);
+		if (img->manifest.p == bytes.p || slice_eq(img->manifest, bytes)) {
+			*ret = img;
+			return 0;
+		}
+	}
+	return oci_image(rd, man, bytes, ret, err);
+}
+
+/* Of an index, the images that are wanted, all under its name. */
+static int oci_index(struct reader *rd, const struct doc *desc, struct err *err)
+{
+	const char *name = name_of(rd, desc);
+	struct look l = { .rd = rd };
+	bool any = false;
+	int r;
+
+	l.v = ARENA_ARRAY(rd->a, struct found, rd->limits->images_max);
+	l.indexes = ARENA_ARRAY(rd->a, struct archive_index *, INDEXES_MAX);
+	if (!l.v || !l.indexes)
+		return arena_quota(rd->a, err);
+	r = look_down(&l, desc, 0, err);
+	if (r >= 0)
+		choose(&l);
+	for (size_t i = 0; i < l.n && r >= 0; i++) {
+		struct archive_image *img;
+
+		if (!l.v[i].chosen)
+			continue;
+		any = true;
+		r = image_of(rd, l.v[i].man, l.v[i].bytes, &img, err);
+		if (r >= 0)
+			r = add_part(&l, &l.v[i], img, err);
+		if (r >= 0 && name)
+			r = add_name(rd, img, name, l.indexes[0]->digest, err);
+	}
+	if (r < 0 || any || rd->platforms->n)
+		return r;
+	return err_set(err, ERR_NOT_FOUND, "index '%s' has no image for linux that the archive has",
+		       l.nindexes ? l.indexes[0]->digest : "");
+}
+
+/* Does the platform fit one that is asked for? Notes it. An image without one fits all. */
+static bool platform_fits(struct reader *rd, const struct manifest_platform *p)
+{
+	const struct manifest_desc d = { .media = "", .platform = p }, *best;
+	const struct manifest m = { .kind = MANIFEST_INDEX, .parts = &d, .n = 1 };
+	bool yes = rd->platforms->n == 0;
+
+	for (size_t i = 0; i < rd->platforms->n; i++)
+		if (manifest_pick(&m, rd->platforms->v[i], &best, NULL) >= 0) {
+			rd->found |= (uint64_t)1 << i;
+			yes = true;
+		}
+	return yes;
+}
+
+/* What stands in index.json. */
+static int oci_descriptor(struct reader *rd, const struct doc *desc, struct err *err)
+{
+	char digest[IMAGE_DIGEST_MAX];
+	struct archive_image *img;
+	const struct entry *e;
+	struct slice bytes;
+	const char *name;
+	struct doc *d;
+	int r;
+
 	r = blob_of(rd, desc, &e, digest, &bytes, err);
 	if (r >= 0)
 		r = read_json(rd, digest, bytes, &d, err);
 	if (r < 0)
 		return r;
-	if (!doc_get(d, "manifests"))
-		return oci_image(rd, d, bytes, names, err);
-	DOC_EACH (it, doc_get(d, "manifests")) {
-		const struct doc *p = doc_get(it, "platform");
-
-		if (any || !p || !platform_fits(rd, p))
-			continue;
-		any = true; /* the first that fits wins (image-spec, image-index.md) */
-		r = oci_descriptor(rd, it, names, depth + 1, err);
-		if (r < 0)
-			return r;
-	}
-	return any ? 0
-		   : err_set(err, ERR_NOT_FOUND, "index '%s' has no image for platform %s", digest,
-			     rd->platform);
+	if (doc_get(d, "manifests"))
+		return oci_index(rd, desc, err);
+	r = oci_image(rd, d, bytes, &img, err);
+	name = r < 0 ? NULL : name_of(rd, desc);
+	return name ? add_name(rd, img, name, NULL, err) : r;
 }
 
 /* Are the image's layers the members that this manifest names? Then its bytes are kept. */
@@ -472,34 +701,37 @@ static void adopt_manifest(struct reader *rd, const struct doc *man, struct slic
 	}
 	img->layers = found;
 	img->manifest = bytes;
-	img->manifest_media = doc_str_is(doc_get(man, "mediaType"), MEDIA_DOCKER_MANIFEST)
-				      ? MEDIA_DOCKER_MANIFEST
-				      : MEDIA_OCI_MANIFEST;
+	img->manifest_media = manifest_media(man);
 }
 
-/* An archive of docker save since 25 is an OCI layout too: the images keep their manifests. One
- * whose layout does not fit gets new manifests. */
-static void adopt_manifests(struct reader *rd)
+/* An archive of docker save since 25 is an OCI layout too: the images keep their manifests, and an
+ * index brings its other platforms. One whose layout does not fit gets new manifests. */
+static int adopt_layout(struct reader *rd, struct err *err)
 {
+	size_t docker = rd->out->n;
 	struct doc *index, *man;
+	int r = 0;
 
 	if (!map_get(&rd->names, SLICE("index.json")) ||
 	    read_json_member(rd, "index.json", &index, NULL) < 0)
-		return;
+		return 0;
 	DOC_EACH (it, doc_get(index, "manifests")) {
 		char digest[IMAGE_DIGEST_MAX];
 		const struct entry *e;
 		struct slice bytes;
 
-		if (blob_of(rd, it, &e, digest, &bytes, NULL) < 0 ||
+		if (r < 0 || blob_of(rd, it, &e, digest, &bytes, NULL) < 0 ||
 		    read_json(rd, digest, bytes, &man, NULL) < 0)
 			continue;
-		for (size_t i = 0; i < rd->out->n; i++)
+		if (doc_get(man, "manifests"))
+			r = oci_index(rd, it, err);
+		for (size_t i = 0; i < docker; i++)
 			if (!rd->out->images[i].manifest.n &&
 			    doc_str_is(doc_get(doc_get(man, "config"), "digest"),
 				       rd->out->images[i].id))
 				adopt_manifest(rd, man, bytes, &rd->out->images[i]);
 	}
+	return r;
 }
 
 static int read_layout(struct reader *rd, struct err *err)
@@ -519,17 +751,39 @@ static int read_layout(struct reader *rd, struct err *err)
 	DOC_EACH (it, doc_get(index, "manifests")) {
 		/* Signatures and attestations are no images to run. */
 		if (doc_get(it, "artifactType") ||
-		    doc_get(doc_get(it, "annotations"), "vnd.docker.reference.type") ||
-		    !platform_fits(rd, doc_get(it, "platform")))
+		    doc_get(doc_get(it, "annotations"), "vnd.docker.reference.type"))
 			continue;
-		r = oci_descriptor(rd, it, it, 0, err);
+		r = oci_descriptor(rd, it, err);
 		if (r < 0)
 			return r;
 	}
-	if (!rd->out->n)
-		return err_set(err, ERR_NOT_FOUND, "index.json has no image for platform %s",
-			       rd->platform);
 	return 0;
+}
+
+/* Of the platforms asked for, each must be there; others are left out. */
+static int keep_platforms(struct reader *rd, struct err *err)
+{
+	struct archive *out = rd->out;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < out->n && rd->platforms->n; i++) {
+		const struct image_config *c = &out->images[i].doc;
+		const struct manifest_platform own = { .os = c->os,
+						       .architecture = c->architecture,
+						       .variant = c->variant };
+
+		/* Those of an index were chosen by it. */
+		if (out->images[i].nparts || platform_fits(rd, &own))
+			out->images[kept++] = out->images[i];
+	}
+	if (rd->platforms->n)
+		out->n = kept;
+	for (size_t i = 0; i < rd->platforms->n; i++)
+		if (!(rd->found & (uint64_t)1 << i))
+			return err_set(err, ERR_NOT_FOUND,
+				       "the archive has no image for platform %s",
+				       rd->platforms->v[i]);
+	return out->n ? 0 : err_set(err, ERR_NOT_FOUND, "the archive has no image");
 }
 
 static int read_all(struct reader *rd, struct slice members, struct err *err)
@@ -541,9 +795,7 @@ static int read_all(struct reader *rd, struct slice members, struct err *err)
 		return r;
 	if (map_get(&rd->names, SLICE("manifest.json"))) {
 		r = read_docker(rd, err);
-		if (r >= 0)
-			adopt_manifests(rd);
-		return r;
+		return r < 0 ? r : adopt_layout(rd, err);
 	}
 	if (map_get(&rd->names, SLICE("index.json")))
 		return read_layout(rd, err);
@@ -558,20 +810,22 @@ static int read_all(struct reader *rd, struct slice members, struct err *err)
 }
 
 int archive_read(struct arena *a, int spool, uint64_t spool_size, struct slice members,
-		 const char *platform, const struct image_limits *limits, struct archive *ret,
-		 struct err *err)
+		 const struct strv *platforms, const struct image_limits *limits,
+		 struct archive *ret, struct err *err)
 {
 	struct archive out = { 0 };
 	struct reader rd = { .a = a,
 			     .spool = spool,
 			     .spool_size = spool_size,
-			     .platform = platform,
+			     .platforms = platforms,
 			     .limits = limits,
 			     .out = &out };
 	int r;
 
 	map_init(&rd.names);
 	r = read_all(&rd, members, err);
+	if (r >= 0)
+		r = keep_platforms(&rd, err);
 	map_fini(&rd.names);
 	if (r < 0)
 		return r;

@@ -209,16 +209,27 @@ const char *image_chain_id(const struct image *img, size_t i)
 
 /* ---- queries ---- */
 
-int image_resolve(struct image_store *is, const char *text, struct image **ret, struct err *err)
+int image_resolve_platform(struct image_store *is, const char *text, const char *platform,
+			   struct image **ret, struct err *err)
 {
 	struct db_conn *c = db_reader(is->db);
-	char id[IMAGE_DIGEST_MAX];
-	struct image_name name;
-	bool by_id;
-	int r;
+	CLEANUP(image_unref) struct image *img = NULL;
+	struct image_found f;
+	int r = image_find_platform(c, text, platform, &f, err);
 
-	r = image_find(c, text, id, &by_id, &name, err);
-	return r < 0 ? r : image_open_in(is, c, id, ret, err);
+	if (r >= 0)
+		r = image_open_in(is, c, f.id, &img, err);
+	if (r >= 0 && platform && !f.index[0] && !image_is_for(img, platform))
+		r = image_not_for(text, platform, err);
+	if (r < 0)
+		return r;
+	*ret = STEAL(img);
+	return 0;
+}
+
+int image_resolve(struct image_store *is, const char *text, struct image **ret, struct err *err)
+{
+	return image_resolve_platform(is, text, NULL, ret, err);
 }
 
 int64_t image_count(struct image_store *is)
@@ -303,11 +314,15 @@ int image_names(struct image_store *is, const struct image *img, struct arena *a
 	struct db_conn *c = db_reader(is->db);
 	int r;
 
-	r = collect_names(c, "SELECT repo, tag FROM refs WHERE image = ? ORDER BY repo, tag",
+	r = collect_names(c,
+			  "SELECT repo, tag FROM refs WHERE image = ?1 OR idx IN (SELECT idx FROM"
+			  " index_images WHERE image = ?1) ORDER BY repo, tag",
 			  img->id, false, a, ret_tags, err);
 	if (r >= 0)
 		r = collect_names(
-			c, "SELECT repo, digest FROM digests WHERE image = ? ORDER BY repo, digest",
+			c,
+			"SELECT repo, digest FROM digests WHERE image = ?1 OR digest IN (SELECT"
+			" idx FROM index_images WHERE image = ?1) ORDER BY repo, digest",
 			img->id, true, a, ret_digests, err);
 	return r;
 }

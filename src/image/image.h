@@ -105,6 +105,44 @@ int image_names(struct image_store *is, const struct image *img, struct arena *a
  * over prefixes). -ERR_NOT_FOUND "No such image: <text>" (text as docker prints it), an ambiguous
  * prefix is -ERR_BAD_REQUEST. */
 int image_resolve(struct image_store *is, const char *text, struct image **ret, struct err *err);
+/* The same for "os/arch[/variant]", NULL = any: of a name that means an index with several
+ * platforms here, the image of that platform; any other image must be for it. -ERR_NOT_FOUND when
+ * there is none. Without a platform a name means this machine's; is that not here, the one that
+ * came last.
+ */
+int image_resolve_platform(struct image_store *is, const char *text, const char *platform,
+			   struct image **ret, struct err *err);
+/* The image is one of those that the text means; not if the text means nothing. */
+bool image_is_meant(struct image_store *is, const char *text, const char *id);
+/* Ids of all images that go when `text` is removed (image_remove). */
+int image_meant(struct image_store *is, const char *text, struct arena *a, struct strv *ret,
+		struct err *err);
+/* No name means it but with a platform: it is shown with the image that names mean alone. */
+bool image_is_further(struct image_store *is, const struct image *img);
+
+/* What an index names. */
+struct image_platform {
+	const char *digest, *media; /* of a manifest */
+	uint64_t size;
+	const char *platform;			      /* "os/arch[/variant]", "unknown/unknown" */
+	const char *os, *arch, *variant, *os_version; /* "" when not told */
+	const char *attests; /* digest of the manifest that it is an attestation of; NULL = none */
+	const char *id;	     /* the image that it is here, or NULL */
+	bool available;	     /* all its content is here */
+	uint64_t content;    /* bytes of it that are */
+};
+/* The index that the image's names mean, or, of an image that came alone, its manifest. */
+struct image_means {
+	const char *digest, *media;
+	uint64_t size;
+	bool is_index;
+	struct image_platform *v;
+	size_t n; /* 1 unless it is an index */
+};
+/* Arena memory; reads documents from disk. Queries thread. */
+int image_means(struct image_store *is, const struct image *img, struct arena *a,
+		struct image_means *ret, struct err *err);
+
 /* All images, newest first; arena holds the array, each element one reference that the caller drops
  * (image_unref). */
 int image_list(struct image_store *is, struct arena *a, struct image ***ret, size_t *ret_n,
@@ -120,9 +158,11 @@ int image_layers_size(struct image_store *is, uint64_t *ret, struct err *err);
 struct image_change; /* private */
 typedef void image_done_fn(void *ctx, int result, const struct err *err);
 
-/* Points `target` ("repo[:tag]") to the image: moves it if it exists. */
-void image_tag(struct image_store *is, const struct image *img, const char *target,
-	       image_done_fn *done, void *ctx);
+/* Points `target` ("repo[:tag]") to what `source` means, moves it if it exists: a name stands for
+ * the whole index with all its platforms, and so does the id of the image that is meant by it
+ * without a platform; another id for that image alone. */
+void image_tag(struct image_store *is, const char *source, const char *target, image_done_fn *done,
+	       void *ctx);
 
 struct image_removal {
 	char untagged[32][IMAGE_NAME_TEXT_MAX]; /* what was untagged, familiar form */
@@ -133,11 +173,12 @@ struct image_removal {
 };
 typedef void image_removed_fn(void *ctx, int result, const struct image_removal *rm,
 			      const struct err *err);
-/* docker rmi: by name it untags; the last name, or an id, deletes the image and what only it used.
- * An id with several names is -ERR_CONFLICT unless force. Whether a container uses it is the
- * engine's check, made before. */
-void image_remove(struct image_store *is, const char *text, bool force, image_removed_fn *done,
-		  void *ctx);
+/* docker rmi: by name it untags; the last name, or an id, deletes the image, the other platforms of
+ * the index that its names mean, and what only they used. An id with several names is
+ * -ERR_CONFLICT unless force. Whether a container uses it is the engine's check, made before.
+ * platforms: only these images; the name goes with the last. */
+void image_remove(struct image_store *is, const char *text, const struct strv *platforms,
+		  bool force, image_removed_fn *done, void *ctx);
 
 /* ---- Import and load ---- */
 
@@ -162,10 +203,10 @@ struct image_progress {
 };
 struct image_import_options {
 	enum image_import_kind kind;
-	const char *ref;      /* ROOTFS: "repo[:tag]" or NULL */
-	const char *message;  /* ROOTFS: comment of the history row */
-	const char *platform; /* ROOTFS: "os[/arch[/variant]]"; ARCHIVE: pick of an index; NULL =
-				 this machine's */
+	const char *ref;       /* ROOTFS: "repo[:tag]" or NULL */
+	const char *message;   /* ROOTFS: comment of the history row */
+	const char *platform;  /* ROOTFS: "os[/arch[/variant]]"; NULL = this machine's */
+	struct strv platforms; /* ARCHIVE: these images alone; n == 0: all that it has */
 	const char *const
 		*changes; /* ROOTFS: Dockerfile lines: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL
 			   * ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR */
@@ -176,6 +217,7 @@ struct image_import_options {
 				 *p); /* may be NULL; on the loop after image_import_start */
 	void *ctx;
 };
+#define IMAGE_PLATFORMS_MAX 64
 struct image_import;
 /* Copies and checks the options (bad ref, platform or change fail here), opens a spool under a
  * lease. Blocking: one commit. */

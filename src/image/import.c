@@ -81,6 +81,10 @@ static int check_options(struct image_import *im, struct err *err)
 	}
 	if (r >= 0 && im->o.platform)
 		r = import_check_platform(im->o.platform, err);
+	if (r >= 0 && im->o.platforms.n > IMAGE_PLATFORMS_MAX)
+		r = err_set(err, ERR_TOO_LARGE, "more than %d platforms", IMAGE_PLATFORMS_MAX);
+	for (size_t i = 0; i < im->o.platforms.n && r >= 0; i++)
+		r = import_check_platform(im->o.platforms.v[i], err);
 	if (r >= 0)
 		r = image_changes_apply(im->arena, &config, im->o.changes, im->o.nchanges, err);
 	return r;
@@ -90,6 +94,7 @@ static int copy_options(struct image_import *im, const struct image_import_optio
 			struct err *err)
 {
 	const char **lines = ARENA_ARRAY(im->arena, const char *, o->nchanges + 1);
+	const char **platforms = ARENA_ARRAY(im->arena, const char *, o->platforms.n + 1);
 
 	im->o = *o;
 	im->o.ref = o->ref && o->ref[0] ? keep(im, o->ref) : NULL;
@@ -98,6 +103,9 @@ static int copy_options(struct image_import *im, const struct image_import_optio
 	for (size_t i = 0; lines && i < o->nchanges; i++)
 		lines[i] = keep(im, o->changes[i]);
 	im->o.changes = lines;
+	for (size_t i = 0; platforms && i < o->platforms.n; i++)
+		platforms[i] = keep(im, o->platforms.v[i]);
+	im->o.platforms.v = platforms;
 	return arena_exceeded(im->arena) ? arena_quota(im->arena, err) : check_options(im, err);
 }
 
@@ -505,11 +513,11 @@ static int make_manifest(struct image_import *im, struct image_new_image *n, str
 	return r < 0 ? r : import_blob_from_bytes(im, text, MEDIA_OCI_MANIFEST, n->manifest, err);
 }
 
-/* Blobs that the image refers to: config, manifest, and the layers'. */
+/* Blobs that the image refers to: config, manifest, and the layers'; room is left for `more`. */
 static int list_blobs(struct image_import *im, struct image_new_image *n,
-		      const struct archive_layer *promised, struct err *err)
+		      const struct archive_layer *promised, size_t more, struct err *err)
 {
-	n->blobs = arena_alloc_array(im->arena, 2 * n->nchains + 2, IMAGE_DIGEST_MAX);
+	n->blobs = arena_alloc_array(im->arena, 2 * n->nchains + 2 + more, IMAGE_DIGEST_MAX);
 	if (!n->blobs)
 		return arena_quota(im->arena, err);
 	(void)str_copy(n->blobs[n->nblobs++], IMAGE_DIGEST_MAX, n->id);
@@ -589,7 +597,7 @@ int import_finish_image(struct image_import *im, struct image_new_image *n, stru
 	int r = make_manifest(im, n, err);
 
 	if (r >= 0)
-		r = list_blobs(im, n, NULL, err);
+		r = list_blobs(im, n, NULL, 0, err);
 	return r < 0 ? r : one_name(im, n, err);
 }
 
@@ -836,6 +844,7 @@ static int load_image(struct image_import *im, const struct archive_image *ai,
 	n->os = ai->doc.os[0] ? ai->doc.os : "linux";
 	n->arch = ai->doc.architecture;
 	n->names = ai->names;
+	n->name_index = ai->name_index;
 	n->nnames = ai->nnames;
 	r = import_blob_from_bytes(im, ai->config, MEDIA_OCI_CONFIG, n->id, err);
 	if (r < 0)
@@ -844,7 +853,14 @@ static int load_image(struct image_import *im, const struct archive_image *ai,
 		r = import_blob_from_bytes(im, ai->manifest, ai->manifest_media, n->manifest, err);
 	else
 		r = make_manifest(im, n, err);
-	return r < 0 ? r : list_blobs(im, n, ai->layers, err);
+	if (r >= 0)
+		r = list_blobs(im, n, ai->layers, ai->nindexes, err);
+	n->parts = ai->parts;
+	n->nparts = ai->nparts;
+	for (size_t i = 0; i < ai->nindexes && r >= 0; i++)
+		r = import_blob_from_bytes(im, ai->indexes[i]->bytes, ai->indexes[i]->media,
+					   n->blobs[n->nblobs++], err);
+	return r;
 }
 
 static int run_archive(struct image_import *im, struct err *err)
@@ -867,8 +883,7 @@ static int run_archive(struct image_import *im, struct err *err)
 		r = list_members(im, &members, err);
 	if (r >= 0)
 		r = archive_read(im->arena, im->spool, im->size, buf_slice(&members.extra),
-				 im->o.platform ? im->o.platform : manifest_host_platform,
-				 &im->is->o.limits, &ar, err);
+				 &im->o.platforms, &im->is->o.limits, &ar, err);
 	if (r < 0)
 		return r;
 	im->images = ARENA_ARRAY(im->arena, struct image_new_image, ar.n);
@@ -884,6 +899,16 @@ static int run_archive(struct image_import *im, struct err *err)
 
 /* ---- running ---- */
 
+/* Platforms of one index have its names together: these are told once. */
+static bool was_told(const struct image_import *im, size_t upto, const char *name)
+{
+	for (size_t i = 0; i < upto; i++)
+		for (size_t k = 0; k < im->images[i].nnames; k++)
+			if (strcmp(im->images[i].names[k], name) == 0)
+				return true;
+	return false;
+}
+
 static void tell_images(struct image_import *im)
 {
 	for (size_t i = 0; i < im->nimages; i++) {
@@ -893,6 +918,9 @@ static void tell_images(struct image_import *im)
 
 		for (size_t k = 0; k < MAX(n->nnames, 1u); k++) {
 			text[0] = '\0';
+			if (k < n->nnames && n->name_index && n->name_index[k] &&
+			    was_told(im, i, n->names[k]))
+				continue;
 			if (k < n->nnames && image_name_parse(n->names[k], &name, NULL) == 0)
 				image_name_familiar(&name, text);
 			tell(im,

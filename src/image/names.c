@@ -244,23 +244,35 @@ static int take_id(struct db_row *row, char ret_id[IMAGE_DIGEST_MAX], struct err
 	return 1;
 }
 
-static int find_name(struct db_conn *c, const struct image_name *n, char ret_id[IMAGE_DIGEST_MAX],
-		     struct err *err)
+/* A digest may be an index's, a manifest's that an index here names, or that of the one image. */
+static int find_name(struct db_conn *c, struct image_found *f, struct err *err)
 {
 	CLEANUP(db_row_done) struct db_row *row = NULL;
+	const struct image_name *n = &f->name;
+	const char *id, *index = NULL;
 	int r;
 
 	if (n->digest[0]) /* wins over the tag */
-		r = db_query(c, &row, err,
-			     "SELECT image FROM digests WHERE repo = ?1 AND digest = ?2 UNION "
-			     "SELECT images.id FROM images"
-			     " JOIN refs ON refs.image = images.id WHERE refs.repo = ?1 AND "
-			     "images.manifest = ?2",
-			     "tt", n->name, n->digest);
+		r = db_query(
+			c, &row, err,
+			"SELECT image, (SELECT idx FROM index_images WHERE idx = ?2) FROM digests"
+			" WHERE repo = ?1 AND digest = ?2 UNION ALL "
+			"SELECT images.id, NULL FROM images JOIN refs ON refs.image = images.id"
+			" WHERE refs.repo = ?1 AND images.manifest = ?2 UNION ALL "
+			"SELECT index_images.image, NULL FROM index_images JOIN refs USING (idx)"
+			" WHERE refs.repo = ?1 AND index_images.manifest = ?2 LIMIT 1",
+			"tt", n->name, n->digest);
 	else
-		r = db_query(c, &row, err, "SELECT image FROM refs WHERE repo = ? AND tag = ?",
+		r = db_query(c, &row, err, "SELECT image, idx FROM refs WHERE repo = ? AND tag = ?",
 			     "tt", n->name, n->tag);
-	return r < 0 ? r : take_id(row, ret_id, err);
+	if (r >= 0)
+		r = db_row_next(row, err);
+	if (r <= 0)
+		return r;
+	db_row_get(row, "tt", &id, &index);
+	(void)str_copy(f->id, sizeof(f->id), id);
+	(void)str_copy(f->index, sizeof(f->index), index ? index : "");
+	return 1;
 }
 
 /* By the beginning of an id. 1 found, 0 none. */
@@ -289,8 +301,7 @@ static int find_prefix(struct db_conn *c, struct slice hex, char ret_id[IMAGE_DI
 	return r < 0 ? r : 1;
 }
 
-int image_find(struct db_conn *c, const char *text, char ret_id[IMAGE_DIGEST_MAX], bool *ret_by_id,
-	       struct image_name *ret_name, struct err *err)
+int image_find(struct db_conn *c, const char *text, struct image_found *ret, struct err *err)
 {
 	struct slice hex = slice_str(text);
 	char shown[IMAGE_NAME_TEXT_MAX];
@@ -298,19 +309,19 @@ int image_find(struct db_conn *c, const char *text, char ret_id[IMAGE_DIGEST_MAX
 	bool is_name, sha = slice_starts(hex, SLICE("sha256:"));
 	int r;
 
-	*ret_by_id = false;
+	*ret = (struct image_found){ 0 };
 	if (sha)
 		hex = slice_of(text + 7, hex.n - 7);
 	is_name = !(sha && image_digest_valid(slice_str(text))) &&
-		  image_name_parse(text, ret_name, &perr) == 0;
+		  image_name_parse(text, &ret->name, &perr) == 0;
 	if (is_name) {
-		image_name_default_tag(ret_name);
-		r = find_name(c, ret_name, ret_id, err);
+		image_name_default_tag(&ret->name);
+		r = find_name(c, ret, err);
 		if (r)
 			return r < 0 ? r : 0;
 	}
-	*ret_by_id = true;
-	r = find_prefix(c, hex, ret_id, err);
+	ret->by_id = true;
+	r = find_prefix(c, hex, ret->id, err);
 	if (r)
 		return r < 0 ? r : 0;
 	if (!is_name && !(hex.n == SHA256_HEX_LEN && hex_is_lower(hex))) {
@@ -319,5 +330,5 @@ int image_find(struct db_conn *c, const char *text, char ret_id[IMAGE_DIGEST_MAX
 		return err_ret(&perr);
 	}
 	return err_set(err, ERR_NOT_FOUND, "No such image: %s",
-		       is_name ? image_name_familiar(ret_name, shown) : text);
+		       is_name ? image_name_familiar(&ret->name, shown) : text);
 }

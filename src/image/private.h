@@ -4,6 +4,7 @@
 
 #include "db/db.h"
 #include "image/image.h"
+#include "image/manifest.h"
 #include "image/store.h"
 
 #include <pthread.h>
@@ -107,6 +108,10 @@ struct image_new_layer {
 	bool lazy;			   /* it is served: its files are not here */
 	const struct lazy_source *lazy_of; /* dir is a served one then */
 };
+/* One platform of an index: what the index names, and for what. */
+struct image_part {
+	const char *index, *manifest, *platform; /* "os/arch[/variant]" */
+};
 struct image_new_image {
 	char id[IMAGE_DIGEST_MAX], manifest[IMAGE_DIGEST_MAX];
 	int64_t created;
@@ -116,7 +121,10 @@ struct image_new_image {
 	char (*blobs)[IMAGE_DIGEST_MAX]; /* config, manifest, layers */
 	size_t nblobs;
 	char (*names)[IMAGE_NAME_TEXT_MAX]; /* full names with tag */
+	const char **name_index; /* NULL, or of each name: the index that it means, or NULL */
 	size_t nnames;
+	const struct image_part *parts; /* indexes that name it, whose bytes are among the blobs */
+	size_t nparts;
 	/* As pulled: repository and digest of the manifest or index that was asked for; "" = not.
 	 * `manifest` takes the place of what we made ourselves for the same image. */
 	char repo[IMAGE_REPO_MAX], digest[IMAGE_DIGEST_MAX];
@@ -139,8 +147,48 @@ int image_open_in(struct image_store *is, struct db_conn *c, const char *id, str
 		  struct err *err);
 void image_cache_clear(struct image_store *is);
 /* names.c: the one image that a text means; rows are read on the connection given. */
-int image_find(struct db_conn *c, const char *text, char ret_id[IMAGE_DIGEST_MAX], bool *ret_by_id,
-	       struct image_name *ret_name, struct err *err);
+struct image_found {
+	char id[IMAGE_DIGEST_MAX];
+	char index[IMAGE_DIGEST_MAX]; /* that the name means, whose platforms are images; or "" */
+	bool by_id;
+	struct image_name name; /* unless by_id */
+};
+int image_find(struct db_conn *c, const char *text, struct image_found *ret, struct err *err);
+
+/* platforms.c */
+/* The best image of the index for a platform (manifest_pick): 1; 0 = none is here. */
+int index_choose(struct db_conn *c, const char *index, const char *platform,
+		 char ret_id[IMAGE_DIGEST_MAX], struct err *err);
+/* Of what was found, the image for the platform (NULL = any). -ERR_NOT_FOUND in docker's words. The
+ * variant of an image that came alone is looked at by image_is_for(). */
+int image_find_platform(struct db_conn *c, const char *text, const char *platform,
+			struct image_found *ret, struct err *err);
+int image_not_for(const char *text, const char *platform, struct err *err); /* that error */
+/* Another image of the same index takes the names of one that goes. */
+int index_hand_over(struct db_conn *c, const char *id, struct err *err);
+/* Is the config's own platform one that runs what is asked for? "linux" alone asks for no CPU. */
+bool image_is_for(const struct image *img, const char *platform);
+
+/* An index as it is kept, and all that it names, also through indexes in it (which come after what
+ * they name; the index itself is the last). */
+struct index_item {
+	struct manifest_desc d;
+	const char *id; /* the image that it is here, or NULL */
+	bool here;	/* its bytes are, and were read: */
+	struct slice bytes;
+	struct manifest doc; /* of an entry that is here */
+	bool whole;	     /* so are all blobs that it names */
+};
+struct index_items {
+	struct index_item *v;
+	size_t n;
+};
+/* Memory is the arena's. -ERR_INVALID: an index is damaged. Any thread that owns the connection. */
+int index_read(struct image_store *is, struct db_conn *c, struct arena *a, const char *index,
+	       struct index_items *ret, struct err *err);
+/* An index is kept for byte-identical use: its nested ones may be this deep. */
+#define INDEX_DEPTH 4
+#define INDEX_ITEMS_MAX 4096
 
 /* changes.c: Dockerfile lines of docker import and commit, into the "config" object of a config
  * document. */
@@ -161,14 +209,24 @@ struct archive_image {
 	const char *manifest_media;
 	struct archive_layer *layers;
 	char (*names)[IMAGE_NAME_TEXT_MAX];
+	const char **name_index; /* of each name: digest of the index that it means, or NULL */
 	size_t nnames;
+	struct image_part *parts;
+	size_t nparts;
+	struct archive_index **indexes; /* all whose bytes those are */
+	size_t nindexes;
+};
+struct archive_index {
+	char digest[IMAGE_DIGEST_MAX];
+	struct slice bytes;
+	const char *media;
 };
 struct archive {
 	struct archive_image *images;
 	size_t n;
 };
-/* `members`: the helper's list (report.h); platform "os/arch[/variant]" picks from nested indexes.
- */
+/* `members`: the helper's list (report.h). platforms: these alone, each of which must be there;
+ * none = all that the archive has. */
 int archive_read(struct arena *a, int spool, uint64_t spool_size, struct slice members,
-		 const char *platform, const struct image_limits *limits, struct archive *ret,
-		 struct err *err);
+		 const struct strv *platforms, const struct image_limits *limits,
+		 struct archive *ret, struct err *err);

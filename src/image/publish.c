@@ -127,21 +127,48 @@ static int put_layer(struct image_publish *p, struct db_conn *c, struct image_ne
 		       (int64_t)l->size, (int64_t)l->opaque, l->link, clock_real());
 }
 
+static int put_parts(struct db_conn *c, const struct image_new_image *n, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n->nparts && r >= 0; i++)
+		r = db_exec(c, err, "INSERT OR REPLACE INTO index_images VALUES (?, ?, ?, ?)",
+			    "tttt", n->parts[i].index, n->parts[i].manifest, n->id,
+			    n->parts[i].platform);
+	return r;
+}
+
+/* What a name of the index means alone: this machine's image, or else the one that comes now. */
+static int pick_image(struct db_conn *c, const struct image_new_image *n, const char *index,
+		      char ret_id[IMAGE_DIGEST_MAX], struct err *err)
+{
+	int r = index ? index_choose(c, index, manifest_host_platform, ret_id, err) : 0;
+
+	if (r == 0)
+		(void)str_copy(ret_id, IMAGE_DIGEST_MAX, n->id);
+	return MIN(r, 0);
+}
+
 static int put_names(struct db_conn *c, const struct image_new_image *n, struct err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < n->nnames && r >= 0; i++) {
+		const char *index = n->name_index ? n->name_index[i] : NULL;
+		char id[IMAGE_DIGEST_MAX];
 		struct image_name name;
 
 		r = image_name_parse(n->names[i], &name, err);
+		if (r >= 0)
+			r = pick_image(c, n, index, id, err);
 		if (r < 0)
 			return r;
 		image_name_default_tag(&name);
 		r = db_exec(c, err,
-			    "INSERT INTO refs VALUES (?, ?, ?, ?) ON CONFLICT(repo, tag) DO UPDATE"
-			    " SET image = excluded.image, updated = excluded.updated",
-			    "ttti", name.name, name.tag, n->id, clock_real());
+			    "INSERT INTO refs(repo, tag, image, updated, idx) VALUES"
+			    " (?, ?, ?, ?, ?) ON CONFLICT(repo, tag) DO UPDATE SET image ="
+			    " excluded.image, updated = excluded.updated, idx = excluded.idx",
+			    "tttit", name.name, name.tag, id, clock_real(), index);
 	}
 	return r;
 }
@@ -149,14 +176,17 @@ static int put_names(struct db_conn *c, const struct image_new_image *n, struct 
 /* A name by digest, and the manifest that it leads to. */
 static int put_digest(struct db_conn *c, const struct image_new_image *n, struct err *err)
 {
+	char id[IMAGE_DIGEST_MAX];
 	int r;
 
 	if (!n->digest[0])
 		return 0;
-	r = db_exec(c, err,
-		    "INSERT INTO digests VALUES (?, ?, ?) ON CONFLICT(repo, digest) DO UPDATE SET"
-		    " image = excluded.image",
-		    "ttt", n->repo, n->digest, n->id);
+	r = pick_image(c, n, n->nparts ? n->digest : NULL, id, err);
+	if (r >= 0)
+		r = db_exec(c, err,
+			    "INSERT INTO digests VALUES (?, ?, ?) ON CONFLICT(repo, digest) DO"
+			    " UPDATE SET image = excluded.image",
+			    "ttt", n->repo, n->digest, id);
 	return r < 0 ? r
 		     : db_exec(c, err, "UPDATE images SET manifest = ? WHERE id = ?", "tt",
 			       n->manifest, n->id);
@@ -183,6 +213,8 @@ static int put_image(struct db_conn *c, const struct image_new_image *n, struct 
 			"t", n->id);
 	if (r >= 0)
 		r = db_exec(c, err, "UPDATE images SET size = ? WHERE id = ?", "it", size, n->id);
+	if (r >= 0)
+		r = put_parts(c, n, err);
 	if (r >= 0)
 		r = put_digest(c, n, err);
 	return r < 0 ? r : put_names(c, n, err);

@@ -99,6 +99,10 @@ struct found {
 	struct remote_manifest top; /* what the name means: the digest that people are told */
 	struct remote_manifest m;   /* of the one image */
 	struct manifest doc;
+	/* The indexes on the way to it, the first of which is `top`. */
+	struct remote_manifest way[NESTED_MAX];
+	const char *way_media[NESTED_MAX], *platform;
+	size_t nway;
 };
 
 static int explain(const struct image_pull *p, const char *ref, struct err *err)
@@ -138,16 +142,22 @@ static int find_manifest(struct image_pull *p, struct found *f, struct err *err)
 	r = get_manifest(p, p->t.name.digest[0] ? p->t.name.digest : p->t.name.tag, &f->top,
 			 &f->doc, err);
 	f->m = f->top;
-	for (int depth = 0; r >= 0 && f->doc.kind == MANIFEST_INDEX; depth++) {
+	while (r >= 0 && f->doc.kind == MANIFEST_INDEX) {
 		const struct manifest_desc *d;
+		char text[128];
 
-		if (depth == NESTED_MAX)
+		if (f->nway == NESTED_MAX)
 			return err_set(err, ERR_INVALID,
 				       "pull '%s': more than %d indexes inside each other",
 				       p->o.ref, NESTED_MAX);
 		r = manifest_pick(&f->doc, platform, &d, err);
 		if (r < 0)
 			return err_wrap(err, "pull '%s'", p->o.ref);
+		f->way[f->nway] = f->m;
+		f->way_media[f->nway++] = f->doc.media;
+		f->platform = arena_strdup(p->im.arena, manifest_platform_text(d->platform, text));
+		if (!f->platform)
+			return arena_quota(p->im.arena, err);
 		r = get_manifest(p, d->digest, &f->m, &f->doc, err);
 	}
 	return r;
@@ -298,11 +308,31 @@ static void list_layers(struct image_pull *p, struct image_new_image *n)
 	}
 }
 
+/* The image as one platform of the index that was asked for, whose bytes are kept with it. */
+static int add_part(struct image_pull *p, const struct found *f, struct image_new_image *n,
+		    struct err *err)
+{
+	struct image_part *part = ARENA_NEW(p->im.arena, struct image_part);
+	const char **of = ARENA_NEW(p->im.arena, const char *);
+	char other[IMAGE_DIGEST_MAX];
+	int r = 0;
+
+	if (!part || !of)
+		return arena_quota(p->im.arena, err);
+	for (size_t i = 0; i < f->nway && r >= 0; i++)
+		r = add_blob(&p->im, n, f->way[i].bytes, f->way_media[i], other, err);
+	*part = (struct image_part){ n->digest, n->manifest, f->platform };
+	*of = n->digest;
+	n->parts = part;
+	n->nparts = 1;
+	n->name_index = of;
+	return r;
+}
+
 static int describe(struct image_pull *p, const struct found *f, const struct image_config *ic,
 		    struct slice config, struct image_new_image *n, struct err *err)
 {
 	struct image_import *im = &p->im;
-	char other[IMAGE_DIGEST_MAX];
 	int r;
 
 	n->created = CLOCK_ZERO;
@@ -311,7 +341,7 @@ static int describe(struct image_pull *p, const struct found *f, const struct im
 	n->os = ic->os[0] ? ic->os : "linux";
 	n->arch = ic->architecture;
 	n->chains = arena_alloc_array(im->arena, p->njobs + 1, IMAGE_DIGEST_MAX);
-	n->blobs = arena_alloc_array(im->arena, 2 * p->njobs + 3, IMAGE_DIGEST_MAX);
+	n->blobs = arena_alloc_array(im->arena, 2 * p->njobs + 2 + NESTED_MAX, IMAGE_DIGEST_MAX);
 	n->names = arena_alloc_array(im->arena, 1, IMAGE_NAME_TEXT_MAX);
 	if (!n->chains || !n->blobs || !n->names)
 		return arena_quota(im->arena, err);
@@ -322,8 +352,8 @@ static int describe(struct image_pull *p, const struct found *f, const struct im
 	r = add_blob(im, n, config, f->doc.config.media, n->id, err);
 	if (r >= 0)
 		r = add_blob(im, n, f->m.bytes, f->doc.media, n->manifest, err);
-	if (r >= 0 && f->top.bytes.p != f->m.bytes.p)
-		r = add_blob(im, n, f->top.bytes, MEDIA_OCI_INDEX, other, err);
+	if (r >= 0 && f->nway)
+		r = add_part(p, f, n, err);
 	list_layers(p, n);
 	im->images = n;
 	im->nimages = 1;
@@ -348,11 +378,15 @@ static int run_before(void *ctx, struct db_conn *c, struct err *err)
 	if (n->digest[0])
 		r = db_query_int(
 			c, &one, err,
-			"SELECT 1 FROM digests WHERE repo = ? AND digest = ? AND image = ?", "ttt",
-			n->name, n->digest, b->id);
+			"SELECT 1 FROM digests WHERE repo = ?1 AND digest = ?2 AND (image = ?3 OR"
+			" EXISTS (SELECT 1 FROM index_images AS o WHERE o.idx = ?2 AND o.image ="
+			" ?3))",
+			"ttt", n->name, n->digest, b->id);
 	else
 		r = db_query_int(c, &one, err,
-				 "SELECT 1 FROM refs WHERE repo = ? AND tag = ? AND image = ?",
+				 "SELECT 1 FROM refs WHERE repo = ?1 AND tag = ?2 AND (image = ?3"
+				 " OR EXISTS (SELECT 1 FROM index_images AS o WHERE o.idx ="
+				 " refs.idx AND o.image = ?3))",
 				 "ttt", n->name, n->tag, b->id);
 	b->same = r > 0;
 	return r < 0 ? r : 0;

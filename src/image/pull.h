@@ -26,6 +26,10 @@ struct image_transfer {
 	/* What was pushed at last: NULL but for that. */
 	const char *tag, *digest;
 	uint64_t size;
+	/* Then, without a tag: this manifest went instead of the index that the name means here,
+	 * since not all that the index names is here. */
+	const char *media, *index, *index_media; /* media types: static text */
+	uint64_t index_size;
 };
 typedef void image_transfer_fn(void *ctx, const struct image_transfer *t);
 
@@ -84,8 +88,10 @@ int image_lazy_check(const struct image_store *is, struct err *err);
 /* ---- push ---- */
 
 struct image_push_options {
-	const char *ref; /* name[:tag] of an image that is here */
-	bool all_tags;	 /* every tag of the name; ref has none then. Else "latest" is meant */
+	const char *ref;      /* name[:tag] of an image that is here */
+	bool all_tags;	      /* every tag of the name; ref has none then. Else "latest" is meant */
+	const char *platform; /* of a name that means an index: this image alone; NULL = the index
+				 with all that it names, or one image if not all is here */
 	struct remote_auth auth;
 	const struct image_remotes *remotes;
 	unsigned parallel; /* uploads at once; 0 = 3 */

@@ -34,7 +34,9 @@ struct image_push {
 	/* The tag at work. */
 	struct arena *a;
 	struct image_lease *lease;
-	char id[IMAGE_DIGEST_MAX], manifest[IMAGE_DIGEST_MAX];
+	char id[IMAGE_DIGEST_MAX], manifest[IMAGE_DIGEST_MAX], index[IMAGE_DIGEST_MAX];
+	struct index_items items; /* of the index; none = the image came alone */
+	bool whole;		  /* the index goes, with all that it names */
 	struct push_job *jobs;
 	size_t njobs;
 };
@@ -48,6 +50,9 @@ static int take_ref(struct image_push *p, const struct image_push_options *o, st
 	int r;
 
 	p->o.ref = o->ref ? arena_strdup(p->t.arena, o->ref) : NULL;
+	p->o.platform = o->platform ? arena_strdup(p->t.arena, o->platform) : NULL;
+	if (p->o.platform && import_check_platform(p->o.platform, err) < 0)
+		return err_ret(err);
 	r = transfer_name(&p->t, p->o.ref, o->all_tags, err);
 	if (p->t.name.digest[0])
 		return err_set(err, ERR_BAD_REQUEST, "cannot push a digest reference");
@@ -86,32 +91,100 @@ void image_push_cancel(struct image_push *p)
 
 /* ---- what is to go ---- */
 
+/* What is of no image: indexes and attestations. */
+static int hold_item(struct image_push *p, struct db_conn *c, const struct index_item *it,
+		     struct err *err)
+{
+	int r = image_lease_add_in(p->lease, c, IMAGE_ITEM_BLOB, it->d.digest, err);
+
+	if (it->doc.kind == MANIFEST_INDEX)
+		return r;
+	if (r >= 0)
+		r = image_lease_add_in(p->lease, c, IMAGE_ITEM_BLOB, it->doc.config.digest, err);
+	for (size_t i = 0; i < it->doc.n && r >= 0; i++)
+		r = image_lease_add_in(p->lease, c, IMAGE_ITEM_BLOB, it->doc.parts[i].digest, err);
+	return r;
+}
+
 static int hold_blobs(struct image_push *p, struct db_conn *c, struct err *err)
 {
 	CLEANUP(db_row_done) struct db_row *row = NULL;
 	const char *digest;
 	int r;
 
-	r = db_query(c, &row, err, "SELECT digest FROM image_blobs WHERE image = ?", "t", p->id);
+	r = db_query(
+		c, &row, err,
+		"SELECT digest FROM image_blobs WHERE image = ?1 OR image IN (SELECT image FROM"
+		" index_images WHERE idx = ?2)",
+		"tt", p->id, p->index);
 	while (r >= 0 && (r = db_row_next(row, err)) > 0) {
 		db_row_get(row, "t", &digest);
 		r = image_lease_add_in(p->lease, c, IMAGE_ITEM_BLOB, digest, err);
 	}
+	for (size_t i = 0; i < p->items.n && r >= 0; i++)
+		if (p->whole && !p->items.v[i].id)
+			r = hold_item(p, c, &p->items.v[i], err);
 	return r;
 }
 
-static int run_find(void *ctx, struct db_conn *c, struct err *err)
+/* The index as a whole if all that it names is here; else one image, as docker chooses it: that of
+ * this machine, or the only one. */
+static int choose(struct image_push *p, struct db_conn *c, struct err *err)
+{
+	const struct index_item *one = NULL;
+	char text[IMAGE_NAME_TEXT_MAX];
+	unsigned n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < p->items.n && r >= 0; i++)
+		if (p->items.v[i].id) {
+			r = p->o.platform ? 0 : lazy_check_here(c, p->items.v[i].id, err);
+			if (!one || strcmp(p->items.v[i].id, p->id) == 0)
+				one = &p->items.v[i];
+			n++;
+		}
+	if (r < 0)
+		return r;
+	p->whole = !p->o.platform && p->items.v[p->items.n - 1].whole;
+	if (!p->whole && !p->o.platform && n > 1 &&
+	    index_choose(c, p->index, manifest_host_platform, p->id, err) <= 0)
+		return err_set(err, ERR_CONFLICT,
+			       "several platforms of %s are here, but neither all nor this "
+			       "machine's: choose one with --platform",
+			       image_name_familiar(&p->t.name, text));
+	for (size_t i = 0; i < p->items.n; i++)
+		if (p->items.v[i].id && strcmp(p->items.v[i].id, p->id) == 0)
+			one = &p->items.v[i];
+	if (!one)
+		return err_set(err, ERR_NOT_FOUND, "no image of index '%s' is here", p->index);
+	(void)str_copy(p->id, sizeof(p->id), one->id);
+	(void)str_copy(p->manifest, sizeof(p->manifest), one->d.digest);
+	return 0;
+}
+
+static int take_platform(struct image_push *p, struct db_conn *c, struct err *err)
+{
+	struct image_found f;
+	char text[IMAGE_NAME_TEXT_MAX];
+	int r = image_find_platform(c, image_name_full(&p->t.name, text), p->o.platform, &f, err);
+
+	if (r >= 0)
+		(void)str_copy(p->id, sizeof(p->id), f.id);
+	return r;
+}
+
+static int find_row(struct image_push *p, struct db_conn *c, struct err *err)
 {
 	CLEANUP(db_row_done) struct db_row *row = NULL;
-	struct image_push *p = ctx;
 	char text[IMAGE_NAME_TEXT_MAX];
-	const char *id, *manifest;
+	const char *id, *manifest, *index = NULL;
 	int r;
 
-	r = db_query(c, &row, err,
-		     "SELECT images.id, images.manifest FROM refs JOIN images ON images.id ="
-		     " refs.image WHERE repo = ? AND tag = ?",
-		     "tt", p->t.name.name, p->t.name.tag);
+	r = db_query(
+		c, &row, err,
+		"SELECT images.id, images.manifest, refs.idx FROM refs JOIN images ON images.id"
+		" = refs.image WHERE repo = ? AND tag = ?",
+		"tt", p->t.name.name, p->t.name.tag);
 	if (r >= 0)
 		r = db_row_next(row, err);
 	if (r < 0)
@@ -120,10 +193,29 @@ static int run_find(void *ctx, struct db_conn *c, struct err *err)
 		return err_set(err, ERR_NOT_FOUND,
 			       "An image does not exist locally with the tag: %s",
 			       image_name_familiar(&p->t.name, text));
-	db_row_get(row, "tt", &id, &manifest);
+	db_row_get(row, "ttt", &id, &manifest, &index);
 	(void)str_copy(p->id, sizeof(p->id), id);
 	(void)str_copy(p->manifest, sizeof(p->manifest), manifest);
-	r = lazy_check_here(c, p->id, err);
+	(void)str_copy(p->index, sizeof(p->index), index ? index : "");
+	return 0;
+}
+
+static int run_find(void *ctx, struct db_conn *c, struct err *err)
+{
+	struct image_push *p = ctx;
+	int r = find_row(p, c, err);
+
+	p->items = (struct index_items){ 0 };
+	p->whole = false;
+	if (r >= 0 && p->o.platform)
+		r = take_platform(p, c, err);
+	if (r >= 0 && p->index[0]) {
+		r = index_read(p->t.is, c, p->a, p->index, &p->items, err);
+		if (r >= 0)
+			r = choose(p, c, err);
+	}
+	if (r >= 0)
+		r = lazy_check_here(c, p->id, err);
 	if (r >= 0)
 		r = hold_blobs(p, c, err);
 	return r < 0 ? r : 0;
@@ -328,8 +420,8 @@ static int run_note(void *ctx, struct db_conn *c, struct err *err)
 		       "ttt", n->p->t.name.name, n->digest, n->p->id);
 }
 
-static int push_manifest(struct image_push *p, struct slice bytes, const struct manifest *doc,
-			 struct err *err)
+/* What the tag means there from now on. */
+static int push_tag(struct image_push *p, struct slice bytes, const char *media, struct err *err)
 {
 	char digest[IMAGE_DIGEST_MAX], text[IMAGE_DIGEST_MAX + 200];
 	struct noted note = { p, digest };
@@ -337,7 +429,7 @@ static int push_manifest(struct image_push *p, struct slice bytes, const struct 
 
 	r = image_store_step(p->t.is, "push-manifest", err);
 	if (r >= 0)
-		r = remote_push_manifest(p->t.remote, p->t.repo, p->t.name.tag, doc->media, bytes,
+		r = remote_push_manifest(p->t.remote, p->t.repo, p->t.name.tag, media, bytes,
 					 digest, err);
 	if (r >= 0)
 		r = db_write_wait(p->t.is->db, run_note, &note, err);
@@ -353,11 +445,66 @@ static int push_manifest(struct image_push *p, struct slice bytes, const struct 
 	return 0;
 }
 
+static int push_content(struct image_push *p, const struct manifest *doc, struct err *err)
+{
+	int r = plan(p, doc, err);
+
+	return r < 0 ? r : push_blobs(p, err);
+}
+
+static int push_image(struct image_push *p, struct err *err)
+{
+	const struct index_item *top = p->items.n ? &p->items.v[p->items.n - 1] : NULL;
+	struct slice bytes;
+	struct manifest doc;
+	int r;
+
+	r = read_manifest(p, &bytes, &doc, err);
+	if (r >= 0)
+		r = push_content(p, &doc, err);
+	if (r >= 0)
+		r = push_tag(p, bytes, doc.media, err);
+	if (r >= 0 && p->o.lazy)
+		r = lazy_push_indexes(&p->t, p->lease, p->a, bytes, &doc, err);
+	if (r >= 0 && top && !p->o.platform)
+		teller_tell(&p->t.teller,
+			    &(struct image_transfer){ .id = "",
+						      .status = "",
+						      .digest = p->manifest,
+						      .media = doc.media,
+						      .size = bytes.n,
+						      .index = p->index,
+						      .index_media = top->d.media,
+						      .index_size = (uint64_t)top->d.size });
+	return r;
+}
+
+/* What it names goes first, by digest, and the index last: the registry may refuse one whose parts
+ * it has not. */
+static int push_index(struct image_push *p, struct err *err)
+{
+	char digest[IMAGE_DIGEST_MAX];
+	int r = 0;
+
+	for (size_t i = 0; i + 1 < p->items.n && r >= 0; i++) {
+		const struct index_item *it = &p->items.v[i];
+
+		if (it->doc.kind == MANIFEST_IMAGE)
+			r = push_content(p, &it->doc, err);
+		if (r >= 0)
+			r = remote_push_manifest(p->t.remote, p->t.repo, it->d.digest,
+						 it->doc.media, it->bytes, digest, err);
+		if (r >= 0 && it->id && p->o.lazy)
+			r = lazy_push_indexes(&p->t, p->lease, p->a, it->bytes, &it->doc, err);
+	}
+	return r < 0 ? r
+		     : push_tag(p, p->items.v[p->items.n - 1].bytes,
+				p->items.v[p->items.n - 1].doc.media, err);
+}
+
 static int push_one(struct image_push *p, struct err *err)
 {
 	char text[IMAGE_NAME_TEXT_MAX];
-	struct slice bytes;
-	struct manifest doc;
 	int r;
 
 	p->a = arena_new("push of an image", 64u << 20);
@@ -365,15 +512,7 @@ static int push_one(struct image_push *p, struct err *err)
 	if (r >= 0)
 		r = find_whole(p, err);
 	if (r >= 0)
-		r = read_manifest(p, &bytes, &doc, err);
-	if (r >= 0)
-		r = plan(p, &doc, err);
-	if (r >= 0)
-		r = push_blobs(p, err);
-	if (r >= 0)
-		r = push_manifest(p, bytes, &doc, err);
-	if (r >= 0 && p->o.lazy)
-		r = lazy_push_indexes(&p->t, p->lease, p->a, bytes, &doc, err);
+		r = p->whole ? push_index(p, err) : push_image(p, err);
 	image_lease_free(STEAL(p->lease));
 	arena_free(STEAL(p->a));
 	return r < 0 ? err_wrap(err, "push '%s'", image_name_familiar(&p->t.name, text)) : 0;

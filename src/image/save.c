@@ -26,12 +26,26 @@
 #define COPY_SIZE (256u << 10)
 #define MANIFEST_MAX (16 << 20)
 
+struct names {
+	struct image_name *v;
+	size_t n;
+};
+
 struct saved {
 	char id[IMAGE_DIGEST_MAX], manifest_digest[IMAGE_DIGEST_MAX];
 	struct manifest manifest;
 	uint64_t manifest_size;
-	struct image_name *names;
-	size_t nnames;
+	struct names names; /* in docker's documents */
+	struct names alone; /* those that mean it without an index */
+	bool listed;	    /* in docker's documents; of an index only what its names mean alone */
+	bool single;	    /* in index.json by itself */
+};
+
+/* With the platforms that go along. */
+struct saved_index {
+	const char *digest, *media;
+	uint64_t size;
+	struct names names;
 };
 
 struct image_save {
@@ -40,6 +54,8 @@ struct image_save {
 	struct arena *arena;
 	struct saved *images;
 	size_t n;
+	struct saved_index *indexes;
+	size_t nindexes;
 	const char **blobs; /* digests, sorted, each once */
 	size_t nblobs, cap;
 	struct slice index, manifest, repositories;
@@ -109,16 +125,30 @@ static int read_manifest(struct image_save *s, struct saved *sv, struct err *err
 	return r;
 }
 
-/* 1 = the image is for this platform ("linux/arm" means all its variants). */
-static int is_for(const struct image *img, const char *platform)
+/* "linux/arm" means all its variants, and "linux/arm64/v8" one that is not told too. */
+static bool is_for(const char *own, const char *platform)
+{
+	static const char *const usual[] = { "arm64/v8", "arm/v7", "amd64/v1" };
+	size_t n = strlen(platform), k;
+
+	if (strncmp(own, platform, n) == 0 && (own[n] == '\0' || own[n] == '/'))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+		k = strlen(usual[i]);
+		if (n > k && strcmp(platform + n - k, usual[i]) == 0)
+			return strlen(own) == n - 3 && strncmp(own, platform, n - 3) == 0;
+	}
+	return false;
+}
+
+static const char *own_platform(const struct image *img, char dst[128])
 {
 	const struct image_config *c = image_config(img);
-	char own[128];
-	size_t n = strlen(platform);
 
-	(void)snprintf(own, sizeof(own), "%s/%s%s%s", c->os, c->architecture,
-		       c->variant[0] ? "/" : "", c->variant);
-	return strncmp(own, platform, n) == 0 && (own[n] == '\0' || own[n] == '/');
+	return manifest_platform_text(&(struct manifest_platform){ .os = c->os,
+								   .architecture = c->architecture,
+								   .variant = c->variant },
+				      dst);
 }
 
 /* What of the platforms asked for one name has brought. */
@@ -127,13 +157,13 @@ struct wanted {
 	uint64_t found;		      /* bits */
 };
 
-/* The image is one of those that are wanted. */
-static bool is_wanted(struct wanted *w, const struct image *img)
+/* An image of that platform is one of those that are wanted. */
+static bool is_wanted(struct wanted *w, const char *own)
 {
 	bool yes = w->platforms->n == 0;
 
 	for (size_t i = 0; i < w->platforms->n; i++)
-		if (is_for(img, w->platforms->v[i])) {
+		if (is_for(own, w->platforms->v[i])) {
 			w->found |= (uint64_t)1 << i;
 			yes = true;
 		}
@@ -152,13 +182,14 @@ static int check_found(const struct wanted *w, const char *name, struct err *err
 }
 
 /* The row of an image, which it has once. */
-static int add_image(struct image_save *s, const struct image *img, struct saved **ret,
-		     struct err *err)
+static int add_manifest(struct image_save *s, const char *id, const char *manifest,
+			struct saved **ret, struct err *err)
 {
 	struct saved *sv;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (strcmp(s->images[i].id, image_id(img)) == 0) {
+		if (strcmp(s->images[i].id, id) == 0 &&
+		    strcmp(s->images[i].manifest_digest, manifest) == 0) {
 			*ret = &s->images[i];
 			return 0;
 		}
@@ -166,30 +197,150 @@ static int add_image(struct image_save *s, const struct image *img, struct saved
 		return err_set(err, ERR_TOO_LARGE, "more than %u images in one archive",
 			       IMAGES_MAX);
 	sv = &s->images[s->n++];
-	if (s->is && lazy_check_here(db_reader(s->is->db), image_id(img), err) < 0)
-		return err_wrap(err, "image '%s' cannot be saved", image_id(img));
-	(void)str_copy(sv->id, sizeof(sv->id), image_id(img));
-	(void)str_copy(sv->manifest_digest, sizeof(sv->manifest_digest),
-		       image_manifest_digest(img));
+	if (s->is && lazy_check_here(db_reader(s->is->db), id, err) < 0)
+		return err_wrap(err, "image '%s' cannot be saved", id);
+	(void)str_copy(sv->id, sizeof(sv->id), id);
+	(void)str_copy(sv->manifest_digest, sizeof(sv->manifest_digest), manifest);
 	*ret = sv;
 	return read_manifest(s, sv, err);
 }
 
-static int add_name(struct image_save *s, struct saved *sv, const struct image_name *name,
+static int add_single(struct image_save *s, const struct image *img, const char *manifest,
+		      struct saved **ret, struct err *err)
+{
+	int r = add_manifest(s, image_id(img), manifest, ret, err);
+
+	if (r >= 0)
+		(*ret)->single = (*ret)->listed = true;
+	return r;
+}
+
+static int add_name(struct image_save *s, struct names *to, const struct image_name *name,
 		    struct err *err)
 {
-	for (size_t i = 0; i < sv->nnames; i++)
-		if (strcmp(sv->names[i].name, name->name) == 0 &&
-		    strcmp(sv->names[i].tag, name->tag) == 0)
+	for (size_t i = 0; i < to->n; i++)
+		if (strcmp(to->v[i].name, name->name) == 0 && strcmp(to->v[i].tag, name->tag) == 0)
 			return 0;
-	if (!sv->names)
-		sv->names = ARENA_ARRAY(s->arena, struct image_name, NAMES_MAX);
-	if (!sv->names)
+	if (!to->v)
+		to->v = ARENA_ARRAY(s->arena, struct image_name, NAMES_MAX);
+	if (!to->v)
 		return arena_quota(s->arena, err);
-	if (sv->nnames == NAMES_MAX)
+	if (to->n == NAMES_MAX)
 		return err_set(err, ERR_TOO_LARGE, "an image has more than %u names", NAMES_MAX);
-	sv->names[sv->nnames++] = *name;
+	to->v[to->n++] = *name;
 	return 0;
+}
+
+static int add_names(struct image_save *s, struct saved *sv, const struct image_name *name,
+		     struct err *err)
+{
+	int r = add_name(s, &sv->names, name, err);
+
+	return r < 0 ? r : add_name(s, &sv->alone, name, err);
+}
+
+/* ---- an index ---- */
+
+static int index_row(struct image_save *s, const struct index_item *top, struct saved_index **ret,
+		     struct err *err)
+{
+	for (size_t i = 0; i < s->nindexes; i++)
+		if (strcmp(s->indexes[i].digest, top->d.digest) == 0) {
+			*ret = &s->indexes[i];
+			return 0;
+		}
+	if (!s->indexes)
+		s->indexes = ARENA_ARRAY(s->arena, struct saved_index, IMAGES_MAX);
+	if (!s->indexes)
+		return arena_quota(s->arena, err);
+	if (s->nindexes == IMAGES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "more than %u indexes in one archive",
+			       IMAGES_MAX);
+	*ret = &s->indexes[s->nindexes++];
+	**ret = (struct saved_index){ .digest = top->d.digest,
+				      .media = top->d.media,
+				      .size = (uint64_t)top->d.size };
+	return 0;
+}
+
+/* Its own platforms of what is wanted: those whose image is here. What it names besides, as
+ * attestations, goes along when it is here. */
+static int add_item(struct image_save *s, const struct index_item *it, struct wanted *w,
+		    struct saved **ret, struct err *err)
+{
+	CLEANUP(image_unref) struct image *img = NULL;
+	char own[128];
+	int r;
+
+	*ret = NULL;
+	if (!it->here || it->doc.kind == MANIFEST_INDEX)
+		return it->here ? add_blob(s, it->d.digest, err) : 0;
+	if (!it->id) {
+		r = it->whole && manifest_is_attestation(&it->d) ? add_blob(s, it->d.digest, err)
+								 : 1;
+		if (r == 0)
+			r = add_blob(s, it->doc.config.digest, err);
+		for (size_t i = 0; i < it->doc.n && r == 0; i++)
+			r = add_blob(s, it->doc.parts[i].digest, err);
+		return MIN(r, 0);
+	}
+	r = image_open_in(s->is, db_reader(s->is->db), it->id, &img, err);
+	if (r < 0 || !is_wanted(w, it->d.platform ? manifest_platform_text(it->d.platform, own)
+						  : own_platform(img, own)))
+		return r;
+	return add_manifest(s, it->id, it->d.digest, ret, err);
+}
+
+/* `id`: the image that the name means alone. One platform goes without the index, as docker's. */
+static int add_index(struct image_save *s, const char *index, const char *id,
+		     const struct image_name *name, struct wanted *w, struct err *err)
+{
+	bool all = w->platforms->n != 1;
+	struct saved *sv, *best = NULL;
+	struct saved_index *row = NULL;
+	struct index_items items;
+	int r;
+
+	index = arena_strdup(s->arena, index);
+	if (!index)
+		return arena_quota(s->arena, err);
+	r = index_read(s->is, db_reader(s->is->db), s->arena, index, &items, err);
+	if (r >= 0 && all)
+		r = index_row(s, &items.v[items.n - 1], &row, err);
+	for (size_t i = 0; i < items.n && r >= 0; i++) {
+		if (!all && (!items.v[i].id || (best && items.v[i].id)))
+			continue;
+		r = add_item(s, &items.v[i], w, &sv, err);
+		if (r >= 0 && sv && (!best || strcmp(sv->id, id) == 0))
+			best = sv;
+	}
+	if (r < 0 || !best)
+		return r;
+	best->listed = true;
+	best->single |= !all;
+	if (!name)
+		return 0;
+	r = add_name(s, &best->names, name, err);
+	return r < 0 ? r : add_name(s, all ? &row->names : &best->alone, name, err);
+}
+
+/* ---- names ---- */
+
+static int add_found(struct image_save *s, const struct image_found *f,
+		     const struct image_name *name, struct wanted *w, struct err *err)
+{
+	CLEANUP(image_unref) struct image *img = NULL;
+	struct saved *sv;
+	char own[128];
+	int r;
+
+	if (f->index[0])
+		return add_index(s, f->index, f->id, name, w, err);
+	r = image_open_in(s->is, db_reader(s->is->db), f->id, &img, err);
+	if (r < 0 || !is_wanted(w, own_platform(img, own)))
+		return r;
+	r = add_single(s, img, image_manifest_digest(img), &sv, err);
+	return r < 0 || !name ? r : add_names(s, sv, name, err);
 }
 
 /* "repo" alone means all its tags. */
@@ -198,25 +349,20 @@ static int add_repo(struct image_save *s, struct image_name *name, struct wanted
 {
 	CLEANUP(db_row_done) struct db_row *row = NULL;
 	struct db_conn *c = db_reader(s->is->db);
-	const char *tag, *id;
+	const char *tag, *id, *index = NULL;
 	int r, n = 0;
 
-	r = db_query(c, &row, err, "SELECT tag, image FROM refs WHERE repo = ? ORDER BY tag", "t",
-		     name->name);
+	r = db_query(c, &row, err, "SELECT tag, image, idx FROM refs WHERE repo = ? ORDER BY tag",
+		     "t", name->name);
 	while (r >= 0 && (r = db_row_next(row, err)) > 0) {
-		CLEANUP(image_unref) struct image *img = NULL;
-		struct saved *sv;
+		struct image_found f = { 0 };
 
-		db_row_get(row, "tt", &tag, &id);
+		db_row_get(row, "ttt", &tag, &id, &index);
 		(void)str_copy(name->tag, sizeof(name->tag), tag);
-		r = image_open_in(s->is, c, id, &img, err);
+		(void)str_copy(f.id, sizeof(f.id), id);
+		(void)str_copy(f.index, sizeof(f.index), index ? index : "");
 		n++;
-		if (r >= 0 && !is_wanted(w, img))
-			continue;
-		if (r >= 0)
-			r = add_image(s, img, &sv, err);
-		if (r >= 0)
-			r = add_name(s, sv, name, err);
+		r = add_found(s, &f, name, w, err);
 	}
 	return r < 0 ? r : n;
 }
@@ -225,12 +371,8 @@ static int add_text(struct image_save *s, const char *text, const struct strv *p
 		    struct err *err)
 {
 	struct wanted w = { .platforms = platforms };
-	CLEANUP(image_unref) struct image *img = NULL;
-	struct db_conn *c = db_reader(s->is->db);
-	char id[IMAGE_DIGEST_MAX];
 	struct image_name name;
-	struct saved *sv;
-	bool by_id;
+	struct image_found f;
 	int r;
 
 	if (image_name_parse(text, &name, NULL) == 0 && !name.tag[0] && !name.digest[0]) {
@@ -238,16 +380,10 @@ static int add_text(struct image_save *s, const char *text, const struct strv *p
 		if (r)
 			return r < 0 ? r : check_found(&w, text, err);
 	}
-	r = image_find(c, text, id, &by_id, &name, err);
+	r = image_find(db_reader(s->is->db), text, &f, err);
 	if (r >= 0)
-		r = image_open_in(s->is, c, id, &img, err);
-	if (r >= 0) {
-		(void)is_wanted(&w, img);
-		r = check_found(&w, text, err);
-	}
-	if (r >= 0)
-		r = add_image(s, img, &sv, err);
-	return r < 0 || by_id || !name.tag[0] ? r : add_name(s, sv, &name, err);
+		r = add_found(s, &f, f.by_id || !f.name.tag[0] ? NULL : &f.name, &w, err);
+	return r < 0 ? r : check_found(&w, text, err);
 }
 
 static int by_text(const void *a, const void *b)
@@ -273,15 +409,15 @@ static const char *blob_path(struct arena *a, const char *digest)
 	return arena_printf(a, "blobs/%.6s/%s", digest, IMAGE_HEX(digest));
 }
 
-static void add_to_index(struct image_save *s, const struct saved *sv,
-			 const struct image_name *name, struct doc *manifests)
+static void add_descriptor(struct image_save *s, const struct saved_index *what,
+			   const struct image_name *name, struct doc *manifests)
 {
 	struct doc *d = doc_append_object(s->arena, manifests), *notes;
 	char text[IMAGE_NAME_TEXT_MAX];
 
-	doc_set_str(s->arena, d, "mediaType", sv->manifest.media);
-	doc_set_str(s->arena, d, "digest", sv->manifest_digest);
-	doc_set_uint(s->arena, d, "size", sv->manifest_size);
+	doc_set_str(s->arena, d, "mediaType", what->media);
+	doc_set_str(s->arena, d, "digest", what->digest);
+	doc_set_uint(s->arena, d, "size", what->size);
 	if (!name)
 		return;
 	notes = doc_set_object(s->arena, d, "annotations");
@@ -290,17 +426,27 @@ static void add_to_index(struct image_save *s, const struct saved *sv,
 	doc_set_str(s->arena, notes, "org.opencontainers.image.ref.name", name->tag);
 }
 
+/* Once for each name. */
+static void add_to_index(struct image_save *s, const struct saved_index *what,
+			 struct doc *manifests)
+{
+	for (size_t k = 0; k < what->names.n; k++)
+		add_descriptor(s, what, &what->names.v[k], manifests);
+	if (!what->names.n)
+		add_descriptor(s, what, NULL, manifests);
+}
+
 static void add_to_manifest(struct image_save *s, const struct saved *sv, struct doc *list)
 {
 	struct doc *d = doc_append_object(s->arena, list), *tags, *layers;
 	char text[IMAGE_NAME_TEXT_MAX];
 
 	doc_set_str(s->arena, d, "Config", blob_path(s->arena, sv->manifest.config.digest));
-	if (sv->nnames) {
+	if (sv->names.n) {
 		tags = doc_set(s->arena, d, "RepoTags", doc_array());
-		for (size_t i = 0; i < sv->nnames; i++)
+		for (size_t i = 0; i < sv->names.n; i++)
 			doc_append(s->arena, tags,
-				   doc_str(s->arena, image_name_familiar(&sv->names[i], text)));
+				   doc_str(s->arena, image_name_familiar(&sv->names.v[i], text)));
 	} else {
 		doc_set(s->arena, d, "RepoTags", (struct doc){ .type = DOC_NULL });
 	}
@@ -312,8 +458,8 @@ static void add_to_manifest(struct image_save *s, const struct saved *sv, struct
 
 static void add_to_repositories(struct image_save *s, const struct saved *sv, struct doc *repos)
 {
-	for (size_t i = 0; i < sv->nnames; i++) {
-		struct image_name bare = sv->names[i];
+	for (size_t i = 0; i < sv->names.n; i++) {
+		struct image_name bare = sv->names.v[i];
 		char text[IMAGE_NAME_TEXT_MAX];
 		struct doc *tags;
 
@@ -322,7 +468,7 @@ static void add_to_repositories(struct image_save *s, const struct saved *sv, st
 		tags = doc_get(repos, text);
 		if (!tags)
 			tags = doc_set_object(s->arena, repos, arena_strdup(s->arena, text));
-		doc_set_str(s->arena, tags, sv->names[i].tag, IMAGE_HEX(sv->id));
+		doc_set_str(s->arena, tags, sv->names.v[i].tag, IMAGE_HEX(sv->id));
 	}
 }
 
@@ -338,14 +484,18 @@ static int make_documents(struct image_save *s, struct err *err)
 	manifests = doc_set(a, index, "manifests", doc_array());
 	for (size_t i = 0; i < s->n; i++) {
 		const struct saved *sv = &s->images[i];
+		const struct saved_index one = { sv->manifest_digest, sv->manifest.media,
+						 sv->manifest_size, sv->alone };
 
-		for (size_t k = 0; k < sv->nnames; k++)
-			add_to_index(s, sv, &sv->names[k], manifests);
-		if (!sv->nnames)
-			add_to_index(s, sv, NULL, manifests);
-		add_to_manifest(s, sv, list);
-		add_to_repositories(s, sv, repos);
+		if (sv->single)
+			add_to_index(s, &one, manifests);
+		if (sv->listed) {
+			add_to_manifest(s, sv, list);
+			add_to_repositories(s, sv, repos);
+		}
 	}
+	for (size_t i = 0; i < s->nindexes; i++)
+		add_to_index(s, &s->indexes[i], manifests);
 	if (arena_exceeded(a))
 		return arena_quota(a, err);
 	r = json_print(a, index, NULL, &s->index, err);
@@ -381,8 +531,8 @@ int image_save_new(struct image_store *is, const struct strv *names, const struc
 	if (r < 0)
 		return r;
 	s->is = is;
-	if (platforms->n > 64)
-		return err_set(err, ERR_TOO_LARGE, "more than 64 platforms");
+	if (platforms->n > IMAGE_PLATFORMS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "more than %d platforms", IMAGE_PLATFORMS_MAX);
 	if (!names->n)
 		return err_set(err, ERR_BAD_REQUEST, "no image was named to be saved");
 	for (size_t i = 0; i < names->n && r >= 0; i++)
@@ -581,8 +731,9 @@ static int docker_documents(struct image_save *s, const struct image_save_layout
 	if (r < 0)
 		return r;
 	(void)str_copy(sv->id, sizeof(sv->id), sv->manifest.config.digest);
+	sv->single = sv->listed = true;
 	if (o->name)
-		r = add_name(s, sv, o->name, err);
+		r = add_names(s, sv, o->name, err);
 	s->nblobs = 0; /* as they lie there, below */
 	return r < 0 ? r : make_documents(s, err);
 }

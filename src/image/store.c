@@ -130,6 +130,23 @@ static const char *const schema[] = {
 	"DELETE CASCADE,"
 	"  boot TEXT NOT NULL, path TEXT NOT NULL);"
 	"CREATE INDEX mounts_image ON mounts(image);",
+	/* 6: indexes that names mean, and the images here that they name (platforms.c). Those that
+	 * were pulled before are known by the digest that was asked for; lists of docker's were
+	 * noted with the media type of an index too. */
+	"ALTER TABLE refs ADD COLUMN idx TEXT;"
+	"CREATE INDEX refs_idx ON refs(idx) WHERE idx IS NOT NULL;"
+	"CREATE INDEX digests_digest ON digests(digest);"
+	"CREATE TABLE index_images(idx TEXT NOT NULL, manifest TEXT NOT NULL,"
+	"  image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE, platform TEXT NOT NULL,"
+	"  PRIMARY KEY(idx, manifest)) WITHOUT ROWID;"
+	"CREATE INDEX index_images_image ON index_images(image);"
+	"INSERT OR IGNORE INTO index_images SELECT b.digest, i.manifest, i.id, i.os || '/' || i.arch"
+	"  FROM blobs AS b JOIN image_blobs AS ib ON ib.digest = b.digest JOIN images AS i ON i.id ="
+	"  ib.image WHERE b.media = 'application/vnd.oci.image.index.v1+json' AND b.digest IN"
+	"  (SELECT digest FROM digests);"
+	"UPDATE refs SET idx = (SELECT d.digest FROM digests AS d JOIN blobs AS b ON b.digest ="
+	"  d.digest WHERE d.repo = refs.repo AND d.image = refs.image AND b.media ="
+	"  'application/vnd.oci.image.index.v1+json' ORDER BY b.created DESC LIMIT 1);",
 };
 
 int image_store_publish_dir(struct image_store *is, struct err *err)

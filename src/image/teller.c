@@ -10,7 +10,8 @@ struct told {
 	struct post post;
 	struct teller *to;
 	struct image_transfer t;
-	char id[160], status[IMAGE_NAME_TEXT_MAX + 64], tag[129], digest[IMAGE_DIGEST_MAX];
+	char id[160], status[IMAGE_NAME_TEXT_MAX + 64], tag[129], digest[IMAGE_DIGEST_MAX],
+		index[IMAGE_DIGEST_MAX];
 };
 
 static void on_told(struct post *post)
@@ -51,6 +52,7 @@ void teller_tell(struct teller *te, const struct image_transfer *t)
 	told->t.status = copy(told->status, sizeof(told->status), t->status);
 	told->t.tag = copy(told->tag, sizeof(told->tag), t->tag);
 	told->t.digest = copy(told->digest, sizeof(told->digest), t->digest);
+	told->t.index = copy(told->index, sizeof(told->index), t->index);
 	told->post.fn = on_told;
 	loop_post(te->loop, &told->post);
 }

@@ -115,6 +115,7 @@ longodd name" ] || { echo "$output"; return 1; }
 	[ "$(docker images -q --filter dangling=true | wc -l)" = 1 ]
 	docker load -q -i "$DIR/index.tar"
 	[ "$(docker run --rm example.com/team/multi:1 cat /arch)" = amd64 ]
+	docker rmi example.com/team/multi:1
 	docker load -q --platform linux/arm64 -i "$DIR/index.tar"
 	[ "$(docker image inspect -f '{{.Architecture}}' example.com/team/multi:1)" = arm64 ]
 }

@@ -300,6 +300,9 @@ static void an_index_gives_the_platforms_image(void **state)
 	OK(f, image_blob_verify(f->is, digest, &f->err));
 	OK(f, pull_with(f, &o, "multi:idx", NULL));
 	OK(f, image_resolve(f->is, full(f, "multi:idx"), &img, &f->err));
+	assert_string_equal(image_id(img), two.id);
+	image_unref(img);
+	OK(f, image_resolve_platform(f->is, full(f, "multi:idx"), "linux/s390x", &img, &f->err));
 	assert_string_equal(image_id(img), one.id);
 	image_unref(img);
 	o.platform = "linux/riscv64";

@@ -138,14 +138,11 @@ static void blobs_of_a_sister_repository_are_mounted(void **state)
 {
 	struct fix *f = *state;
 	char id[IMAGE_DIGEST_MAX];
-	struct image *img;
 	struct buf heard;
 
 	have(f, "five", "six", id);
 	OK(f, push(f, full(f, "in:1"), false, NULL));
-	OK(f, image_resolve(f->is, id, &img, &f->err));
-	image_tag(f->is, img, full(f, "sister:9"), tagged, f);
-	image_unref(img);
+	image_tag(f->is, id, full(f, "sister:9"), tagged, f);
 	OK(f, loop_run(f->loop, &f->err));
 	OK(f, push(f, full(f, "sister:9"), false, &heard));
 	said(&heard, "|Mounted from in\n", true);
@@ -156,16 +153,13 @@ static void what_is_not_here_or_nobody_takes_is_an_error(void **state)
 {
 	struct fix *f = *state;
 	char id[IMAGE_DIGEST_MAX];
-	struct image *img;
 
 	assert_true(push(f, full(f, "in:1"), false, NULL) < 0);
 	assert_err(&f->err, ERR_NOT_FOUND, "An image does not exist locally with the tag: ");
 	have(f, "seven", "eight", id);
 	assert_true(push(f, arena_printf(f->arena, "%s@%s", full(f, "in"), id), false, NULL) < 0);
 	assert_err(&f->err, ERR_BAD_REQUEST, "digest reference");
-	OK(f, image_resolve(f->is, id, &img, &f->err));
-	image_tag(f->is, img, "127.0.0.1:1/x:1", tagged, f);
-	image_unref(img);
+	image_tag(f->is, id, "127.0.0.1:1/x:1", tagged, f);
 	OK(f, loop_run(f->loop, &f->err));
 	assert_true(push(f, "127.0.0.1:1/x:1", false, NULL) < 0);
 	assert_err(&f->err, ERR_UNAVAILABLE, "127.0.0.1:1");

@@ -318,12 +318,13 @@ static struct slice oci_layout(struct tarball *t, struct slice blob, struct slic
 		 "\"digest\":\"%s\",\"size\":%zu}]}",
 		 cd, config.n, wrong ? wrong : ld, blob.n);
 	digest_of(buf_slice(&man), man_digest);
+	digest_of(SLICE("not in the archive"), sd);
 	buf_addf(&sub,
 		 "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"%s\",\"size\":1,\"platform\":{"
 		 "\"os\":\"linux\",\"architecture\":\"none\"}},"
 		 "{\"digest\":\"%s\",\"size\":%zu,\"platform\":{\"os\":\"linux\",\"architecture\":"
 		 "\"amd64\"}}]}",
-		 cd, man_digest, man.n);
+		 sd, man_digest, man.n);
 	digest_of(buf_slice(&sub), sd);
 	buf_addf(&index,
 		 "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"%s\",\"size\":%zu,"
@@ -365,8 +366,9 @@ static void an_oci_layout_keeps_its_manifest_and_its_compressed_layer(void **sta
 	gzip_of(oci_layout(&t, buf_slice(&gz), plain, NULL, man),
 		&outer); /* and the archive itself compressed */
 	if (import_opts(f,
-			&(struct image_import_options){ .kind = IMAGE_IMPORT_ARCHIVE,
-							.platform = "linux/amd64" },
+			&(struct image_import_options){
+				.kind = IMAGE_IMPORT_ARCHIVE,
+				.platforms = { (const char *const[]){ "linux/amd64" }, 1 } },
 			buf_slice(&outer), NULL) < 0)
 		fail_msg("%s", f->err.msg);
 	OK(f, image_resolve(f->is, "oci:2", &img, &f->err));
@@ -554,18 +556,14 @@ static void wait_for(struct fix *f, struct answer *a)
 }
 static void tag(struct fix *f, const char *from, const char *to, struct answer *a)
 {
-	struct image *img;
-
 	*a = (struct answer){ 0 };
-	OK(f, image_resolve(f->is, from, &img, &f->err));
-	image_tag(f->is, img, to, on_changed, a);
-	image_unref(img);
+	image_tag(f->is, from, to, on_changed, a);
 	wait_for(f, a);
 }
 static void rmi(struct fix *f, const char *what, bool force, struct answer *a)
 {
 	*a = (struct answer){ 0 };
-	image_remove(f->is, what, force, on_removed, a);
+	image_remove(f->is, what, NULL, force, on_removed, a);
 	wait_for(f, a);
 }
 
