@@ -158,7 +158,6 @@ static void what_is_not_done_yet_is_refused_by_name(void **state)
 	       "importing from a URL is not supported yet");
 	expect(get(*state, "GET", "/images/search?term=busybox"), 501,
 	       "searching Docker Hub is not supported");
-	expect(get(*state, "POST", "/images/x/push?platform=x"), 501, "one platform");
 	expect(get(*state, "GET", "/nodes"), 503, "This node is not a swarm manager.");
 }
 
@@ -167,6 +166,12 @@ static void registry_requests_are_checked_before_anything_is_asked(void **state)
 	expect(get(*state, "POST", "/images/create"), 400, "neither fromImage nor fromSrc");
 	expect(get(*state, "POST", "/images/create?fromImage=UPPER&tag=1"), 400,
 	       "must be lowercase");
+	expect(get(*state, "POST", "/images/x/push?platform=x"), 400, "platform: not a JSON");
+	expect(get(*state, "DELETE", "/images/x?platforms=x"), 404, "No such image: x");
+	expect(get(*state, "GET", "/v1.49/images/x/json?platform=x"), 400, "platform: not a JSON");
+	expect(get(*state, "GET", "/v1.48/images/x/json?platform=%7B%7D&manifests=1"), 400,
+	       "cannot both be set");
+	expect(get(*state, "POST", "/images/load?platform=x"), 400, "platform: not a JSON");
 	expect(get(*state, "POST", "/images/create?fromImage=x&tag=1&platform=plan9"), 400,
 	       "only linux images");
 	expect(get(*state, "POST", "/images/x@y/push"), 400, "invalid reference format");
