@@ -47,6 +47,7 @@ void grpc_unref(struct grpc_call *c)
 	timer_fini(&c->deadline);
 	list_del(&c->link);
 	buf_fini(&c->in_buf);
+	buf_fini(&c->held);
 	stream_unref(c->s);
 	free(c);
 }
@@ -334,6 +335,14 @@ static int push(struct grpc_call *c, const void *p, size_t n, struct err *err)
 
 	if (r == 0)
 		r = stream_write(c->s, p, n);
+	if (r == -ERR_QUOTA && !c->server && !c->sent && !c->held.n) {
+		/* No connection yet: it is taken all the same, and leaves with the first
+		 * `writable`. */
+		c->held = BUF_INIT(SIZE_MAX / 2);
+		(void)buf_add(&c->held, p, n);
+		return 1;
+	}
+	c->sent = c->sent || r >= 0;
 	if (r == -ERR_QUOTA)
 		return err_set(err, ERR_QUOTA,
 			       "the peer does not take messages: wait for writable");
@@ -406,6 +415,16 @@ void grpc_call_writable(struct stream *s)
 {
 	struct grpc_call *c = stream_arg(s);
 
+	if (c->over)
+		return;
+	(void)grpc_ref(c);
+	if (c->held.n) {
+		c->sent = stream_write(s, c->held.p, c->held.n) >= 0;
+		buf_fini(&c->held);
+		if (c->half_held)
+			(void)stream_end(s);
+	}
 	if (!c->over && c->ev && c->ev->writable)
 		c->ev->writable(c);
+	grpc_unref(c);
 }

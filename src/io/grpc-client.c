@@ -231,7 +231,9 @@ void grpc_half_close(struct grpc_call *c)
 	if (c->over || c->ended_out)
 		return;
 	c->ended_out = true;
-	(void)stream_end(c->s);
+	c->half_held = c->held.n > 0; /* behind what waits for a connection */
+	if (!c->half_held)
+		(void)stream_end(c->s);
 }
 
 /* ---- the client ---- */

@@ -36,6 +36,10 @@ struct grpc_call {
 	size_t message_max, credit, messages;
 	struct doc *request; /* server, one_in: in the stream's arena */
 	struct buf *scratch; /* for what is sent; the owner's */
+	/* Client, while the stream waits for a connection: the first message, and whether it is the
+	 * last. */
+	struct buf held;
+	bool half_held, sent;
 };
 
 /* ---- grpc-call.c ---- */

@@ -84,6 +84,30 @@ static void members_die_and_nobody_notices(void **state)
 	verify(f);
 }
 
+static void more_at_once_than_a_connection_has_streams(void **state)
+{
+	static struct txn t[400];
+	static struct store_op op[400];
+	static char keys[400][16];
+	struct fix *f = *state;
+	struct wat x;
+
+	watch(f, &x, "/m/", 0);
+	for (int i = 0; i < 400; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "/m/%d", i);
+		op[i] = (struct store_op){ .key = slice_str(keys[i]), .value = SLICE("v") };
+		t[i] = (struct txn){ .t = { .ops = &op[i], .nops = 1, .done = on_txn } };
+		store_commit(f->s, &t[i].t);
+	}
+	for (int i = 0; i < 400; i++) {
+		wait_for(f, &t[i].done);
+		if (t[i].t.result != 0)
+			fail_msg("%d: %s", i, t[i].t.err.msg);
+	}
+	assert_int_equal(x.n, 400);
+	unwatch(f, &x);
+}
+
 static void a_range_of_many_pages_is_of_one_revision(void **state)
 {
 	struct fix *f = *state;
@@ -237,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define THREE(name) cmocka_unit_test_setup_teardown(name, three, teardown)
 		THREE(members_die_and_nobody_notices),
+		THREE(more_at_once_than_a_connection_has_streams),
 		THREE(a_range_of_many_pages_is_of_one_revision),
 		THREE(users_are_known_by_tokens_that_are_renewed),
 		THREE(a_snapshot_is_etcds_own),
