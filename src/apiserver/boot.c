@@ -696,33 +696,20 @@ int boot_server(struct boot *b, struct err *err)
 
 /* ---- the end ---- */
 
-struct barrier {
-	struct store_txn t;
-	struct store_op op;
-	bool done;
-};
-
-static void barrier_done(struct store_txn *t)
-{
-	CONTAINER_OF(t, struct barrier, t)->done = true;
-}
+/* Longer than a request to etcd may take, over all its members. */
+#define SETTLE_TIME (30 * NS_PER_SEC)
 
 /*
- * Writes of our own that are under way (conditions, the Lease) belong to parts that are freed next:
- * commits are in order, so a commit of nothing that is done tells that those before it are. Their
- * done() may have begun another one: three times is more than any of them does.
+ * Writes of our own that are under way (conditions, the Lease) belong to parts that are freed next;
+ * their done() may begin another one.
  */
 static void settle(struct boot *b)
 {
-	for (unsigned i = 0; i < 3 && b->store; i++) {
-		struct barrier x = { .t = { .ops = &x.op, .nops = 1, .done = barrier_done },
-				     .op = { .remove = true, .key = SLICE("/none") } };
+	const int64_t end = clock_mono() + SETTLE_TIME;
 
-		store_commit(b->store, &x.t);
-		while (!x.done)
-			if (loop_step(b->loop, NS_PER_SEC, NULL) < 0)
-				return;
-	}
+	while (b->world && world_writing(b->world) && clock_mono() < end)
+		if (loop_step(b->loop, NS_PER_SEC, NULL) < 0)
+			return;
 }
 
 void boot_close(struct boot *b)

@@ -395,6 +395,14 @@ void cache_write(struct world *w, struct cache_write *x)
 		go(y);
 }
 
+bool world_writing(const struct world *w)
+{
+	for (const struct list *l = w->leases.next; l != &w->leases; l = l->next)
+		if (!list_empty(&LIST_ENTRY(l, const struct lease, link)->writes))
+			return true;
+	return !list_empty(&w->writes) || !list_empty(&w->write_ends);
+}
+
 void writes_init(struct world *w)
 {
 	list_init(&w->writes);

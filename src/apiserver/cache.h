@@ -207,6 +207,8 @@ struct cache_write {
 	void *private_[64];
 };
 void cache_write(struct world *w, struct cache_write *x);
+/* Some are under way. */
+bool world_writing(const struct world *w);
 
 /* ---- watching ---- */
 
