@@ -33,9 +33,10 @@ struct apiserver_conf {
 	const char *tls_cert, *tls_key, *client_ca; /* PEM files [its own] */
 	const char *token_file;
 	bool no_anonymous;
-	const char *authorization;   /* "RBAC", "AlwaysAllow", "AlwaysDeny"; NULL = RBAC */
-	const char *service_cidr;    /* one, or two with a comma [10.96.0.0/12] */
-	const char *node_ports;	     /* "30000-32767" */
+	const char *authorization; /* "RBAC", "AlwaysAllow", "AlwaysDeny"; NULL = RBAC */
+	const char *admission_on, *admission_off; /* admission.h: names of plugins [none] */
+	const char *service_cidr;		  /* one, or two with a comma [10.96.0.0/12] */
+	const char *node_ports;			  /* "30000-32767" */
 	const char *advertise;	     /* address [of the listener, or of this machine] */
 	const char *encryption_conf; /* file */
 	const char *const *etcd;     /* endpoints; none: the embedded store */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/boot.h"
 
+#include "apiserver/admission.h"
 #include "apiserver/apiaudit.h"
 #include "apiserver/authn.h"
 #include "apiserver/bootstrap.h"
@@ -324,7 +325,8 @@ int boot_given(struct boot *b, struct err *err)
 			return err_wrap(err, "%s", files[i].flag);
 		watch_beside(b, given_path(b->given[files[i].id]));
 	}
-	if (authn_new(&authn, &b->authn, err) < 0)
+	if (authn_new(&authn, &b->authn, err) < 0 ||
+	    admission_new(c->admission_on, c->admission_off, &b->admission, err) < 0)
 		return err_ret(err);
 	if (c->audit_log && apiaudit_new(&audit, &b->audit, err) < 0)
 		return err_wrap(err, "audit log");
@@ -652,6 +654,7 @@ int boot_server(struct boot *b, struct err *err)
 		.store = b->store,
 		.authn = b->authn,
 		.authz = &b->authz,
+		.admission = b->admission,
 		.metrics = b->metrics,
 		.audit = b->audit,
 		.pool = b->pool,
@@ -727,6 +730,7 @@ void boot_close(struct boot *b)
 	bootstrap_free(b->bootstrap);
 	fairness_free(b->fairness);
 	rbac_free(b->rbac);
+	admission_free(b->admission);
 	if (b->strategies)
 		strategy_stop(b->resources);
 	resources_free(b->resources);

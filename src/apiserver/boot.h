@@ -92,6 +92,7 @@ struct boot {
 	struct fairness *fairness;
 	struct rbac *rbac;
 	struct authz authz;
+	struct admission *admission;
 	struct server *server;
 	struct server_check boot_check;
 	struct bootstrap *bootstrap;

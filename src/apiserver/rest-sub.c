@@ -145,7 +145,8 @@ static int prepare_binding(struct change *x, struct err *err)
 	if (r < 0)
 		return r;
 	begin_strategy(x);
-	return binding_set(&x->sc, &x->obj, &binding, err);
+	r = binding_set(&x->sc, &x->obj, &binding, err);
+	return r < 0 ? r : change_admit(x, &x->old, err);
 }
 
 struct eviction {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/rest-write.h"
 
+#include "apiserver/admission.h"
 #include "apiserver/authz.h"
 
 #include "api/check.h"
@@ -460,6 +461,34 @@ void change_strategy(struct change *x)
 	};
 }
 
+/* What the plugins look at; created: there is none of old. */
+static void admission_of(struct change *x, const struct doc *old, struct admission_call *ret)
+{
+	struct call *c = x->c;
+
+	*ret = (struct admission_call){
+		.sc = &x->sc,
+		.op = old ? ADMISSION_UPDATE : ADMISSION_CREATE,
+		.ns = namespace_of(c),
+		.sub = c->sub ? c->sub->name : "",
+		.name = x->name ? x->name : "",
+		.obj = &x->obj,
+		.old = old,
+		.authz = c->srv->conf.authz,
+		.about = &c->about,
+	};
+}
+
+int change_admit(struct change *x, const struct doc *old, struct err *err)
+{
+	struct admission_call ac;
+
+	admission_of(x, old, &ac);
+	if (x->prefix) /* upstream makes the name later */
+		ac.name = x->prefix;
+	return admission_mutate(x->c->srv->conf.admission, &ac, err);
+}
+
 static void tell_warnings(struct change *x)
 {
 	for (size_t i = 0; i < x->sc.nwarnings; i++)
@@ -471,6 +500,7 @@ static int settle(struct change *x, struct err *err)
 {
 	const struct doc *old = x->live ? &x->old : NULL;
 	struct arena *a = call_work(x->c);
+	struct admission_call ac;
 	int r = api_check(x->c->srv->conf.api, x->o->kind, x->sc.sub, &x->obj, old, a, err);
 
 	if (r == 0)
@@ -478,6 +508,10 @@ static int settle(struct change *x, struct err *err)
 				&x->c->about, err);
 	if (r == 0)
 		r = strategy_commit(&x->sc, &x->obj, old, err);
+	if (r == 0) {
+		admission_of(x, old, &ac);
+		r = admission_validate(x->c->srv->conf.admission, &ac, err);
+	}
 	if (r < 0)
 		return r;
 	strategy_warnings(&x->sc, &x->obj, old);
@@ -541,7 +575,9 @@ int change_create(struct change *x, struct doc *view, struct err *err)
 	c->about.name = x->name;
 	x->created = true;
 	change_strategy(x);
-	r = strategy_create(&x->sc, &x->obj, err);
+	r = change_admit(x, NULL, err);
+	if (r == 0)
+		r = strategy_create(&x->sc, &x->obj, err);
 	return r < 0 ? r : settle(x, err);
 }
 
@@ -716,7 +752,9 @@ int change_update(struct change *x, struct doc *view, bool put, struct err *err)
 		return r;
 	keep_old_meta(x, meta);
 	change_strategy(x);
-	r = strategy_update(&x->sc, &x->obj, &x->old, err);
+	r = change_admit(x, &x->old, err);
+	if (r == 0)
+		r = strategy_update(&x->sc, &x->obj, &x->old, err);
 	if (r == 0)
 		r = settle(x, err);
 	if (r < 0)
@@ -782,6 +820,9 @@ static void again(struct change *x)
 		change_fail(x, &err);
 		return;
 	}
+	/* What is written beside it (a quota) was: somebody else got on, so this ends. */
+	if (x->w.failed > 0)
+		x->tries--;
 	if (x->tries < x->tries_max) {
 		change_run(x);
 		return;

@@ -79,6 +79,8 @@ int change_names(struct change *x, struct doc *view, struct err *err);
 
 /* x->sc, empty, for this attempt. */
 void change_strategy(struct change *x);
+/* Admission's part before the strategy; old NULL: it is made. */
+int change_admit(struct change *x, const struct doc *old, struct err *err);
 /* Of an object that goes: what was allocated for it. */
 int change_commit_removal(struct change *x, struct err *err);
 /* May the object be made by a request that did not ask for create? */

@@ -18,6 +18,7 @@
 #define SERVER_MINOR "36"
 #define SERVER_VERSION "v1.36.3+teu"
 
+struct admission;
 struct api;
 struct apiaudit;
 struct authn;
@@ -39,7 +40,8 @@ struct server_conf {
 	struct resources *resources;
 	struct store *store;
 	struct authn *authn;
-	const struct authz *authz; /* authz.h; NULL: masters only */
+	const struct authz *authz;	   /* authz.h; NULL: masters only */
+	const struct admission *admission; /* admission.h; NULL: no plugins */
 	struct metrics *metrics;
 	struct apiaudit *audit;	   /* apiaudit.h; NULL: no log */
 	struct fairness *fairness; /* fairness.h; NULL: no limits */

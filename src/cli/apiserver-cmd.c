@@ -16,7 +16,7 @@ struct apiserver_opts {
 	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
 		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
-		*authorization;
+		*authorization, *admission_on, *admission_off;
 	int64_t audit_age, audit_backups, audit_size;
 	bool anonymous, anonymous_seen, debug, debug_seen;
 };
@@ -44,6 +44,10 @@ static const struct opt apiserver_opts[] = {
 		    "Take requests without credentials as system:anonymous (default true)"),
 	OPT_CHOICE(struct apiserver_opts, authorization, "authorization-mode", 0, modes,
 		   "Who decides what users may do (default RBAC)"),
+	STR_ROW(admission_on, "enable-admission-plugins",
+		"Admission plugins to run beside those that run anyway, with commas"),
+	STR_ROW(admission_off, "disable-admission-plugins",
+		"Admission plugins not to run, with commas"),
 	STR_ROW(cidr, "service-cluster-ip-range",
 		"Addresses of Services (default " APISERVER_CIDR ")"),
 	STR_ROW(node_ports, "service-node-port-range",
@@ -150,6 +154,8 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	conf.token_file = o->token_file;
 	conf.no_anonymous = o->anonymous_seen && !o->anonymous;
 	conf.authorization = o->authorization;
+	conf.admission_on = o->admission_on;
+	conf.admission_off = o->admission_off;
 	conf.service_cidr = o->cidr ? o->cidr : APISERVER_CIDR;
 	conf.node_ports = o->node_ports ? o->node_ports : "30000-32767";
 	conf.advertise = o->advertise;
