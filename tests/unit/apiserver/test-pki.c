@@ -299,10 +299,10 @@ static void a_damaged_file_is_named(void **state)
 {
 	struct place at = place();
 	const struct pki_conf conf = { .dirfd = at.fd, .names = names };
-	CLEANUP(pki_free) struct pki *p = must_open(&at, names, 0);
 	struct pki *again;
 	struct err err = ERR_INIT;
 
+	pki_free(must_open(&at, names, 0));
 	assert_int_equal(fd_replace_file(at.fd, "pki/admin.crt", "x", 1, 0600, NULL), 0);
 	assert_true(pki_open(&conf, &again, &err) < 0);
 	assert_non_null(strstr(err.msg, "certificates: 'pki/admin.crt'"));
