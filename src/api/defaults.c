@@ -5,8 +5,10 @@
  */
 #include "api/defaults.h"
 
+#include "api/object.h"
 #include "api/quantity.h"
 #include "base/arena.h"
+#include "base/hash.h"
 #include "doc/doc.h"
 
 #include <time.h>
@@ -144,12 +146,80 @@ static struct doc object_or_new(struct doc *d)
 	return doc_is(d, DOC_OBJECT) ? *d : doc_object();
 }
 
-/* Members of `from` that *to does not have. */
+/* Members of `from` that the map *to does not have. */
 static void fill(struct arena *a, struct doc *to, const struct doc *from)
 {
 	DOC_EACH_MEMBER (key, value, from)
 		if (!doc_getn(to, doc_slice(key)))
 			doc_add_node(a, to, *key, *value);
+	api_sort_map(to);
+}
+
+/* An old field for the one value that a list of now begins with: what is in it alone, or differs,
+ * was meant. `member`: of the list's objects; NULL: they are texts. */
+static void fix_first(struct fix *x, const char *one, const char *list, const char *member)
+{
+	const struct doc *old = get(x, one), *first = doc_at(get(x, list), 0);
+	struct doc all = doc_array(), object = doc_object();
+
+	if (first && member)
+		first = doc_get(first, member);
+	if (is_empty(old) && !is_empty(first)) {
+		set(x, one, *first);
+	} else if (!is_empty(old) && !(first && slice_eq(doc_slice(old), doc_slice(first)))) {
+		if (member)
+			(void)doc_set(x->a, &object, member, *old);
+		(void)doc_append(x->a, &all, member ? object : *old);
+		set(x, list, all);
+	}
+}
+
+/* An account's name has an older name; the one of today counts. */
+static void fix_pod_spec(struct fix *x)
+{
+	const struct doc *name = get(x, "serviceAccountName"), *old = get(x, "serviceAccount");
+
+	fix_amounts(x);
+	if (!is_empty(name))
+		set(x, "serviceAccount", *name);
+	else if (!is_empty(old))
+		set(x, "serviceAccountName", *old);
+}
+
+static void fix_pod_status(struct fix *x)
+{
+	fix_amounts(x);
+	fix_first(x, "podIP", "podIPs", "ip");
+}
+
+/* What was written as text is kept as all data is. */
+static void fix_secret(struct fix *x)
+{
+	struct doc data = object_or_new(get(x, "data"));
+
+	DOC_EACH_MEMBER (key, value, get(x, "stringData")) {
+		struct doc *there = doc_getn(&data, doc_slice(key));
+		size_t n = BASE64_LEN(value->n);
+		char *text = arena_alloc_raw(x->a, n + 1, 1);
+
+		if (!text)
+			return;
+		base64_encode(text, value->s, value->n);
+		if (there)
+			*there = doc_borrow(text, n);
+		else
+			doc_add_node(x->a, &data, *key, doc_borrow(text, n));
+	}
+	if (!doc_remove(x->obj, "stringData"))
+		return;
+	api_sort_map(&data);
+	if (data.n)
+		set(x, "data", data);
+}
+
+static void fix_node_spec(struct fix *x)
+{
+	fix_first(x, "podCIDR", "podCIDRs", NULL);
 }
 
 /* Requests that are not there are the limits; in pods, not in templates. */
@@ -383,6 +453,7 @@ static void fix_namespace(struct fix *x)
 	if (is_empty(name))
 		return;
 	doc_set(x->a, &labels, "kubernetes.io/metadata.name", *name);
+	api_sort_map(&labels);
 	set(&inner, "labels", labels);
 }
 
@@ -627,8 +698,10 @@ static const struct {
 	{ CORE "ResourceRequirements", fix_amounts },
 	{ CORE "VolumeResourceRequirements", fix_amounts },
 	{ CORE "ContainerStatus", fix_amounts },
-	{ CORE "PodSpec", fix_amounts },
-	{ CORE "PodStatus", fix_amounts },
+	{ CORE "PodSpec", fix_pod_spec },
+	{ CORE "PodStatus", fix_pod_status },
+	{ CORE "NodeSpec", fix_node_spec },
+	{ CORE "Secret", fix_secret },
 	{ CORE "ResourceQuotaSpec", fix_amounts },
 	{ CORE "ResourceQuotaStatus", fix_amounts },
 	{ "io.k8s.api.node.v1.Overhead", fix_amounts },

@@ -308,26 +308,36 @@ static int admit_or(struct admit *x, const struct schema_field *f, const struct 
 
 /* ---- lists and maps ---- */
 
+/* What Go has where a value was null, in the form that it is written in. */
+static int zero_of(struct admit *x, enum schema_type type, const struct api_note *n,
+		   struct doc *ret)
+{
+	static const struct doc nothing = { .type = DOC_OBJECT };
+
+	switch (type) {
+	case SCHEMA_OBJECT: return admit_object(x, n->type, &nothing, ret);
+	case SCHEMA_BOOL: *ret = doc_bool(false); return 0;
+	case SCHEMA_INT:
+	case SCHEMA_DOUBLE:
+	case SCHEMA_INT_OR_STR: *ret = doc_int(x->a, 0); return 0;
+	case SCHEMA_QUANTITY: *ret = DOC_LIT("0"); return 0;
+	case SCHEMA_TIME: *ret = doc_null(); return 0;
+	case SCHEMA_LIST: *ret = doc_array(); return 0;
+	case SCHEMA_MAP: *ret = doc_object(); return 0;
+	default: *ret = DOC_LIT(""); return 0;
+	}
+}
+
 static int admit_element(struct admit *x, const struct schema_field *f, const struct api_note *n,
 			 const struct doc *d, struct doc *ret)
 {
 	const struct schema_field *e = f->elem_row ? f->elem : f;
 	enum schema_type type = (enum schema_type)(f->elem_row ? e->type : f->elem_type);
-	static const struct doc nothing = { .type = DOC_OBJECT };
-	static const struct doc empty = { .type = DOC_STRING, .flags = DOC_CLEAN, .s = "" };
 
-	if (d->type == DOC_NULL) {
-		if (type == SCHEMA_OBJECT)
-			d = &nothing;
-		else if (type == SCHEMA_STRING)
-			d = &empty;
-		else if (type == SCHEMA_TIME) { /* the zero of Go's time is written as null */
-			*ret = *d;
-			return 0;
-		} else if (type != SCHEMA_ANY)
-			return mismatch(x, e, type, n, d);
-	}
-	return admit_value(x, e, type, n, d, ret);
+	if (d->type != DOC_NULL)
+		return admit_value(x, e, type, n, d, ret);
+	*ret = *d;
+	return type == SCHEMA_ANY || (x->flags & API_PARTIAL) ? 0 : zero_of(x, type, n, ret);
 }
 
 static int admit_list(struct admit *x, const struct schema_field *f, const struct api_note *n,
@@ -348,6 +358,24 @@ static int admit_list(struct admit *x, const struct schema_field *f, const struc
 	x->at = step.up;
 	*ret = (struct doc){ .type = DOC_ARRAY, .n = d->n, .kids = kids };
 	return r;
+}
+
+static int by_key(const void *x, const void *y)
+{
+	const struct doc *a = x, *b = y;
+	int r = memcmp(a->s, b->s, MIN(a->n, b->n));
+
+	return r ? r : (a->n > b->n) - (a->n < b->n);
+}
+
+/* Most come so: they are only looked at. */
+void api_sort_map(struct doc *map)
+{
+	for (size_t i = 1; i < map->n; i++)
+		if (by_key(&map->kids[2 * i - 2], &map->kids[2 * i]) > 0) {
+			qsort(map->kids, map->n, 2 * sizeof(*map->kids), by_key);
+			return;
+		}
 }
 
 static int admit_map(struct admit *x, const struct schema_field *f, const struct api_note *n,
@@ -371,6 +399,8 @@ static int admit_map(struct admit *x, const struct schema_field *f, const struct
 		x->at = step.up;
 	}
 	*ret = (struct doc){ .type = DOC_OBJECT, .n = d->n, .kids = kids };
+	if (r == 0 && !(x->flags & API_PARTIAL))
+		api_sort_map(ret);
 	return r;
 }
 
@@ -435,7 +465,6 @@ static bool is_left_out(const struct admit *x, const struct schema_field *f,
 static int absent(struct admit *x, const struct schema_field *f, const struct api_note *n,
 		  struct doc *ret, bool *has)
 {
-	static const struct doc nothing = { .type = DOC_OBJECT };
 	struct doc *def;
 
 	*has = true;
@@ -444,25 +473,14 @@ static int absent(struct admit *x, const struct schema_field *f, const struct ap
 		if (!def)
 			return full(x);
 		*ret = *def;
+		*has = !is_left_out(x, f, n, ret); /* some are the zero that is not written */
 		return 0;
 	}
 	*ret = doc_null();
 	if (f->flags & SCHEMA_EMIT_NULL)
 		return 0;
 	*has = f->flags & SCHEMA_EMIT;
-	if (!*has)
-		return 0;
-	switch ((enum schema_type)f->type) {
-	case SCHEMA_OBJECT: return admit_object(x, n->type, &nothing, ret);
-	case SCHEMA_BOOL: *ret = doc_bool(false); break;
-	case SCHEMA_INT:
-	case SCHEMA_DOUBLE:
-	case SCHEMA_INT_OR_STR: *ret = doc_int(x->a, 0); break;
-	case SCHEMA_QUANTITY: *ret = DOC_LIT("0"); break;
-	case SCHEMA_TIME: *ret = doc_null(); break;
-	default: *ret = DOC_LIT(""); break;
-	}
-	return 0;
+	return *has ? zero_of(x, (enum schema_type)f->type, n, ret) : 0;
 }
 
 static int admit_row(struct admit *x, const struct schema_field *f, const struct api_note *n,

@@ -3,9 +3,10 @@
  * Objects as they come in: from bytes to the canonical document of a kind.
  *
  * What api_admit gives is what upstream's typed decoding, its defaults of single fields and its
- * encoding would give: members in the order of the table, nothing unknown, zero values gone but for
- * those that are always written, quantities, times and durations in one form. So two objects that
- * mean the same are the same bytes.
+ * encoding would give: members in the order of the table, maps in that of their keys, nothing
+ * unknown, zero values gone but for those that are always written (defaults that are such, too),
+ * nulls in lists and maps the zero of what stands there, quantities, times and durations in one
+ * form. So two objects that mean the same are the same bytes.
  *
  * Spec: Kubernetes API concepts (field validation); encoding/json as sigs.k8s.io/json has it.
  */
@@ -42,3 +43,5 @@ enum {
  */
 int api_admit(const struct api_type *t, const struct doc *d, struct arena *a, unsigned flags,
 	      struct api_strays *strays, struct doc *ret, struct err *err);
+/* The members of a map (labels, data) by their keys, as they stand in canonical documents. */
+void api_sort_map(struct doc *map);

@@ -41,7 +41,7 @@ static void zeros_go_and_structs_stay(void **state)
 			 "\"generateName\":\"\",\"generation\":0,\"uid\":null},\"immutable\":false,"
 			 "\"binaryData\":{},\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}"),
 		"{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\"},"
-		"\"immutable\":false,\"data\":{\"b\":\"1\",\"a\":\"\"}}");
+		"\"immutable\":false,\"data\":{\"a\":\"\",\"b\":\"1\"}}");
 	assert_string_equal(admitted_with(a, "v1", "Container", API_NO_DEFAULTS, NULL,
 					  "{\"name\":\"c\",\"command\":[]}"),
 			    "{\"name\":\"c\",\"resources\":{}}");
@@ -321,6 +321,93 @@ static void amounts_have_no_more_than_thousandths(void **state)
 	      "requests", "{\"x\":\"1u\"}");
 }
 
+static void maps_stand_by_their_keys(void **state)
+{
+	struct arena *a = *state;
+
+	gives(a, "v1", "ConfigMap",
+	      "{\"data\":{\"b\":\"1\",\"a.b\":\"2\",\"a\":\"3\",\"B\":\"4\"}}", "data",
+	      "{\"B\":\"4\",\"a\":\"3\",\"a.b\":\"2\",\"b\":\"1\"}");
+	gives(a, "v1", "ResourceRequirements", "{\"limits\":{\"memory\":1,\"cpu\":2}}", "limits",
+	      "{\"cpu\":\"2\",\"memory\":\"1\"}");
+	gives(a, "v1", "Namespace",
+	      "{\"metadata\":{\"name\":\"n\",\"labels\":{\"z\":\"1\",\"a\":\"2\"}}}",
+	      "metadata.labels", "{\"a\":\"2\",\"kubernetes.io/metadata.name\":\"n\",\"z\":\"1\"}");
+	/* what is limited and not asked for comes to its place */
+	gives(a, "v1", "Pod",
+	      "{\"spec\":{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{\"memory\":"
+	      "1},\"limits\":{\"cpu\":2}}}]}}",
+	      "spec.containers.0.resources.requests", "{\"cpu\":\"2\",\"memory\":\"1\"}");
+	/* parts of objects stay as they were sent, and so does JSON of any kind */
+	assert_string_equal(admitted_with(a, "v1", "ConfigMap", API_PARTIAL, NULL,
+					  "{\"data\":{\"b\":\"1\",\"a\":null}}"),
+			    "{\"data\":{\"b\":\"1\",\"a\":null}}");
+	gives(a, "apps/v1", "ControllerRevision", "{\"data\":{\"b\":1,\"a\":2}}", "data",
+	      "{\"b\":1,\"a\":2}");
+}
+
+static void nulls_in_maps_and_lists_are_zeros(void **state)
+{
+	struct arena *a = *state;
+
+	gives(a, "v1", "ResourceRequirements", "{\"limits\":{\"cpu\":null}}", "limits",
+	      "{\"cpu\":\"0\"}");
+	gives(a, "v1", "ConfigMap", "{\"data\":{\"a\":null}}", "data", "{\"a\":\"\"}");
+	gives(a, "v1", "Secret", "{\"data\":{\"a\":null}}", "data", "{\"a\":\"\"}");
+	gives(a, "v1", "SecurityContext", "{\"capabilities\":{\"add\":[\"A\",null]}}",
+	      "capabilities.add", "[\"A\",\"\"]");
+	gives(a, "v1", "PodSecurityContext", "{\"supplementalGroups\":[5,null]}",
+	      "supplementalGroups", "[5,0]");
+	gives(a, "v1", "PodSpec", "{\"containers\":[null]}", "containers.0.name", "\"\"");
+	gives(a, "authorization.k8s.io/v1", "SubjectAccessReview",
+	      "{\"spec\":{\"extra\":{\"a\":null,\"b\":[\"x\"]}}}", "spec.extra",
+	      "{\"a\":[],\"b\":[\"x\"]}");
+}
+
+static void zero_defaults_are_not_written_where_zeros_are_not(void **state)
+{
+	struct arena *a = *state;
+
+	assert_string_equal(admitted(a, "v1", "LocalObjectReference", "{}"), "{}");
+	assert_string_equal(admitted(a, "v1", "LocalObjectReference", "{\"name\":\"\"}"), "{}");
+	assert_string_equal(admitted(a, "autoscaling/v1", "ScaleSpec", "{\"replicas\":0}"), "{}");
+	assert_string_equal(
+		admitted(a, "v1", "ReplicationControllerSpec", "{\"minReadySeconds\":0}"),
+		"{\"replicas\":1}");
+	assert_string_equal(
+		admitted(a, "v1", "ContainerPort", "{\"hostPort\":0,\"containerPort\":0}"),
+		"{\"containerPort\":0,\"protocol\":\"TCP\"}");
+	/* behind a pointer they are */
+	assert_string_equal(admitted(a, "apps/v1", "RollingUpdateStatefulSetStrategy", "{}"),
+			    "{\"partition\":0}");
+}
+
+static void old_fields_go_with_those_of_today(void **state)
+{
+	struct arena *a = *state;
+
+	gives(a, "v1", "PodSpec", "{\"serviceAccountName\":\"a\",\"serviceAccount\":\"b\"}",
+	      "serviceAccount", "\"a\"");
+	gives(a, "v1", "PodSpec", "{\"serviceAccount\":\"b\"}", "serviceAccountName", "\"b\"");
+	gives(a, "v1", "PodStatus", "{\"podIP\":\"1.2.3.4\"}", "podIPs", "[{\"ip\":\"1.2.3.4\"}]");
+	gives(a, "v1", "PodStatus", "{\"podIPs\":[{\"ip\":\"1.2.3.4\"},{\"ip\":\"::1\"}]}", "podIP",
+	      "\"1.2.3.4\"");
+	gives(a, "v1", "PodStatus", "{\"podIP\":\"1.1.1.1\",\"podIPs\":[{\"ip\":\"1.2.3.4\"}]}",
+	      "podIPs", "[{\"ip\":\"1.1.1.1\"}]");
+	gives(a, "v1", "NodeSpec", "{\"podCIDR\":\"10.0.0.0/24\"}", "podCIDRs",
+	      "[\"10.0.0.0/24\"]");
+	gives(a, "v1", "NodeSpec", "{\"podCIDRs\":[\"10.0.0.0/24\",\"fd::/64\"]}", "podCIDR",
+	      "\"10.0.0.0/24\"");
+	assert_string_equal(admitted(a, "v1", "NodeSpec", "{}"), "{}");
+	assert_string_equal(admitted(a, "v1", "Secret",
+				     "{\"stringData\":{\"c\":\"x\",\"a\":\"y\"},"
+				     "\"data\":{\"b\":\"YQ==\",\"a\":\"YQ==\"}}"),
+			    "{\"metadata\":{},\"data\":{\"a\":\"eQ==\",\"b\":\"YQ==\",\"c\":"
+			    "\"eA==\"},\"type\":\"Opaque\"}");
+	assert_string_equal(admitted(a, "v1", "Secret", "{\"stringData\":{\"a\":\"\"}}"),
+			    "{\"metadata\":{},\"data\":{\"a\":\"\"},\"type\":\"Opaque\"}");
+}
+
 static void what_is_canonical_stays(void **state)
 {
 	struct arena *a = *state;
@@ -381,6 +468,10 @@ int main(void)
 		CASE(defaults_follow_from_other_fields),
 		CASE(policies_follow_from_tags),
 		CASE(amounts_have_no_more_than_thousandths),
+		CASE(maps_stand_by_their_keys),
+		CASE(nulls_in_maps_and_lists_are_zeros),
+		CASE(zero_defaults_are_not_written_where_zeros_are_not),
+		CASE(old_fields_go_with_those_of_today),
 		CASE(what_is_canonical_stays),
 		CASE(defaults_stand_in_their_places),
 		CASE(depth_is_bounded),

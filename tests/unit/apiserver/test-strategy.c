@@ -24,7 +24,7 @@ static void core_kinds_begin_and_change_as_upstream_has_it(void **state)
 		  "['a/b','kubernetes']},'status':{'phase':'Terminating'}}",
 		  NULL,
 		  "spec.finalizers=['a/b','kubernetes']\nstatus.phase='Active'\n"
-		  "metadata.labels={'a':'1','z':'2','kubernetes.io/metadata.name':'x'}" },
+		  "metadata.labels={'a':'1','kubernetes.io/metadata.name':'x','z':'2'}" },
 		{ "v1", "Namespace", "",
 		  "{'metadata':{'name':'x'},'spec':{'finalizers':[]},'status':{}}",
 		  "{'metadata':{'name':'x'},'spec':{'finalizers':['kubernetes']},'status':{'phase':"
