@@ -154,6 +154,27 @@ void call_nowhere(struct call *c)
 	call_text(c, 404, "text/plain; charset=utf-8", SLICE("404 page not found\n"));
 }
 
+/* TableOptions: what goes along with each row. */
+static int choose_include(struct call *c, struct err *err)
+{
+	static const char *const words[] = { [CODEC_INCLUDE_METADATA] = "Metadata",
+					     [CODEC_INCLUDE_NONE] = "None",
+					     [CODEC_INCLUDE_OBJECT] = "Object" };
+
+	if (!*c->q.include_object)
+		return 0;
+	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(c->q.include_object, words[i]) == 0) {
+			c->out.codec.include = (enum codec_include)i;
+			return 0;
+		}
+	return status_bad_request(
+		err, &c->about,
+		"Unable to convert to Table as requested: includeObject: Invalid "
+		"value: \"%.64s\": must be 'Metadata', 'Object', 'None', or empty",
+		c->q.include_object);
+}
+
 int call_choose(struct call *c, unsigned flags, struct err *err)
 {
 	size_t n;
@@ -181,7 +202,7 @@ int call_choose(struct call *c, unsigned flags, struct err *err)
 		return status_not_acceptable(err, &c->about);
 	}
 	c->out.codec.pretty = c->q.pretty;
-	return 0;
+	return c->out.codec.shape == CODEC_TABLE ? choose_include(c, err) : 0;
 }
 
 /* What tells of an error when even that cannot be told. */

@@ -38,6 +38,10 @@ static inline const struct api_kind *codec_kind(const struct codec_out *o)
 {
 	return o->resource->kind;
 }
+static inline const struct api_kind *codec_rows(const struct codec_out *o)
+{
+	return o->rows ? o->rows : o->resource->kind;
+}
 static inline bool codec_converts(const struct codec_out *o)
 {
 	return o->resource->objects && o->resource->objects->kind != o->resource->kind;

@@ -12,7 +12,7 @@ int codec_table_begin(struct codec_out *o, struct slice list_meta, bool definiti
 	int r = 0;
 
 	if (definitions)
-		r = columns_definitions(codec_kind(o), a, &columns, err);
+		r = columns_definitions(codec_rows(o), a, &columns, err);
 	if (r < 0)
 		return r;
 	(void)buf_adds(out, "{\"kind\":\"Table\",\"apiVersion\":\"" CODEC_META_VERSION
@@ -60,7 +60,7 @@ int codec_put_row(struct codec_out *o, struct item *i, const struct doc *d, stru
 		d = &own;
 	}
 	if (r == 0)
-		r = columns_cells(codec_kind(o), d, o->now, a, &cells, &conditions, err);
+		r = columns_cells(codec_rows(o), d, o->now, a, &cells, &conditions, err);
 	if (r < 0)
 		return r;
 	(void)buf_adds(out, "{\"cells\":");

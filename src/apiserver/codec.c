@@ -228,11 +228,13 @@ int codec_item(struct codec_out *o, struct item *i, struct buf *out, struct err 
 
 /* ---- a document ---- */
 
-/* Only objects of the resource take another shape. */
+/* Only objects of the resource take another shape, and what is told to have rows. */
 static bool is_of_resource(const struct codec_out *o, const struct doc *d)
 {
-	return o->resource && doc_str_is(doc_get(d, "kind"), codec_kind(o)->kind) &&
-	       doc_str_is(doc_get(d, "apiVersion"), codec_kind(o)->group->api_version);
+	const struct api_kind *k = o->resource ? codec_rows(o) : NULL;
+
+	return k && doc_str_is(doc_get(d, "kind"), k->kind) &&
+	       doc_str_is(doc_get(d, "apiVersion"), k->group->api_version);
 }
 
 int codec_put_partial_doc(const struct doc *d, struct buf *out, struct err *err)

@@ -52,7 +52,8 @@ int codec_read(const struct api *api, enum codec_media media, struct slice body,
 /* One answer. */
 struct codec_out {
 	struct codec codec;
-	struct resource *resource; /* as asked for: served version. NULL: codec_doc only */
+	struct resource *resource;   /* as asked for: served version. NULL: codec_doc only */
+	const struct api_kind *rows; /* of Tables: columns_scale(); NULL: the resource's */
 	struct world *world;
 	const struct api *api;
 	int64_t now;	 /* seconds since 1970: ages in tables */

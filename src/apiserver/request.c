@@ -381,6 +381,7 @@ int api_query_parse(struct slice query, enum api_request_verb verb, struct arena
 	ret->resource_version = text(&x, "resourceVersion");
 	ret->continue_ = text(&x, "continue");
 	ret->field_manager = text(&x, "fieldManager");
+	ret->include_object = text(&x, "includeObject");
 	r = truths(&x);
 	if (r == 0)
 		r = numbers(&x);

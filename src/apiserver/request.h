@@ -67,6 +67,7 @@ struct api_query {
 	int orphan; /* orphanDependents; -1 = not given */
 	const char *propagation;
 	const char *resource_version, *continue_, *field_manager; /* "" = none */
+	const char *include_object;				  /* of a Table's rows; "" = none */
 	enum api_match match;
 	enum api_validation validation;
 	struct selector labels, fields;

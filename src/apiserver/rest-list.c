@@ -27,16 +27,25 @@
 
 enum phase { COUNT, SIZE, SEND };
 
+/* Tables of FlowSchemas show them as they are tried. */
+struct ranked {
+	int64_t rank;
+	size_t at;
+	struct item *item; /* the view's */
+};
+
 struct lister {
 	struct call *call;
 	struct cache_view *view;
 	struct cache_iter it;
 	struct slice prefix, from; /* from: of the page; empty = the first */
 	enum phase phase;
-	int64_t given;	   /* items of this walk */
-	size_t page;	   /* items of the page, when known */
-	uint64_t sum;	   /* SIZE */
-	struct item *last; /* COUNT: the page's last; the view's */
+	int64_t given;	       /* items of this walk */
+	size_t page;	       /* items of the page, when known */
+	uint64_t sum;	       /* SIZE */
+	struct item *last;     /* COUNT: the page's last; the view's */
+	struct ranked *ranked; /* SEND: the page's items in another order; NULL: as they lie */
+	size_t nranked;
 	struct codec_list_meta meta;
 	struct codec_out *out;
 	struct buf bytes;
@@ -55,6 +64,7 @@ static void lister_stop(struct call *c)
 	if (!l)
 		return;
 	deferred_fini(&l->again);
+	free(l->ranked);
 	cache_view_unref(l->view);
 	buf_fini(&l->bytes);
 	buf_fini(&l->packed);
@@ -191,6 +201,10 @@ static struct item *next(struct lister *l, size_t *budget)
 	struct call *c = l->call;
 	struct item *i;
 
+	if (l->ranked && l->phase == SEND) {
+		--*budget;
+		return (size_t)l->given < l->nranked ? l->ranked[l->given].item : NULL;
+	}
 	while (*budget > 0 && (i = cache_iter_next(&l->it))) {
 		--*budget;
 		if (!selects(c) || item_match(i, &c->q.labels, &c->q.fields))
@@ -284,6 +298,51 @@ static int fill(struct lister *l, struct err *err)
 	return r < 0 ? r : 1;
 }
 
+/* ---- another order ---- */
+
+static int by_rank(const void *x, const void *y)
+{
+	const struct ranked *a = x, *b = y;
+
+	return a->rank != b->rank ? (a->rank > b->rank) - (a->rank < b->rank)
+				  : (a->at > b->at) - (a->at < b->at);
+}
+
+/* All of the page at once: there are a few of them. */
+static int rank(struct lister *l, struct err *err)
+{
+	struct call *c = l->call;
+	size_t room = cache_iter_left(&l->it), n = 0, budget = SIZE_MAX;
+	struct ranked *v = calloc(room + 1, sizeof(*v));
+	struct item *i;
+	int r = v ? 0 : err_set(err, ERR_QUOTA, "no memory for the list");
+
+	while (r == 0 && n < room && (!c->q.limit || n < (size_t)c->q.limit) &&
+	       (i = next(l, &budget))) {
+		struct doc d;
+
+		v[n].item = i;
+		v[n].at = n;
+		arena_reset(l->out->a);
+		r = codec_parse(i, l->out->a, &d, err);
+		if (r == 0)
+			(void)doc_int64(doc_find(&d, "spec.matchingPrecedence"), &v[n++].rank);
+	}
+	if (r == 0)
+		qsort(v, n, sizeof(*v), by_rank);
+	l->ranked = v;
+	l->nranked = n;
+	return r;
+}
+
+static bool is_ranked(const struct lister *l)
+{
+	const struct call *c = l->call;
+
+	return c->out.codec.shape == CODEC_TABLE && !l->ranked &&
+	       strcmp(c->resource->kind->kind, "FlowSchema") == 0 && !c->resource->kind->custom;
+}
+
 /* ---- sending ---- */
 
 static int pack(struct lister *l, bool last, struct err *err)
@@ -355,7 +414,9 @@ static void send_step(struct lister *l)
 
 	err_clear(&err);
 	arena_reset(l->out->a);
-	end = fill(l, &err);
+	end = is_ranked(l) ? rank(l, &err) : 0;
+	if (end == 0)
+		end = fill(l, &err);
 	if (end < 0) {
 		fail(l, &err);
 		return;

@@ -7,6 +7,7 @@
 #include "apiserver/rest-delete.h"
 
 #include "api/check.h"
+#include "apiserver/columns.h"
 
 #include <string.h>
 
@@ -18,6 +19,8 @@ static void tell_scale(struct call *c, const struct collection *o, const struct 
 	struct doc scale;
 
 	err_clear(&err);
+	if (!o->kind->custom)
+		c->out.rows = columns_scale();
 	if (scale_get(o->kind, obj, call_work(c), &scale, &err) < 0)
 		call_fail(c, &err);
 	else
@@ -231,7 +234,7 @@ bool rest_sub(struct call *c)
 
 	err_clear(&err);
 	if (is_scale(c) && c->rq.verb == VERB_GET) {
-		if (call_choose(c, CODEC_NO_SHAPE, &err) < 0)
+		if (call_choose(c, c->resource->kind->custom ? CODEC_NO_SHAPE : 0, &err) < 0)
 			call_fail(c, &err);
 		else
 			call_wait(c, 0, get_scale);

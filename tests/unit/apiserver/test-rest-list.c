@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #define MAPS "/api/v1/namespaces/n1/configmaps"
+#define FLOWS "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
 
 static void make_maps(struct rfix *x, int n)
 {
@@ -183,6 +184,82 @@ static void revisions_of_lists_follow_the_rules(void **state)
 	assert_status(x, 410, "Expired", "too old");
 }
 
+#define TABLE ADMIN "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n"
+
+static void rows_have_with_them_what_is_asked_for(void **state)
+{
+	struct rfix *x = *state;
+
+	make_maps(x, 1);
+	ask(x, "GET", MAPS "?includeObject=Object", TABLE, NULL);
+	assert_string_equal(answer_text(x, "rows.0.object.kind"), "ConfigMap");
+	assert_string_equal(answer_text(x, "rows.0.object.data.k"), "even");
+	ask(x, "GET", MAPS "/m000?includeObject=None", TABLE, NULL);
+	assert_string_equal(answer_text(x, "rows.0.object"), "(null)");
+	ask(x, "GET", MAPS "?includeObject=Metadata", TABLE, NULL);
+	assert_string_equal(answer_text(x, "rows.0.object.kind"), "PartialObjectMetadata");
+	assert_int_equal(ask(x, "GET", MAPS "?includeObject=All", TABLE, NULL), 400);
+	assert_status(x, 400, "BadRequest",
+		      "Unable to convert to Table as requested: includeObject: Invalid value: "
+		      "\"All\"");
+	assert_int_equal(get(x, MAPS "?includeObject=All"), 200); /* no Table, no matter */
+}
+
+static void make_schema(struct rfix *x, const char *name, int precedence)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"matchingPrecedence\":%d,"
+		 "\"priorityLevelConfiguration\":{\"name\":\"x\"}}}",
+		 name, precedence);
+	post(x, FLOWS, text);
+	assert_code(x, 201);
+}
+
+static void flow_schemas_are_shown_as_they_are_tried(void **state)
+{
+	struct rfix *x = *state;
+
+	make_schema(x, "a", 900);
+	make_schema(x, "b", 20);
+	make_schema(x, "c", 900);
+	make_schema(x, "d", 2);
+	ask(x, "GET", FLOWS, TABLE, NULL);
+	assert_string_equal(answer_text(x, "rows.0.cells.0"), "d");
+	assert_string_equal(answer_text(x, "rows.1.cells.0"), "b");
+	assert_string_equal(answer_text(x, "rows.2.cells.0"), "a");
+	assert_string_equal(answer_text(x, "rows.3.cells.0"), "c");
+	assert_string_equal(answer_text(x, "rows.4"), "(none)");
+	/* within a page; the pages are as the objects lie */
+	ask(x, "GET", FLOWS "?limit=2", TABLE, NULL);
+	assert_string_equal(answer_text(x, "rows.0.cells.0"), "b");
+	assert_string_equal(answer_text(x, "rows.1.cells.0"), "a");
+	assert_string_equal(answer_text(x, "metadata.remainingItemCount"), "2");
+	get(x, FLOWS);
+	assert_string_equal(answer_text(x, "items.0.metadata.name"), "a");
+	ask(x, "GET", FLOWS "?fieldSelector=metadata.name%3Db", TABLE, NULL);
+	assert_string_equal(answer_text(x, "rows.0.cells.0"), "b");
+	assert_string_equal(answer_text(x, "rows.1"), "(none)");
+}
+
+static void a_scale_has_a_row_of_its_own(void **state)
+{
+	struct rfix *x = *state;
+
+	post(x, "/apis/apps/v1/namespaces/n1/deployments",
+	     "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"replicas\":3,\"selector\":{"
+	     "\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":"
+	     "\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}");
+	assert_code(x, 201);
+	ask(x, "GET", "/apis/apps/v1/namespaces/n1/deployments/d/scale", TABLE, NULL);
+	assert_code(x, 200);
+	assert_string_equal(answer_text(x, "kind"), "Table");
+	assert_string_equal(answer_text(x, "columnDefinitions.1.name"), "Desired");
+	assert_string_equal(answer_text(x, "rows.0.cells.1"), "3");
+	assert_string_equal(answer_text(x, "rows.0.cells.2"), "0");
+}
+
 static void tables_and_partial_objects_are_made_when_asked_for(void **state)
 {
 	struct rfix *x = *state;
@@ -343,6 +420,9 @@ int main(void)
 		TEST(a_token_that_is_too_old_is_told_with_a_fresh_one),
 		TEST(revisions_of_lists_follow_the_rules),
 		TEST(tables_and_partial_objects_are_made_when_asked_for),
+		TEST(rows_have_with_them_what_is_asked_for),
+		TEST(flow_schemas_are_shown_as_they_are_tried),
+		TEST(a_scale_has_a_row_of_its_own),
 		TEST(a_long_list_is_streamed_as_fast_as_it_is_read),
 		TEST(lists_are_packed_for_who_takes_it),
 		TEST(a_long_list_is_packed_as_a_stream),
