@@ -47,6 +47,15 @@ void h2_stream_free(struct h2_stream *hs)
 	h2_mem_put(h2_mem_of(h->c->pool), hs);
 }
 
+void h2_stream_over(struct h2_stream *hs)
+{
+	hs->h->late_n -= hs->late;
+	hs->late = false;
+	hs->over = true;
+	list_del(&hs->link);
+	list_append(&hs->h->over, &hs->link);
+}
+
 /* ---- headers ---- */
 
 static int begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
@@ -184,7 +193,7 @@ void h2_consume(struct h2_stream *hs)
 {
 	size_t n = hs->unconsumed;
 
-	if (n == 0 || !hs->s || hs->s->credit == 0 || hs->over)
+	if (n == 0 || !hs->s || hs->s->credit == 0 || hs->over || hs->late)
 		return;
 	hs->unconsumed = 0;
 	(void)nghttp2_session_consume_stream(hs->h->ng, hs->id, n); /* as above */
@@ -212,6 +221,8 @@ void h2_deliver(struct h2_stream *hs)
 	}
 	if (hs->s && hs->in_end && iobuf_len(&hs->in) == 0 && !(hs->connect && !hs->s->hijacked))
 		stream_give_end(hs->s);
+	if (hs->late && iobuf_len(&hs->in) == 0)
+		h2_stream_over(hs);
 }
 
 static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t n,
@@ -366,12 +377,14 @@ static int on_stream_closed(nghttp2_session *ng, int32_t id, uint32_t error, voi
 	struct h2 *h = arg;
 	struct h2_stream *hs = nghttp2_session_get_stream_user_data(ng, id);
 
-	if (!hs || hs->over)
+	if (!hs || hs->over || hs->late)
 		return 0;
-	hs->over = true;
 	hs->error = error;
-	list_del(&hs->link);
-	list_append(&h->over, &hs->link);
+	/* An answer that came faster than it is read is still to be read. */
+	hs->late = h->c->client && hs->s && !error && iobuf_len(&hs->in) > 0;
+	h->late_n += hs->late;
+	if (!hs->late)
+		h2_stream_over(hs);
 	return 0;
 }
 

@@ -215,9 +215,7 @@ static int on_frame_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int er
 		return 0;
 	/* Client: GOAWAY came first. The peer has not seen it. */
 	hs->error = NGHTTP2_REFUSED_STREAM;
-	hs->over = true;
-	list_del(&hs->link);
-	list_append(&hs->h->over, &hs->link);
+	h2_stream_over(hs);
 	return 0;
 }
 

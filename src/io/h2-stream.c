@@ -140,17 +140,14 @@ void h2_op_reset(struct stream *s, const struct err *why)
 	s->cancelled = true;
 	hs->s = NULL;
 	conn_enter(h->c);
-	if (!hs->over && hs->id)
+	if (!hs->over && hs->id && !hs->late)
 		(void)nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, hs->id,
 						h->c->client ? NGHTTP2_CANCEL
 						: why && why->code == ERR_BAD_REQUEST
 							? NGHTTP2_PROTOCOL_ERROR
 							: NGHTTP2_INTERNAL_ERROR);
-	if (!hs->over && !hs->id) {
-		hs->over = true;
-		list_del(&hs->link);
-		list_append(&h->over, &hs->link);
-	}
+	if (!hs->over && (!hs->id || hs->late))
+		h2_stream_over(hs);
 	h2_held_less(h, iobuf_len(&hs->in));
 	iobuf_fini(h->c->pool, &hs->in);
 	iobuf_fini(h->c->pool, &hs->out);

@@ -296,6 +296,8 @@ static void close_if_over(struct h2 *h)
 		if (c->dead || c->out_blocked)
 			return;
 	}
+	if (h->late_n && !c->eof)
+		return; /* it is read first, whatever nghttp2 thinks of the rest */
 	if (nghttp2_session_want_read(h->ng) || nghttp2_session_want_write(h->ng)) {
 		if (c->eof)
 			conn_fail_text(c, ERR_UNAVAILABLE, "the peer closed the connection");

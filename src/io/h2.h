@@ -55,7 +55,8 @@ struct h2_stream {
 	uint8_t urgency;
 	bool incremental, boosted;
 	bool connect, bad_cookie, too_large, head_in, trailers_out, in_end, out_end, end_sent,
-		deferred, expect, streamed, pending, over;
+		deferred, expect, streamed, pending, over,
+		late; /* nghttp2 has forgotten it, `in` waits for credit */
 };
 
 struct h2 {
@@ -64,7 +65,7 @@ struct h2 {
 	struct list streams; /* h2_stream, running */
 	struct list over;    /* through; `closed` is to be called */
 	struct list early;   /* client: wait for the peer's SETTINGS */
-	unsigned streams_n;
+	unsigned streams_n, late_n;
 	size_t held;	  /* bytes in all `in` */
 	size_t conn_owed; /* came, not yet given back to the connection's window */
 	uint32_t window;
@@ -104,6 +105,8 @@ void h2_callbacks_receive(nghttp2_session_callbacks *cbs);
 void h2_deliver(struct h2_stream *hs);
 struct h2_stream *h2_stream_new(struct h2 *h, struct stream *s, int32_t id);
 void h2_stream_free(struct h2_stream *hs);
+/* To be told `closed` once nghttp2 has returned. */
+void h2_stream_over(struct h2_stream *hs);
 /* Window bytes of hs that its handler has used up go back to the peer. */
 void h2_consume(struct h2_stream *hs);
 void h2_held_less(struct h2 *h, size_t n);

@@ -355,6 +355,49 @@ static void stops_a_handler_whose_client_does_not_read(void **state)
 	pair_stop(&p);
 }
 
+static void gives_a_whole_answer_to_a_reader_that_is_slower_than_it(void **state)
+{
+	struct pair p = { 0 };
+	struct got g = { .no_credit = true }, other = { 0 };
+	struct stream *s, *s2;
+
+	pair_start(&p);
+	s = begin(&p, "GET", "/trailers", 0, &g); /* "one two" */
+	settle(&p.e);
+	assert_int_equal(g.closed + g.ended, 0);
+	stream_read(s, 3);
+	settle(&p.e);
+	assert_int_equal(g.body.n, 3);
+	assert_int_equal(g.closed + g.ended, 0);
+	stream_read(s, 100);
+	settle(&p.e);
+	assert_string_equal(buf_str(&g.body), "one two");
+	assert_string_equal(g.trailer, "7");
+	assert_int_equal(g.ended, 1);
+	assert_int_equal(g.closed, 1);
+	assert_int_equal(g.why, 0);
+	stream_unref(s);
+	/* Given up in between; the connection stays. */
+	s = begin(&p, "GET", "/trailers", 0, &other);
+	other.no_credit = true;
+	settle(&p.e);
+	assert_int_equal(other.closed, 0);
+	stream_reset(s, NULL);
+	settle(&p.e);
+	assert_int_equal(other.closed, 1);
+	stream_unref(s);
+	buf_fini(&g.body);
+	g = (struct got){ 0 };
+	s2 = begin(&p, "GET", "/ping", 0, &g);
+	settle(&p.e);
+	assert_int_equal(g.status, 200);
+	assert_int_equal(http_server_get_stats(p.e.srv).accepted, 1);
+	stream_unref(s2);
+	buf_fini(&g.body);
+	buf_fini(&other.body);
+	pair_stop(&p);
+}
+
 static void sends_and_gets_trailers(void **state)
 {
 	struct pair p = { 0 };
@@ -959,6 +1002,7 @@ int main(void)
 		cmocka_unit_test(echoes_a_large_body_both_ways),
 		cmocka_unit_test(stops_a_sender_whose_reader_grants_nothing),
 		cmocka_unit_test(stops_a_handler_whose_client_does_not_read),
+		cmocka_unit_test(gives_a_whole_answer_to_a_reader_that_is_slower_than_it),
 		cmocka_unit_test(sends_and_gets_trailers),
 		cmocka_unit_test(sends_no_body_where_none_belongs),
 		cmocka_unit_test(becomes_a_byte_stream_by_extended_connect),
