@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DELETE of a collection: the objects of a view that the selectors take, some of them in each
- * transaction, one transaction after the other. The answer is the list as it was.
+ * DELETE of a collection: the objects of a view that the selectors take, some of them at a time.
+ * The answer is the list as it was.
+ *
+ * Each object goes in a transaction of its own, though many are under way together: a watcher that
+ * breaks off goes on behind the last revision it was told of, and would never hear of a second
+ * object that went at that revision.
  *
  * An object that changed meanwhile is looked at anew; one that went is none of ours. Deletions that
  * are done stay when a later one fails, as upstream's do.
@@ -11,9 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPS_MAX 100 /* of one transaction; the store takes 128 */
+#define OPS_MAX 100 /* at a time */
 #define JSON_MAX (8u << 20)
 #define TRIES_MAX 16
+
+/* One object, and what is written with it. */
+struct part {
+	struct many *m;
+	struct item *item;
+	struct cache_write w;
+};
 
 struct many {
 	struct call *call;
@@ -21,11 +32,14 @@ struct many {
 	struct delete_options opt;
 	struct cache_view *view;
 	struct cache_iter it;
-	struct item *items[OPS_MAX]; /* of this transaction; the view's */
+	struct item *items[OPS_MAX]; /* of this time; the view's */
 	size_t nitems;
 	unsigned tries;
 	struct strategy_call sc;
-	struct cache_write w;
+	struct part parts[OPS_MAX];
+	size_t nparts, pending;
+	bool failed; /* the first that did, by err */
+	struct err err;
 	struct cache_op ops[OPS_MAX];
 	struct buf json[OPS_MAX];
 	size_t nops;
@@ -125,22 +139,34 @@ static size_t take_items(struct many *m)
 
 static void step(struct many *m);
 
-static void written(struct cache_write *w)
+/* All are done: what was not as expected is tried again. */
+static void all_written(struct many *m)
 {
-	struct many *m = CONTAINER_OF(w, struct many, w);
 	struct err err = ERR_INIT;
 
-	if (w->result < 0) {
-		many_fail(m, &w->err);
-	} else if (w->result == 0) {
-		m->nitems = 0;
-		step(m);
-	} else if (++m->tries < TRIES_MAX) {
-		step(m);
-	} else {
+	if (m->failed) {
+		many_fail(m, &m->err);
+	} else if (m->nitems && ++m->tries == TRIES_MAX) {
 		(void)status_conflict(&err, &m->call->about, "", STATUS_MODIFIED);
 		many_fail(m, &err);
+	} else {
+		step(m);
 	}
+}
+
+static void written(struct cache_write *w)
+{
+	struct part *p = CONTAINER_OF(w, struct part, w);
+	struct many *m = p->m;
+
+	if (w->result < 0 && !m->failed) {
+		m->failed = true;
+		m->err = w->err;
+	} else if (w->result > 0) {
+		m->items[m->nitems++] = p->item;
+	}
+	if (--m->pending == 0)
+		all_written(m);
 }
 
 static void finish(struct many *m)
@@ -152,23 +178,45 @@ static void finish(struct many *m)
 	rest_list_view(c, view);
 }
 
+static int plan_item(struct many *m, struct item *item, struct err *err)
+{
+	struct part *p = &m->parts[m->nparts];
+	const size_t first = m->nops;
+	int r = add_item(m, item, err);
+
+	if (r < 0 || m->nops == first)
+		return r;
+	*p = (struct part){ .m = m,
+			    .item = item,
+			    .w = { .ops = m->ops + first, .n = m->nops - first, .done = written } };
+	m->nparts++;
+	return 0;
+}
+
 /* Those of m->items that are there are planned, as long as they fit. */
 static int plan(struct many *m, struct err *err)
 {
 	int r = 0;
 
-	m->nops = 0;
+	m->nops = m->nparts = 0;
 	(void)call_work_again(m->call);
 	for (size_t i = 0; r == 0 && i < m->nitems; i++) {
 		if (m->nops + 1 + STRATEGY_MORE_MAX > OPS_MAX) {
-			/* The rest is of the next transaction: again from here. */
+			/* The rest is of the next time: again from here. */
 			cache_iter_init(&m->it, m->view, m->it.prefix, item_key(m->items[i]));
-			m->nitems = i;
 			break;
 		}
-		r = add_item(m, m->items[i], err);
+		r = plan_item(m, m->items[i], err);
 	}
+	m->nitems = 0;
 	return r;
+}
+
+static void write_parts(struct many *m)
+{
+	m->pending = m->nparts;
+	for (size_t i = 0; i < m->nparts; i++)
+		cache_write(m->call->srv->conf.world, &m->parts[i].w);
 }
 
 static void step(struct many *m)
@@ -190,13 +238,10 @@ static void step(struct many *m)
 		many_fail(m, &err);
 		return;
 	}
-	if (!m->nops || m->opt.dry_run) {
-		m->nitems = 0;
+	if (!m->nops || m->opt.dry_run)
 		deferred_call(&m->again);
-		return;
-	}
-	m->w = (struct cache_write){ .ops = m->ops, .n = m->nops, .done = written };
-	cache_write(c->srv->conf.world, &m->w);
+	else
+		write_parts(m);
 }
 
 static void again(struct deferred *d)
@@ -236,7 +281,7 @@ static void begin(struct call *c)
 		return;
 	}
 	rest_delete_warn(c, &m->opt);
-	/* What it says lies in the work arena, which each transaction empties. */
+	/* What it says lies in the work arena, which is emptied each time. */
 	m->opt.propagation = arena_strdup(c->a, m->opt.propagation);
 	m->opt.uid = arena_strdup(c->a, m->opt.uid);
 	m->opt.revision = arena_strdup(c->a, m->opt.revision);
