@@ -1030,6 +1030,7 @@ int main(int argc, char **argv)
 	for (int i = 5; i < argc; i++)
 		connect_to(&l, argv[2], argv[i]);
 	model_init(&l.m, base);
+	l.m.shared = l.naddr > 1;
 	timer_init(&l.look, l.loop, on_look);
 	begin(&l);
 	if (source_init(&l.commands, l.loop, 0, EPOLLIN, on_command, &err) < 0)

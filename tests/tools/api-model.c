@@ -232,7 +232,8 @@ static void replay_removal(struct model *m, struct model_change *c)
 		if (i->op == MODEL_DELETE && i->key == c->key) {
 			if (i->answer == MODEL_DONE && i->uid == c->now.uid) {
 				i->found = explained = true;
-				break;
+				if (!m->shared)
+					break;
 			}
 			explained = explained || i->answer == MODEL_UNKNOWN;
 		} else if (i->op == MODEL_SWEEP && i->answer != MODEL_REFUSED) {

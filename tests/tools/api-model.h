@@ -100,6 +100,9 @@ struct model_change {
 };
 
 struct model {
+	/* Several servers over etcd: a DELETE that was sent again and finds nothing is answered as
+	 * done, and cannot know whose it was. */
+	bool shared;
 	int64_t base; /* state is as of it */
 	struct model_state state[MODEL_KEYS];
 	int64_t changed[MODEL_KEYS];  /* revision of the last change; 0: not there */
