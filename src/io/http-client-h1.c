@@ -8,17 +8,22 @@
 
 #include <stdio.h>
 
+/* Whether the request names this header itself: a proxy's Host is that of its client. */
+static bool names(const struct stream *s, struct slice name)
+{
+	for (const struct out_header *h = s->out; h; h = h->next)
+		if (slice_ieq(h->name, name))
+			return true;
+	return false;
+}
+
 static size_t framing_lines(char *d, size_t n, const struct stream *s)
 {
-	const char *upgrade = "Connection: Upgrade\r\n";
-	bool named = false;
 	int len = 0;
 
-	if (s->hijack_wanted) {
-		for (const struct out_header *h = s->out; h; h = h->next)
-			named |= slice_ieq(h->name, SLICE("upgrade"));
-		len = snprintf(d, n, "%s%s", upgrade, named ? "" : "Upgrade: tcp\r\n");
-	}
+	if (s->hijack_wanted)
+		len = snprintf(d, n, "Connection: Upgrade\r\n%s",
+			       names(s, SLICE("upgrade")) ? "" : "Upgrade: tcp\r\n");
 	if (((struct conn *)s->conn)->h2c_asked) {
 		char token[96];
 
@@ -35,6 +40,13 @@ static size_t framing_lines(char *d, size_t n, const struct stream *s)
 		len += snprintf(d + len, n - (size_t)len, "Content-Length: %lld\r\n",
 				(long long)s->body_length);
 	return (size_t)len;
+}
+
+static char *put_line(char *d, const char *name, const char *value)
+{
+	d = put(d, name, strlen(name));
+	d = put(d, value, strlen(value));
+	return put(d, "\r\n", 2);
 }
 
 void http_client_h1_send(struct conn *c, struct stream *s)
@@ -61,16 +73,13 @@ void http_client_h1_send(struct conn *c, struct stream *s)
 		d = put(d, cl->authority, strlen(cl->authority));
 	}
 	d = put(d, target.p, target.n);
-	d = put(d, " HTTP/1.1\r\nHost: ", 17);
-	d = put(d, cl->host, strlen(cl->host));
-	d = put(d, "\r\nUser-Agent: ", 14);
-	d = put(d, cl->agent, strlen(cl->agent));
-	d = put(d, "\r\n", 2);
-	if (absolute && cl->proxy->auth[0]) {
-		d = put(d, "Proxy-Authorization: ", 21);
-		d = put(d, cl->proxy->auth, strlen(cl->proxy->auth));
-		d = put(d, "\r\n", 2);
-	}
+	d = put(d, " HTTP/1.1\r\n", 11);
+	if (!names(s, SLICE("host")))
+		d = put_line(d, "Host: ", cl->host);
+	if (!names(s, SLICE("user-agent")))
+		d = put_line(d, "User-Agent: ", cl->agent);
+	if (absolute && cl->proxy->auth[0])
+		d = put_line(d, "Proxy-Authorization: ", cl->proxy->auth);
 	for (const struct out_header *h = s->out; h; h = h->next) {
 		d = put(d, h->name.p, h->name.n);
 		d = put(d, ": ", 2);

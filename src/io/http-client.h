@@ -69,7 +69,8 @@ DEFINE_CLEANUP(struct http_client *, http_client_free)
 /* ---- asynchronous ---- */
 
 /* A new exchange; the caller holds one reference (stream_unref). target is path and query, already
- * encoded. Then stream_on, stream_set_header, and http_client_send. */
+ * encoded. Then stream_on, stream_set_header, and http_client_send. Over HTTP/1.1 a Host or
+ * User-Agent that is set takes the place of the client's (proxies). */
 int http_client_stream(struct http_client *c, const char *method, const char *target,
 		       struct stream **ret, struct err *err);
 #define HTTP_NO_BODY 0
