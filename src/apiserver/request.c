@@ -12,8 +12,10 @@
 
 const char *api_request_verb_name(enum api_request_verb v)
 {
-	static const char names[][17] = { "",	    "get",   "list",   "watch",		  "create",
-					  "update", "patch", "delete", "deletecollection" };
+	static const char names[][17] = { "",	   "get",    "list",
+					  "watch", "create", "update",
+					  "patch", "delete", "deletecollection",
+					  "" };
 
 	return names[v];
 }
@@ -36,7 +38,26 @@ static int no_such_path(const char *path, struct err *err)
 		       "the server could not find the requested resource (%.200s)", path);
 }
 
-/* At most PARTS_MAX segments, all of them names. A slash at the end is no segment. */
+/* Of the resource "namespaces" these are subresources, all other words are resources within. */
+static bool is_namespace_sub(const char *s)
+{
+	return strcmp(s, "status") == 0 || strcmp(s, "finalize") == 0;
+}
+
+/* The segments so far end with the subresource "proxy": what follows is the other side's. */
+static bool is_proxied(const struct parts *p)
+{
+	size_t at = strcmp(p->v[0], "apis") == 0 ? 3 : 2;
+
+	if (p->n < at + 3 || strcmp(p->v[p->n - 1], "proxy") != 0 || strcmp(p->v[at], "watch") == 0)
+		return false;
+	if (strcmp(p->v[at], "namespaces") == 0 && !is_namespace_sub(p->v[at + 2]))
+		at += 2;
+	return p->n == at + 3;
+}
+
+/* At most PARTS_MAX segments, all of them names, up to a proxy's path. A slash at the end is no
+ * segment. */
 static int split(const char *path, struct arena *a, struct parts *ret, struct err *err)
 {
 	*ret = (struct parts){ .n = 0 };
@@ -51,6 +72,8 @@ static int split(const char *path, struct arena *a, struct parts *ret, struct er
 		if (!ret->v[ret->n++])
 			return err_set(err, ERR_QUOTA, "the path does not fit its memory");
 		path += n + (path[n] == '/');
+		if (is_proxied(ret))
+			break;
 	}
 	return 0;
 }
@@ -70,12 +93,6 @@ static enum api_request_verb verb_of(const char *method, bool named, bool watch)
 	if (watch && !named)
 		return VERB_WATCH;
 	return named ? VERB_GET : VERB_LIST;
-}
-
-/* Of the resource "namespaces" these are subresources, all other words are resources within. */
-static bool is_namespace_sub(const char *s)
-{
-	return strcmp(s, "status") == 0 || strcmp(s, "finalize") == 0;
 }
 
 /* What follows the subresource, as a path of its own. */
@@ -104,7 +121,7 @@ static void take_resource(const struct parts *p, size_t i, const char *path,
 		ret->name = p->v[i++];
 	if (i < p->n)
 		ret->subresource = p->v[i++];
-	if (i < p->n)
+	if (strcmp(ret->subresource, "proxy") == 0)
 		ret->rest = rest_of(path, i);
 }
 
@@ -142,7 +159,9 @@ int api_request_parse(const char *method, const char *path, bool watch, struct a
 	if (i >= p.n)
 		return 0;
 	take_resource(&p, i, path, ret);
-	ret->verb = verb_of(method, *ret->name != '\0' && !ret->watch_path, watch);
+	ret->verb = strcmp(ret->subresource, "proxy") == 0 && strcmp(method, "OPTIONS") == 0
+			    ? VERB_OPTIONS
+			    : verb_of(method, *ret->name != '\0' && !ret->watch_path, watch);
 	return ret->verb
 		       ? 0
 		       : err_set(err, ERR_BAD_REQUEST, "the method %.20s is not supported", method);
@@ -351,7 +370,8 @@ const char *api_query_kind(enum api_request_verb v)
 {
 	static const char *const kinds[] = { "ListOptions",  "GetOptions",    "ListOptions",
 					     "ListOptions",  "CreateOptions", "UpdateOptions",
-					     "PatchOptions", "DeleteOptions", "ListOptions" };
+					     "PatchOptions", "DeleteOptions", "ListOptions",
+					     "GetOptions" };
 
 	return kinds[v];
 }

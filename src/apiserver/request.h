@@ -29,8 +29,9 @@ enum api_request_verb {
 	VERB_PATCH,
 	VERB_DELETE,
 	VERB_DELETE_COLLECTION,
+	VERB_OPTIONS, /* of proxies only */
 };
-/* "get", "deletecollection"; "" of VERB_NONE. */
+/* "get", "deletecollection"; "" of VERB_NONE and, as upstream has it, of VERB_OPTIONS. */
 const char *api_request_verb_name(enum api_request_verb v);
 
 struct api_request {
@@ -39,8 +40,8 @@ struct api_request {
 	const char *group, *version, *api_version; /* "", "v1", "v1"; "apps", "v1", "apps/v1" */
 	const char *resource, *subresource;
 	const char *namespace_, *name; /* decoded; the name that a field selector gives too */
-	const char *rest;	       /* behind the subresource: of proxies, "/a/b" */
-	bool watch_path;	       /* the old form /api/v1/watch/... */
+	const char *rest; /* of proxies: behind the subresource, as it came: "/a//b/" */
+	bool watch_path;  /* the old form /api/v1/watch/... */
 };
 /* method: upper case. path: decoded segments are checked: no empty, ".", ".." nor NUL ones
  * (-ERR_NOT_FOUND). A path outside of /api/V and /apis/G/V gives VERB_NONE and empty texts.
