@@ -275,7 +275,8 @@ int discovery_resources(const struct discovery *d, const char *group_version, st
 
 /* ---- all at once ---- */
 
-/* Empty group and version: those of the resource itself. */
+/* Empty group and version: those of the resource itself. So for built-in kinds; those of
+ * definitions are written out, as upstream has it. */
 static void put_kind(struct arena *a, struct doc *to, const char *group, const char *version,
 		     const char *kind)
 {
@@ -289,9 +290,11 @@ static void put_kind(struct arena *a, struct doc *to, const char *group, const c
 static void aggregate_kind(struct arena *a, struct doc *list, const struct api_kind *k)
 {
 	struct doc *to = doc_append_object(a, list), *subs;
+	const char *group = k->custom ? k->group->group : "";
+	const char *version = k->custom ? k->group->version : "";
 
 	doc_set_str(a, to, "resource", k->resource);
-	put_kind(a, to, "", "", k->kind);
+	put_kind(a, to, group, version, k->kind);
 	doc_set_str(a, to, "scope", k->namespaced ? "Namespaced" : "Cluster");
 	doc_set_str(a, to, "singularResource", k->singular);
 	put_verbs(a, to, k->verbs);
@@ -304,7 +307,8 @@ static void aggregate_kind(struct arena *a, struct doc *list, const struct api_k
 		bool foreign = is_foreign(k, s);
 
 		doc_set_str(a, sub, "subresource", s->name);
-		put_kind(a, sub, foreign ? s->group : "", foreign ? s->version : "", s->kind);
+		put_kind(a, sub, foreign ? s->group : group, foreign ? s->version : version,
+			 s->kind);
 		put_verbs(a, sub, s->verbs);
 	}
 }

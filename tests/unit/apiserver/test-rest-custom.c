@@ -99,6 +99,14 @@ static void a_definition_is_served_and_its_objects_are_kept(void **state)
 	assert_string_equal(answer_text(x, "status.acceptedNames.listKind"), "CronTabList");
 	assert_string_equal(answer_text(x, "status.conditions.1.reason"), "InitialNamesAccepted");
 	assert_string_equal(answer_text(x, "metadata.generation"), "1");
+	ask(x, "GET", "/apis",
+	    ADMIN
+	    "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\n",
+	    NULL);
+	assert_has(x, "\"responseKind\":{\"group\":\"example.com\",\"version\":\"v1\",\"kind\":"
+		      "\"CronTab\"}");
+	assert_has(x, "\"responseKind\":{\"group\":\"autoscaling\",\"version\":\"v1\",\"kind\":"
+		      "\"Scale\"}");
 	post(x, CRONS,
 	     CRON("\"name\":\"a\"", "\"cron\":\"5\",\"color\":\"red\"", ",\"status\":{}"));
 	assert_code(x, 201);
