@@ -208,6 +208,8 @@ static int run(struct change *x, const struct review *rv, struct doc *ret, struc
 	int r = change_read(x, ret, err);
 
 	if (r == 0)
+		r = change_ns(x, change_meta(x, k->type, ret), err);
+	if (r == 0)
 		r = api_check(c->srv->conf.api, k, "", ret, NULL, call_work(c), err);
 	if (r == 0)
 		r = rv->answer(x, ret, &status, err);
@@ -249,7 +251,8 @@ bool rest_review(struct call *c)
 		is_one |= strcmp(reviews[i].kind, kind) == 0;
 	if (!is_one || c->resource->objects)
 		return false;
-	if (call_choose(c, 0, &err) < 0 || call_media(c, 0, &err) < 0)
+	/* nothing is kept of it, so there are no columns: a Table is 406 */
+	if (call_choose(c, CODEC_NO_SHAPE, &err) < 0 || call_media(c, 0, &err) < 0)
 		call_fail(c, &err);
 	else
 		call_body(c, answer);

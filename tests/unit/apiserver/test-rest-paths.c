@@ -235,10 +235,14 @@ static void reviews_tell_who_and_whether(void **state)
 	assert_has(x, "\"allowed\":true");
 	post(x, "/apis/authorization.k8s.io/v1/namespaces/n1/localsubjectaccessreviews",
 	     "{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"LocalSubjectAccessReview\","
-	     "\"metadata\":{\"namespace\":\"n1\"},\"spec\":{\"user\":\"u\",\"resourceAttributes\":{"
+	     "\"spec\":{\"user\":\"u\",\"resourceAttributes\":{"
 	     "\"namespace\":\"n1\",\"verb\":\"get\",\"resource\":\"pods\"}}}");
 	assert_code(x, 201);
 	assert_has(x, "\"allowed\":false");
+	assert_string_equal(answer_text(x, "metadata.namespace"), "n1"); /* the URL's */
+	ask(x, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+	    PLAIN JSON "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n", may);
+	assert_status(x, 406, "NotAcceptable", "only the following media types are accepted");
 	ask(x, "POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", PLAIN JSON,
 	    "{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"SelfSubjectRulesReview\","
 	    "\"spec\":{\"namespace\":\"n1\"}}");
