@@ -28,6 +28,7 @@
 #include "io/metrics.h"
 #include "io/stream.h"
 
+struct agents;
 struct apiaudit_verdict;
 struct authz_attrs;
 struct paths;
@@ -49,6 +50,7 @@ struct server {
 	struct watch *writer;
 	struct server_check *checks;
 	struct paths *paths;
+	struct agents *agents; /* of nodes: rest-connect.c */
 	struct metric_family *requests, *durations, *running;
 	struct metric *watches;
 };

@@ -9,6 +9,7 @@
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/call.h"
+#include "apiserver/node-agent.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/work.h"
@@ -80,8 +81,10 @@ static int add_metrics(struct server *srv, struct err *err)
 
 static const char *verb_label(const struct call *c)
 {
-	static const char *const names[] = { "",    "GET",   "LIST",   "WATCH",		  "POST",
-					     "PUT", "PATCH", "DELETE", "DELETECOLLECTION" };
+	static const char *const names[] = { "",       "GET",	 "LIST",
+					     "WATCH",  "POST",	 "PUT",
+					     "PATCH",  "DELETE", "DELETECOLLECTION",
+					     "OPTIONS" };
 
 	return c->rq.verb ? names[c->rq.verb] : stream_request(c->s)->method;
 }
@@ -380,7 +383,8 @@ static bool is_served(const struct call *c)
 {
 	static const uint16_t bits[] = { 0,	    API_GET,	API_LIST,
 					 API_WATCH, API_CREATE, API_UPDATE,
-					 API_PATCH, API_DELETE, API_DELETE_COLLECTION };
+					 API_PATCH, API_DELETE, API_DELETE_COLLECTION,
+					 API_GET };
 	const struct api_kind *k = c->resource->kind;
 	uint16_t verbs = c->sub ? c->sub->verbs : k->verbs;
 	bool named = *c->rq.name != '\0';
@@ -424,9 +428,10 @@ static bool find(struct call *c)
 
 static void run(struct call *c)
 {
-	static call_fn *const verbs[] = { NULL,	      rest_get,	   rest_list,
-					  rest_watch, rest_create, rest_update,
-					  rest_patch, rest_delete, rest_delete_collection };
+	static call_fn *const verbs[] = { NULL,	       rest_get,    rest_list,
+					  rest_watch,  rest_create, rest_update,
+					  rest_patch,  rest_delete, rest_delete_collection,
+					  call_nowhere };
 	const char *deprecated = strategy_deprecated(c->resource->kind);
 
 	if (deprecated)
@@ -436,11 +441,17 @@ static void run(struct call *c)
 	verbs[c->rq.verb](c);
 }
 
-static bool is_long(const struct call *c)
+/* Handed on to a node or pod: it takes as long as it takes, and its query is theirs. */
+static bool is_connect(const struct call *c)
 {
 	static const char *const subs[] = { "proxy", "exec", "attach", "portforward", "log", NULL };
 
-	return c->rq.verb == VERB_WATCH || str_is_one_of(c->rq.subresource, subs);
+	return str_is_one_of(c->rq.subresource, subs);
+}
+
+static bool is_long(const struct call *c)
+{
+	return c->rq.verb == VERB_WATCH || is_connect(c);
 }
 
 static void set_deadline(struct call *c)
@@ -470,7 +481,9 @@ static void proceed(struct call *c)
 		(void)stream_set_header(c->s, "X-Kubernetes-Pf-Prioritylevel-Uid",
 					c->seat.level_uid);
 	}
-	r = c->rq.verb ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad) : 0;
+	r = c->rq.verb && !is_connect(c)
+		    ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad)
+		    : 0;
 	call_attrs(c, &at);
 	c->decision = authz_allowed(c->srv->conf.authz, &at, c->srv->conf.audit ? &why : NULL)
 			      ? "allow"
@@ -655,6 +668,10 @@ int server_new(const struct server_conf *conf, struct server **ret, struct err *
 		.streams_max = 1000,
 		.arena_max = STREAM_ARENA_MAX,
 	};
+	const struct agents_conf agents = { .loop = conf->loop,
+					    .ca = conf->node_ca,
+					    .cert = conf->node_cert,
+					    .key = conf->node_key };
 	int r;
 
 	assert(srv);
@@ -666,6 +683,8 @@ int server_new(const struct server_conf *conf, struct server **ret, struct err *
 		srv->conf.watch_time_min = WATCH_TIME;
 	srv->paths = paths_new(srv);
 	r = add_metrics(srv, err);
+	if (r == 0)
+		r = agents_new(&agents, &srv->agents, err);
 	if (r == 0)
 		r = http_server_new(conf->loop, &http, &srv->http, err);
 	if (r < 0)
@@ -683,6 +702,7 @@ void server_free(struct server *srv)
 	while (!list_empty(&srv->calls))
 		if (loop_step(srv->conf.loop, -1, NULL) < 0)
 			break;
+	agents_free(srv->agents);
 	paths_free(srv->paths);
 	buf_fini(&srv->line);
 	arena_free(srv->scratch);
@@ -734,7 +754,7 @@ void server_drain(struct server *srv, int64_t grace_ns, void (*drained)(void *ar
 
 	srv->draining = true;
 	LIST_FOREACH (c, &srv->calls, struct call, link)
-		if (c->rq.verb == VERB_WATCH && c->drain)
+		if (c->drain)
 			c->drain(c);
 	http_server_drain(srv->http, grace_ns, drained, arg);
 }

@@ -53,6 +53,8 @@ struct server_conf {
 				    * this [30 min] */
 	const char *node_ca;	   /* PEM file: whom to trust as a node's agent; NULL: any */
 	const char *node_cert, *node_key; /* shown to nodes' agents; NULL: none */
+	const char *node_addresses; /* "Hostname,InternalIP": where agents are sought (node-agent.h)
+				     * [all types, names first] */
 };
 int server_new(const struct server_conf *conf, struct server **ret, struct err *err);
 void server_free(struct server *srv);

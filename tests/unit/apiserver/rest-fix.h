@@ -258,6 +258,7 @@ static inline bool unchunk(struct buf *b)
 		at = (size_t)(line - b->p) + 2;
 		if (n == 0) {
 			b->n = to;
+			b->p[to] = '\0';
 			return true;
 		}
 		if (b->n < at + n + 2)

@@ -197,8 +197,9 @@ static void what_is_handed_on_is_refused_by_name(void **state)
 	struct rfix *x = *state;
 
 	make_namespace(x, "n1");
-	get(x, "/api/v1/namespaces/n1/pods/p/log");
-	assert_status(x, 503, "ServiceUnavailable", "pods/log is not available in this server");
+	post(x, "/api/v1/namespaces/n1/serviceaccounts/default/token", "{}");
+	assert_status(x, 503, "ServiceUnavailable",
+		      "serviceaccounts/token is not available in this server");
 	post(x, "/apis/apiregistration.k8s.io/v1/apiservices",
 	     "{\"apiVersion\":\"apiregistration.k8s.io/v1\",\"kind\":\"APIService\",\"metadata\":{"
 	     "\"name\":\"v1.far.example.com\"},\"spec\":{\"group\":\"far.example.com\",\"version\":"
