@@ -3,7 +3,7 @@
 import json
 import threading
 
-from kube import Watch, api, equal, holds, kind, space, suite, until
+from kube import Watch, api, equal, holds, kind, space, suite
 from kube_life import labelled, operations, status_changed, told
 
 case = suite("sig-api-machinery")
@@ -175,8 +175,9 @@ def _():
         k.delete("two")
         for w in (wb, both):
             equal(w.next("DELETED")["metadata"]["name"], "two")
-        wa.quiet()
-        wb.quiet()
+        for w, labels in ((wa, a), (wb, b)):  # and nothing else was told
+            k.create(config_map("end-" + labels["watch"], labels))
+            equal(w.next("ADDED")["metadata"]["name"], "end-" + labels["watch"])
 
 
 @case("Watchers should be able to start watching from a specific resource version")
@@ -189,7 +190,8 @@ def _():
     with k.watch(resourceVersion=first["metadata"]["resourceVersion"]) as w:
         equal(w.next("MODIFIED"), second)
         w.next("DELETED")
-        w.quiet()
+        k.create(config_map("end"))
+        equal(w.next("ADDED")["metadata"]["name"], "end")
 
 
 @case("Watchers should be able to restart watching from the last resource version observed by the previous watch")
@@ -217,8 +219,7 @@ def _():
         w.next("MODIFIED")
         k.patch("one", {"metadata": {"labels": {"watch": "no"}}})
         holds(w.next("DELETED"), {"metadata": {"name": "one"}, "data": {"mutation": "1"}})
-        k.patch("one", {"data": {"mutation": "2"}})
-        w.quiet()
+        k.patch("one", {"data": {"mutation": "2"}})  # not told
         k.patch("one", {"metadata": {"labels": {"watch": "yes"}}})
         holds(w.next("ADDED"), {"data": {"mutation": "2"}})
         k.patch("one", {"data": {"mutation": "3"}})

@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import ssl
@@ -87,11 +86,6 @@ class Watch:
             if e["type"] == kind and name in (None, e["object"]["metadata"]["name"]) and ok(e["object"]):
                 return e["object"]
         raise AssertionError(f"no {kind} of {name}")
-
-    def quiet(self, seconds=0.1):
-        """Nothing is told now."""
-        ready, _, _ = select.select([self.c.sock], [], [], seconds)
-        assert not ready and not self.c.sock.pending(), self.r.readline()
 
     def close(self):
         self.c.close()
