@@ -2,7 +2,6 @@
 /* Defaults and protection of nodes, claims, volumes, ingresses; what services may not have. */
 #include "apiserver/admission-private.h"
 
-#include "api/quantity.h"
 #include "base/err.h"
 
 #define NOT_READY "node.kubernetes.io/not-ready"

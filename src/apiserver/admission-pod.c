@@ -2,7 +2,6 @@
 /* What pods are given: priority, tolerations, what their runtime class says, topology labels. */
 #include "apiserver/admission-private.h"
 
-#include "api/quantity.h"
 #include "base/err.h"
 
 #define NOT_READY "node.kubernetes.io/not-ready"
@@ -185,12 +184,6 @@ int admit_tolerations(struct admission_call *c, struct err *err)
 	return 0;
 }
 
-static bool is_extended(struct slice name)
-{
-	return slice_has(name, '/') && !slice_has_text(name, SLICE("kubernetes.io/")) &&
-	       !slice_starts(name, SLICE("requests."));
-}
-
 static void tolerate(struct admission_call *c, struct doc *spec, const char *key)
 {
 	struct doc want = toleration(c, key, "NoSchedule", -1), *list = tolerations(c, spec);
@@ -214,7 +207,7 @@ int admit_extended_tolerations(struct admission_call *c, struct err *err)
 	while ((d = admit_container(spec, &i, &list)))
 		DOC_EACH_MEMBER (key, value, doc_find(d, "resources.requests")) {
 			(void)value;
-			if (*list != 'e' && is_extended(doc_slice(key)))
+			if (*list != 'e' && amounts_is_extended(doc_slice(key)))
 				strategy_map_put(c->sc->a, &names, doc_cstr(c->sc->a, key),
 						 doc_null(), true);
 		}

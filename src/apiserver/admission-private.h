@@ -7,6 +7,8 @@
 #include "apiserver/admission.h"
 #include "apiserver/strategy-private.h"
 
+#include "api/quantity.h"
+
 /* What plugins are about; a request is of one of them, or of OTHER. */
 enum {
 	ADMIT_OTHER = 1 << 0,
@@ -27,7 +29,7 @@ enum {
 
 typedef int admit_fn(struct admission_call *c, struct err *err);
 
-admit_fn admit_limits, admit_limits_check;
+admit_fn admit_limits, admit_limits_check, admit_pod_resize;
 admit_fn admit_account, admit_account_check;
 admit_fn admit_taint;
 admit_fn admit_pull, admit_pull_check;
@@ -71,6 +73,35 @@ static inline const struct api_type *admit_type(const struct admission_call *c)
 struct doc *admit_container(const struct doc *spec, size_t *i, const char **ret_list);
 /* The v1.PodTemplateSpec of a workload, or the pod itself; NULL. */
 const struct doc *admit_template(const struct admission_call *c, const struct doc *obj);
+
+/* ---- amounts of resources: admission-amounts.c ---- */
+
+struct amount {
+	struct slice name;
+	struct quantity q;
+};
+/* In no order; names are borrowed. What does not fit into the arena is left out: ask
+ * arena_exceeded. */
+struct amounts {
+	struct arena *a;
+	struct amount *v;
+	size_t n;
+};
+struct quantity *amounts_get(const struct amounts *l, struct slice name); /* NULL: none */
+void amounts_put(struct amounts *l, struct slice name, const struct quantity *q);
+void amounts_add(struct amounts *l, const struct amounts *more);
+/* A map of quantities. */
+struct amounts amounts_read(struct arena *a, const struct doc *map);
+/* What the containers of a pod ask for together ("requests", "limits"): side by side, or the
+ * largest of those that run before. */
+enum {
+	AMOUNTS_OVERHEAD = 1 << 0, /* and what its sandbox costs */
+	AMOUNTS_STATUS = 1 << 1,   /* what was given to it counts when it is more */
+};
+struct amounts amounts_of_pod(struct arena *a, const struct doc *pod, const char *which,
+			      unsigned flags);
+/* Not the cluster's own: "example.com/gpu". */
+bool amounts_is_extended(struct slice name);
 
 /* ---- Pod Security: admission-podsec.c ---- */
 

@@ -18,7 +18,7 @@
 struct arena;
 struct err;
 
-#define STRATEGY_MORE_MAX 8
+#define STRATEGY_MORE_MAX 16
 #define STRATEGY_WARNINGS_MAX 64
 
 struct strategy_user {
