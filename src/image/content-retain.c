@@ -5,6 +5,8 @@
  * the manifests of an index, what refers to it, and companions by name.
  */
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
 #include "base/hash.h"
 #include "image/content.h"
 #include "image/private.h"
@@ -154,6 +156,14 @@ static void tell_dropped(struct retain *t, const char *tag, const char *digest)
 	};
 }
 
+static int note_dropped(struct retain *t, struct db_conn *c, const char *tag, const char *digest,
+			struct err *err)
+{
+	tell_dropped(t, tag, digest);
+	return db_exec(c, err, "INSERT INTO dropped(repo, tag, digest, at) VALUES (?, ?, ?, ?)",
+		       "ttti", t->repo, tag, digest, clock_real());
+}
+
 /* Companions by name of a manifest that goes. */
 static int drop_companions(struct retain *t, struct db_conn *c, const char *digest, struct err *err)
 {
@@ -194,9 +204,7 @@ static int drop_manifest(struct retain *t, struct db_conn *c, const char *digest
 			    t->id, digest);
 	if (r >= 0)
 		r = content_doubt(c, digest, err);
-	if (r >= 0)
-		tell_dropped(t, NULL, digest);
-	return r;
+	return r < 0 ? r : note_dropped(t, c, NULL, digest, err);
 }
 
 static int drop_chosen(struct retain *t, struct db_conn *c, struct err *err)
@@ -209,9 +217,10 @@ static int drop_chosen(struct retain *t, struct db_conn *c, struct err *err)
 		if (!v->drop)
 			continue;
 		if (v->tag) {
-			tell_dropped(t, v->tag, v->digest);
-			r = db_exec(c, err, "DELETE FROM tags WHERE repo = ? AND tag = ?", "it",
-				    t->id, v->tag);
+			r = note_dropped(t, c, v->tag, v->digest, err);
+			if (r >= 0)
+				r = db_exec(c, err, "DELETE FROM tags WHERE repo = ? AND tag = ?",
+					    "it", t->id, v->tag);
 		}
 		if (r >= 0)
 			r = push_work(t, v->digest, err);
@@ -309,4 +318,62 @@ int content_retain(struct image_store *is, struct content_retain *job, struct er
 		r = one_batch(t, err);
 	while (r >= 0 && t->names_n == NAMES);
 	return r < 0 ? err_wrap(err, "retention") : 0;
+}
+
+/* ---- what waits to be told ---- */
+
+int content_dropped_list(struct image_store *is, int64_t after, struct arena *a,
+			 struct content_dropped *v, size_t max, size_t *ret_n, int64_t *ret_last,
+			 struct err *err)
+{
+	CLEANUP(db_row_done) struct db_row *row = NULL;
+	const char *repo, *tag, *digest;
+	int64_t last = after;
+	size_t n = 0;
+	int r;
+
+	r = db_query(db_reader(is->db), &row, err,
+		     "SELECT id, repo, tag, digest, at FROM dropped WHERE id > ? ORDER BY id"
+		     " LIMIT ?",
+		     "ii", after, (int64_t)max);
+	while (r >= 0 && (r = db_row_next(row, err)) > 0) {
+		db_row_get(row, "ittti", &last, &repo, &tag, &digest, &v[n].at);
+		v[n].repo = arena_strdup(a, repo);
+		v[n].tag = tag ? arena_strdup(a, tag) : NULL;
+		v[n++].digest = arena_strdup(a, digest);
+	}
+	if (r >= 0 && arena_exceeded(a))
+		r = arena_quota(a, err);
+	if (r < 0)
+		return r;
+	*ret_n = n;
+	*ret_last = last;
+	return 0;
+}
+
+struct forget {
+	struct db_job job;
+	int64_t last;
+};
+
+static int run_forget(struct db_job *j, struct db_conn *c, struct err *err)
+{
+	struct forget *f = CONTAINER_OF(j, struct forget, job);
+
+	return db_exec(c, err, "DELETE FROM dropped WHERE id <= ?", "i", f->last);
+}
+
+static void forget_done(struct db_job *j)
+{
+	free(CONTAINER_OF(j, struct forget, job)); /* what is left is told once more */
+}
+
+void content_dropped_forget(struct image_store *is, int64_t last)
+{
+	struct forget *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		abort();
+	*f = (struct forget){ .job = { .run = run_forget, .done = forget_done }, .last = last };
+	db_write(is->db, &f->job);
 }

@@ -251,6 +251,7 @@ struct content_tag {
 typedef void content_choose_fn(void *ctx, const char *repo, struct content_tag *v, size_t n);
 struct content_dropped {
 	const char *repo, *tag, *digest; /* arena; tag NULL = the manifest with all */
+	int64_t at;			 /* of those that wait to be told: when it was, ns */
 };
 #define CONTENT_DROPPED_MAX 10000 /* more are dropped, but not listed */
 struct content_retain {
@@ -269,6 +270,17 @@ struct content_retain {
  * index, referrers and companions). Blobs are the collection's. For a worker.
  */
 int content_retain(struct image_store *is, struct content_retain *job, struct err *err);
+
+/*
+ * All that was dropped is noted in the transaction that dropped it, so that whoever is to be told
+ * of it is also after a crash. Here it waits, oldest first: up to max behind `after` (0 = the
+ * first). *ret_last is the mark of the last one (or `after`). Queries thread.
+ */
+int content_dropped_list(struct image_store *is, int64_t after, struct arena *a,
+			 struct content_dropped *v, size_t max, size_t *ret_n, int64_t *ret_last,
+			 struct err *err);
+/* It was told up to that mark: these notes go, soon. */
+void content_dropped_forget(struct image_store *is, int64_t last);
 
 /* ---- collection ---- */
 

@@ -140,13 +140,18 @@ static const char *const schema[] = {
 	"  image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE, platform TEXT NOT NULL,"
 	"  PRIMARY KEY(idx, manifest)) WITHOUT ROWID;"
 	"CREATE INDEX index_images_image ON index_images(image);"
-	"INSERT OR IGNORE INTO index_images SELECT b.digest, i.manifest, i.id, i.os || '/' || i.arch"
-	"  FROM blobs AS b JOIN image_blobs AS ib ON ib.digest = b.digest JOIN images AS i ON i.id ="
+	"INSERT OR IGNORE INTO index_images SELECT b.digest, i.manifest, i.id, i.os || '/' || "
+	"i.arch"
+	"  FROM blobs AS b JOIN image_blobs AS ib ON ib.digest = b.digest JOIN images AS i ON i.id "
+	"="
 	"  ib.image WHERE b.media = 'application/vnd.oci.image.index.v1+json' AND b.digest IN"
 	"  (SELECT digest FROM digests);"
 	"UPDATE refs SET idx = (SELECT d.digest FROM digests AS d JOIN blobs AS b ON b.digest ="
 	"  d.digest WHERE d.repo = refs.repo AND d.image = refs.image AND b.media ="
 	"  'application/vnd.oci.image.index.v1+json' ORDER BY b.created DESC LIMIT 1);",
+	/* 7: what retention dropped, until others were told (content.h) */
+	"CREATE TABLE dropped(id INTEGER PRIMARY KEY AUTOINCREMENT, repo TEXT NOT NULL, tag TEXT,"
+	"  digest TEXT NOT NULL, at INTEGER NOT NULL);",
 };
 
 int image_store_publish_dir(struct image_store *is, struct err *err)

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "doc/json.h"
+#include "registry/jobs.h"
 #include "registry/private.h"
 
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #define PAGE 32
 #define REPORT_MAX (64u << 20)
 #define FIRST_RETENTION (60 * NS_PER_SEC)
+#define TELL_PAGE 1000
+#define TELL_PAGES 10 /* in one go; the rest at the next tick */
 
 struct retention {
 	struct work work;
@@ -46,6 +49,7 @@ struct upkeep {
 	size_t pulls_n;
 	struct retention *run; /* the one that goes on */
 	int64_t next;
+	int64_t told; /* mark of the last dropped thing that was */
 };
 
 /* ---- pulls ---- */
@@ -152,26 +156,78 @@ static struct doc *describe(struct retention *t)
 	return d;
 }
 
-static void tell_dropped(struct retention *t)
+/* ---- what retention dropped is told, also when its process died ---- */
+
+/* The notes may go when the events are durable. */
+struct telling {
+	struct image_store *store;
+	int64_t last;
+};
+
+static void told(void *ctx, int result, const struct err *err)
 {
-	struct registry *g = t->u->g;
+	struct telling *t = ctx;
 
-	for (size_t i = 0; i < t->job.n; i++) {
-		const struct content_dropped *v = &t->job.v[i];
-		const struct event e = { .kind = EVENT_DELETE,
-					 .object = "manifest",
-					 .repo = v->repo,
-					 .ref = v->tag ? v->tag : v->digest,
-					 .digest = v->digest,
-					 .peer = "",
-					 .agent = "",
-					 .when = clock_real() };
+	if (result >= 0) /* else the next start tells it again */
+		content_dropped_forget(t->store, t->last);
+	else
+		log_kv(LOG_LEVEL_WARN, "deletes by retention are not kept for others", "error",
+		       err->msg, NULL);
+	free(t);
+}
 
-		audit_note(g->audit, "retention", "delete", v->repo, e.ref, v->digest);
-		events_tell(g, &e);
-	}
-	count(g, COUNT_DELETED, "retention", (double)(t->job.tags + t->job.manifests));
-	cache_clear(g->cache);
+static void tell_one(struct registry *g, const struct content_dropped *v)
+{
+	const struct event e = { .kind = EVENT_DELETE,
+				 .object = "manifest",
+				 .repo = v->repo,
+				 .ref = v->tag ? v->tag : v->digest,
+				 .digest = v->digest,
+				 .peer = "",
+				 .agent = "",
+				 .when = v->at };
+
+	audit_note(g->audit, "retention", "delete", v->repo, e.ref, v->digest);
+	events_tell(g, &e);
+}
+
+/* 1 = there may be more. */
+static int tell_page(struct upkeep *u, struct err *err)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("dropped", REPORT_MAX);
+	struct content_dropped *v = ARENA_ARRAY(a, struct content_dropped, TELL_PAGE);
+	size_t n;
+
+	if (!v)
+		return arena_quota(a, err);
+	if (content_dropped_list(u->g->store, u->told, a, v, TELL_PAGE, &n, &u->told, err) < 0)
+		return err_ret(err);
+	for (size_t i = 0; i < n; i++)
+		tell_one(u->g, &v[i]);
+	return n == TELL_PAGE;
+}
+
+static void tell_dropped(struct upkeep *u)
+{
+	struct telling *t = calloc(1, sizeof(*t));
+	struct err err = ERR_INIT;
+	int64_t was = u->told;
+	int r = 1;
+
+	if (!t)
+		abort();
+	for (int i = 0; i < TELL_PAGES && r > 0; i++)
+		r = tell_page(u, &err);
+	if (r < 0)
+		log_kv(LOG_LEVEL_ERROR, "deletes by retention are not told", "error", err.msg,
+		       NULL);
+	*t = (struct telling){ u->g->store, u->told };
+	if (u->told == was)
+		free(t);
+	else if (u->g->hooks)
+		jobs_then(u->g->hooks->jobs, told, t);
+	else
+		told(t, 0, NULL);
 }
 
 static void retention_free(struct retention *t)
@@ -192,8 +248,12 @@ static void retention_done(struct work *w)
 		log_kv(LOG_LEVEL_ERROR, "retention failed", "error", t->err.msg, NULL);
 	else if (!t->job.dry_run && (t->job.tags || t->job.manifests))
 		log_kv(LOG_LEVEL_INFO, "retention removed tags", "number", n, NULL);
-	if (!t->job.dry_run)
-		tell_dropped(t); /* also of a run that failed half-way */
+	if (!t->job.dry_run) { /* also of a run that failed half-way */
+		tell_dropped(t->u);
+		count(t->u->g, COUNT_DELETED, "retention",
+		      (double)(t->job.tags + t->job.manifests));
+		cache_clear(t->u->g->cache);
+	}
 	if (t->asked) {
 		reply(t->asked, t->err.code ? 500 : 200, describe(t), t->err.code ? &t->err : NULL);
 		stream_unref(t->asked);
@@ -368,6 +428,7 @@ struct upkeep *upkeep_new(struct registry *g)
 	u->next = clock_mono() + FIRST_RETENTION;
 	u->watcher.event = on_event;
 	events_watch(g, &u->watcher);
+	tell_dropped(u); /* of a process that died */
 	return u;
 }
 
@@ -378,6 +439,7 @@ void upkeep_tick(struct upkeep *u)
 	int64_t now = clock_mono();
 
 	upkeep_flush(u);
+	tell_dropped(u);
 	auth_tick(u->g->auth);
 	if (!p->retention.n || u->run || u->g->conf.read_only || now < u->next)
 		return;

@@ -233,6 +233,30 @@ def a_delete_that_was_done_but_not_told_is_told_by_the_next_one():
 
 
 @case
+def what_retention_dropped_but_did_not_tell_is_told_by_the_next_one():
+    rules = [{"repositories": ["a"], "keepLast": 1}]
+    with Receiver() as to, Registry(5000, config={**hook(events=["delete"]), "retention": rules}) as g:
+        for i in range(3):
+            g.push("a", str(i), str(i).encode())
+        g.tell("POST", "/retention")
+        until(lambda: len(to.events) == 4 and g.outward("webhooks", "h")["waiting"] == 0, "tags and manifests are told")
+        g.stop()
+        store = os.path.join(g.root, "store", "store.db")
+        with contextlib.closing(sqlite3.connect(store)) as db:
+            assert db.execute("SELECT count(*) FROM dropped").fetchone()[0] == 0  # no note stays
+            # As it is when it dies behind the deletes.
+            db.execute("INSERT INTO dropped(repo, tag, digest, at) VALUES ('a', 'late', ?, 1)", ("sha256:" + "a" * 64,))
+            db.commit()
+        g.start()
+        until(lambda: len(to.events) == 5 and g.outward("webhooks", "h")["waiting"] == 0, "it is told late")
+        assert to.events[4][0]["target"]["repository"] == "a" and "late" in json.dumps(to.events[4][0]), to.events[4]
+        g.stop()
+        with contextlib.closing(sqlite3.connect(store)) as db:
+            assert db.execute("SELECT count(*) FROM dropped").fetchone()[0] == 0
+        g.start()
+
+
+@case
 def a_reload_with_other_sections_is_refused_by_name():
     conf = {**hook(), "rules": [{"repositories": ["**"], "anonymous": True, "actions": ["pull"]}]}
     with Registry(5000, config=conf) as g:

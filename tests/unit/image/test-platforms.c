@@ -633,6 +633,8 @@ static int run_downgrade(void *ctx, struct db_conn *c, struct err *err)
 
 	(void)ctx;
 	if (r >= 0)
+		r = db_exec(c, err, "DROP TABLE dropped", "");
+	if (r >= 0)
 		r = db_exec(c, err, "DROP INDEX refs_idx", "");
 	if (r >= 0)
 		r = db_exec(c, err, "DROP INDEX digests_digest", "");
