@@ -336,6 +336,8 @@ static int begin(struct layer_job *j, struct err *err)
 	if (r >= 0)
 		r = copy_index(j, dir, err);
 	if (r >= 0)
+		r = lazy_auth_keep(dir, &c, err);
+	if (r >= 0)
 		r = lazy_start(dir, p->t.is->helper, p->t.is->path, &c, &rep, err);
 	if (r < 0)
 		return r;

@@ -183,22 +183,39 @@ static int connect_to(int dir, int *ret)
 	return -1;
 }
 
-/* Both of the pair died, or the machine was started again: without the credentials of then. */
+/* Both of the pair died, or the machine was started again. */
 static int restart(struct image_lazy *m, struct layer *l, int dir, struct err *err)
 {
-	const struct lazy_conf c = { .host = l->host,
-				     .repo = l->repo,
-				     .digest = l->blob,
-				     .base = l->base,
-				     .wait_s = m->o.wait_s,
-				     .remotes = m->remotes };
-	char path[4096];
+	CLEANUP(arena_free) struct arena *a = arena_new("credentials of a lazy layer", 2u << 20);
+	struct lazy_conf c = { .host = l->host,
+			       .repo = l->repo,
+			       .digest = l->blob,
+			       .base = l->base,
+			       .wait_s = m->o.wait_s,
+			       .remotes = m->remotes };
+	struct err why = ERR_INIT;
 	struct lazy_report rep;
+	char path[4096];
+	int r;
 
 	snprintf(path, sizeof(path), "%s/lazy/%s/mnt", m->is->path, IMAGE_HEX(l->chain));
 	lazy_unmount(path);
+	if (lazy_auth_read(dir, a, &c.auth, &why) < 0)
+		log_kv(LOG_LEVEL_ERROR, "a lazy layer is fetched without credentials", "layer",
+		       l->blob, "why", why.msg, NULL);
 	log_kv(LOG_LEVEL_WARN, "a lazy server is started again", "layer", l->blob, NULL);
-	return lazy_start(dir, m->is->helper, m->is->path, &c, &rep, err);
+	r = lazy_start(dir, m->is->helper, m->is->path, &c, &rep, err);
+	lazy_auth_wipe(&c.auth);
+	return r;
+}
+
+/* Nothing of it is to be fetched any more. */
+static void drop_auth(struct image_lazy *m, const struct layer *l)
+{
+	CLEANUP(fd_close) int dir = -1;
+
+	if (open_dir(m, l, &dir, NULL) >= 0)
+		lazy_auth_forget(dir);
 }
 
 /* The row may be another one than at the last scan: removed, and pulled again. */
@@ -381,6 +398,7 @@ static void is_false(struct image_lazy *m, struct layer *l, const char *why)
 	       "layer", l->blob, "why", why, "registry", l->host, NULL);
 	(void)send(l->conn, &c, 1, MSG_NOSIGNAL); /* a server that died is told when it is back */
 	l->failed = true;
+	drop_auth(m, l);
 	(void)db_write_wait(m->is->db, run_failed, l, NULL); /* not kept: found out once more */
 }
 
@@ -390,6 +408,7 @@ static void on_complete(struct image_lazy *m, struct layer *l)
 	int r;
 
 	l->complete = true;
+	drop_auth(m, l);
 	if (l->failed)
 		return;
 	r = make_whole(m, l, &err);

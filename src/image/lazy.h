@@ -58,6 +58,14 @@ struct lazy_conf {
 int lazy_conf_write(const struct lazy_conf *c, struct buf *ret, struct err *err);
 int lazy_conf_read(struct arena *a, struct slice bytes, struct lazy_conf *ret, struct err *err);
 
+/* lazy-auth.c: the credentials of a conf (none: nothing is kept), in a new file 0600 of the layer's
+ * directory; read back (nothing kept: anonymous), with strings in the arena, which are to be wiped;
+ * no longer needed. */
+int lazy_auth_keep(int dir, const struct lazy_conf *c, struct err *err);
+int lazy_auth_read(int dir, struct arena *a, struct remote_auth *ret, struct err *err);
+void lazy_auth_wipe(struct remote_auth *a);
+void lazy_auth_forget(int dir);
+
 #define LAZY_REPORT_MAGIC 0x595a414cu
 struct lazy_report {
 	uint32_t magic, code; /* enum err_code; 0 = it serves */

@@ -124,6 +124,40 @@ paired() {
 	docker exec reads sha256sum big/f8 | grep -qxF "$(tail -1 "$DIR/want")"
 }
 
+# The registry behind another port of people with passwords; the wire leads there meanwhile.
+@test "a server that is made anew has its credentials, and nothing keeps them longer" {
+	local P=127.0.0.1:5003
+	printf '%s\n' 'me:$2b$05$/MvL4Ytk13PQl7IHT3SqUeTThzTvO26G532SwNIWb.tWr5.x2KDUK' >"$DIR/htpasswd" # secret
+	in_engine "$TEU" --root "$DIR/priv" --run "$DIR/priv" registry --listen 127.0.0.1:5002 --htpasswd "$DIR/htpasswd" \
+		--pid-file "$DIR/priv-pid" >"$DIR/priv-log" 2>&1 </dev/null 3>&- &
+	nsenter "--net=/proc/$(engine_pid)/ns/net" "--mount=/proc/$(engine_pid)/ns/mnt" python3 "$TOP/tests/tools/lazy-wire.py" \
+		"$P" 127.0.0.1:5002 "$DIR/wire" >"$DIR/priv-wire-log" 2>&1 </dev/null 3>&- &
+	local w=$!
+	until_ok in_engine curl -s "http://$P/v2/"
+	docker login -u me -p secret "$P"
+	docker tag "$R/app:1" "$P/app:1"
+	docker push -q "$P/app:1"
+	docker rmi "$P/app:1" "$R/app:1" >/dev/null
+	wire hold $ENOUGH
+	docker pull -q "$P/app:1"
+	served
+	local auth
+	auth=$(echo "$DIR"/e/root/store/lazy/*/auth)
+	[ "$(stat -c %a:%u "$auth")" = 600:0 ]
+	docker logout "$P"
+	kill -9 $(servers)
+	until_ok grep -q "a lazy server is started again" "$DIR/e/log"
+	until_ok paired
+	wire free
+	until_ok whole
+	[ ! -e "$auth" ]
+	! grep -rqs secret "$DIR/e/root/store"
+	[ "$(docker run --rm "$P/app:1" sha256sum big/f8)" = "$(tail -1 "$DIR/want")" ]
+	docker rmi "$P/app:1" >/dev/null
+	docker pull -q "$R/app:1"
+	kill "$w" "$(cat "$DIR/priv-pid")"
+}
+
 @test "without its registry a read fails by name, and goes on when it is back" {
 	begin hold $ENOUGH
 	docker run -d --name reads "$R/app:1" sleep 1000 >/dev/null
