@@ -95,6 +95,16 @@ static int take_annotations(struct cmd_call *call, struct artifact_push *p, stru
 	return 0;
 }
 
+/* "dir/" is the directory "dir". */
+static const char *trim_slashes(struct arena *a, const char *title)
+{
+	size_t n = strlen(title);
+
+	while (n > 1 && title[n - 1] == '/')
+		n--;
+	return arena_strndup(a, title, n);
+}
+
 static int take_files(struct cmd_call *call, struct artifact_push *p, struct err *err)
 {
 	const struct artifact_opts *o = call->opts;
@@ -109,6 +119,9 @@ static int take_files(struct cmd_call *call, struct artifact_push *p, struct err
 			return err_ret(err);
 		for (f->title = f->path; strncmp(f->title, "./", 2) == 0; f->title += 2)
 			;
+		f->title = trim_slashes(call->arena, f->title);
+		if (!f->title)
+			return arena_quota(call->arena, err);
 		if (!o->any_file && !artifact_title_ok(f->title))
 			return err_set(
 				err, ERR_INVALID,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Artifacts: the manifest as ORAS writes it, its files, and what refers to what. */
 #include "image/artifact.h"
+#include "image/artifact-dir.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -18,6 +19,7 @@
 #define TITLE "org.opencontainers.image.title"
 #define CREATED "org.opencontainers.image.created"
 #define UNPACK "io.deis.oras.content.unpack"
+#define CONTENT "io.deis.oras.content.digest"
 #define TITLE_MAX 3800
 
 /* image-spec, "Guidance for an Empty Descriptor" */
@@ -45,20 +47,30 @@ int artifact_file_parse(struct arena *a, const char *text, struct artifact_file 
 
 /* ---- push ---- */
 
-static int open_regular(const char *path, struct place_blob *ret, struct err *err)
+/* A file, or a directory packed: then `content` is the digest of what is inside. */
+static int open_content(struct place *to, const char *path, const char *title,
+			struct place_blob *ret, char content[IMAGE_DIGEST_MAX], struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
+	int scratch, r;
 	struct stat st;
+
+	content[0] = '\0';
 
 	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(err, "open '%s'", path);
 	if (sys_fstat(fd, &st) < 0)
 		return err_sys(err, "look at '%s'", path);
+	if (S_ISDIR(st.st_mode) && title) {
+		r = place_scratch(to, &scratch, err);
+		if (r < 0)
+			return r;
+		*ret = (struct place_blob){ .fd = scratch };
+		return artifact_dir_pack(fd, title, scratch, content, &ret->size, err);
+	}
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "'%s' is %s: pack it first (tar) and push that", path,
-			       S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+		return err_set(err, ERR_UNSUPPORTED, "'%s' is no regular file", path);
 	*ret = (struct place_blob){ .fd = STEAL_FD(fd), .size = (uint64_t)st.st_size };
 	return 0;
 }
@@ -79,15 +91,20 @@ static int push_file(struct place *to, const struct artifact_push *p, const char
 		     const char *media, const char *title, struct arena *a, struct doc *desc,
 		     struct err *err)
 {
-	char digest[IMAGE_DIGEST_MAX];
-	struct manifest_desc d = { .media = media, .digest = digest };
+	char digest[IMAGE_DIGEST_MAX], content[IMAGE_DIGEST_MAX];
+	struct manifest_desc d = { .digest = digest };
 	struct place_blob b = { .fd = -1 };
 	struct image_hash h;
+	struct doc *notes;
 	int r, had = 0;
 
-	r = open_regular(path, &b, err);
-	if (r < 0)
+	r = open_content(to, path, title, &b, content, err);
+	if (r < 0) {
+		fd_close(b.fd);
 		return r;
+	}
+	media = media ? media : content[0] ? MEDIA_OCI_LAYER "+gzip" : ARTIFACT_MEDIA_FILE;
+	d.media = media;
 	image_hash_init(&h, IMAGE_SHA256);
 	r = place_copy_bytes(&b, -1, &h, to->conf.cancel, err);
 	image_hash_final(&h, digest);
@@ -103,8 +120,14 @@ static int push_file(struct place *to, const struct artifact_push *p, const char
 	doc_set_str(a, desc, "mediaType", media);
 	doc_set_str(a, desc, "digest", digest);
 	doc_set_uint(a, desc, "size", b.size);
-	if (title)
-		doc_set_str(a, doc_set_object(a, desc, "annotations"), TITLE, title);
+	if (!title)
+		return 0;
+	notes = doc_set_object(a, desc, "annotations");
+	if (content[0]) {
+		doc_set_str(a, notes, CONTENT, arena_strdup(a, content));
+		doc_set_str(a, notes, UNPACK, "true");
+	}
+	doc_set_str(a, notes, TITLE, title);
 	return 0;
 }
 
@@ -160,8 +183,8 @@ static int put_layers(struct place *to, const struct artifact_push *p, struct ar
 	for (size_t i = 0; i < p->n && r >= 0; i++) {
 		const struct artifact_file *f = &p->files[i];
 
-		r = push_file(to, p, f->path, f->media ? f->media : ARTIFACT_MEDIA_FILE, f->title,
-			      a, doc_append_object(a, list), err);
+		r = push_file(to, p, f->path, f->media, f->title, a, doc_append_object(a, list),
+			      err);
 	}
 	return r;
 }
@@ -215,13 +238,11 @@ bool artifact_title_ok(const char *title)
 	return true;
 }
 
-/* A new file below dir, with the directories before it; no link on the way is followed. */
-static int make_file(const struct artifact_pull *p, const char *name, const char *temp, int *ret,
-		     struct err *err)
+/* The directories before the name. */
+static int make_parents(const struct artifact_pull *p, const char *name, struct err *err)
 {
 	char parent[TITLE_MAX + 16];
 	char *slash;
-	struct stat st;
 
 	(void)str_copy(parent, sizeof(parent), name);
 	slash = strrchr(parent, '/');
@@ -231,6 +252,18 @@ static int make_file(const struct artifact_pull *p, const char *name, const char
 			return err_sys(err, "make the directory '%s'", parent);
 		*c = '/';
 	}
+	return 0;
+}
+
+/* A new file below dir; no link on the way is followed. */
+static int make_file(const struct artifact_pull *p, const char *name, const char *temp, int *ret,
+		     struct err *err)
+{
+	struct stat st;
+	int r = make_parents(p, name, err);
+
+	if (r < 0)
+		return r;
 	if (!p->overwrite && sys_fstatat(p->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, ERR_EXISTS, "the file '%s' exists (--overwrite replaces it)",
 			       name);
@@ -263,13 +296,40 @@ static int place_file(const struct artifact_pull *p, const char *name, const str
 	return r;
 }
 
+static int place_directory(struct place *from, const struct artifact_pull *p, const char *title,
+			   const char *content, const struct place_blob *b, struct err *err)
+{
+	struct artifact_dir d = { .title = title, .content = content, .conf = &from->conf };
+	CLEANUP(fd_close) int dir = -1;
+	char parent[TITLE_MAX + 16];
+	const char *slash = strrchr(title, '/');
+	int r = make_parents(p, title, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - title) : 1,
+		       slash == title ? "/"
+		       : slash	      ? title
+				      : ".");
+	if (!slash || p->any_path)
+		dir = sys_openat(p->dir, slash == title ? "/" : parent,
+				 O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	else
+		(void)path_open_beneath(p->dir, parent, O_RDONLY | O_DIRECTORY, 0, &dir, NULL);
+	if (dir < 0)
+		return err_sys(err, "open the directory of '%s'", title);
+	d.dir = dir;
+	d.base = slash ? slash + 1 : title;
+	return artifact_dir_unpack(&d, b, err);
+}
+
 static int pull_file(struct place *from, const struct manifest_desc *d, struct artifact_pull *p,
 		     struct err *err)
 {
 	const char *title = str_map_get(&d->annotations, TITLE),
 		   *unpack = str_map_get(&d->annotations, UNPACK);
+	bool is_dir = unpack && strcmp(unpack, "true") == 0;
 	struct place_blob b = { .fd = -1 };
-	char name[TITLE_MAX + 16];
 	int r;
 
 	if (!title) {
@@ -286,15 +346,15 @@ static int pull_file(struct place *from, const struct manifest_desc *d, struct a
 	if (strlen(title) > TITLE_MAX || !*title)
 		return err_set(err, ERR_INVALID, "the title of '%s' is empty or too long",
 			       d->digest);
-	(void)snprintf(name, sizeof(name), "%s%s", title,
-		       unpack && strcmp(unpack, "true") == 0 ? ".tar.gz" : "");
 	r = place_blob(from, d, NULL, NULL, &b, err);
 	if (r >= 0)
-		r = place_file(p, name, &b, err);
+		r = is_dir ? place_directory(from, p, title, str_map_get(&d->annotations, CONTENT),
+					     &b, err)
+			   : place_file(p, title, &b, err);
 	fd_close(b.fd);
 	if (r < 0)
 		return r;
-	tell(p->progress, p->ctx, d, "Downloaded", name);
+	tell(p->progress, p->ctx, d, "Downloaded", title);
 	p->written++;
 	return 0;
 }

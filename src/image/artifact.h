@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files as artifacts of a registry, as ORAS keeps them: a manifest with an artifactType, an empty
- * config, a layer for each file with its name as org.opencontainers.image.title. A directory is not
- * packed: a tar of it is pushed as a file. Spec: image-spec 1.1 manifest.md, "Guidelines for
- * Artifact Usage"; distribution-spec 1.1, referrers. Blocking.
+ * config, a layer for each file with its name as org.opencontainers.image.title. A directory is one
+ * layer, a gzipped tar that is unpacked again (artifact-dir.h). Spec: image-spec 1.1 manifest.md,
+ * "Guidelines for Artifact Usage"; distribution-spec 1.1, referrers. Blocking.
  */
 #pragma once
 
@@ -19,8 +19,8 @@ struct err;
 #define ARTIFACT_MEDIA_FILE "application/vnd.oci.image.layer.v1.tar"
 
 struct artifact_file {
-	const char *path;  /* of a regular file */
-	const char *media; /* NULL = ARTIFACT_MEDIA_FILE */
+	const char *path;  /* of a regular file or a directory */
+	const char *media; /* NULL = ARTIFACT_MEDIA_FILE; of a directory the same, gzipped */
 	const char *title; /* NULL = none */
 };
 struct artifact_push {
@@ -54,8 +54,8 @@ struct artifact_pull {
 	size_t written, skipped; /* out */
 };
 /* Each file appears whole and verified, or not at all. Layers without a title are skipped. What
- * ORAS would unpack (io.deis.oras.content.unpack) is written as the archive that it is, with
- * ".tar.gz" behind its title. */
+ * is marked so (io.deis.oras.content.unpack) becomes a directory, whole or not at all; one that is
+ * there stays, and is -ERR_EXISTS. */
 int artifact_pull(struct place *from, const struct manifest *doc, struct artifact_pull *p,
 		  struct arena *a, struct err *err);
 

@@ -185,7 +185,18 @@ teardown_file() { engine_teardown_file; }
 	prints application/sbom
 	[ "$(teu artifact discover --format json --artifact-type application/sig "$R/art:1" | jq '.referrers | length')" = 1 ]
 	fails_with 1 "leads out of this directory" teu artifact push "$R/art:2" "$PWD/f1"
-	fails_with 1 "is a directory" teu artifact push "$R/art:2" sub
+	mkdir -p tree/deep && echo leaf >tree/deep/leaf && ln -s deep/leaf tree/link && chmod 750 tree/deep/leaf
+	teu artifact push -q "$R/art:dir" ./tree/ f1
+	run teu image inspect --raw "docker://$R/art:dir"
+	[ "$(jq -c '.layers[0] | [.mediaType, .annotations["org.opencontainers.image.title"], .annotations["io.deis.oras.content.unpack"]]' <<<"$output")" = \
+		'["application/vnd.oci.image.layer.v1.tar+gzip","tree","true"]' ]
+	teu artifact pull -q -o outdir "$R/art:dir"
+	diff -r tree outdir/tree && [ "$(cat outdir/tree/link)" = leaf ] && [ "$(stat -c %a outdir/tree/deep/leaf)" = 750 ]
+	[ "$(jq -r '.layers[0].annotations["io.deis.oras.content.digest"]' <<<"$output")" = \
+		"sha256:$(beside curl -s "http://$R/v2/art/blobs/$(jq -r '.layers[0].digest' <<<"$output")" | gzip -dc | sha256sum | cut -c-64)" ]
+	fails_with 1 "directories are not replaced" teu artifact pull --overwrite -o outdir "$R/art:dir"
+	mkdir sock && mkfifo sock/p
+	fails_with 1 "is a device, pipe or socket" teu artifact push "$R/art:2" sock
 	fails_with 1 "TYPE/SUBTYPE" teu artifact push "$R/art:2" f1:nonsense
 	fails_with 1 "KEY=VALUE" teu artifact push -a x "$R/art:2" f1
 	teu artifact push -q --disable-path-validation "$R/art:2" ../art/f1
