@@ -37,3 +37,82 @@ fails_with() {
 	! out=$("$@" 2>&1) || { echo "did not fail: $*"; return 1; }
 	[[ $out == *"$text"* ]] || { echo "said: $out"; return 1; }
 }
+
+# ---- one server for all tests of a file ----
+
+# api_file_start [OPTION...] in setup_file: DIR, SERVER, KUBECONFIG are set and exported; false when there is no root,
+# no program or no client ($KUBECTL), so that setup skips.
+api_file_start() {
+	[ "$(id -u)" = 0 ] && [ -x "$TEU" ] && KUBECTL=$(command -v "$KUBECTL") || return 0
+	DIR=$(mktemp -d /tmp/teu-api-XXXXXX)
+	chmod 755 "$DIR"
+	mkfifo "$DIR/ready"
+	exec 8<>"$DIR/ready"
+	TEU_READY_FD=8 unshare -n sh -c 'ip link set lo up; exec "$@"' sh "$TEU" --root "$DIR/root" --run "$DIR/run" \
+		apiserver --listen 127.0.0.1:6443 --kubeconfig-out "$DIR/kubeconfig" "$@" >"$DIR/log" 2>&1 </dev/null 3>&- &
+	SERVER=$!
+	KUBECONFIG=$DIR/kubeconfig HOME=$DIR
+	export DIR SERVER KUBECTL KUBECONFIG HOME TEU
+	read -r -n1 -t 20 <&8 || { cat "$DIR/log" >&2; return 1; }
+	exec 8>&-
+}
+
+# In teardown_file: it ends when it is told to, with nothing failed, and leaves no process behind.
+api_file_stop() {
+	[ -n "${DIR:-}" ] || return 0
+	local net rc=0 i left=""
+	net=$(readlink "/proc/$SERVER/ns/net")
+	kill "$SERVER"
+	for ((i = 0; i < 200; i++)); do
+		[ -e "/proc/$SERVER" ] && ! grep -q '^State:.Z' "/proc/$SERVER/status" 2>/dev/null || break
+		sleep 0.05
+	done
+	wait "$SERVER" 2>/dev/null || rc=$?
+	for i in /proc/[0-9]*; do
+		[ "$(readlink "$i/ns/net" 2>/dev/null)" != "$net" ] || left+=" ${i#/proc/}"
+	done
+	if [ "$rc" -ne 0 ] && [ "$rc" -ne 127 ] || [ -n "$left" ] || grep -qi 'assert\|panic' "$DIR/log"; then
+		echo "server: exit $rc, left:${left:- nothing}" >&2
+		tail -20 "$DIR/log" >&2
+		rm -rf "$DIR"
+		return 1
+	fi
+	rm -rf "$DIR"
+}
+
+# In setup: each test has a namespace of its own, NS.
+api_test_setup() {
+	[ -n "${DIR:-}" ] || skip "needs root, a built teu and $KUBECTL"
+	cd "$DIR" || return 1
+	NS=${1:-t}$BATS_TEST_NUMBER
+	kc create namespace "$NS" >/dev/null
+	kn create serviceaccount default >/dev/null 2>&1 || true
+}
+
+# A client of the server; with the test's namespace.
+within() { timeout -k 2 "${LIMIT:-60}" nsenter -t "$SERVER" -n -- "$@"; }
+kc() { within "$KUBECTL" --cache-dir "$DIR/cache" "$@"; }
+kn() { kc -n "$NS" "$@"; }
+
+# behind FILE ARG...: a kubectl that runs on, BEHIND; what it says is in FILE.
+behind() {
+	nsenter -t "$SERVER" -n -- "$KUBECTL" --cache-dir "$DIR/cache" "${@:2}" >"$1" 2>&1 </dev/null 3>&- &
+	BEHIND=$!
+}
+
+# says TEXT COMMAND...: it succeeds and TEXT is in what it says.
+says() {
+	local text=$1 out
+	shift
+	out=$("$@" 2>&1) || { echo "failed ($?): $*: $out"; return 1; }
+	[[ $out == *"$text"* ]] || { printf '%s\nwanted: %s\nsaid: %s\n' "$*" "$text" "$out"; return 1; }
+}
+
+# is TEXT COMMAND...: it succeeds and says just that. Blanks are squeezed, ages are AGE.
+is() {
+	local text=$1 out
+	shift
+	out=$("$@" 2>&1) || { echo "failed ($?): $*: $out"; return 1; }
+	out=$(sed -E 's/ +/ /g; s/ ([0-9]+m?)?[0-9]+s( |$)/ AGE\2/g; s/ $//' <<<"$out")
+	[ "$out" = "$text" ] || { printf '%s\nwanted: %s\nsaid: %s\n' "$*" "$text" "$out"; return 1; }
+}
