@@ -115,7 +115,7 @@ user_values() { h get values w -o json; }
 	kc wait --for=condition=Established crd/foos.example.com --timeout=10s
 	says "found: \"default\"" h install w web --dry-run=server
 	is "" h list -q
-	says 'found: ""' h template w web # nobody is asked
+	fails_with 'nil pointer evaluating interface {}.name' h template w web # nobody is asked
 	says "STATUS: deployed" h install w web --server-side=false
 	says "STATUS: deployed" h upgrade w web --set a=y --server-side=false
 	is y data w a
