@@ -2,17 +2,13 @@
 /*
  * A node's agent as the API server sees it, and the pods behind: what tests hand requests on to.
  *
- *	/containerLogs/NS/POD/CONTAINER   by the container: "app" two lines (more with follow, until
- *	                                  agent_log_more), "big" 8 MiB, "waiting" 400, "gone" 404,
- *	                                  "broken" 500, "moved" 302
- *	/exec /attach /portForward        kube-streams.h; container "refused": 404, "moved": 302,
- *	                                  "fine": 200 without an upgrade
- *	/upgrade                          101 to "echo", raw bytes come back
- *	/page /gzip /redirect /absolute   links
- *	/headers                          what came, as lines
- *	/big                              8 MiB
- *	/broken                           ends in the middle
- *	else                              "METHOD TARGET BODY"
+ *	/containerLogs/NS/POD/CONTAINER   by the container: "app" two lines (more with follow, by
+ *	                                  agent_stub.follow), "big" 8 MiB, "waiting" 400, "gone"
+ *404, "broken" 500, "moved" 302 /exec /attach /portForward        kube-streams.h; container
+ *"refused": 404, "moved": 302, "fine": 200 without an upgrade /upgrade                          101
+ *to "echo", raw bytes come back /page /gzip /redirect /absolute   links /headers what came, as
+ *lines /big                              8 MiB /broken                           stands in the
+ *middle (agent_stub.follow) else                              "METHOD TARGET BODY"
  */
 #pragma once
 
@@ -170,7 +166,7 @@ static inline void agent_upgrade(struct stream *s)
 		stream_read(s, 32768);
 }
 
-static inline bool agent_page(struct stream *s, const char *path)
+static inline bool agent_page(struct agent_stub *a, struct stream *s, const char *path)
 {
 	if (strcmp(path, "/page") == 0)
 		(void)stream_replyf(s, 200, "text/html", "%s", AGENT_PAGE);
@@ -187,9 +183,10 @@ static inline bool agent_page(struct stream *s, const char *path)
 					path[1] == 'r' ? "/there?q=1" : "http://other.test/x");
 		(void)stream_replyf(s, 302, "text/plain", "moved");
 	} else if (strcmp(path, "/broken") == 0) {
+		a->follow = stream_ref(s);
+		stream_on(s, &follow_events, a);
 		(void)stream_start(s, 200, 1000);
 		(void)stream_write(s, "half", 4);
-		stream_reset(s, NULL);
 	} else {
 		return false;
 	}
@@ -243,6 +240,6 @@ static void agent_serve(struct stream *s, void *arg)
 		agent_session(s, "/attach", last + 1);
 	else if (strncmp(path, "/portForward/", 13) == 0)
 		agent_session(s, "/portforward", last + 1);
-	else if (!agent_page(s, path))
+	else if (!agent_page(a, s, path))
 		stream_collect(s, 64u << 20, whole, NULL);
 }

@@ -133,7 +133,9 @@ static inline struct tls_conf *agent_tls(const struct signer *id, const struct s
 
 static inline struct http_server *serve_at(struct rfix *x, struct agent_stub *a, unsigned *port)
 {
-	const struct http_server_conf conf = { .request = agent_serve, .arg = a };
+	const struct http_server_conf conf = { .request = agent_serve,
+					       .arg = a,
+					       .arena_max = 64u << 20 };
 	struct http_server *srv;
 	struct err err = ERR_INIT;
 
