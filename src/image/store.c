@@ -150,7 +150,8 @@ static const char *const schema[] = {
 	"  d.digest WHERE d.repo = refs.repo AND d.image = refs.image AND b.media ="
 	"  'application/vnd.oci.image.index.v1+json' ORDER BY b.created DESC LIMIT 1);",
 	/* 7: what retention dropped, until others were told (content.h) */
-	"CREATE TABLE dropped(id INTEGER PRIMARY KEY AUTOINCREMENT, repo TEXT NOT NULL, tag TEXT,"
+	"CREATE TABLE dropped("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT, repo TEXT NOT NULL, tag TEXT,"
 	"  digest TEXT NOT NULL, at INTEGER NOT NULL);",
 };
 
