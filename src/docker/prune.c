@@ -54,13 +54,20 @@ static bool labels_match(struct call *c, const struct prune_filter *p, const str
 	return filters_labels(&p->f, "label", &labels);
 }
 
+/* By a container, or another platform of what its names mean. */
 static bool in_use(struct call *c, const struct image *img)
 {
+	struct err ignored = ERR_INIT;
 	struct container *ct = NULL;
+	struct strv ids;
 
+	/* Removed meanwhile, or not to be read: removing it says so. */
+	if (image_meant(engine_images(c->e), image_id(img), c->a, &ids, &ignored) < 0)
+		return false;
 	while ((ct = engine_container_next(c->e, ct)))
-		if (strcmp(container_image_id(ct), image_id(img)) == 0)
-			return true;
+		for (size_t i = 0; i < ids.n; i++)
+			if (strcmp(container_image_id(ct), ids.v[i]) == 0)
+				return true;
 	return false;
 }
 
@@ -76,8 +83,11 @@ static int choose(struct prune *p, const struct prune_filter *f, struct err *err
 
 		if (r >= 0)
 			r = image_names(engine_images(p->c->e), img, p->c->a, &tags, &digests, err);
-		if (r >= 0 && !(f->dangling && tags.n) && image_created(img) <= f->until &&
-		    !in_use(p->c, img) && labels_match(p->c, f, img))
+		/* A further platform goes with the image that its names mean alone. */
+		if (r >= 0 && !(f->dangling && tags.n) &&
+		    !image_is_further(engine_images(p->c->e), img) &&
+		    image_created(img) <= f->until && !in_use(p->c, img) &&
+		    labels_match(p->c, f, img))
 			p->v[kept++] = img;
 		else
 			image_unref(img);

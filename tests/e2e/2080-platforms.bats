@@ -61,6 +61,9 @@ both() {
 	[ "$(docker ps -a --format '{{.Image}}')" = "$R/multi:1" ]
 	[ "$(docker ps -aq --filter "ancestor=$R/multi:1" | wc -l)" = 1 ]
 	fails_with 1 "must be forced" docker rmi "$R/multi:1"
+	docker create --name keeps busybox true >/dev/null
+	docker image prune -af
+	[ "$(arch "$R/multi:1") $(arch --platform linux/arm64 "$R/multi:1")" = "amd64 arm64" ]
 	docker rm held
 	# docker's client pulls the platform that is missing.
 	docker rmi "$R/multi:1"
@@ -99,6 +102,13 @@ both() {
 	prints "Deleted: $one"
 	prints "Deleted: $two"
 	fails_with 1 "No such image" arch "$two"
+	both
+	docker create --name keeps busybox true >/dev/null
+	run docker image prune -af
+	prints "untagged: $R/multi:1"
+	prints "deleted: $two"
+	docker rm keeps
+	[ "$(docker images -q | wc -l)" = 1 ]
 }
 
 @test "save and load keep the index; one platform goes alone" {

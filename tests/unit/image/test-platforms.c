@@ -625,6 +625,47 @@ static void kill_9_at_any_step_keeps_the_first_platform(void **state)
 	assert_int_equal(image_count(f->is), 2);
 }
 
+/* An archive of both: its images come together, or not at all. */
+static void kill_9_at_any_step_of_a_load_leaves_both_or_none(void **state)
+{
+	struct fix *f = *state;
+	struct slice all;
+	struct trio t;
+	int status = 0;
+	unsigned at;
+
+	both(f, &t, "loads", 2);
+	all = save(f, full(f, "loads:idx"), 0, NULL);
+	rmi(f, full(f, "loads:idx"), NULL, false);
+	nothing_is_left(f);
+	image_store_close(f->is);
+	for (at = 1; at < 100; at++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			struct steps p = { .at = at, .kill = true };
+
+			loop_free(f->loop);
+			f->loop = NULL;
+			f->step = on_step;
+			f->step_ctx = &p;
+			open_store(f);
+			_exit(load(f, all, NULL) < 0 ? 1 : 0);
+		}
+		waitpid(pid, &status, 0);
+		open_store(f);
+		if (!WIFSIGNALED(status))
+			break;
+		assert_empty(f);
+		image_store_close(f->is);
+	}
+	assert_int_equal(status, 0);
+	assert_true(at > 12);
+	means(f, full(f, "loads:idx"), NULL, t.im[0].id);
+	means(f, full(f, "loads:idx"), "linux/s390x", t.im[1].id);
+	free((void *)(uintptr_t)all.p);
+}
+
 /* ---- stores of before ---- */
 
 static int run_downgrade(void *ctx, struct db_conn *c, struct err *err)
@@ -678,6 +719,7 @@ int main(int argc, char **argv)
 		T(one_image_is_pushed_when_not_all_is_here),
 		T(a_failure_at_any_step_keeps_the_first_platform),
 		T(kill_9_at_any_step_keeps_the_first_platform),
+		T(kill_9_at_any_step_of_a_load_leaves_both_or_none),
 		T(a_store_of_before_learns_its_indexes),
 	};
 	int r;
