@@ -36,6 +36,14 @@ static int text_cmp(struct slice x, struct slice y)
 	return d ? d : (x.n > y.n) - (x.n < y.n);
 }
 
+/* A text of an object; what is left out is empty. */
+static struct doc text_in(const struct doc *obj, const char *field)
+{
+	const struct doc *v = doc_get(obj, field);
+
+	return v ? *v : DOC_LIT("");
+}
+
 /* Each text once, in order. */
 static void note_once(struct look *l, struct doc *set, struct doc value)
 {
@@ -166,14 +174,14 @@ static bool look_apparmor(struct look *l)
 	bool pod = profile && !good_profile(profile);
 
 	if (pod)
-		note_once(l, &values, *doc_get(profile, "type"));
+		note_once(l, &values, text_in(profile, "type"));
 	EACH_CONTAINER(d, l)
 	{
 		profile = doc_find(d, "securityContext.appArmorProfile");
 		if (!profile || good_profile(profile))
 			continue;
 		note(l, &bad, doc_get(d, "name"));
-		note_once(l, &values, *doc_get(profile, "type"));
+		note_once(l, &values, text_in(profile, "type"));
 	}
 	DOC_EACH_MEMBER (key, value, doc_get(l->meta, "annotations")) {
 		struct slice v = doc_slice(value);
@@ -298,7 +306,7 @@ static bool look_probe_hosts(struct look *l)
 
 		if (!doc_slice(host).n)
 			continue;
-		note_once(l, &bad, doc_get(d, "name") ? *doc_get(d, "name") : DOC_LIT(""));
+		note_once(l, &bad, text_in(d, "name"));
 		note_once(l, &values, *host);
 	}
 	if (!bad.n)
@@ -364,7 +372,7 @@ static bool good_selinux(struct look *l, const struct doc *options, struct selin
 		    (l->minor >= 31 && slice_is(type, "container_engine_t"));
 
 	if (!good)
-		note_once(l, &s->types, *doc_get(options, "type"));
+		note_once(l, &s->types, text_in(options, "type"));
 	s->user |= user;
 	s->role |= role;
 	return good && !user && !role;
@@ -441,7 +449,7 @@ static bool look_seccomp(struct look *l, bool needed)
 	bool set = profile && good_profile(profile), pod = profile && !set;
 
 	if (pod)
-		note_once(l, &values, *doc_get(profile, "type"));
+		note_once(l, &values, text_in(profile, "type"));
 	EACH_CONTAINER(d, l)
 	{
 		profile = doc_find(d, "securityContext.seccompProfile");
@@ -450,7 +458,7 @@ static bool look_seccomp(struct look *l, bool needed)
 		if (!profile || good_profile(profile))
 			continue;
 		note(l, &bad, doc_get(d, "name"));
-		note_once(l, &values, *doc_get(profile, "type"));
+		note_once(l, &values, text_in(profile, "type"));
 	}
 	if (say_setters(l, pod, &bad)) {
 		say(l, " must not set securityContext.seccompProfile.type to ");

@@ -54,7 +54,7 @@ struct doc *admit_get(struct admission_call *c, const char *group, const char *r
 int admit_each(struct admission_call *c, const char *group, const char *resource, const char *ns,
 	       const char *with, int (*each)(void *arg, struct doc *obj), void *arg,
 	       struct err *err);
-/* For the audit log; dropped past the maximum. */
+/* For the audit log, in order of keys; dropped past the maximum. */
 void admit_note(struct admission_call *c, const char *key, const char *value);
 /* The newest of those that say so of themselves by one of two annotations (the second may be NULL):
  * its name, empty when there is none. */

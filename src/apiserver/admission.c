@@ -335,8 +335,14 @@ int admit_each(struct admission_call *c, const char *group, const char *resource
 
 void admit_note(struct admission_call *c, const char *key, const char *value)
 {
-	if (c->nnotes < ADMISSION_NOTES_MAX && key && value)
-		c->notes[c->nnotes++] = (struct admission_note){ key, value };
+	size_t at = c->nnotes;
+
+	if (at == APIAUDIT_NOTES_MAX || !key || !value)
+		return;
+	for (; at > 0 && strcmp(c->notes[at - 1].key, key) > 0; at--)
+		c->notes[at] = c->notes[at - 1];
+	c->notes[at] = (struct apiaudit_note){ key, value };
+	c->nnotes++;
 }
 
 struct newest {

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "apiserver/apiaudit.h"
 #include "apiserver/strategy.h"
 #include "base/cleanup.h"
 
@@ -37,13 +38,6 @@ enum admission_op {
 	ADMISSION_DELETE = 1 << 2,
 };
 
-#define ADMISSION_NOTES_MAX 4
-
-/* For the audit log: "pod-security.kubernetes.io/enforce-policy". In the arena. */
-struct admission_note {
-	const char *key, *value;
-};
-
 struct admission_call {
 	struct strategy_call *sc; /* rs, objects, sub, arena, user; its warnings and more grow */
 	enum admission_op op;
@@ -56,7 +50,7 @@ struct admission_call {
 	struct status_about *about; /* what errors tell beside */
 	unsigned kind;		    /* private */
 	size_t nnotes;
-	struct admission_note notes[ADMISSION_NOTES_MAX];
+	struct apiaudit_note notes[APIAUDIT_NOTES_MAX]; /* in the arena */
 };
 
 /* ad NULL: no plugin runs. obj gets nodes of its own. Errors are upstream's: mostly 403. */

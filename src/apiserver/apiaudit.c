@@ -343,6 +343,12 @@ static void add_annotations(struct buf *b, const struct apiaudit_about *r)
 	(void)json_write_string(b, slice_str(r->decision), true);
 	(void)buf_adds(b, ",\"authorization.k8s.io/reason\":");
 	(void)json_write_string(b, slice_str(r->why ? r->why : ""), true);
+	for (size_t i = 0; i < r->nnotes; i++) {
+		(void)buf_addc(b, ',');
+		(void)json_write_string(b, slice_str(r->notes[i].key), true);
+		(void)buf_addc(b, ':');
+		(void)json_write_string(b, slice_str(r->notes[i].value), true);
+	}
 	(void)buf_addc(b, '}');
 }
 

@@ -44,6 +44,12 @@ enum apiaudit_stage {
 	APIAUDIT_PANIC,
 };
 
+/* An annotation of an event, by whoever decided something about the request. */
+struct apiaudit_note {
+	const char *key, *value;
+};
+#define APIAUDIT_NOTES_MAX 4
+
 /* One request; texts and documents are borrowed for the call. */
 struct apiaudit_about {
 	const char *id;	  /* UUID, also in the header Audit-Id */
@@ -54,8 +60,10 @@ struct apiaudit_about {
 	struct slice user_agent;
 	bool is_resource;
 	const char *group, *version, *resource, *subresource, *namespace_, *name;
-	const char *path;	    /* decoded; for rules of paths */
-	int64_t received;	    /* ns since 1970 */
+	const char *path;		   /* decoded; for rules of paths */
+	int64_t received;		   /* ns since 1970 */
+	const struct apiaudit_note *notes; /* in order of keys, told beside the next two */
+	size_t nnotes;
 	const char *decision, *why; /* of authorization: "allow", "forbid"; NULL = not reached */
 	/* Of the end; status NULL: none was made (then only the code). */
 	int code;

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "apiserver/apiaudit.h"
 #include "apiserver/codec.h"
 #include "apiserver/fairness.h"
 #include "apiserver/request.h"
@@ -29,7 +30,6 @@
 #include "io/stream.h"
 
 struct agents;
-struct apiaudit_verdict;
 struct authz_attrs;
 struct paths;
 struct watch;
@@ -66,8 +66,10 @@ struct call {
 	int code;		 /* of the answer */
 	int64_t since, received; /* monotonic; real */
 	char audit_id[CALL_AUDIT_ID_MAX];
-	const char *verb_name, *decision, *why; /* why: NULL = nothing to say */
-	struct apiaudit_verdict *audit;		/* NULL: no log */
+	const char *verb_name, *decision, *why;		/* why: NULL = nothing to say */
+	struct apiaudit_verdict *audit;			/* NULL: no log */
+	struct apiaudit_note notes[APIAUDIT_NOTES_MAX]; /* for the log, in c->a */
+	size_t nnotes;
 
 	struct api_request rq;
 	struct api_query q;

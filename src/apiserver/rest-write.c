@@ -495,6 +495,19 @@ static void tell_warnings(struct change *x)
 		call_warn(x->c, x->sc.warnings[i]);
 }
 
+/* They outlive this attempt. */
+static void keep_notes(struct call *c, const struct admission_call *ac)
+{
+	c->nnotes = 0;
+	for (size_t i = 0; c->audit && i < ac->nnotes; i++) {
+		struct apiaudit_note n = { ac->notes[i].key,
+					   arena_strdup(c->a, ac->notes[i].value) };
+
+		if (n.value)
+			c->notes[c->nnotes++] = n;
+	}
+}
+
 /* Checked, allocated for, warned of. */
 static int settle(struct change *x, struct err *err)
 {
@@ -511,6 +524,7 @@ static int settle(struct change *x, struct err *err)
 	if (r == 0) {
 		admission_of(x, old, &ac);
 		r = admission_validate(x->c->srv->conf.admission, &ac, err);
+		keep_notes(x->c, &ac);
 	}
 	if (r < 0)
 		return r;

@@ -156,6 +156,8 @@ static void audit_about(struct call *c, struct apiaudit_about *r)
 		.path = q->path,
 		.received = c->received,
 		.decision = c->decision,
+		.notes = c->notes,
+		.nnotes = c->nnotes,
 		.why = c->why,
 		.code = c->code,
 	};
@@ -481,9 +483,8 @@ static void proceed(struct call *c)
 		(void)stream_set_header(c->s, "X-Kubernetes-Pf-Prioritylevel-Uid",
 					c->seat.level_uid);
 	}
-	r = c->rq.verb && !is_connect(c)
-		    ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad)
-		    : 0;
+	r = c->rq.verb && !is_connect(c) ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad)
+					 : 0;
 	call_attrs(c, &at);
 	c->decision = authz_allowed(c->srv->conf.authz, &at, c->srv->conf.audit ? &why : NULL)
 			      ? "allow"

@@ -2,6 +2,8 @@
 /* The chain of admission in a whole server: what writes are given, and what is refused. */
 #include "admission-fix.h"
 
+#include "apiserver/apiaudit.h"
+
 /* ---- which plugins run ---- */
 
 static void refuse_flags(const char *enable, const char *disable, const char *words)
@@ -366,6 +368,42 @@ static void a_stricter_level_tells_of_the_pods_there(void **state)
 	assert_null(header_of(x, "Warning"));
 }
 
+/* What was judged, and what would be wrong, is in the audit log. */
+static void the_audit_log_has_the_verdict(void **state)
+{
+	static const char policy[] = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
+				     "- level: Metadata\n  resources: [{group: \"\", resources: "
+				     "[pods]}]\n- level: None\n";
+	struct rfix *x = *state;
+	char rules[96], log[96], text[8192] = "";
+	struct apiaudit_conf conf = { .loop = x->f->loop, .policy_file = rules, .path = log };
+	struct err err = ERR_INIT;
+	int fd;
+
+	snprintf(rules, sizeof(rules), "%s/policy.yaml", x->f->dir);
+	snprintf(log, sizeof(log), "%s/audit.log", x->f->dir);
+	fd = open(rules, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, policy, sizeof(policy) - 1), sizeof(policy) - 1);
+	fd_close(fd);
+	if (apiaudit_new(&conf, &x->conf.audit, &err) < 0)
+		fail_msg("%s", err.msg);
+	afix_open(x, NULL, NULL);
+	label(x, "'" PS "enforce':'baseline','" PS "audit':'restricted'", 200);
+	apost(x, PODS, APOD("a", C1), 201);
+	apiaudit_flush(x->conf.audit);
+	fd = open(log, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	fd_close(fd);
+	assert_non_null(strstr(text, "\"" PS "audit-violations\":\"would violate PodSecurity "
+				     "\\\"restricted:latest\\\": allowPrivilegeEscalation"));
+	assert_non_null(strstr(text, "\"" PS "enforce-policy\":\"baseline:latest\"}"));
+	rest_close(x);
+	apiaudit_free(x->conf.audit);
+	x->conf.audit = NULL;
+	rest_open(x);
+}
+
 static void names_that_are_made_are_told(void **state)
 {
 	struct rfix *x = *state;
@@ -401,6 +439,7 @@ int main(void)
 		ACASE(workloads_are_warned_of),
 		ACASE(labels_have_to_be_levels),
 		ACASE(a_stricter_level_tells_of_the_pods_there),
+		ACASE(the_audit_log_has_the_verdict),
 		ACASE(names_that_are_made_are_told),
 	};
 
