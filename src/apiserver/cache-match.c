@@ -157,6 +157,39 @@ static const char *label_at(const char *p, const char *end, struct label *ret)
 	return string_at(p + 1, end, &ret->value, &ret->value_escaped);
 }
 
+static bool put_text(struct slice raw, bool escaped, char *out, size_t n, size_t *ret_n)
+{
+	if (escaped)
+		return text_decode(raw, out, n, ret_n);
+	*ret_n = raw.n;
+	if (raw.n > n)
+		return false;
+	memcpy(out, raw.p, raw.n);
+	return true;
+}
+
+bool labels_next(struct slice labels, size_t *at, char *out, size_t n, size_t *ret_n)
+{
+	const char *p = labels.p + *at, *end = labels.p + labels.n;
+	struct label l;
+	size_t key, value;
+
+	while (p && p < end && *p != '}') {
+		p = label_at(p + 1, end, &l);
+		if (!p)
+			break;
+		*at = (size_t)(p - labels.p);
+		if (!put_text(l.key, l.key_escaped, out, n, &key) || key == n)
+			continue;
+		out[key++] = '=';
+		if (!put_text(l.value, l.value_escaped, out + key, n - key, &value))
+			continue;
+		*ret_n = key + value;
+		return true;
+	}
+	return false;
+}
+
 static bool match_label(const struct selector_term *t, struct slice labels)
 {
 	const char *p = labels.p, *end = labels.p + labels.n;

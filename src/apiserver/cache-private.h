@@ -103,6 +103,9 @@ void forms_fini(struct world *w);
 
 /* A JSON string's inside as text; false: it does not fit n bytes. */
 bool text_decode(struct slice raw, char *out, size_t n, size_t *ret_n);
+/* The labels one by one as `key=value`, decoded into out; *at begins as 0. Those that do not fit
+ * are left out. False: there are no more. */
+bool labels_next(struct slice labels, size_t *at, char *out, size_t n, size_t *ret_n);
 
 /* ---- trees (cache-tree.c) ---- */
 
@@ -193,7 +196,7 @@ struct watch {
 struct watches {
 	struct list plain, blocked, behind; /* blocked: by their place */
 	struct map groups;
-	unsigned keys, prefixes, names, slots[SHAPE_SLOTS_MAX];
+	unsigned keys, prefixes, names, labels, slots[SHAPE_SLOTS_MAX];
 	unsigned n;
 	uint64_t told;
 };

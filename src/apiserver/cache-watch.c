@@ -2,10 +2,10 @@
 /*
  * Watches: who is shown which change.
  *
- * A live one stands in one list: of its key, of its prefix, of a value that a field must have, or
- * the plain list; a change is shown to the lists that it can matter to. One without room, or that
- * begins in the past, stands at a number of the window, and goes through what follows by itself,
- * asked the same question (tell), until it is live.
+ * A live one stands in one list: of its key, of its prefix, of a value that a field or a label must
+ * have, or the plain list; a change is shown to the lists that it can matter to. One without room,
+ * or that begins in the past, stands at a number of the window, and goes through what follows by
+ * itself, asked the same question (tell), until it is live.
  */
 #include "apiserver/cache-private.h"
 
@@ -68,6 +68,8 @@ static unsigned *group_counter(struct cache *c, const char *key)
 		return &s->keys;
 	if (key[0] == 'p')
 		return &s->prefixes;
+	if (key[0] == 'l')
+		return &s->labels;
 	return slot == SLOT_NAME ? &s->names : &s->slots[slot];
 }
 
@@ -128,6 +130,26 @@ static bool field_key(const struct cache *c, const struct selector *s, struct in
 	return false;
 }
 
+/* One of the labels that must have a value. */
+static bool label_key(const struct selector *s, struct index_key *k)
+{
+	char text[STORE_KEY_MAX];
+
+	for (size_t i = 0; s && i < s->n; i++) {
+		const struct selector_term *t = &s->terms[i];
+		const size_t n = t->key.n;
+
+		if (t->n != 1 || (t->op != SELECT_EQUAL && t->op != SELECT_IN) ||
+		    n + 1 + t->values[0].n > sizeof(text))
+			continue;
+		memcpy(text, t->key.p, n);
+		text[n] = '=';
+		memcpy(text + n + 1, t->values[0].n ? t->values[0].p : "", t->values[0].n);
+		return index_key(k, 'l', 0, slice_of(text, n + 1 + t->values[0].n));
+	}
+	return false;
+}
+
 /* The list that the watch waits in. */
 static bool watch_key(const struct cache *c, const struct cache_watch *w, struct index_key *k)
 {
@@ -140,7 +162,7 @@ static bool watch_key(const struct cache *c, const struct cache_watch *w, struct
 		return whole ? name_key(k, w->prefix, v) : index_key(k, 'f', SLOT_NAME, v);
 	if (is_namespace(w->prefix))
 		return index_key(k, 'p', 0, w->prefix);
-	return field_key(c, w->fields, k);
+	return field_key(c, w->fields, k) || label_key(w->labels, k);
 }
 
 static void go_live(struct cache *c, struct watch *x)
@@ -289,6 +311,41 @@ static void tell_slots(struct cache *c, uint64_t number)
 		tell_slot(c, SLOT_NAME, NULL, number);
 }
 
+static bool has_pair(struct slice labels, struct slice pair)
+{
+	char text[STORE_KEY_MAX] __attribute__((uninitialized));
+	size_t at = 0, n;
+
+	while (labels_next(labels, &at, text, sizeof(text), &n))
+		if (slice_eq(slice_of(text, n), pair))
+			return true;
+	return false;
+}
+
+/* The lists of its labels; `but`: those were told. */
+static void tell_labels(struct cache *c, struct slice labels, struct slice but, uint64_t number)
+{
+	char text[STORE_KEY_MAX] __attribute__((uninitialized));
+	struct index_key k __attribute__((uninitialized));
+	size_t at = 0, n;
+
+	while (labels_next(labels, &at, text, sizeof(text), &n))
+		if (!has_pair(but, slice_of(text, n)) && index_key(&k, 'l', 0, slice_of(text, n)))
+			tell_group(c, &k, number);
+}
+
+static void tell_labelled(struct cache *c, uint64_t number)
+{
+	const struct change *ch = window_at(&c->window, number);
+	const struct slice none = { 0 };
+	struct slice now = ch->new ? item_labels(ch->new) : none;
+	struct slice before = ch->old ? item_labels(ch->old) : none;
+
+	tell_labels(c, now, none, number);
+	if (!slice_eq(now, before))
+		tell_labels(c, before, now, number);
+}
+
 static void tell_change(struct cache *c, uint64_t number)
 {
 	const struct change *ch = window_at(&c->window, number);
@@ -302,6 +359,8 @@ static void tell_change(struct cache *c, uint64_t number)
 	    index_key(&k, 'p', 0, slice_of(key.p, (size_t)(slash - key.p) + 1)))
 		tell_group(c, &k, number);
 	tell_slots(c, number);
+	if (c->watches.labels)
+		tell_labelled(c, number);
 	tell_list(c, &c->watches.plain, number);
 }
 

@@ -153,6 +153,9 @@ static void every_way_to_select_is_told_the_same(void **state)
 		{ "b/", "", "spec.nodeName", "n2", "", "+b/x@5 +b/y@6 " },
 		{ "", "", "spec.nodeName", "n2", "1", "+b/y@6 " },
 		{ "", "", "", "", "1", "+a/x@2 -a/x@3 +b/y@6 " },
+		{ "", "", "", "", "2", "+a/x@3 -a/x@7 " },
+		{ "b/", "", "", "", "1", "+b/y@6 " },
+		{ "", "", "spec.hostNetwork", "false", "2", "+a/x@3 -a/x@7 " },
 	};
 	struct cfix *x = *state;
 	struct cw c[2][ARRAY_LEN(rows)] = { 0 };
