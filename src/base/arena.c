@@ -64,8 +64,34 @@ struct arena_full {
 _Static_assert(sizeof(struct chunk) % 16 == 0, "payload alignment");
 _Static_assert(sizeof(struct arena_full) % 16 == 0, "payload alignment");
 
-/* One chunk kept between arenas: makes new + free of a small arena cheaper than one page fault. */
-static _Atomic(struct chunk *) spare;
+/* Chunks kept between arenas: makes new + free of a small arena cheaper than one page fault, also
+ * where a few are in use at a time. */
+#define SPARES 32
+static _Atomic(struct chunk *) spares[SPARES];
+
+static struct chunk *spare_take(void)
+{
+	for (size_t i = 0; i < SPARES; i++) {
+		struct chunk *c = atomic_load_explicit(&spares[i], memory_order_relaxed);
+
+		if (c && (c = atomic_exchange_explicit(&spares[i], NULL, memory_order_acquire)))
+			return c;
+	}
+	return NULL;
+}
+
+static bool spare_put(struct chunk *c)
+{
+	for (size_t i = 0; i < SPARES; i++) {
+		struct chunk *none = NULL;
+
+		if (!atomic_load_explicit(&spares[i], memory_order_relaxed) &&
+		    atomic_compare_exchange_strong_explicit(
+			    &spares[i], &none, c, memory_order_release, memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
 
 static struct arena_full *full(const struct arena *a)
 {
@@ -110,7 +136,7 @@ static void set_end(struct arena_full *f)
 
 struct arena *arena_new(const char *name, size_t max)
 {
-	struct chunk *c = atomic_exchange_explicit(&spare, NULL, memory_order_acquire);
+	struct chunk *c = spare_take();
 	struct arena_full *f;
 	char *clean;
 
@@ -153,7 +179,7 @@ static struct chunk *arena_unwind(struct arena_full *f)
 
 void arena_free(struct arena *a)
 {
-	struct chunk *c, *old;
+	struct chunk *c;
 
 	if (!a)
 		return;
@@ -161,22 +187,18 @@ void arena_free(struct arena *a)
 #ifndef ARENA_ASAN
 	if ((size_t)(full(a)->first_top - (char *)c) <= SPARE_RESIDENT) {
 		c->clean = full(a)->first_top;
-		old = atomic_exchange_explicit(&spare, c, memory_order_acq_rel);
-		if (old)
-			chunk_unmap(old);
-		return;
+		if (spare_put(c))
+			return;
 	}
-#else
-	(void)old;
 #endif
 	chunk_unmap(c);
 }
 
 void arena_trim(void)
 {
-	struct chunk *c = atomic_exchange_explicit(&spare, NULL, memory_order_acquire);
+	struct chunk *c;
 
-	if (c)
+	while ((c = spare_take()))
 		chunk_unmap(c);
 }
 

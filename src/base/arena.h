@@ -42,8 +42,8 @@ DEFINE_CLEANUP(struct arena *, arena_free)
 /* As free + new, but keeps the first chunk for reuse. */
 void arena_reset(struct arena *a);
 /*
- * arena_free keeps one small chunk for the next arena_new of the process (at most 16 KB resident);
- * this returns it to the kernel. For a process that goes idle.
+ * arena_free keeps a few small chunks for the next arena_new of the process (at most 32 of 16 KB
+ * resident); this returns them to the kernel. For a process that goes idle.
  */
 void arena_trim(void);
 
