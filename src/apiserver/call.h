@@ -47,6 +47,7 @@ struct server {
 	bool draining;
 	struct arena *scratch; /* of one piece of work on the loop: reset before each */
 	struct buf line;       /* events on their way to `writer` (rest-watch.c) */
+	struct buf spare;      /* of the latest list, for the next (rest-list.c) */
 	struct watch *writer;
 	struct server_check *checks;
 	struct paths *paths;

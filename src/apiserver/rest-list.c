@@ -19,8 +19,9 @@
 #include <string.h>
 #include <zlib.h>
 
-#define PIECE (64u << 10)     /* encoded at a time once it streams */
-#define WHOLE (256u << 10)    /* up to this, one answer */
+#define PIECE (64u << 10)  /* encoded at a time once it streams */
+#define WHOLE (256u << 10) /* up to this, one answer */
+#define SPARE_MAX (640u << 10)
 #define LOOK_MAX 2048	      /* items looked at before others have their turn */
 #define LIST_MAX (512u << 20) /* one encoded item, at most */
 #define TOKEN_VERSION "meta.k8s.io/v1"
@@ -57,6 +58,28 @@ struct lister {
 
 /* ---- life ---- */
 
+/* Fresh memory costs a third of a list: the pages of the one before are there. */
+static struct buf take_spare(struct server *srv)
+{
+	struct buf b = srv->spare;
+
+	srv->spare = BUF_INIT(0);
+	b.max = LIST_MAX;
+	return b;
+}
+
+static void give_spare(struct server *srv, struct buf *b)
+{
+	if (b->cap <= srv->spare.cap || b->cap > SPARE_MAX) {
+		buf_fini(b);
+		return;
+	}
+	buf_fini(&srv->spare);
+	buf_clear(b);
+	srv->spare = *b;
+	*b = BUF_INIT(0);
+}
+
 static void lister_stop(struct call *c)
 {
 	struct lister *l = STEAL(c->verb);
@@ -66,7 +89,7 @@ static void lister_stop(struct call *c)
 	deferred_fini(&l->again);
 	free(l->ranked);
 	cache_view_unref(l->view);
-	buf_fini(&l->bytes);
+	give_spare(c->srv, &l->bytes);
 	buf_fini(&l->packed);
 	if (l->gz) {
 		(void)deflateEnd(l->gz); /* an unfinished stream is Z_DATA_ERROR: expected */
@@ -568,7 +591,7 @@ static struct lister *lister_new(struct call *c)
 		return NULL;
 	l->call = call_hold(c);
 	l->out = &c->out;
-	l->bytes = BUF_INIT(LIST_MAX);
+	l->bytes = take_spare(c->srv);
 	l->packed = BUF_INIT(LIST_MAX);
 	l->meta = (struct codec_list_meta){ .continue_ = "", .remaining = -1, .n = SIZE_MAX };
 	deferred_init(&l->again, c->srv->conf.loop, again);

@@ -706,6 +706,7 @@ void server_free(struct server *srv)
 	agents_free(srv->agents);
 	paths_free(srv->paths);
 	buf_fini(&srv->line);
+	buf_fini(&srv->spare);
 	arena_free(srv->scratch);
 	free(srv);
 }
