@@ -21,7 +21,7 @@ struct given {
 	bool read;
 };
 
-int given_open(const char *path, struct given **ret, struct err *err)
+static int open_it(const char *path, bool absolute, struct given **ret, struct err *err)
 {
 	CLEANUP(given_free) struct given *g = calloc(1, sizeof(*g));
 	struct stat st;
@@ -29,8 +29,12 @@ int given_open(const char *path, struct given **ret, struct err *err)
 	if (!g)
 		abort();
 	g->fd = -1;
-	if (place_absolute(path, &g->path, err) < 0)
+	if (absolute && place_absolute(path, &g->path, err) < 0)
 		return err_ret(err);
+	if (!absolute)
+		g->path = strdup(path);
+	if (!g->path)
+		abort();
 	g->fd = sys_openat(AT_FDCWD, g->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 	if (g->fd < 0 || fstat(g->fd, &st) < 0)
 		return err_sysc(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
@@ -39,6 +43,16 @@ int given_open(const char *path, struct given **ret, struct err *err)
 		return err_set(err, ERR_INVALID, "'%s' is not a file", path);
 	*ret = STEAL(g);
 	return 0;
+}
+
+int given_open(const char *path, struct given **ret, struct err *err)
+{
+	return open_it(path, true, ret, err);
+}
+
+int given_open_own(const char *path, struct given **ret, struct err *err)
+{
+	return open_it(path, false, ret, err);
 }
 
 void given_free(struct given *g)

@@ -167,14 +167,20 @@ static int on_sweep(struct timer *t)
 	return 0;
 }
 
+/* Ours are named from the working directory. */
+static int open_file(const char *path, struct given **ret, struct err *err)
+{
+	return path[0] == '/' ? given_open(path, ret, err) : given_open_own(path, ret, err);
+}
+
 static int open_files(struct agents *as, const struct agents_conf *conf, struct err *err)
 {
-	int r = conf->ca ? given_open(conf->ca, &as->ca, err) : 0;
+	int r = conf->ca ? open_file(conf->ca, &as->ca, err) : 0;
 
 	if (r == 0 && conf->cert)
-		r = given_open(conf->cert, &as->cert, err);
+		r = open_file(conf->cert, &as->cert, err);
 	if (r == 0 && conf->cert)
-		r = given_open(conf->key ? conf->key : conf->cert, &as->key, err);
+		r = open_file(conf->key ? conf->key : conf->cert, &as->key, err);
 	return r;
 }
 
