@@ -54,7 +54,7 @@ pod() { # NAME [SPEC [LABEL]]
 	is "service/svc3" kn create service loadbalancer svc3 --tcp=80 --dry-run=server -o name
 	is "service/svc4 created" kn create service externalname svc4 --external-name=x.example.com
 	is "ingress.networking.k8s.io/i1 created" kn create ingress i1 --rule=foo.com/bar=svc1:80 --class=x
-	is "resourcequota/q1 created" kn create quota q1 --hard=cpu=1,pods=20
+	is "resourcequota/q1 created" kn create quota q1 --hard=services=50,pods=20
 	is "poddisruptionbudget.policy/pdb1 created" kn create poddisruptionbudget pdb1 --selector=app=d1 --min-available=1
 	is "priorityclass.scheduling.k8s.io/pc1 created" kc create priorityclass pc1 --value=1000 --description=x
 	is "pod/p1 created" kn run p1 --image=nginx --port=80 --labels=x=y --env=A=B

@@ -41,7 +41,7 @@ deployment() { # REPLICAS
 one 1 AGE" kn get configmaps
 	is "one" kn get cm --sort-by=.metadata.name -o jsonpath='{.items[*].metadata.name}'
 	says "Image pull secrets:" kn describe sa default
-	says "p   0/1     Pending" kn get pods -o wide
+	says "p      0/1     Pending" kn get pods -o wide
 	is "replicas <integer>" explained
 	[ "$(kc api-resources -o name | sort | uniq | wc -l)" -ge 60 ]
 	is kubernetes-admin kc auth whoami -o jsonpath='{.status.userInfo.username}'

@@ -28,8 +28,10 @@ SPECS = {
     "token": ("authentication.k8s.io/v1", "TokenRequest", {"spec": {}}),
 }
 # Before the first request, as it was then.
-THERE = [("/api/v1/namespaces/default/configmaps", "v1", "ConfigMap", "cm1", {"data": {"a": "b"}}), ("/api/v1/namespaces/default/configmaps", "v1", "ConfigMap", "cm2", {}),
-         ("/api/v1/nodes", "v1", "Node", "n1", {}), ("/api/v1/namespaces/default/serviceaccounts", "v1", "ServiceAccount", "default", {}),
+THERE = [("/api/v1/namespaces/default/configmaps", "v1", "ConfigMap", "cm1", {"data": {"a": "b"}}),
+         ("/api/v1/namespaces/default/configmaps", "v1", "ConfigMap", "cm2", {}),
+         ("/api/v1/nodes", "v1", "Node", "n1", {}),
+         ("/api/v1/namespaces/default/serviceaccounts", "v1", "ServiceAccount", "default", {}),
          ("/apis/certificates.k8s.io/v1/certificatesigningrequests", "certificates.k8s.io/v1", "CertificateSigningRequest", "x",
           {"spec": {"signerName": "example.com/x", "usages": ["client auth"], "request": apiwalk.request()}})]
 # These need a node, or what does not run here: an answer, and if it is a refusal, a Status.
@@ -66,7 +68,8 @@ class Replay:
             return None
         if text.isdigit():  # it was protobuf, which the answer will be
             version, kind, rest = SPECS[path.rsplit("/", 1)[1]]
-            return json.dumps({"apiVersion": version, "kind": kind, **({} if kind.endswith(("Review", "Request")) else {"metadata": {"name": "foo"}}), **rest})
+            meta = {} if kind.endswith(("Review", "Request")) else {"metadata": {"name": "foo"}}
+            return json.dumps({"apiVersion": version, "kind": kind, **meta, **rest})
         try:
             d = json.loads(text)
         except ValueError:
@@ -146,7 +149,8 @@ class Replay:
 def main(name):
     r = Replay()
     for path, version, kind, name_, rest in THERE:
-        r.ask("POST", path, media="application/json", body=json.dumps({"apiVersion": version, "kind": kind, "metadata": {"name": name_}, **rest}))[2].read()
+        body = {"apiVersion": version, "kind": kind, "metadata": {"name": name_}, **rest}
+        r.ask("POST", path, media="application/json", body=json.dumps(body))[2].read()
     with open(name) as f:
         for line in f:
             if re.match("[A-Z]+ /", line):
