@@ -4,13 +4,15 @@
  *
  * usage: apiserver-load ADDRESS TOKEN rate create|update|get|list CONNECTIONS SECONDS BYTES
  *	  apiserver-load ADDRESS TOKEN fill OBJECTS BYTES
- *	  apiserver-load ADDRESS TOKEN watch WATCHERS GROUPS RATE SECONDS
+ *	  apiserver-load ADDRESS TOKEN fill-pods OBJECTS BYTES
+ *	  apiserver-load ADDRESS TOKEN watch WATCHERS GROUPS RATE SECONDS CONNECTIONS
  *
  * rate: each connection asks again when it was answered; prints "rate R p50 U p99 U errors N" (per
  * second, microseconds). fill: ConfigMaps f0000000... of about BYTES each; prints the rate. watch:
  * RATE updates a second of one object of each group, each of which the watchers of its group are
- * told; prints "events N p50 U p99 U max U errors N", from when an update was due to be sent (so a
- * stall is not spared) to its arrival at each watcher.
+ * told; on as many connections as watchers by HTTP/1.1, on fewer by HTTP/2, where a group's
+ *watchers lie on different ones; prints "events N p50 U p99 U max U errors N", from when an update
+ *was due to be sent (so a stall is not spared) to its arrival at each watcher.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -25,6 +27,7 @@
 #define ASKERS_MAX 64
 #define FILL_ASKERS 64
 #define UPDATERS 64
+#define CONNECTIONS_MAX 256
 #define MAPS "/api/v1/namespaces/default/configmaps"
 
 struct load;
@@ -48,12 +51,12 @@ struct watcher {
 struct load {
 	struct loop *loop;
 	const char *address, *token, *op;
-	struct tls_conf *tls;
-	struct http_client *client, *watching;
+	struct tls_conf *tls, *tls2;
+	struct http_client *client, *watching[CONNECTIONS_MAX];
 	struct asker a[ASKERS_MAX];
 	unsigned askers, running;
 	struct watcher *w;
-	unsigned watchers, groups, open;
+	unsigned watchers, groups, open, connections;
 	struct histogram *h;
 	uint64_t done, errors, left, seen;
 	int64_t begin, count_from, end, stop_at, revision;
@@ -70,10 +73,12 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
-static struct http_client *connect_client(struct load *l, size_t connections)
+/* streams: on each connection; 1: HTTP/1.1. */
+static struct http_client *connect_client(struct load *l, size_t connections, size_t streams)
 {
-	const struct http_client_conf conf = { .tls = l->tls,
-					       .http2 = HTTP2_NEVER,
+	const struct http_client_conf conf = { .tls = streams > 1 ? l->tls2 : l->tls,
+					       .http2 = streams > 1 ? HTTP2_PRIOR : HTTP2_NEVER,
+					       .streams_max = streams,
 					       .connections_max = connections };
 	struct http_client *c;
 	struct err err = ERR_INIT;
@@ -83,14 +88,15 @@ static struct http_client *connect_client(struct load *l, size_t connections)
 	return c;
 }
 
-static void connect_tls(struct load *l)
+static struct tls_conf *speak(const char *alpn)
 {
-	static const char *const alpn = "http/1.1";
 	const struct tls_options o = { .insecure = true, .alpn = &alpn, .alpn_n = 1 };
+	struct tls_conf *conf;
 	struct err err = ERR_INIT;
 
-	if (tls_conf_new(&o, &l->tls, &err) < 0)
+	if (tls_conf_new(&o, &conf, &err) < 0)
 		die("tls", err.msg);
+	return conf;
 }
 
 /* ---- one exchange after the other ---- */
@@ -169,6 +175,18 @@ static void ask(struct asker *a)
 	} else if (strcmp(l->op, "fill") == 0) {
 		a->n = l->left;
 		send_asker(a, "POST", MAPS, body, write_body(a, body, sizeof(body), "f"));
+	} else if (strcmp(l->op, "fill-pods") == 0) {
+		int n = snprintf(
+			body, sizeof(body),
+			"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":"
+			"\"p%u-%llu\",\"labels\":{\"app\":\"bench\"}},\"spec\":{\"nodeName\":"
+			"\"node-%llu\",\"containers\":[{\"name\":\"c\",\"image\":\"registry."
+			"example/some/app:1.2.3\",\"env\":[{\"name\":\"K\",\"value\":\"%s\"}],"
+			"\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"64Mi\"}}}]}}",
+			a->number, (unsigned long long)l->left,
+			(unsigned long long)(l->left % 1000), l->padding);
+
+		send_asker(a, "POST", "/api/v1/namespaces/default/pods", body, (size_t)n);
 	} else if (strcmp(l->op, "update") == 0) {
 		(void)snprintf(target, sizeof(target), MAPS "/u%u-0", a->number);
 		send_asker(a, "PUT", target, body, write_body(a, body, sizeof(body), "u"));
@@ -182,7 +200,7 @@ static void ask(struct asker *a)
 static void ask_again(struct asker *a)
 {
 	struct load *l = a->l;
-	bool go = strcmp(l->op, "fill") == 0 ? l->left > 0 : clock_mono() < l->end;
+	bool go = strncmp(l->op, "fill", 4) == 0 ? l->left > 0 : clock_mono() < l->end;
 
 	l->running -= l->running > 0;
 	if (go) {
@@ -197,7 +215,7 @@ static void run_askers(struct load *l, unsigned n)
 {
 	struct err err = ERR_INIT;
 
-	l->client = connect_client(l, n);
+	l->client = connect_client(l, n, 1);
 	for (unsigned i = 0; i < n; i++) {
 		l->a[i] = (struct asker){ .l = l, .number = i };
 		l->left -= l->left > 0;
@@ -222,7 +240,7 @@ static void prepare_updates(struct load *l, unsigned n)
 
 	l->op = "one";
 	l->end = 0;
-	l->client = connect_client(l, n);
+	l->client = connect_client(l, n, 1);
 	for (unsigned i = 0; i < n; i++) {
 		char body[16384];
 
@@ -243,7 +261,7 @@ static void run_rate(struct load *l, unsigned n, double seconds)
 	l->begin = clock_mono();
 	l->count_from = l->begin + NS_PER_SEC / 5;
 	l->end = l->count_from + (int64_t)(seconds * 1e9);
-	l->client = connect_client(l, n);
+	l->client = connect_client(l, n, 1);
 	for (unsigned i = 0; i < n; i++) {
 		l->a[i] = (struct asker){ .l = l,
 					  .number = i,
@@ -259,7 +277,6 @@ static void run_fill(struct load *l, uint64_t objects)
 {
 	int64_t begin = clock_mono();
 
-	l->op = "fill";
 	l->end = INT64_MAX;
 	l->left = objects;
 	run_askers(l, FILL_ASKERS);
@@ -335,6 +352,10 @@ static const struct stream_events watch_events = { .head = on_watch_head,
 static void open_watch(struct load *l, unsigned i)
 {
 	struct watcher *w = &l->w[i];
+	/* Those of a group are i, i + groups, ...: spread them. */
+	struct http_client *client = l->connections >= l->watchers
+					     ? l->watching[0]
+					     : l->watching[(i + i / l->groups) % l->connections];
 	char target[160];
 	struct err err = ERR_INIT;
 
@@ -342,7 +363,7 @@ static void open_watch(struct load *l, unsigned i)
 	(void)snprintf(target, sizeof(target),
 		       "/api/v1/configmaps?watch=1&resourceVersion=%lld&labelSelector=group%%3Dg%u",
 		       (long long)l->revision, w->group);
-	if (http_client_stream(l->watching, "GET", target, &w->s, &err) < 0)
+	if (http_client_stream(client, "GET", target, &w->s, &err) < 0)
 		die(target, err.msg);
 	stream_on(w->s, &watch_events, w);
 	(void)stream_set_headerf(w->s, "Authorization", "Bearer %s", l->token);
@@ -442,7 +463,7 @@ static void wait_updates(struct load *l)
 }
 
 static void run_watch(struct load *l, unsigned watchers, unsigned groups, double rate,
-		      double seconds)
+		      double seconds, unsigned connections)
 {
 	uint64_t want;
 
@@ -450,8 +471,12 @@ static void run_watch(struct load *l, unsigned watchers, unsigned groups, double
 	l->groups = groups;
 	l->rate = rate;
 	l->end = (int64_t)(seconds * 1e9);
-	l->client = connect_client(l, UPDATERS);
-	l->watching = connect_client(l, watchers);
+	l->client = connect_client(l, UPDATERS, 1);
+	l->connections = connections;
+	if (connections >= watchers)
+		l->watching[0] = connect_client(l, watchers, 1);
+	for (unsigned i = 0; connections < watchers && i < connections; i++)
+		l->watching[i] = connect_client(l, 1, (watchers + connections - 1) / connections);
 	for (unsigned g = 0; g < groups; g++) {
 		update(l, g, 0, true);
 		wait_updates(l);
@@ -490,24 +515,26 @@ int main(int argc, char **argv)
 	l.h = histogram_new();
 	if (loop_new(&l.loop, &err) < 0)
 		die("loop", err.msg);
-	connect_tls(&l);
-	bytes = strcmp(argv[3], "rate") == 0 && argc == 8   ? (size_t)number(argv[7])
-		: strcmp(argv[3], "fill") == 0 && argc == 6 ? (size_t)number(argv[5])
-							    : 400;
+	l.tls = speak("http/1.1");
+	l.tls2 = speak("h2");
+	bytes = strcmp(argv[3], "rate") == 0 && argc == 8	? (size_t)number(argv[7])
+		: strncmp(argv[3], "fill", 4) == 0 && argc == 6 ? (size_t)number(argv[5])
+								: 400;
 	bytes = MIN(MAX(bytes, 200u), 12000u) - 150;
 	l.padding = malloc(bytes + 1);
 	if (!l.padding)
 		abort();
 	memset(l.padding, 'v', bytes);
 	l.padding[bytes] = '\0';
-	l.op = argv[4];
+	l.op = strcmp(argv[3], "rate") == 0 ? argv[4] : argv[3];
 	if (strcmp(argv[3], "rate") == 0 && argc == 8 && number(argv[5]) <= ASKERS_MAX)
 		run_rate(&l, (unsigned)number(argv[5]), number(argv[6]));
-	else if (strcmp(argv[3], "fill") == 0 && argc == 6)
+	else if (strncmp(argv[3], "fill", 4) == 0 && argc == 6)
 		run_fill(&l, (uint64_t)number(argv[4]));
-	else if (strcmp(argv[3], "watch") == 0 && argc == 8)
+	else if (strcmp(argv[3], "watch") == 0 && argc == 9 &&
+		 (number(argv[8]) <= CONNECTIONS_MAX || number(argv[8]) >= number(argv[4])))
 		run_watch(&l, (unsigned)number(argv[4]), (unsigned)number(argv[5]), number(argv[6]),
-			  number(argv[7]));
+			  number(argv[7]), (unsigned)number(argv[8]));
 	else
 		die("usage", "see the head of the source");
 	return 0;
