@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`teu apiserver` measured: bench-apiserver.py [--quick|--full] [--json FILE]
 
-Server on one core, client (tests/bench/apiserver-load) on the other, over TLS, in a network namespace of their own, the
+Server on one core, client (tests/bench/apiserver-load) on the other (watches: where the kernel puts them), over TLS, in a network namespace of their own, the
 database on the disk of TMPDIR. CPU is the server's own time, all its threads, from /proc/PID/stat. kube-apiserver is in
 no package: where the column `published` has a figure it is the one of GOALS.md, of another run on such a machine, and
 the ratio to it is no more than that. etcd's own puts, by gRPC and synced as ours, are measured in this run. --full:
@@ -61,8 +61,8 @@ def load(server, *args, timeout=1200):
     return got
 
 
-def begin(scratch, name):
-    return scratch.add(Server(scratch.path, name=name, prefix=on_core(0)))
+def begin(scratch, name, pinned=True):
+    return scratch.add(Server(scratch.path, name=name, prefix=on_core(0) if pinned else ()))
 
 
 def json_bytes(server, path):
@@ -155,7 +155,7 @@ def rates(scratch):
 
 
 def watches(scratch):
-    s = begin(scratch, "watches")
+    s = begin(scratch, "watches", False)
     s.start()
     got = load(s, "watch", 10, 10, 20, 2 if QUICK else 10, 10)
     tell("write to event, idle, p50", got["p50"] / 1000, "ms", "-")
