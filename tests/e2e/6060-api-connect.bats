@@ -151,7 +151,7 @@ forward_case() {
 		spec: {nodeName: n1, containers: [{name: waiting, image: i}, {name: big, image: i}]}
 	END
 	fails_with "is waiting to start: ContainerCreating" kn logs two -c waiting
-	[ "$(kn logs two -c big | wc -c)" -eq 8388608 ]
+	[ "$(kn logs two -c big | wc -c)" -eq 2097152 ]
 	fails_with "a container name must be specified for pod two, choose one of: [waiting big]" \
 		kc get --raw "/api/v1/namespaces/$NS/pods/two/log"
 	kn run unbound --image=i >/dev/null
