@@ -2,6 +2,10 @@
 /* pods/log, exec, attach, portforward through the whole server to an agent. */
 #include "connect-fix.h"
 
+#include "apiserver/apiaudit.h"
+#include "apiserver/authz.h"
+#include "apiserver/fairness.h"
+
 #define BAD "waiting,gone,broken,moved,refused,fine"
 
 /* ---- logs ---- */
@@ -812,6 +816,77 @@ static void ports_of_the_old_form_are_handed_on(void **state)
 	assert_status(f->x, 400, "BadRequest", "parsing \"0\"");
 }
 
+/* ---- accounts ---- */
+
+static void serve_anew(struct cfix *f, struct apiaudit *audit, struct fairness *fair)
+{
+	static const struct authz everybody = { .always = true };
+	struct rfix *x = f->x;
+	struct err err = ERR_INIT;
+
+	server_free(x->srv);
+	metrics_free(x->metrics);
+	x->conf.metrics = x->metrics = metrics_new();
+	x->conf.authz = fair ? &everybody : NULL; /* masters wait for no seat anyway */
+	x->conf.audit = audit;
+	x->conf.fairness = fair;
+	if (server_new(&x->conf, &x->srv, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void policy(const char *path)
+{
+	struct buf b = BUF_INIT(4096);
+
+	(void)buf_adds(&b,
+		       "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n");
+	save(path, &b);
+	buf_fini(&b);
+}
+
+static void sessions_hold_no_seat_and_are_audited(void **state)
+{
+	CLEANUP(buf_fini) struct buf lines = BUF_INIT(1u << 20);
+	struct cfix *f = *state;
+	struct fairness_conf fc = { .loop = f->x->f->loop, .seats = 1 };
+	struct apiaudit_conf ac = { .loop = f->x->f->loop };
+	struct err err = ERR_INIT;
+	struct apiaudit *audit;
+	struct fairness *fair;
+	char rules[96], log[96];
+	struct peer p[3];
+
+	snprintf(rules, sizeof(rules), "%s/policy", f->x->f->dir);
+	snprintf(log, sizeof(log), "%s/audit", f->x->f->dir);
+	policy(rules);
+	ac.policy_file = rules;
+	ac.path = log;
+	assert_int_equal(apiaudit_new(&ac, &audit, &err), 0);
+	assert_int_equal(fairness_new(&fc, &fair, &err), 0);
+	serve_anew(f, audit, fair);
+	for (size_t i = 0; i < 3; i++) { /* each would have all seats */
+		peer_open(f->x, &p[i]);
+		peer_send(&p[i], "GET", POD "/exec?command=hang&stdout=1",
+			  PLAIN "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+				"Sec-WebSocket-Version: 13\r\n"
+				"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+				"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n",
+			  NULL);
+		peer_until(&p[i], "hanging");
+	}
+	(void)ask(f->x, "GET", POD, PLAIN, NULL);
+	assert_code(f->x, 200);
+	for (size_t i = 0; i < 3; i++)
+		peer_close(&p[i]);
+	serve_anew(f, NULL, NULL);
+	apiaudit_free(audit);
+	fairness_free(fair);
+	assert_int_equal(fd_read_file(AT_FDCWD, log, &lines, &err), 0);
+	assert_non_null(strstr(buf_str(&lines), "\"stage\":\"ResponseStarted\""));
+	assert_non_null(strstr(buf_str(&lines), "\"subresource\":\"exec\""));
+	assert_non_null(strstr(buf_str(&lines), "\"code\":101"));
+}
+
 /* ---- certificates ---- */
 
 static void a_renewed_certificate_is_shown_to_agents(void **state)
@@ -895,6 +970,7 @@ int main(void)
 		ALONE(ports_are_forwarded_through_the_tunnel),
 		SHARED(what_the_agent_says_instead_of_a_tunnel_is_the_answer),
 		SHARED(ports_of_the_old_form_are_handed_on),
+		ALONE(sessions_hold_no_seat_and_are_audited),
 		ALONE(a_renewed_certificate_is_shown_to_agents),
 		ALONE(an_agent_of_another_ca_is_not_trusted),
 		SHARED(names_that_are_unknown_are_passed_over),
