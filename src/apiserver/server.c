@@ -597,6 +597,21 @@ bool call_is_person(const struct call *c)
 	       slice_starts(ua, SLICE("Mozilla/5.0"));
 }
 
+/* Who asks to act as somebody else must not be answered as themselves. */
+static int refuse_impersonation(struct call *c, struct err *err)
+{
+	static const struct slice prefix = SLICE("Impersonate-");
+	size_t n;
+	const struct http_header *h = stream_headers(c->s, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (h[i].name.n > prefix.n && slice_ieq(slice_of(h[i].name.p, prefix.n), prefix))
+			return status_forbidden(err, &c->about, "",
+						"%.*s: impersonation is not supported",
+						(int)MIN(h[i].name.n, (size_t)64), h[i].name.p);
+	return 0;
+}
+
 static void start(struct call *c)
 {
 	struct err err ERR_RAW;
@@ -615,6 +630,8 @@ static void start(struct call *c)
 		return;
 	}
 	audit_begin(c);
+	if (r >= 0)
+		r = refuse_impersonation(c, &err);
 	if (r < 0)
 		call_fail(c, &err);
 	else

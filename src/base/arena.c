@@ -80,6 +80,7 @@ static struct chunk *spare_take(void)
 	return NULL;
 }
 
+#ifndef ARENA_ASAN /* there every arena is mapped anew, so that what is used too late is seen */
 static bool spare_put(struct chunk *c)
 {
 	for (size_t i = 0; i < SPARES; i++) {
@@ -92,6 +93,7 @@ static bool spare_put(struct chunk *c)
 	}
 	return false;
 }
+#endif
 
 static struct arena_full *full(const struct arena *a)
 {

@@ -151,6 +151,14 @@ as() { # USER, then kubectl's words
 	in_net curl -sk -H 'Authorization: Bearer wrong' https://127.0.0.1:6443/livez | grep -q '"code": *401'
 }
 
+@test "who asks to act as somebody else is refused, not answered as themselves" {
+	run k --as=jo get secrets -A
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"impersonation is not supported"* ]]
+	run k --as=jo --as-group=system:masters auth whoami
+	[ "$status" -ne 0 ]
+}
+
 @test "the log says what allowed a request" {
 	k create role auditor --verb=list --resource=services
 	k create rolebinding auditor --role=auditor --user=al
