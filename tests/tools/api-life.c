@@ -968,7 +968,7 @@ static struct tls_conf *trust(const char *ca, bool h2)
 	CLEANUP(buf_fini) struct buf pem = BUF_INIT(65536);
 	const char *const alpn = h2 ? "h2" : "http/1.1";
 	struct tls_options o = { .trust = pool, .alpn = &alpn, .alpn_n = 1 };
-	struct tls_conf *conf;
+	struct tls_conf *conf = NULL;
 	struct err err = ERR_INIT;
 
 	if (fd_read_file(-1, ca, &pem, &err) < 0 ||
