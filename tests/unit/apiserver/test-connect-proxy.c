@@ -109,7 +109,7 @@ static void credentials_of_the_api_go_to_nobody(void **state)
 	(void)ask(f->x, "GET", PROXY "/headers",
 		  ADMIN
 		  "X-Remote-User: root\r\nX-Remote-Group: g\r\nX-Remote-Extra-A: b\r\n"
-		  "Impersonate-Uid: 1\r\nProxy-Authorization: Basic x\r\nTE: trailers\r\n"
+		  "Proxy-Authorization: Basic x\r\nTE: trailers\r\n"
 		  "Connection: keep-alive, X-Once\r\nX-Once: gone\r\nKeep-Alive: 5\r\n"
 		  "Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.abc, mine\r\n"
 		  "X-Kept: 1\r\nX-Kept: 2\r\nCookie: c=1\r\nUser-Agent: mine/1\r\n"
@@ -120,7 +120,6 @@ static void credentials_of_the_api_go_to_nobody(void **state)
 	assert_hasnt(f->x, "admin-token");
 	assert_hasnt(f->x, "base64url");
 	assert_hasnt(f->x, "X-Remote");
-	assert_hasnt(f->x, "Impersonate");
 	assert_hasnt(f->x, "Once");
 	assert_hasnt(f->x, "Keep-Alive");
 	assert_hasnt(f->x, "TE:");

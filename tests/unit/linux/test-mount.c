@@ -354,8 +354,19 @@ static struct proc other_pids(int *ret_ns)
 	return p;
 }
 
+/* The calls that it cannot do without are taken away. */
+static bool procfs_is_out_of_reach(void)
+{
+	const char *fault = getenv("TEU_FAULT");
+
+	return fault && (strstr(fault, "fsopen") || strstr(fault, "move_mount"));
+}
+
 static void procfs_of_another_namespace_is_no_others(void **state)
 {
+	if (procfs_is_out_of_reach())
+		skip();
+
 	struct tree *t = *state;
 	CLEANUP(mount_target_fini) struct mount_target at = { .fd = -1 };
 	CLEANUP(fd_close) int ns = -1;
