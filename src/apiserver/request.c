@@ -396,6 +396,11 @@ int api_query_parse(struct slice query, enum api_request_verb verb, struct arena
 
 	*ret = (struct api_query){ .match = MATCH_NONE };
 	x.tail = &x.first;
+	if (r == -ERR_INVALID) { /* of the URL, not of an object */
+		if (err)
+			err->code = ERR_BAD_REQUEST;
+		return -ERR_BAD_REQUEST;
+	}
 	if (r < 0)
 		return r;
 	ret->resource_version = text(&x, "resourceVersion");
