@@ -21,7 +21,8 @@
 
 #define BOOKMARK_TIME (60 * NS_PER_SEC)
 #define PIECE (64u << 10)
-#define LOOK_MAX 1024 /* initial items looked at before others have their turn */
+#define LOOK_MAX 1024	   /* initial items looked at before others have their turn */
+#define BOOKMARK_ROOM 4096 /* a bookmark takes less */
 
 struct initial {
 	struct cache_view *view;
@@ -38,6 +39,7 @@ struct watch {
 	struct timer timer;	 /* the next bookmark, or the end */
 	int64_t ends;
 	int64_t after;
+	struct err *failed; /* to be told as soon as there is room; of the call's arena */
 	bool live, paused, over;
 	struct deferred again; /* goes on: initial items, or the window */
 };
@@ -58,18 +60,23 @@ static size_t room(const struct watch *w)
 	return w->ws ? ws_room(w->ws) : stream_room(w->call->s);
 }
 
-/* Sends what is in the line. */
-static void flush_line(struct server *srv)
+/* Sends what is in the line. 1: there is no more room. */
+static int flush_line(struct server *srv)
 {
 	struct watch *w = STEAL(srv->writer);
+	int r;
 
 	if (!w || !srv->line.n)
-		return;
-	if (send(w, buf_slice(&srv->line)) == 0 && w->paused && w->live)
+		return 0;
+	r = send(w, buf_slice(&srv->line));
+	if (r == 0 && w->paused && w->live)
 		deferred_call(&w->again); /* all went out: nobody will tell of room */
 	buf_clear(&srv->line);
 	if (srv->line.cap > (1u << 20))
 		buf_fini(&srv->line);
+	if (r == -ERR_QUOTA)
+		stream_reset(w->call->s, NULL); /* never an event less without a word */
+	return r;
 }
 
 static struct buf *line_of(struct watch *w)
@@ -77,7 +84,7 @@ static struct buf *line_of(struct watch *w)
 	struct server *srv = w->call->srv;
 
 	if (srv->writer != w) {
-		flush_line(srv);
+		(void)flush_line(srv); /* of another */
 		srv->writer = w;
 	}
 	return &srv->line;
@@ -99,7 +106,7 @@ static int added(struct watch *w)
 
 	if (!w->ws)
 		return srv->line.n >= room(w);
-	flush_line(srv);
+	(void)flush_line(srv);
 	return room(w) == 0;
 }
 
@@ -135,7 +142,7 @@ static void finish(struct watch *w)
 	struct ws *ws = w->ws ? ws_ref(w->ws) : NULL;
 
 	(void)held;
-	flush_line(c->srv);
+	(void)flush_line(c->srv);
 	c->stop = NULL;
 	if (c->verb)
 		watch_stop(c);
@@ -147,14 +154,36 @@ static void finish(struct watch *w)
 	}
 }
 
+/* A reader that is slow is told when it has read what was before it. */
+static bool tell_later(struct watch *w, const struct err *err)
+{
+	(void)flush_line(w->call->srv);
+	if (w->over || w->ws || room(w) > 0)
+		return false;
+	if (!w->failed)
+		w->failed = ARENA_NEW(w->call->a, struct err);
+	if (!w->failed)
+		return false;
+	if (err != w->failed)
+		*w->failed = *err;
+	w->failed->causes = NULL;
+	w->paused = true;
+	return true;
+}
+
 static void end_with_error(struct watch *w, const struct err *err)
 {
 	struct call *c = w->call;
+	CLEANUP(call_drop) struct call *held = call_hold(c);
 	struct status_about about = c->about;
+	struct codec_out *o;
 	struct doc d;
 	int code;
-	struct codec_out *o = out_of(w);
 
+	(void)held;
+	if (tell_later(w, err) || w->over)
+		return;
+	o = out_of(w);
 	if (err->code == ERR_GONE)
 		about = (struct status_about){ .reason = STATUS_EXPIRED };
 	if (status_doc(err, &about, o->a, &d, &code) == 0 &&
@@ -187,13 +216,13 @@ static int on_timer(struct timer *t)
 	CLEANUP(call_drop) struct call *held = call_hold(c);
 
 	(void)held;
-	if (c->q.bookmarks && w->live && !w->paused)
+	if (c->q.bookmarks && w->live && !w->paused && room(w) > BOOKMARK_ROOM)
 		bookmark(w, false);
 	if (loop_now(c->srv->conf.loop) >= w->ends) {
 		finish(w);
 		return 0;
 	}
-	flush_line(c->srv);
+	(void)flush_line(c->srv);
 	if (c->verb)
 		set_timer(w);
 	return 0;
@@ -230,7 +259,7 @@ static void on_flush(struct cache_watch *cw)
 	struct watch *w = CONTAINER_OF(cw, struct watch, w);
 
 	if (w->call->srv->writer == w)
-		flush_line(w->call->srv);
+		(void)flush_line(w->call->srv);
 }
 
 static void on_end(struct cache_watch *cw, const struct err *err)
@@ -297,8 +326,9 @@ static void initial_done(struct watch *w)
 	w->initial = NULL; /* the arena's */
 	if (end_mark)
 		bookmark(w, true);
-	flush_line(w->call->srv);
-	if (w->call->verb)
+	if (flush_line(w->call->srv) == 1)
+		w->paused = true; /* live when there is room */
+	else if (w->call->verb)
 		go_live(w);
 }
 
@@ -333,10 +363,14 @@ static void send_initial(struct watch *w)
 static void watch_on(struct watch *w)
 {
 	w->paused = false;
-	if (w->initial)
+	if (w->failed)
+		end_with_error(w, w->failed);
+	else if (w->initial)
 		send_initial(w);
 	else if (w->live)
 		cache_watch_resume(&w->w);
+	else
+		go_live(w);
 }
 
 static void again(struct deferred *d)
