@@ -8,7 +8,10 @@
  */
 #include "store/sqlite.h"
 
+#include "base/log.h"
+
 #include <assert.h>
+#include <errno.h>
 
 struct sq_txn {
 	struct sq_write w;
@@ -135,6 +138,24 @@ static void batch_split(struct sq_batch *b)
 	}
 }
 
+static bool is_of_disk(int sys)
+{
+	return sys == ENOSPC || sys == EDQUOT || sys == EROFS || sys == EIO;
+}
+
+/* Said once at each turn: every commit of a full disk fails. */
+static void tell_disk(struct sq *s, const struct err *err)
+{
+	bool trouble = err && is_of_disk(err->sys);
+
+	if (trouble && !s->disk_trouble)
+		log_error("store '%s': nothing can be written, reads go on: %s", s->path, err->msg);
+	else if (!err && s->disk_trouble)
+		log_info("store '%s': its disk takes writes again", s->path);
+	if (trouble || !err)
+		s->disk_trouble = trouble;
+}
+
 static void batch_finish(struct sq_batch *b)
 {
 	struct sq *s = b->s;
@@ -148,6 +169,7 @@ static void batch_finish(struct sq_batch *b)
 		if (b->nev && !atomic_load(&s->closing))
 			sq_dispatch(s, b);
 	}
+	tell_disk(s, b->job.result < 0 ? &b->job.err : NULL);
 	for (struct sq_write *w = b->list, *next; w; w = next) {
 		next = w->next; /* the request may be gone once finished */
 		w->finish(w, b->job.result < 0 ? &b->job.err : NULL);
@@ -423,6 +445,9 @@ static void txn_finish(struct sq_write *w, const struct err *err)
 	if (err) {
 		t->err = *err;
 		t->result = err_wrap(&t->err, "nothing was committed");
+		if (is_of_disk(err->sys))
+			t->result = err_hint(&t->err, "writes go on by themselves when its disk "
+						      "takes them again");
 	}
 	t->done(t);
 }

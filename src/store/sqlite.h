@@ -109,7 +109,7 @@ struct sq {
 
 	pthread_mutex_t lock; /* guards the three behind it */
 	struct sq_write *head, **tail;
-	bool pump_queued;
+	bool pump_queued, disk_trouble;
 	struct deferred pump;
 
 	int64_t revision, compacted;

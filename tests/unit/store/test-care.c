@@ -388,6 +388,7 @@ static int on_a_small_disk(struct fix *f)
 	assert_int_equal(t.t.result, -ERR_SYSTEM);
 	assert_int_equal(t.t.err.sys, ENOSPC);
 	assert_err(&t.t.err, ERR_SYSTEM, "No space left on device");
+	assert_err(&t.t.err, ERR_SYSTEM, "writes go on by themselves");
 	assert_int_equal(store_revision(f->s), last);
 	assert_range(f, "small", 0, "small=1@2 ");
 	assert_int_equal(mount("none", f->dir, "tmpfs", MS_REMOUNT, "size=64m"), 0);
