@@ -147,7 +147,7 @@ static void turn(struct world_of *w)
 static void without_objects_masters_are_exempt_and_others_are_few(void **state)
 {
 	struct world_of *w = aim(state);
-	struct one m[2 * SEATS], p[SEATS + 1];
+	struct one m[2 * SEATS] = { 0 }, p[SEATS + 1] = { 0 };
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < 2 * SEATS; i++)
@@ -186,7 +186,7 @@ static const char *const schemas[] = {
 static void one_users_flood_does_not_hold_up_another(void **state)
 {
 	struct world_of *w = aim(state);
-	struct one run[SEATS], many[8], few[2];
+	struct one run[SEATS] = { 0 }, many[8] = { 0 }, few[2] = { 0 };
 	struct buf log = BUF_INIT(4096);
 	struct err err = ERR_INIT;
 
@@ -268,7 +268,7 @@ static void seats_are_lent_and_kept(void **state)
 		FLOW("b", "borrower", "2", "ByUser", "{" GROUP("*") "," ANY_RESOURCE "}"),
 	};
 	struct world_of *w = aim(state);
-	struct one b[SEATS], l[SEATS];
+	struct one b[SEATS] = { 0 }, l[SEATS] = { 0 };
 	struct err err = ERR_INIT;
 	size_t n = 0, m = 0;
 
@@ -374,7 +374,7 @@ static void schemas_match_by_user_verb_resource_namespace_and_path(void **state)
 static void objects_change_under_requests(void **state)
 {
 	struct world_of *w = aim(state);
-	struct one run[SEATS], wait;
+	struct one run[SEATS] = { 0 }, wait = { 0 };
 	struct buf out = BUF_INIT(65536);
 	struct err err = ERR_INIT;
 
