@@ -213,6 +213,9 @@ void http_client_serve_waiting(struct http_client *cl)
 	int r;
 
 	while ((s = LIST_FIRST(&cl->waiting, struct stream, link)) && !cl->closing) {
+		CLEANUP(stream_unref) struct stream *held = stream_ref(s);
+
+		(void)held; /* one that was ended too early is closed within the call */
 		list_del(&s->link);
 		r = http_client_try_send(cl, s, &err);
 		if (r == 1) {

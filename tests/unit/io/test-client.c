@@ -279,6 +279,52 @@ static void two_hundred_exchanges_share_few_connections(void **state)
 	place_remove(&p);
 }
 
+static void reads_all(struct stream *s)
+{
+	stream_read(s, STREAM_ALL);
+}
+
+static void closed_and_dropped(struct stream *s, const struct err *why)
+{
+	int *codes = stream_arg(s);
+
+	codes[why ? (int)why->code : 0]++;
+	stream_unref(s);
+}
+
+/* What waits for a connection takes no body yet: `writable` tells. Who ends it regardless is closed
+ * when its turn comes, though nobody else holds it any more. */
+static void a_waiting_stream_that_is_ended_too_early_is_closed(void **state)
+{
+	static const struct stream_events events = { .head = reads_all,
+						     .closed = closed_and_dropped };
+	struct env e = { 0 };
+	struct place p;
+	struct http_client *c;
+	struct http_client_conf conf = { .connections_max = 1 };
+	struct err err = ERR_INIT;
+	int codes[64] = { 0 };
+	struct stream *s;
+
+	place_make(&p);
+	env_start(&e, serve);
+	assert_int_equal(http_server_listen_unix(e.srv, p.path, 0600, (gid_t)-1, &err), 0);
+	assert_int_equal(http_client_new(e.loop, p.address, &conf, &c, &err), 0);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(http_client_stream(c, "POST", "/ping", &s, &err), 0);
+		stream_on(s, &events, codes);
+		assert_int_equal(http_client_send(s, 5, false, &err), 0);
+		assert_int_equal(stream_write(s, "hello", 5), i ? -ERR_QUOTA : 0);
+		assert_int_equal(stream_end(s), 0);
+	}
+	settle(&e);
+	assert_int_equal(codes[0], 1);
+	assert_int_equal(codes[ERR_INVALID], 3);
+	http_client_free(c);
+	env_stop(&e);
+	place_remove(&p);
+}
+
 static void without_credit_an_answer_waits_in_the_socket(void **state)
 {
 	struct env e = { 0 };
@@ -741,6 +787,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(asks_and_keeps_the_connection),
 		cmocka_unit_test(two_hundred_exchanges_share_few_connections),
+		cmocka_unit_test(a_waiting_stream_that_is_ended_too_early_is_closed),
 		cmocka_unit_test(without_credit_an_answer_waits_in_the_socket),
 		cmocka_unit_test(streams_that_are_dropped_or_outlive_the_client_are_safe),
 		cmocka_unit_test(refuses_bad_requests_and_addresses),
