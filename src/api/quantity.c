@@ -108,7 +108,7 @@ static __int128 scaled(struct number n, int ten, int two)
 
 bool quantity_parse(struct slice s, struct quantity *ret)
 {
-	const char *p = s.p, *end = s.p + s.n;
+	const char *p = s.n ? s.p : "", *end = p + s.n;
 	bool neg = s.n > 0 && *p == '-';
 	struct number n = { 0 };
 	enum quantity_form form;
