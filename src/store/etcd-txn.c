@@ -6,7 +6,8 @@
  * (1) done() of a commit comes after its events went to the watches of this process: answer and
  *     events come on different streams, so an answer that is ahead is held.
  * (2) A commit that was sent, not answered and sent again finds its own change behind its guards:
- *     each key then has the bytes that were to be written. That is success.
+ *     each key then has the bytes that were to be written. That is success. When they have others,
+ *     its change may have been there and be overwritten: nobody knows, and that is said.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -157,6 +158,12 @@ static int read_looks(struct etcd *e, struct store_txn *t, struct slice answer, 
 	}
 	if (!told)
 		return etcd_malformed("answer of a commit whose guards did not hold", &r, err);
+	/* Ours may have been done, and be overwritten since: who believed that nothing was done
+	 * would do it twice. */
+	if (repeated && !ours)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "etcd: the connection broke under the commit, and its keys have "
+			       "changed: it may have been done or not");
 	t->result = ours ? 0 : 1;
 	if (ours && newest)
 		t->revision = newest;

@@ -3,6 +3,7 @@
  * snapshots; members compared. */
 #define STORE_ETCD
 #include "fixture.h"
+#include "store/etcd.h"
 
 #include <spawn.h>
 
@@ -256,6 +257,52 @@ static void nobody_there_is_told_of_each(void **state)
 	loop_free(f.loop);
 }
 
+/* The other branch of a transaction: guards did not hold, "k" has `value` at revision 7. */
+static void put_looked(struct pb_writer *w, const char *value)
+{
+	const size_t begin = pb_size(w); /* messages are written from their end */
+
+	pb_field_bytes(w, 5, slice_str(value));
+	pb_field_varint(w, 3, 7);
+	pb_field_varint(w, 2, 5);
+	pb_field_bytes(w, 1, SLICE("k"));
+	pb_field_message(w, 2, begin);
+	pb_field_message(w, 1, begin);
+	pb_field_message(w, 3, begin);
+}
+
+static void a_commit_that_was_sent_again_is_done_or_unknown(void **state)
+{
+	const struct store_guard guard = { SLICE("k"), 5 };
+	const struct store_op op = { .key = SLICE("k"), .value = SLICE("mine") };
+	static const struct {
+		const char *value;
+		bool repeated;
+		int r, result;
+	} rows[] = {
+		{ "theirs", false, 0, 1 },
+		{ "mine", false, 0, 1 },
+		{ "mine", true, 0, 0 },
+		{ "theirs", true, -ERR_UNAVAILABLE, 0 }, /* over ours, or instead of it */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CLEANUP(pb_writer_fini) struct pb_writer w = PB_WRITER_INIT(4096);
+		struct store_txn t = { .guards = &guard, .nguards = 1, .ops = &op, .nops = 1 };
+		struct etcd e = { .revision = 1 };
+		struct err err = ERR_INIT;
+
+		put_looked(&w, rows[i].value);
+		assert_int_equal(etcd_read_txn(&e, &t, pb_written(&w), rows[i].repeated, &err),
+				 rows[i].r);
+		assert_int_equal(t.result, rows[i].result);
+		if (rows[i].r < 0)
+			assert_err(&err, ERR_UNAVAILABLE, "may have been done or not");
+		else if (t.result == 0)
+			assert_int_equal(t.revision, 7);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +315,7 @@ int main(void)
 		THREE(closing_ends_what_waits),
 		THREE(without_a_quorum_writes_end_in_time),
 		cmocka_unit_test(nobody_there_is_told_of_each),
+		cmocka_unit_test(a_commit_that_was_sent_again_is_done_or_unknown),
 	};
 	struct etcd_server look;
 
