@@ -101,7 +101,7 @@ struct life {
 	} known[MODEL_KEYS]; /* by answers */
 	struct buf in;
 	struct source commands;
-	struct timer look;
+	struct timer look, going;
 };
 
 static void die(const char *what, const struct err *err)
@@ -278,8 +278,11 @@ static void done_delete(struct life *l, struct model_intent *i, const struct doc
 	acknowledged(l, 0);
 }
 
-static bool may_refuse(const struct model_intent *i, int status)
+static bool may_refuse(const struct life *l, const struct model_intent *i, int status)
 {
+	/* Upstream's, too: a patch is tried again some times, no more; the other server writes. */
+	if (status == 409 && l->naddr > 1)
+		return true;
 	switch (i->op) {
 	case MODEL_CREATE:
 	case MODEL_APPLY: return status == 409;
@@ -309,7 +312,7 @@ static void write_answered(struct asker *a, int status)
 			done_delete(l, i, d);
 		else
 			done_object(l, i, w->intent, d);
-	} else if (may_refuse(i, status)) {
+	} else if (may_refuse(l, i, status)) {
 		i->answer = MODEL_REFUSED;
 	} else if (status >= 400 && status < 500 && status != 429) {
 		model_fail("intent %llu (%d): %d %s", (unsigned long long)w->intent, (int)i->op,
@@ -915,16 +918,36 @@ static int on_look(struct timer *t)
 
 /* ---- commands ---- */
 
-static void go(struct life *l, uint64_t n)
+/* History begins where those who see all of it begin: nobody writes before. */
+static bool all_watch(const struct life *l)
 {
-	l->acks_wanted = l->acks + n;
-	if (l->writing)
-		return;
+	for (unsigned i = 0; i < WATCHERS; i++)
+		if (l->v[i].m.history && l->v[i].m.nspans == 0)
+			return false;
+	return true;
+}
+
+static int on_go(struct timer *t)
+{
+	struct life *l = CONTAINER_OF(t, struct life, going);
+
+	if (!all_watch(l)) {
+		timer_set_after(t, NS_PER_MS);
+		return 0;
+	}
 	l->writing = true;
 	for (unsigned i = 0; i < WRITERS; i++)
 		write_next(&l->w[i].a);
 	for (unsigned i = 0; i < READERS; i++)
 		read_next(&l->r[i].a);
+	return 0;
+}
+
+static void go(struct life *l, uint64_t n)
+{
+	l->acks_wanted = l->acks + n;
+	if (!l->writing)
+		timer_set_after(&l->going, 0);
 }
 
 static int on_command(struct source *s, uint32_t events)
@@ -1032,6 +1055,7 @@ int main(int argc, char **argv)
 	model_init(&l.m, base);
 	l.m.shared = l.naddr > 1;
 	timer_init(&l.look, l.loop, on_look);
+	timer_init(&l.going, l.loop, on_go);
 	begin(&l);
 	if (source_init(&l.commands, l.loop, 0, EPOLLIN, on_command, &err) < 0)
 		die("stdin", &err);
