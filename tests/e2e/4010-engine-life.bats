@@ -151,9 +151,10 @@ started_exec() {
 	prints "Cmd: not a list of strings"
 	prints 400
 	run api DELETE "/images/busybox?platforms=%7B%22os%22%3A%22linux%22%7D"
-	prints 501
+	prints "platform: not a JSON platform object"
+	prints 400
 	run api GET "/images/busybox/history?platform=%7B%22os%22%3A%22linux%22%7D"
-	prints 501
+	prints 400
 	run api GET "/images/json?shared-size=1"
 	prints 501
 	run api GET '/containers/json?filters=%7B%22name%22%3A%5B%22a%7B255%7D%22%5D%7D'
