@@ -250,7 +250,7 @@ static int admit_list(struct admit *x, const struct custom_schema *s, bool keep,
 	for (; step.index < d->n && r == 0; step.index++) {
 		const struct doc *e = doc_at(d, step.index);
 
-		if (null_fate(x, items, e) == 2)
+		if (items && null_fate(x, items, e) == 2)
 			e = items->def;
 		r = admit_value(x, items, keep, e, &kids[step.index]);
 	}

@@ -275,7 +275,7 @@ static bool parse_list(struct parser *p, const char *close, struct args *x, bool
 				return false;
 			}
 		}
-		if (optional)
+		if (optional && marks)
 			marks[x->n - 1] = true;
 		if (!take(p, ","))
 			break;

@@ -435,7 +435,8 @@ static int repeat_counted(struct parse *p, uint32_t at, int lo, int hi)
 
 	if (!piece)
 		return arena_quota(p->a, p->err);
-	memcpy(piece, &p->steps[at], n * sizeof(*piece));
+	if (n) /* of nothing there are no steps */
+		memcpy(piece, &p->steps[at], n * sizeof(*piece));
 	p->n = at;
 	for (int i = 0; i < lo && r == 0; i++)
 		r = again(p, piece, n);
