@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
+
 #define WAIT (3 * NS_PER_SEC)
 #define ASKED SLICE("/registry/health") /* need not be there */
 
@@ -59,6 +61,7 @@ void waits_due(struct world *w)
 /* For the revision that it knows now; the caller has it in no list. */
 static void wait_for(struct world *w, struct world_wait *x)
 {
+	assert(w);
 	if (x->revision <= w->revision) {
 		end(x, 0, NULL);
 		return;
