@@ -370,10 +370,10 @@ static void collect_bytes(struct stream *s, struct slice bytes)
 		return;
 	}
 	if (s->collect_cap - s->collect_n <= bytes.n) {
-		/* An announced length that is modest is trusted; else double, so that a liar costs
-		 * nothing. */
+		/* An announced length that is modest is trusted, and any once a good part came:
+		 * a liar costs addresses, not pages. Else double. */
 		cap = MAX(s->collect_cap * 2, s->collect_n + bytes.n + 1);
-		if (s->length > 0 && s->length < 65536)
+		if (s->length > 0 && (s->length < 65536 || s->collect_n >= 32768))
 			cap = MAX(cap, (size_t)s->length + 1);
 		p = s->collect_p ? arena_grow(s->arena, s->collect_p, s->collect_cap, cap)
 				 : arena_alloc_raw(s->arena, cap, 16);
