@@ -258,13 +258,16 @@ static void on_answer(struct etcd_call *c, int result, struct slice answer, stru
 		finish(x);
 }
 
+/* A second sending does nothing when the first was carried out: its revision is another one then.
+ * That a key is not there may become true again, and the change be made twice. */
 static bool all_guarded(const struct store_txn *t)
 {
 	for (size_t i = 0; i < t->nops; i++) {
 		bool found = false;
 
 		for (size_t k = 0; k < t->nguards && !found; k++)
-			found = slice_eq(t->guards[k].key, t->ops[i].key);
+			found = t->guards[k].mod_revision > 0 &&
+				slice_eq(t->guards[k].key, t->ops[i].key);
 		if (!found)
 			return false;
 	}
