@@ -11,6 +11,7 @@
 #include "apiserver/call.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -96,10 +97,10 @@ static int make(struct crd_services *s, struct arena *a, const struct wanted *w,
 		struct err *err)
 {
 	struct doc d = doc_object(), *m, *spec;
-	char now[CLOCK_TEXT_MAX], uid[CALL_UUID_MAX];
+	char now[CLOCK_TEXT_MAX], uid[UUID_TEXT_MAX];
 
 	(void)clock_rfc3339nano(now, clock_real() / NS_PER_SEC * NS_PER_SEC);
-	call_uuid(uid);
+	random_uuid(uid);
 	doc_set_str(a, &d, "kind", "APIService");
 	doc_set_str(a, &d, "apiVersion", GROUP "/v1");
 	m = doc_set_object(a, &d, "metadata");

@@ -59,17 +59,6 @@ static const char *now_text(struct arena *a)
 	return arena_strdup(a, clock_rfc3339nano(text, clock_real() / NS_PER_SEC * NS_PER_SEC));
 }
 
-static void uuid(char out[37])
-{
-	char hex[33];
-
-	random_hex(hex, 32);
-	hex[12] = '4'; /* RFC 9562: version, variant */
-	hex[16] = "89ab"[hex[16] & 3];
-	(void)snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-		       hex + 20);
-}
-
 bool own_take(const struct api_type *type, struct doc *obj, const struct doc *want,
 	      const char *field, struct arena *a)
 {
@@ -147,7 +136,7 @@ static int admit(struct attempt *t, struct doc *ret, struct err *err)
 static int prepare_new(struct attempt *t, struct err *err)
 {
 	const struct own_put *p = t->p;
-	char uid[37];
+	char uid[UUID_TEXT_MAX];
 	struct doc status;
 	int r = admit(t, &t->obj, err);
 
@@ -157,7 +146,7 @@ static int prepare_new(struct attempt *t, struct err *err)
 	if (*p->namespace_)
 		set_meta(t, &t->obj, "namespace", p->namespace_);
 	track(t);
-	uuid(uid);
+	random_uuid(uid);
 	set_meta(t, &t->obj, "uid", uid);
 	set_meta(t, &t->obj, "creationTimestamp", now_text(p->a));
 	status = doc_get(&t->obj, "status") ? *doc_get(&t->obj, "status") : doc_null();

@@ -98,17 +98,7 @@ static void refusal_ended(struct pipe_end *e)
 	tell_refusal(e->x);
 }
 
-static void back_closed(struct pipe_end *e, const struct err *why)
-{
-	struct connect *x = e->x;
-
-	if (!x->call->answered)
-		x->unreachable(x, why ? why : &(struct err){ .msg = "no answer came" });
-	else if (why && x->front.s)
-		stream_reset(x->front.s, why);
-}
-
-static const struct pipe_ops refusal_ops = { .closed = back_closed,
+static const struct pipe_ops refusal_ops = { .closed = connect_back_closed,
 					     .ended = refusal_ended,
 					     .filter = take_refusal };
 
@@ -250,7 +240,7 @@ static void on_head(struct pipe_end *e)
 	pipe_flow(&x->back, &x->front);
 }
 
-static const struct pipe_ops log_ops = { .closed = back_closed, .head = on_head };
+static const struct pipe_ops log_ops = { .closed = connect_back_closed, .head = on_head };
 
 void connect_log(struct connect *x)
 {

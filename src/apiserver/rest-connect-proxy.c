@@ -169,17 +169,7 @@ static void copy_trailers(struct pipe_end *e)
 	}
 }
 
-static void back_closed(struct pipe_end *e, const struct err *why)
-{
-	struct connect *x = e->x;
-
-	if (!x->call->answered)
-		x->unreachable(x, why ? why : &(struct err){ .msg = "no answer came" });
-	else if (why && x->front.s)
-		stream_reset(x->front.s, why);
-}
-
-static const struct pipe_ops page_ops = { .closed = back_closed,
+static const struct pipe_ops page_ops = { .closed = connect_back_closed,
 					  .ended = copy_trailers,
 					  .filter = rewrite_page };
 
@@ -207,7 +197,7 @@ static void on_head(struct pipe_end *e)
 	pipe_flow(&x->back, &x->front);
 }
 
-static const struct pipe_ops proxy_ops = { .closed = back_closed,
+static const struct pipe_ops proxy_ops = { .closed = connect_back_closed,
 					   .ended = copy_trailers,
 					   .head = on_head };
 

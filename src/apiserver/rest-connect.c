@@ -172,6 +172,16 @@ void connect_address(struct connect *x, const struct ip_addr *ip, uint16_t port,
 		x->ready(x);
 }
 
+void connect_back_closed(struct pipe_end *e, const struct err *why)
+{
+	struct connect *x = e->x;
+
+	if (!x->call->answered)
+		x->unreachable(x, why ? why : &(struct err){ .msg = "no answer came" });
+	else if (why && x->front.s)
+		stream_reset(x->front.s, why);
+}
+
 int connect_open(struct connect *x, const char *method, const struct pipe_ops *ops)
 {
 	CLEANUP(stream_unref) struct stream *s = NULL;

@@ -118,6 +118,9 @@ void connect_address(struct connect *x, const struct ip_addr *ip, uint16_t port,
 		     enum agent_way way);
 /* The backend's stream for x->target, with pipe events; x->back. Its head is yet to be sent. */
 int connect_open(struct connect *x, const char *method, const struct pipe_ops *ops);
+/* struct pipe_ops.closed of a backend whose answer is handed on as it comes: without one it is
+ * unreachable, one that broke breaks the client's too. */
+void connect_back_closed(struct pipe_end *e, const struct err *why);
 void connect_fail(struct connect *x, const struct err *err);
 /* An error that is none of the API's: 500 without a reason. */
 void connect_broken(struct connect *x, const char *fmt, ...) PRINTF(2, 3);

@@ -127,13 +127,8 @@ static void warn_balancer(struct strategy_call *c, const struct doc *obj)
 {
 	const struct path status = PATH(NULL, "status"), balancer = PATH(&status, "loadBalancer"),
 			  p = PATH(&balancer, "ingress");
-	const struct doc *list = doc_find(obj, "status.loadBalancer.ingress");
 
-	for (size_t i = 0; i < doc_len(list); i++) {
-		const struct path at = PATH_INDEX(&p, i);
-
-		strategy_warn_ip(c, &at, doc_get(doc_at(list, i), "ip"));
-	}
+	strategy_warn_ips_in(c, &p, doc_find(obj, "status.loadBalancer.ingress"));
 }
 
 static void warn_ingress(struct strategy_call *c, const struct doc *obj, const struct doc *old)

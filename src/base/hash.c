@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/random.h>
 
 #if defined(__x86_64__)
@@ -532,4 +533,15 @@ void random_hex(char *dst, size_t n)
 		n -= 2 * take;
 	}
 	*dst = '\0';
+}
+
+void random_uuid(char dst[UUID_TEXT_MAX])
+{
+	char hex[33];
+
+	random_hex(hex, 32);
+	hex[12] = '4'; /* the version; below, the variant */
+	hex[16] = "89ab"[hex[16] & 3];
+	(void)snprintf(dst, UUID_TEXT_MAX, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+		       hex + 16, hex + 20);
 }

@@ -65,6 +65,8 @@ void random_bytes(void *p, size_t n);
 uint64_t random_u64(void);
 /* n hex digits (even n) and a NUL. */
 void random_hex(char *dst, size_t n);
+#define UUID_TEXT_MAX 37
+void random_uuid(char dst[UUID_TEXT_MAX]); /* version 4, lower case (RFC 9562, 5.4) */
 
 /* For tests: the code used where the CPU has no instructions for it. Whole 64-byte blocks into h.
  */

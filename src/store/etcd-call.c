@@ -78,21 +78,21 @@ int etcd_error(enum grpc_code code, const char *message, const char *endpoint, s
 
 /* ---- life ---- */
 
-static void let_go(struct etcd_call *c)
+void etcd_drop(struct grpc_call **c)
 {
-	struct grpc_call *g = STEAL(c->call);
+	struct grpc_call *g = STEAL(*c);
 
-	if (g) {
-		grpc_on(g, NULL, NULL);
-		grpc_on_bytes(g, NULL);
-		grpc_cancel(g);
-		grpc_unref(g);
-	}
+	if (!g)
+		return;
+	grpc_on(g, NULL, NULL);
+	grpc_on_bytes(g, NULL);
+	grpc_cancel(g);
+	grpc_unref(g);
 }
 
 static void finish(struct etcd_call *c, int result, struct err *err)
 {
-	let_go(c);
+	etcd_drop(&c->call);
 	list_del(&c->link);
 	timer_fini(&c->timer);
 	c->done(c, result, result < 0 ? (struct slice){ NULL, 0 } : buf_slice(&c->answer), err);

@@ -70,14 +70,7 @@ struct etcd_task {
 
 static void free_task(struct etcd_task *x)
 {
-	struct grpc_call *g = STEAL(x->call);
-
-	if (g) {
-		grpc_on(g, NULL, NULL);
-		grpc_on_bytes(g, NULL);
-		grpc_cancel(g);
-		grpc_unref(g);
-	}
+	etcd_drop(&x->call);
 	list_del(&x->link);
 	if (x->fd >= 0) /* not published */
 		(void)sys_unlinkat(x->dirfd, x->part, 0);

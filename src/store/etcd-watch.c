@@ -61,14 +61,7 @@ static void begin(struct etcd_watch *x);
 
 static void free_watch(struct etcd_watch *x)
 {
-	struct grpc_call *g = STEAL(x->call);
-
-	if (g) {
-		grpc_on(g, NULL, NULL);
-		grpc_on_bytes(g, NULL);
-		grpc_cancel(g);
-		grpc_unref(g);
-	}
+	etcd_drop(&x->call);
 	if (x->asking)
 		x->asking->arg = NULL;
 	list_del(&x->link);

@@ -85,6 +85,8 @@ int etcd_error(enum grpc_code code, const char *message, const char *endpoint, s
 int etcd_stream(struct etcd *e, const char *service, const struct grpc_method *m,
 		struct grpc_call **ret, struct err *err);
 void etcd_next_endpoint(struct etcd *e);
+/* Gives a call up: none of its callbacks run any more. *c is NULL afterwards, and may be before. */
+void etcd_drop(struct grpc_call **c);
 /* An answer's header: the revision is noted. */
 int64_t etcd_header(struct etcd *e, struct slice header);
 int etcd_malformed(const char *what, const struct pb_reader *r, struct err *err);

@@ -222,6 +222,16 @@ static void secrets_compare_and_random_differs(void **state)
 	assert_true(hex_is_lower(slice_str(a)));
 	assert_string_not_equal(a, b);
 	assert_true(random_u64() != random_u64());
+	for (int i = 0; i < 64; i++) {
+		char x[UUID_TEXT_MAX], y[UUID_TEXT_MAX];
+
+		random_uuid(x);
+		random_uuid(y);
+		assert_int_equal(strlen(x), 36);
+		assert_true(x[8] == '-' && x[13] == '-' && x[14] == '4' && x[18] == '-');
+		assert_non_null(strchr("89ab", x[19]));
+		assert_string_not_equal(x, y);
+	}
 }
 
 int main(void)
