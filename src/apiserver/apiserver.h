@@ -38,6 +38,8 @@ struct apiserver_conf {
 	const char *service_cidr;		  /* one, or two with a comma [10.96.0.0/12] */
 	const char *node_ports;			  /* "30000-32767" */
 	const char *advertise;	     /* address [of the listener, or of this machine] */
+	const char *node_ca;	     /* PEM file: CA of nodes' agents [any certificate does] */
+	const char *node_addresses;  /* "Hostname,InternalIP" [AGENT_ADDRESSES] */
 	const char *encryption_conf; /* file */
 	const char *const *etcd;     /* endpoints; none: the embedded store */
 	size_t netcd;

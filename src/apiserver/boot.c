@@ -92,7 +92,7 @@ int boot_paths(struct boot *b, struct err *err)
 	const char **paths[] = { &c->kubeconfig_out, &c->tls_cert,   &c->tls_key,
 				 &c->client_ca,	     &c->token_file, &c->encryption_conf,
 				 &c->etcd_ca,	     &c->etcd_cert,  &c->etcd_key,
-				 &c->audit_policy,   &c->pid_file };
+				 &c->audit_policy,   &c->pid_file,   &c->node_ca };
 	const char **listen;
 
 	b->texts = arena_new("paths", PATHS_MEMORY);
@@ -352,6 +352,7 @@ int boot_fence(struct boot *b, struct err *err)
 							    true };
 	paths[n++] = (struct confine_path){ c->token_file, CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->audit_policy, CONFINE_READ, true };
+	paths[n++] = (struct confine_path){ c->node_ca, CONFINE_READ, true };
 	if (c->audit_log && strcmp(c->audit_log, "-") != 0)
 		paths[n++] = (struct confine_path){ c->audit_log, CONFINE_LOGS, true };
 	if (!b->drop) {
@@ -657,7 +658,8 @@ int boot_server(struct boot *b, struct err *err)
 		.admission = b->admission,
 		.metrics = b->metrics,
 		.audit = b->audit,
-		.pool = b->pool,
+		.node_ca = b->conf->node_ca,
+		.node_addresses = b->conf->node_addresses,
 		.address = b->address,
 		.node_cert = "pki/apiserver-kubelet-client.crt",
 		.node_key = "pki/apiserver-kubelet-client.key",
@@ -665,10 +667,7 @@ int boot_server(struct boot *b, struct err *err)
 	bool early = wanted_port(b) == 0;
 	int r = fairness_new(&fair, &b->fairness, err);
 
-	if (r == 0)
-		r = work_pool_new(b->loop, 1, 1024, &b->pool, err);
 	conf.fairness = b->fairness;
-	conf.pool = b->pool;
 	if (r == 0)
 		r = begin_authz(b, err);
 	if (r == 0)
@@ -737,7 +736,6 @@ void boot_close(struct boot *b)
 	world_free(b->world);
 	store_close(b->store);
 	resolver_free(b->resolver);
-	work_pool_free(b->pool);
 	apiaudit_free(b->audit);
 	authn_free(b->authn);
 	encryption_free(b->encryption);

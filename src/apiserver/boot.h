@@ -32,7 +32,6 @@ struct outside;
 struct resolver;
 struct store;
 struct tls_conf;
-struct work_pool;
 
 enum given_id {
 	GIVEN_CERT,
@@ -82,7 +81,6 @@ struct boot {
 	struct api api;
 	struct metrics *metrics;
 	struct apiaudit *audit;
-	struct work_pool *pool;
 	struct resolver *resolver; /* names of etcd's members */
 	struct store *store;
 	struct world *world;

@@ -177,11 +177,32 @@ static int open_files(struct agents *as, const struct agents_conf *conf, struct 
 {
 	int r = conf->ca ? open_file(conf->ca, &as->ca, err) : 0;
 
-	if (r == 0 && conf->cert)
+	if (r < 0)
+		return err_wrap(err, "CA of nodes");
+	if (conf->cert)
 		r = open_file(conf->cert, &as->cert, err);
 	if (r == 0 && conf->cert)
 		r = open_file(conf->key ? conf->key : conf->cert, &as->key, err);
 	return r;
+}
+
+static int check_order(const char *order, struct err *err)
+{
+	struct slice types = slice_str(order ? order : AGENT_ADDRESSES);
+
+	while (types.p) {
+		struct slice type = slice_split(&types, ','), known = SLICE(AGENT_ADDRESSES);
+		bool found = false;
+
+		while (known.p)
+			found |= slice_eq(slice_split(&known, ','), type);
+		if (!found)
+			return err_set(err, ERR_BAD_REQUEST,
+				       "type of a node's addresses '%.*s': must be one of %s",
+				       (int)MIN(type.n, (size_t)64), type.n ? type.p : "",
+				       AGENT_ADDRESSES);
+	}
+	return 0;
 }
 
 int agents_new(const struct agents_conf *conf, struct agents **ret, struct err *err)
@@ -195,7 +216,9 @@ int agents_new(const struct agents_conf *conf, struct agents **ret, struct err *
 	map_init(&as->clients);
 	list_init(&as->idle);
 	timer_init(&as->sweep, as->loop, on_sweep);
-	r = open_files(as, conf, err);
+	r = check_order(conf->order, err);
+	if (r == 0)
+		r = open_files(as, conf, err);
 	if (r == 0)
 		r = load_tls(as, err);
 	if (r < 0)

@@ -34,9 +34,10 @@ struct agents_conf {
 	struct loop *loop;
 	const char *ca;		/* PEM file: whom to trust as a node's agent; NULL: any */
 	const char *cert, *key; /* PEM files: who we are for agents; NULL: nobody */
+	const char *order;	/* agent_place's; only looked at; NULL: AGENT_ADDRESSES */
 	struct resolver_conf names;
 };
-/* Files that cannot be read or are no certificates are told now. */
+/* Files that cannot be read or are no certificates, and types that there are not, are told now. */
 int agents_new(const struct agents_conf *conf, struct agents **ret, struct err *err);
 /* All that was got from it has been released; lookups are cancelled by their owners. */
 void agents_free(struct agents *as);

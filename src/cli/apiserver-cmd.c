@@ -16,7 +16,7 @@ struct apiserver_opts {
 	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
 		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
-		*authorization, *admission_on, *admission_off;
+		*authorization, *admission_on, *admission_off, *node_ca, *node_addresses;
 	int64_t audit_age, audit_backups, audit_size;
 	bool anonymous, anonymous_seen, debug, debug_seen;
 };
@@ -52,6 +52,11 @@ static const struct opt apiserver_opts[] = {
 		"Addresses of Services (default " APISERVER_CIDR ")"),
 	STR_ROW(node_ports, "service-node-port-range",
 		"Ports of Services on nodes (default 30000-32767)"),
+	STR_ROW(node_ca, "kubelet-certificate-authority",
+		"CA of nodes' agents (default: any certificate does)"),
+	STR_ROW(node_addresses, "kubelet-preferred-address-types",
+		"Addresses of nodes in order (default Hostname,InternalDNS,InternalIP,ExternalDNS,"
+		"ExternalIP)"),
 	OPT_CHOICE(struct apiserver_opts, store, "store", 0, stores,
 		   "Where objects are kept (default: etcd with --etcd-servers, else sqlite)"),
 	OPT(struct apiserver_opts, LIST, etcd, "etcd-servers", 0,
@@ -159,6 +164,8 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	conf.service_cidr = o->cidr ? o->cidr : APISERVER_CIDR;
 	conf.node_ports = o->node_ports ? o->node_ports : "30000-32767";
 	conf.advertise = o->advertise;
+	conf.node_ca = o->node_ca;
+	conf.node_addresses = o->node_addresses;
 	conf.encryption_conf = o->encryption;
 	conf.etcd = etcd;
 	conf.etcd_ca = o->etcd_ca;

@@ -441,6 +441,8 @@ config_case() {
 	fails_with "only /registry is supported" teu apiserver --etcd-servers http://127.0.0.1:1 --etcd-prefix /x
 	fails_with "must be two ports" teu apiserver --service-node-port-range 5
 	fails_with "10.0.0.1/8" teu apiserver --service-cluster-ip-range 10.0.0.1/8
+	fails_with "must be one of Hostname,InternalDNS" teu apiserver --user 0 --kubelet-preferred-address-types Hostname,Outside
+	fails_with "CA of nodes" teu apiserver --user 0 --kubelet-certificate-authority nosuch
 	fails_with "--listen nonsense" teu apiserver --listen nonsense
 }
 

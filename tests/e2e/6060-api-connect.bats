@@ -9,20 +9,28 @@ load apiserver.bash
 [ -n "${DIR:-}" ] || NEWER=${TEU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/teu}/kube/kubectl
 BUILD=${TEU_TEST_BUILD:-$TOP/build/gcc}
 
+# certificate NAME ADDRESS: NAME.crt that signs itself, and NAME.key.
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=node \
+		-addext "subjectAltName=IP:$2" -keyout "$1.key" -out "$1.crt" 2>/dev/null
+}
+
 setup_file() {
 	export NEWER BUILD
-	local tokens
-	tokens=$(mktemp)
-	echo ann-token,ann,1 >"$tokens"
-	chmod 644 "$tokens"
-	api_file_start --token-auth-file "$tokens"
-	rm "$tokens"
+	local files
+	files=$(mktemp -d)
+	chmod 755 "$files"
+	echo ann-token,ann,1 >"$files/tokens"
+	certificate "$files/node" 10.9.8.7
+	api_file_start --token-auth-file "$files/tokens" --kubelet-certificate-authority "$files/node.crt" \
+		--kubelet-preferred-address-types InternalIP,Hostname
+	[ -z "${DIR:-}" ] || mv "$files"/node.* "$DIR"
+	rm -r "$files"
 	[ -n "${DIR:-}" ] || return 0
 	ninja -C "$BUILD" tests/tools/agent-stub >/dev/null || return 1
 	local net="nsenter -t $SERVER -n --"
 	$net ip addr add 10.9.8.7/32 dev lo
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=node \
-		-addext subjectAltName=IP:10.9.8.7 -keyout "$DIR/node.key" -out "$DIR/node.crt" 2>/dev/null
+	$net ip addr add 10.9.8.6/32 dev lo
 	mkfifo "$DIR/agent-in"
 	$net "$BUILD/tests/tools/agent-stub" 10.9.8.7:10250 10.9.8.7:8080 "$DIR/node.crt" "$DIR/node.key" \
 		"$DIR/root/apiserver/pki/ca.crt" <>"$DIR/agent-in" >"$DIR/agent" 2>&1 3>&- &
@@ -221,3 +229,31 @@ ann() {
 	kn --kubeconfig ann.kubeconfig --token ann-token "$@"
 }
 sessions() { within ss -tnH state established dport = :10250 | wc -l; }
+
+@test "connect: a node whose certificate is not of the CA is not asked" {
+	certificate "$DIR/other" 10.9.8.6
+	nsenter -t "$SERVER" -n -- openssl s_server -accept 10.9.8.6:10250 -cert "$DIR/other.crt" -key "$DIR/other.key" -www \
+		>"$DIR/other.log" 2>&1 </dev/null 3>&- &
+	local other=$!
+	kc apply -f - >/dev/null <<-END
+		apiVersion: v1
+		kind: Node
+		metadata: {name: n2}
+		status: {addresses: [{type: InternalIP, address: 10.9.8.6}]}
+	END
+	kn create -f - >/dev/null <<-END
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: q}
+		spec: {nodeName: n2, containers: [{name: app, image: i}]}
+	END
+	until_ok grep -q ACCEPT "$DIR/other.log"
+	run kn logs q
+	kill "$other"
+	wait "$other" 2>/dev/null || true
+	[ "$status" -ne 0 ]
+	prints "certificate"
+	run kn logs q --insecure-skip-tls-verify-backend
+	[ "$status" -ne 0 ]
+	[[ "$output" != *certificate* ]] # nobody is there any more
+}
