@@ -13,6 +13,7 @@
 #define WARNINGS_BYTES (4u << 10)
 #define ANSWER_MAX (512u << 20)
 #define COLLECT_MAX (3u << 20)
+#define TOLD_MAX (4u << 20) /* of an answer in the audit log */
 
 /* ---- memory ---- */
 
@@ -68,6 +69,23 @@ int call_objects(struct call *c, struct collection **ret, struct err *err)
 		return status_too_many(err, &c->about, 1, "storage is (re)initializing");
 	*ret = o;
 	return 0;
+}
+
+struct item *call_find(struct call *c, struct collection **ret)
+{
+	const char *ns = c->resource->kind->namespaced ? c->rq.namespace_ : "";
+	struct err err ERR_RAW;
+	struct item *i = NULL;
+
+	err_clear(&err);
+	if (call_objects(c, ret, &err) == 0) {
+		i = cache_get((*ret)->cache, call_key(c, ns, c->rq.name));
+		if (!i)
+			(void)status_not_found(&err, &c->about, c->rq.name);
+	}
+	if (!i)
+		call_fail(c, &err);
+	return i;
 }
 
 /* ---- warnings ---- */
@@ -143,8 +161,19 @@ void call_text(struct call *c, int code, const char *content_type, struct slice 
 	(void)stream_reply(c->s, code, content_type, bytes.p, bytes.n); /* gone: nobody reads it */
 }
 
+/* Does the audit log want the answer? Of an error it always has what it says. */
+static bool is_told(const struct call *c, int code)
+{
+	return c->audit && !c->answered && !c->told.n &&
+	       c->audit->level >= (code >= 400 ? APIAUDIT_METADATA : APIAUDIT_RESPONSE);
+}
+
 void call_answer(struct call *c, int code, struct slice bytes)
 {
+	if (c->out.codec.media == CODEC_JSON && is_told(c, code) && bytes.n <= TOLD_MAX) {
+		c->told = BUF_INIT(TOLD_MAX);
+		(void)buf_add(&c->told, bytes.p, bytes.n);
+	}
 	call_text(c, code, c->out.codec.content_type, bytes);
 }
 
@@ -228,6 +257,10 @@ void call_doc(struct call *c, int code, const struct doc *d, const struct api_ty
 			call_fail(c, &err);
 		return;
 	}
+	if (c->out.codec.media != CODEC_JSON && is_told(c, code)) {
+		c->told = BUF_INIT(TOLD_MAX);
+		(void)json_write(d, NULL, &c->told, NULL); /* too much is left out */
+	}
 	call_answer(c, code, buf_slice(&b));
 }
 
@@ -257,10 +290,19 @@ void call_item(struct call *c, int code, struct item *i)
 
 	err_clear(&err);
 	c->out.a = call_work(c);
-	if (codec_item(&c->out, i, &b, &err) < 0)
+	if (codec_item(&c->out, i, &b, &err) < 0) {
 		call_fail(c, &err);
-	else
-		call_answer(c, code, buf_slice(&b));
+		return;
+	}
+	if (c->out.codec.media != CODEC_JSON && is_told(c, code)) {
+		struct codec_out json = c->out;
+
+		json.codec = (struct codec){ .shape = c->out.codec.shape,
+					     .include = c->out.codec.include };
+		c->told = BUF_INIT(TOLD_MAX);
+		(void)codec_item(&json, i, &c->told, &err); /* too much is left out */
+	}
+	call_answer(c, code, buf_slice(&b));
 }
 
 /* ---- bodies ---- */
@@ -294,6 +336,18 @@ void call_body(struct call *c, void (*next)(struct call *c))
 
 	c->next = next;
 	stream_collect(c->s, max, collected, call_hold(c));
+}
+
+void call_resource(struct call *c, void (*next)(struct call *c))
+{
+	unsigned flags = c->resource->kind->custom ? CODEC_NO_PROTO : 0;
+	struct err err ERR_RAW;
+
+	err_clear(&err);
+	if (call_choose(c, flags, &err) < 0 || call_media(c, flags, &err) < 0)
+		call_fail(c, &err);
+	else
+		call_body(c, next);
 }
 
 /* ---- revisions ---- */

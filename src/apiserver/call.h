@@ -36,7 +36,6 @@ struct watch;
 
 #define CALL_WORK_MAX \
 	(256u << 20) /* documents of one write: a body of 3 MiB as nodes, some times */
-#define CALL_UUID_MAX 37
 #define CALL_AUDIT_ID_MAX 65
 
 struct server {
@@ -71,6 +70,8 @@ struct call {
 	struct apiaudit_verdict *audit;			/* NULL: no log */
 	struct apiaudit_note notes[APIAUDIT_NOTES_MAX]; /* for the log, in c->a */
 	size_t nnotes;
+	struct buf told;   /* for the log: the answer as JSON */
+	const char *named; /* what was made, when the path has no name */
 
 	struct api_request rq;
 	struct api_query q;
@@ -136,6 +137,8 @@ void call_warn(struct call *c, const char *text);
 int call_media(struct call *c, unsigned flags, struct err *err);
 /* next(c) with c->body; answers itself (413, 415) when there is none to be had. */
 void call_body(struct call *c, void (*next)(struct call *c));
+/* A verb whose body and answer are the resource's: both forms by the headers, then call_body. */
+void call_resource(struct call *c, void (*next)(struct call *c));
 /* next(c) when everything up to `revision` is here (0: the most recent); maybe within the call. A
  * revision that does not come is answered: 504 "Too large resource version". */
 void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c));
@@ -146,11 +149,12 @@ int call_revision(struct call *c, const char *text, int64_t *ret, struct err *er
 struct slice call_key(struct call *c, const char *ns, const char *name);
 /* The collection; -ERR_NOT_FOUND: its definition went; -ERR_QUOTA: it is yet to be read. */
 int call_objects(struct call *c, struct collection **ret, struct err *err);
+/* The request's object, valid until the loop's next step, and its collection; NULL: answered. */
+struct item *call_find(struct call *c, struct collection **ret);
 
 /* fieldManager, or what User-Agent says before the first slash. */
 const char *call_manager(struct call *c);
 int64_t call_now(const struct call *c); /* seconds since 1970 */
-void call_uuid(char out[CALL_UUID_MAX]);
 /* A browser, curl or wget: JSON is indented for who looks at it. */
 bool call_is_person(const struct call *c);
 /* What is asked for, for authz.h. */

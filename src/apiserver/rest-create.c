@@ -39,12 +39,5 @@ static void create(struct call *c)
 
 void rest_create(struct call *c)
 {
-	unsigned flags = c->resource->kind->custom ? CODEC_NO_PROTO : 0;
-	struct err err ERR_RAW;
-
-	err_clear(&err);
-	if (call_choose(c, flags, &err) < 0 || call_media(c, flags, &err) < 0)
-		call_fail(c, &err);
-	else
-		call_body(c, create);
+	call_resource(c, create);
 }

@@ -7,23 +7,11 @@
 
 static void answer(struct call *c)
 {
-	struct err err ERR_RAW;
 	struct collection *o;
-	struct item *i;
+	struct item *i = call_find(c, &o);
 
-	err_clear(&err);
-	if (call_objects(c, &o, &err) < 0) {
-		call_fail(c, &err);
-		return;
-	}
-	i = cache_get(o->cache, call_key(c, c->resource->kind->namespaced ? c->rq.namespace_ : "",
-					 c->rq.name));
-	if (!i) {
-		(void)status_not_found(&err, &c->about, c->rq.name);
-		call_fail(c, &err);
-		return;
-	}
-	call_item(c, 200, i);
+	if (i)
+		call_item(c, 200, i);
 }
 
 void rest_get(struct call *c)

@@ -279,6 +279,7 @@ static int form_of(struct call *c, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
 		if (slice_is(first, forms[i]) && !(custom && i == FORM_STRATEGIC)) {
 			p->form = (enum form)i;
+			c->media = i == FORM_APPLY ? CODEC_YAML : CODEC_JSON;
 			return 0;
 		}
 	return err_set(err, ERR_UNSUPPORTED,

@@ -49,23 +49,11 @@ static void answer_scale(struct change *x, struct item *i)
 
 static void get_scale(struct call *c)
 {
-	const char *ns = c->resource->kind->namespaced ? c->rq.namespace_ : "";
-	struct err err ERR_RAW;
 	struct collection *o;
-	struct item *i;
+	struct item *i = call_find(c, &o);
 
-	err_clear(&err);
-	if (call_objects(c, &o, &err) < 0) {
-		call_fail(c, &err);
-		return;
-	}
-	i = cache_get(o->cache, call_key(c, ns, c->rq.name));
-	if (i) {
+	if (i)
 		tell_scale_of(c, o, i);
-		return;
-	}
-	(void)status_not_found(&err, &c->about, c->rq.name);
-	call_fail(c, &err);
 }
 
 static bool is_scale(const struct call *c)

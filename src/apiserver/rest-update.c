@@ -58,12 +58,5 @@ static void update(struct call *c)
 
 void rest_update(struct call *c)
 {
-	unsigned flags = c->resource->kind->custom ? CODEC_NO_PROTO : 0;
-	struct err err ERR_RAW;
-
-	err_clear(&err);
-	if (call_choose(c, flags, &err) < 0 || call_media(c, flags, &err) < 0)
-		call_fail(c, &err);
-	else
-		call_body(c, update);
+	call_resource(c, update);
 }

@@ -546,7 +546,7 @@ static int begin_meta(struct change *x, struct doc *meta, struct err *err)
 	static const char *const gone[] = { "deletionTimestamp", "deletionGracePeriodSeconds",
 					    "selfLink" };
 	const char *name = meta_text(x, meta, "name"), *made = meta_text(x, meta, "generateName");
-	char uid[CALL_UUID_MAX];
+	char uid[UUID_TEXT_MAX];
 
 	x->prefix = NULL;
 	if (!*name && *made) {
@@ -557,9 +557,10 @@ static int begin_meta(struct change *x, struct doc *meta, struct err *err)
 		change_set_meta(x, meta, "name", text_doc(x, name));
 	}
 	x->name = name;
+	x->c->named = arena_strdup(x->c->a, name);
 	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
 		(void)doc_remove(meta, gone[i]);
-	call_uuid(uid);
+	random_uuid(uid);
 	change_set_meta(x, meta, "uid", text_doc(x, uid));
 	change_set_meta(x, meta, "creationTimestamp", text_doc(x, change_now(x)));
 	return 0;

@@ -126,12 +126,33 @@ static void count_running(struct call *c, int by)
 
 /* ---- the audit log ---- */
 
-/* A body as a document, for the log only. */
-static const struct doc *audit_doc(struct call *c, struct slice bytes)
+/* What was sent, as a document, for the log only: before conversion and defaults. */
+static const struct doc *request_doc(struct call *c)
+{
+	struct doc *d = ARENA_NEW(c->a, struct doc);
+	const struct api_kind *kind = c->resource ? c->resource->kind : NULL;
+	struct err err ERR_RAW;
+
+	err_clear(&err);
+	if (!d || !c->body.n)
+		return NULL;
+	/* Patches name no kind. */
+	if (c->media == CODEC_JSON)
+		return json_read(call_work(c), c->body, NULL, &d, NULL) == 0 ? d : NULL;
+	return codec_read(c->srv->conf.api, c->media, c->body, kind, call_work(c), NULL, d, &err) ==
+			       0
+		       ? d
+		       : NULL;
+}
+
+static const struct doc *answer_doc(struct call *c)
 {
 	struct doc *d = NULL;
 
-	return bytes.n && json_read(call_work(c), bytes, NULL, &d, NULL) == 0 ? d : NULL;
+	return c->told.n && !c->told.full &&
+			       json_read(call_work(c), buf_slice(&c->told), NULL, &d, NULL) == 0
+		       ? d
+		       : NULL;
 }
 
 static void audit_about(struct call *c, struct apiaudit_about *r)
@@ -152,7 +173,7 @@ static void audit_about(struct call *c, struct apiaudit_about *r)
 		.resource = c->rq.resource,
 		.subresource = c->rq.subresource,
 		.namespace_ = c->rq.namespace_,
-		.name = c->rq.name,
+		.name = *c->rq.name || !c->named ? c->rq.name : c->named,
 		.path = q->path,
 		.received = c->received,
 		.decision = c->decision,
@@ -195,7 +216,10 @@ static void audit_end(struct call *c)
 		return;
 	audit_about(c, &r);
 	if (c->audit->level >= APIAUDIT_REQUEST)
-		r.request = audit_doc(c, c->body);
+		r.request = request_doc(c);
+	r.response = answer_doc(c);
+	if (c->code >= 400)
+		r.status = r.response;
 	apiaudit_add(c->srv->conf.audit, c->audit, APIAUDIT_COMPLETE, &r);
 }
 
@@ -211,6 +235,7 @@ static void call_free(struct call *c)
 	c->srv->ncalls--;
 	if (c->work)
 		arena_free(c->work);
+	buf_fini(&c->told);
 	stream_unref(s); /* the call is in its arena */
 }
 
@@ -309,21 +334,8 @@ static void new_audit_id(struct call *c)
 	if (given.n && given.n <= 64)
 		(void)snprintf(c->audit_id, sizeof(c->audit_id), "%.*s", (int)given.n, given.p);
 	else
-		call_uuid(c->audit_id);
+		random_uuid(c->audit_id);
 	(void)stream_set_header(c->s, "Audit-Id", c->audit_id);
-}
-
-void call_uuid(char out[CALL_UUID_MAX])
-{
-	unsigned char b[16];
-
-	random_bytes(b, sizeof(b));
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	(void)snprintf(out, CALL_UUID_MAX,
-		       "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-		       b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-		       b[13], b[14], b[15]);
 }
 
 static const char *lower(struct arena *a, const char *s)
@@ -689,7 +701,8 @@ int server_new(const struct server_conf *conf, struct server **ret, struct err *
 	const struct agents_conf agents = { .loop = conf->loop,
 					    .ca = conf->node_ca,
 					    .cert = conf->node_cert,
-					    .key = conf->node_key };
+					    .key = conf->node_key,
+					    .order = conf->node_addresses };
 	int r;
 
 	assert(srv);

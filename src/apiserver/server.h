@@ -30,7 +30,6 @@ struct metrics;
 struct server;
 struct store;
 struct tls_conf;
-struct work_pool;
 
 /* All is borrowed for the server's life; what may be NULL says so. */
 struct server_conf {
@@ -45,7 +44,6 @@ struct server_conf {
 	struct metrics *metrics;
 	struct apiaudit *audit;	   /* apiaudit.h; NULL: no log */
 	struct fairness *fairness; /* fairness.h; NULL: no limits */
-	struct work_pool *pool;	   /* gzip and other long work on bytes; NULL: on the loop */
 	const char *address;	   /* "10.0.0.1:6443", as discovery tells it */
 	size_t body_max;	   /* of a request [3 MiB] */
 	int64_t request_time;	   /* ns, of one that is not long-running [60 s] */

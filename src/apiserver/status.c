@@ -384,18 +384,27 @@ int status_invalid(struct err *err, struct status_about *s, const char *name, co
 				  name ? name : "", w.why[0] ? ": " : "", w.why));
 }
 
+/* To be asked again after a while. */
+static int later(struct err *err, struct status_about *s, enum status_reason reason,
+		 enum err_code code, unsigned retry_after, const char *fmt, va_list ap)
+{
+	struct words w;
+
+	words_of(&w, s, fmt, ap);
+	s->retry_after = retry_after;
+	return set_reason(s, reason, s->name, err_set(err, code, "%s", w.why));
+}
+
 int status_too_many(struct err *err, struct status_about *s, unsigned retry_after, const char *fmt,
 		    ...)
 {
-	struct words w;
 	va_list ap;
+	int r;
 
 	va_start(ap, fmt);
-	words_of(&w, s, fmt, ap);
+	r = later(err, s, STATUS_TOO_MANY_REQUESTS, ERR_QUOTA, retry_after, fmt, ap);
 	va_end(ap);
-	s->retry_after = retry_after;
-	return set_reason(s, STATUS_TOO_MANY_REQUESTS, s->name,
-			  err_set(err, ERR_QUOTA, "%s", w.why));
+	return r;
 }
 
 int status_server_timeout(struct err *err, struct status_about *s, const char *action,
@@ -414,12 +423,11 @@ int status_server_timeout(struct err *err, struct status_about *s, const char *a
 int status_timeout(struct err *err, struct status_about *s, unsigned retry_after, const char *fmt,
 		   ...)
 {
-	struct words w;
 	va_list ap;
+	int r;
 
 	va_start(ap, fmt);
-	words_of(&w, s, fmt, ap);
+	r = later(err, s, STATUS_TIMEOUT, ERR_TIMEOUT, retry_after, fmt, ap);
 	va_end(ap);
-	s->retry_after = retry_after;
-	return set_reason(s, STATUS_TIMEOUT, s->name, err_set(err, ERR_TIMEOUT, "%s", w.why));
+	return r;
 }

@@ -116,44 +116,97 @@ static void read_file(const char *path, struct buf *out)
 	fd_close(fd);
 }
 
-static void what_was_asked_is_in_the_audit_log(void **state)
+/* The world opened again with a log of what `rules` say. */
+static void log_begin(struct rfix *x, const char *rules)
 {
-	static const char policy[] =
-		"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: "
-		"Request\n  resources: [{group: \"\", resources: [configmaps]}]\n"
-		"- level: None\n";
-	struct rfix *x = *state;
-	char rules[96], log[96], id[64];
-	struct apiaudit_conf conf = { .loop = x->f->loop, .policy_file = rules, .path = log };
-	struct buf text = BUF_INIT(2u << 20);
+	char policy[96], log[96];
+	struct apiaudit_conf conf = { .loop = x->f->loop, .policy_file = policy, .path = log };
 	struct err err = ERR_INIT;
 	int fd;
 
-	snprintf(rules, sizeof(rules), "%s/policy.yaml", x->f->dir);
+	snprintf(policy, sizeof(policy), "%s/policy.yaml", x->f->dir);
 	snprintf(log, sizeof(log), "%s/audit.log", x->f->dir);
-	fd = open(rules, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	assert_int_equal(write(fd, policy, sizeof(policy) - 1), sizeof(policy) - 1);
+	(void)unlink(log);
+	fd = open(policy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(dprintf(fd, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n%s", rules) >
+		    0);
 	fd_close(fd);
 	rest_close(x);
 	if (apiaudit_new(&conf, &x->conf.audit, &err) < 0)
 		fail_msg("%s", err.msg);
 	rest_open(x);
+}
+
+/* What the log has; the world is opened again without one. */
+static void log_end(struct rfix *x, struct buf *text)
+{
+	char log[96];
+
+	snprintf(log, sizeof(log), "%s/audit.log", x->f->dir);
+	apiaudit_flush(x->conf.audit);
+	read_file(log, text);
+	rest_close(x);
+	apiaudit_free(x->conf.audit);
+	x->conf.audit = NULL;
+	rest_open(x);
+}
+
+static void what_was_asked_is_in_the_audit_log(void **state)
+{
+	struct rfix *x = *state;
+	struct buf text = BUF_INIT(2u << 20);
+	char id[64];
+
+	log_begin(x, "- level: Request\n  resources: [{group: \"\", resources: [configmaps]}]\n"
+		     "- level: None\n");
 	make_map(x, "m", "a");
 	snprintf(id, sizeof(id), "%.60s", header_of(x, "Audit-Id"));
 	get(x, "/api/v1/namespaces");
-	apiaudit_flush(x->conf.audit);
-	read_file(log, &text);
+	log_end(x, &text);
 	assert_non_null(strstr(text.p, id));
 	assert_non_null(strstr(text.p, "\"stage\":\"ResponseComplete\""));
 	assert_non_null(strstr(text.p, "\"verb\":\"create\""));
 	assert_non_null(strstr(text.p, "\"username\":\"admin\""));
 	assert_non_null(strstr(text.p, "\"requestObject\":{"));
+	assert_null(strstr(text.p, "\"responseObject\":{"));
+	assert_non_null(strstr(text.p, "\"name\":\"m\",\"apiVersion\"")); /* objectRef */
 	assert_null(strstr(text.p, "\"resource\":\"namespaces\""));
 	buf_fini(&text);
-	rest_close(x);
-	apiaudit_free(x->conf.audit);
-	x->conf.audit = NULL;
-	rest_open(x);
+}
+
+static void what_was_answered_is_in_the_audit_log(void **state)
+{
+	struct rfix *x = *state;
+	struct buf text = BUF_INIT(2u << 20);
+
+	log_begin(x, "- level: RequestResponse\n  verbs: [create, get, list]\n- level: Metadata\n");
+	make_map(x, "m", "answered");
+	log_end(x, &text);
+	assert_non_null(strstr(text.p, "\"responseObject\":{\"kind\":\"ConfigMap\""));
+	assert_non_null(strstr(text.p, "\"resourceVersion\":\""));
+	buf_clear(&text);
+
+	/* In whatever form it went out. */
+	log_begin(x, "- level: RequestResponse\n");
+	(void)ask(x, "GET", MAPS "/m", "Accept: application/vnd.kubernetes.protobuf\r\n" ADMIN,
+		  NULL);
+	assert_code(x, 200);
+	(void)ask(x, "GET", MAPS, "Accept: application/yaml\r\n" ADMIN, NULL);
+	assert_code(x, 200);
+	log_end(x, &text);
+	assert_non_null(strstr(text.p, "\"responseObject\":{\"kind\":\"ConfigMap\""));
+	buf_clear(&text);
+
+	/* Of an error each level has what it said. */
+	log_begin(x, "- level: Metadata\n");
+	get(x, MAPS "/none");
+	assert_code(x, 404);
+	log_end(x, &text);
+	assert_non_null(strstr(text.p, "\"status\":\"Failure\""));
+	assert_non_null(strstr(text.p, "\"reason\":\"NotFound\""));
+	assert_non_null(strstr(text.p, "\"code\":404}"));
+	assert_null(strstr(text.p, "\"responseObject\""));
+	buf_fini(&text);
 }
 
 static void a_request_has_its_time(void **state)
@@ -182,6 +235,7 @@ int main(void)
 		TEST(one_connection_carries_many_requests),
 		TEST(requests_have_a_place_in_the_fair_queue),
 		TEST(what_was_asked_is_in_the_audit_log),
+		TEST(what_was_answered_is_in_the_audit_log),
 		TEST(a_request_has_its_time),
 	};
 
