@@ -63,6 +63,7 @@ check-asan: deps-test $(B)/asan/build.ninja
 
 check-full: all deps-test deps-bench
 	@tools/run-tests --full
+	@tools/lint --deep
 
 fuzz: deps-test $(B)/fuzz/build.ninja
 	@tools/fuzz $(or $(SECONDS_EACH),30)

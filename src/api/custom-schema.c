@@ -142,9 +142,8 @@ static int read_list_type(struct custom_build *b, const struct doc *d, struct cu
 static int by_name(const void *x, const void *y)
 {
 	const struct custom_property *a = x, *b = y;
-	int c = memcmp(a->name.p, b->name.p, MIN(a->name.n, b->name.n));
 
-	return c ? c : (a->name.n > b->name.n) - (a->name.n < b->name.n);
+	return slice_cmp(a->name, b->name);
 }
 
 const struct custom_schema *custom_property(const struct custom_schema *s, struct slice name)

@@ -363,9 +363,8 @@ static int admit_list(struct admit *x, const struct schema_field *f, const struc
 static int by_key(const void *x, const void *y)
 {
 	const struct doc *a = x, *b = y;
-	int r = memcmp(a->s, b->s, MIN(a->n, b->n));
 
-	return r ? r : (a->n > b->n) - (a->n < b->n);
+	return slice_cmp(doc_slice(a), doc_slice(b));
 }
 
 /* Most come so: they are only looked at. */

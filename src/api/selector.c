@@ -48,13 +48,6 @@ static int new_term(struct parse *x, struct selector_term **ret)
 	return 0;
 }
 
-static int slice_cmp(struct slice a, struct slice b)
-{
-	int c = a.n && b.n ? memcmp(a.p, b.p, MIN(a.n, b.n)) : 0;
-
-	return c ? c : (a.n > b.n) - (a.n < b.n);
-}
-
 static int cmp_slices(const void *a, const void *b)
 {
 	return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);

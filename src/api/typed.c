@@ -182,20 +182,13 @@ struct keys {
 	size_t n;
 };
 
-static int cmp_names(struct slice x, struct slice y)
-{
-	int c = memcmp(x.p, y.p, MIN(x.n, y.n));
-
-	return c ? c : (x.n > y.n) - (x.n < y.n);
-}
-
 static void keys_put(struct keys *k, struct slice name, const struct doc *v)
 {
 	size_t at = k->n;
 
 	if (k->n == 16)
 		return;
-	for (; at > 0 && cmp_names(k->name[at - 1], name) > 0; at--) {
+	for (; at > 0 && slice_cmp(k->name[at - 1], name) > 0; at--) {
 		k->name[at] = k->name[at - 1];
 		k->value[at] = k->value[at - 1];
 	}

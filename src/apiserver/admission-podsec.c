@@ -29,13 +29,6 @@ static void note(struct look *l, struct doc *list, const struct doc *value)
 	(void)doc_append(l->a, list, value ? *value : DOC_LIT(""));
 }
 
-static int text_cmp(struct slice x, struct slice y)
-{
-	int d = x.n && y.n ? memcmp(x.p, y.p, MIN(x.n, y.n)) : 0;
-
-	return d ? d : (x.n > y.n) - (x.n < y.n);
-}
-
 /* A text of an object; what is left out is empty. */
 static struct doc text_in(const struct doc *obj, const char *field)
 {
@@ -50,7 +43,7 @@ static void note_once(struct look *l, struct doc *set, struct doc value)
 	size_t at = 0;
 
 	for (; at < set->n; at++) {
-		int d = text_cmp(doc_slice(&value), doc_slice(doc_at(set, at)));
+		int d = slice_cmp(doc_slice(&value), doc_slice(doc_at(set, at)));
 
 		if (d == 0)
 			return;

@@ -152,9 +152,8 @@ static bool fits(const struct quota *q, const struct amounts *delta)
 static int by_name(const void *x, const void *y)
 {
 	const struct amount *a = x, *b = y;
-	int d = memcmp(a->name.p, b->name.p, MIN(a->name.n, b->name.n));
 
-	return d ? d : (a->name.n > b->name.n) - (a->name.n < b->name.n);
+	return slice_cmp(a->name, b->name);
 }
 
 static void print_amount(struct buf *b, struct slice name, const struct quantity *q)

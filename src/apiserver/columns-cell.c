@@ -155,10 +155,7 @@ void cell_age(struct cells *c)
 
 static int cmp_slices(const void *a, const void *b)
 {
-	const struct slice *x = a, *y = b;
-	int r = memcmp(x->p ? x->p : "", y->p ? y->p : "", MIN(x->n, y->n));
-
-	return r ? r : (x->n > y->n) - (x->n < y->n);
+	return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
 }
 
 size_t cell_sort(struct slice *v, size_t n)

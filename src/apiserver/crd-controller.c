@@ -215,7 +215,7 @@ static int serve(struct entry *e, const struct doc *crd, struct err *err)
 		return 1;
 	}
 	r = custom_compile(resources_api(e->c->rs), crd, &custom, err);
-	if (r == 0) {
+	if (r >= 0) {
 		stored = custom_stored(custom);
 		what = (struct resources_custom){ .stored = stored,
 						  .owner = custom,

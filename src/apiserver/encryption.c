@@ -9,6 +9,7 @@
 #include "doc/doc.h"
 #include "doc/yaml.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,6 +335,7 @@ static int read_element(const struct reader *r, const struct doc *d, struct conf
 		(void)snprintf(field, sizeof(field), "resources[%zu].providers[%zu]", i, j);
 		if (read_provider(r, doc_at(list, j), field, ptail) < 0)
 			return err_ret(r->err);
+		assert(*ptail);
 		ptail = &(*ptail)->next;
 	}
 	while (*tail)

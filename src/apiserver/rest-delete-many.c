@@ -96,7 +96,7 @@ static int add_item(struct many *m, struct item *seen, struct err *err)
 	struct call *c = m->call;
 	struct item *now = cache_get(m->o->cache, item_key(seen));
 	struct cache_op op = { .cache = m->o->cache };
-	enum delete_outcome outcome;
+	enum delete_outcome outcome = DELETE_PENDING;
 	struct doc old, obj;
 	int r;
 

@@ -131,10 +131,7 @@ void strategy_map_put(struct arena *a, struct doc *map, const char *key, struct 
 	if (there || !doc_add(a, map, slice_str(key), value))
 		return;
 	while (at + 1 < map->n) {
-		struct slice k = doc_slice(doc_key_at(map, at));
-		int d = memcmp(k.p, key, MIN(k.n, strlen(key)));
-
-		if (d > 0 || (d == 0 && k.n > strlen(key)))
+		if (slice_cmp(doc_slice(doc_key_at(map, at)), slice_str(key)) > 0)
 			break;
 		at++;
 	}

@@ -37,6 +37,13 @@ static inline bool slice_eq(struct slice a, struct slice b)
 {
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
+/* By bytes; of two where one begins the other, the shorter first. */
+static inline int slice_cmp(struct slice a, struct slice b)
+{
+	int d = a.n && b.n ? memcmp(a.p, b.p, a.n < b.n ? a.n : b.n) : 0;
+
+	return d ? d : (a.n > b.n) - (a.n < b.n);
+}
 static inline bool slice_is(struct slice a, const char *s)
 {
 	return a.n == strlen(s) && (a.n == 0 || memcmp(a.p, s, a.n) == 0);

@@ -38,9 +38,8 @@ struct attr {
 static int by_key(const void *a, const void *b)
 {
 	const struct doc *x = ((const struct attr *)a)->key, *y = ((const struct attr *)b)->key;
-	int d = memcmp(x->s, y->s, MIN(x->n, y->n));
 
-	return d ? d : (x->n > y->n) - (x->n < y->n);
+	return slice_cmp(doc_slice(x), doc_slice(y));
 }
 
 /* As docker prints it: attributes by name. */

@@ -225,9 +225,8 @@ struct member {
 static int cmp_bytes(const void *a, const void *b)
 {
 	const struct doc *x = a, *y = b;
-	int c = memcmp(x->s, y->s, MIN(x->n, y->n));
 
-	return c ? c : x->n < y->n ? -1 : x->n > y->n;
+	return slice_cmp(doc_slice(x), doc_slice(y));
 }
 
 /*

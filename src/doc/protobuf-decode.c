@@ -386,13 +386,6 @@ static int push_entry(struct dec *d, const struct schema_field *f, const struct 
 	return 0;
 }
 
-static int slice_cmp(const struct doc *a, const struct doc *b)
-{
-	int c = memcmp(a->s, b->s, MIN(a->n, b->n));
-
-	return c ? c : (a->n > b->n) - (a->n < b->n);
-}
-
 static int read_map(struct dec *d, const struct schema_field *f, struct pb_reader *r,
 		    struct pb_field *in, struct doc *map)
 {
@@ -407,7 +400,8 @@ static int read_map(struct dec *d, const struct schema_field *f, struct pb_reade
 			return fail_at(d, in->start, "a map's entry that is no message");
 		rc = push_entry(d, f, e, in->bytes);
 		if (rc == 0 && d->n >= base + 4)
-			sorted = sorted && slice_cmp(&d->stack[d->n - 4], &d->stack[d->n - 2]) < 0;
+			sorted = sorted && slice_cmp(doc_slice(&d->stack[d->n - 4]),
+						     doc_slice(&d->stack[d->n - 2])) < 0;
 		if (rc == 0)
 			rc = same_next(d, r, in);
 	} while (rc == 1);
@@ -434,7 +428,7 @@ struct entry {
 static int entry_cmp(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
-	int c = slice_cmp(x->key, y->key);
+	int c = slice_cmp(doc_slice(x->key), doc_slice(y->key));
 
 	return c ? c : (x->index > y->index) - (x->index < y->index);
 }
@@ -455,7 +449,8 @@ static int dedup(struct dec *d, struct doc *map)
 		v[i] = (struct entry){ doc_key_at(map, i), i };
 	qsort(v, map->n, sizeof(*v), entry_cmp);
 	for (size_t i = 0, j; i < map->n; i = j) {
-		for (j = i + 1; j < map->n && slice_cmp(v[i].key, v[j].key) == 0; j++)
+		for (j = i + 1;
+		     j < map->n && slice_cmp(doc_slice(v[i].key), doc_slice(v[j].key)) == 0; j++)
 			v[j].key->mark = MARK_DROP;
 		if (j > i + 1)
 			v[i].key[1] = v[j - 1].key[1];

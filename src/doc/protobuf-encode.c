@@ -272,12 +272,10 @@ static int put_entry(struct enc *e, const struct schema_field *f, const struct i
 static int key_cmp(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
-	int c;
 
 	if (x->order != y->order)
 		return x->order < y->order ? -1 : 1;
-	c = memcmp(x->key->s, y->key->s, MIN(x->key->n, y->key->n));
-	return c ? c : (x->key->n > y->key->n) - (x->key->n < y->key->n);
+	return slice_cmp(doc_slice(x->key), doc_slice(y->key));
 }
 
 static int put_map(struct enc *e, const struct schema_field *f, const struct doc *d)

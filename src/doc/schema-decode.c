@@ -340,16 +340,13 @@ struct entry {
 
 static int compare_scalars(const struct doc *a, const struct doc *b)
 {
-	int r;
-
 	if (!a || !b || a->type != b->type)
 		return (a ? a->type + 1 : 0) - (b ? b->type + 1 : 0);
 	if (a->type == DOC_NUMBER)
 		return doc_number_cmp(a, b);
 	if (a->type != DOC_STRING)
 		return a->n < b->n ? -1 : a->n > b->n;
-	r = memcmp(a->s, b->s, MIN(a->n, b->n));
-	return r ? r : a->n < b->n ? -1 : a->n > b->n;
+	return slice_cmp(doc_slice(a), doc_slice(b));
 }
 
 static int compare_keys(const struct entry *x, const struct entry *y)

@@ -181,8 +181,6 @@ static bool is_whole(const struct doc *v)
 /* Negative, 0, positive; or *bad: the two cannot be compared. */
 static int compare(const struct doc *l, const struct doc *r, bool *bad)
 {
-	int c;
-
 	*bad = l->type != r->type || l->type >= DOC_ARRAY || l->type == DOC_NULL ||
 	       (l->type == DOC_NUMBER && is_whole(l) != is_whole(r));
 	if (*bad)
@@ -191,8 +189,7 @@ static int compare(const struct doc *l, const struct doc *r, bool *bad)
 		return doc_number_cmp(l, r);
 	if (l->type == DOC_BOOL)
 		return (l->n != 0) != (r->n != 0);
-	c = memcmp(l->s, r->s, MIN(l->n, r->n));
-	return c ? c : (l->n > r->n) - (l->n < r->n);
+	return slice_cmp(doc_slice(l), doc_slice(r));
 }
 
 static int pass(struct eval *x, enum filter_op op, const struct doc *l, const struct doc *r)
