@@ -267,6 +267,40 @@ def _():
     operations("runtimeclasses", lambda n: {"metadata": {"name": "class-" + n}, "handler": "handler-" + n}, {"scheduling": {"nodeSelector": {"a": "b"}}})
 
 
+def runtime_class(**more):
+    """A new class's name."""
+    name = "class-of-" + space()
+    kind("runtimeclasses").create({"metadata": {"name": name}, "handler": "handler", **more})
+    return name
+
+
+def rejected_of(name):
+    a = kind("pods", space()).create(pod(runtimeClassName=name), want=403)
+    assert a["reason"] == "Forbidden" and f'RuntimeClass "{name}" not found' in a["message"], a
+
+
+node("RuntimeClass should reject a Pod requesting a non-existent RuntimeClass")(lambda: rejected_of("of-nobody"))
+
+
+@node("RuntimeClass should reject a Pod requesting a deleted RuntimeClass")
+def _():
+    name = runtime_class()
+    kind("runtimeclasses").delete(name)
+    rejected_of(name)
+
+
+@node("RuntimeClass should schedule a Pod requesting a RuntimeClass and initialize its Overhead", without="needs-node")
+def _():
+    cost = {"cpu": "10m", "memory": "1Mi"}
+    name = runtime_class(overhead={"podFixed": cost})
+    equal(kind("pods", space()).create(pod(runtimeClassName=name))["spec"]["overhead"], cost)
+
+
+@node("RuntimeClass should schedule a Pod requesting a RuntimeClass without PodOverhead", without="needs-node")
+def _():
+    assert "overhead" not in kind("pods", space()).create(pod(runtimeClassName=runtime_class()))["spec"]
+
+
 EXACTLY = {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "c"}}]}}
 
 
@@ -309,6 +343,39 @@ def _():
         holds(k.get(n), {"description": "patched", "preemptionPolicy": "PreemptLowerPriority"})
     k.delete_all(labelSelector="e2e=priority")
     equal(k.names(labelSelector="e2e=priority"), [])
+
+def amounts(cpu, memory, disk):
+    return {"cpu": cpu, "memory": memory, "ephemeral-storage": disk}
+
+
+@scheduling("LimitRange should create a LimitRange with defaults and ensure pod has those defaults applied.")
+def _():
+    ns = space()
+    limits, pods = kind("limitranges", ns), kind("pods", ns)
+    ask, most = amounts("100m", "200Mi", "200Gi"), amounts("500m", "500Mi", "500Gi")
+
+    def container(name="p", **resources):
+        return pod(name, containers=[{"name": "c", "image": "i:1", "resources": resources}])
+
+    def given(o):
+        return o["spec"]["containers"][0]["resources"]
+
+    with limits.watch() as w:
+        limits.create({"metadata": {"name": "l"}, "spec": {"limits": [
+            {"type": "Container", "min": amounts("50m", "100Mi", "100Gi"), "max": most, "default": most, "defaultRequest": ask}]}})
+        w.next("ADDED")
+    equal(given(pods.create(pod("none"))), {"requests": ask, "limits": most})
+    # What has a limit and no request asks for its limit.
+    some = {"requests": {"cpu": "300m", "memory": "150Mi"}, "limits": {"cpu": "300m", "ephemeral-storage": "300Gi"}}
+    equal(given(pods.create(container("some", **some))), {"requests": amounts("300m", "150Mi", "300Gi"), "limits": amounts("300m", "500Mi", "300Gi")})
+    small, big = amounts("10m", "50Mi", "50Gi"), amounts("600m", "600Mi", "600Gi")
+    for resources in ({"requests": small}, {"requests": big, "limits": big}):
+        equal(pods.create(container(**resources), want=403)["reason"], "Forbidden")
+    limits.change("l", lambda o: o["spec"]["limits"][0].update(min=small))
+    equal(limits.get("l")["spec"]["limits"][0]["min"], small)
+    pods.create(container("small", requests=small))
+    limits.delete("l")
+    pods.create(container("big", requests=big, limits=big))
 
 
 @scheduling("LimitRange should list, patch and delete a LimitRange by collection")
