@@ -108,6 +108,8 @@ void strategy_warn_cidr(struct strategy_call *c, const struct path *p, const str
 void strategy_warn_ips(struct strategy_call *c, const struct path *p, const struct doc *list);
 /* ip of each element. */
 void strategy_warn_ips_in(struct strategy_call *c, const struct path *p, const struct doc *list);
+/* Of status.loadBalancer.ingress; the path is the entry's, without its "ip", as upstream's. */
+void strategy_warn_balancer(struct strategy_call *c, const struct doc *obj);
 /* What is said against the name of a label of nodes; NULL: nothing. */
 const char *strategy_node_label(struct slice key);
 /* v1.NodeSelectorTerm. values: these are checked too (preferred terms). */

@@ -123,19 +123,11 @@ static int update_request(struct strategy_call *c, struct doc *obj, const struct
 
 /* ---- networking.k8s.io, discovery.k8s.io ---- */
 
-static void warn_balancer(struct strategy_call *c, const struct doc *obj)
-{
-	const struct path status = PATH(NULL, "status"), balancer = PATH(&status, "loadBalancer"),
-			  p = PATH(&balancer, "ingress");
-
-	strategy_warn_ips_in(c, &p, doc_find(obj, "status.loadBalancer.ingress"));
-}
-
 static void warn_ingress(struct strategy_call *c, const struct doc *obj, const struct doc *old)
 {
 #define INGRESS_CLASS "kubernetes.io/ingress.class"
 	if (strategy_sub(c, "status"))
-		warn_balancer(c, obj);
+		strategy_warn_balancer(c, obj);
 	else if (!old && doc_get(doc_find(obj, "metadata.annotations"), INGRESS_CLASS) &&
 		 !doc_find(obj, "spec.ingressClassName"))
 		strategy_warn(c, "annotation \"" INGRESS_CLASS "\" is deprecated, please use "

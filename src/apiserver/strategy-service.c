@@ -665,14 +665,6 @@ static int commit_service(struct strategy_call *c, struct doc *obj, const struct
 
 /* ---- warnings ---- */
 
-static void warn_status(struct strategy_call *c, const struct doc *obj)
-{
-	const struct path status = PATH(NULL, "status"), balancer = PATH(&status, "loadBalancer"),
-			  p = PATH(&balancer, "ingress");
-
-	strategy_warn_ips_in(c, &p, doc_find(obj, "status.loadBalancer.ingress"));
-}
-
 static void warn_headless(struct strategy_call *c, const struct doc *obj)
 {
 	if (!is_type(obj, "ClusterIP") || !is_headless(obj))
@@ -709,7 +701,7 @@ static void warn_service(struct strategy_call *c, const struct doc *obj, const s
 
 	(void)old;
 	if (!strategy_sub(c, "")) {
-		warn_status(c, obj);
+		strategy_warn_balancer(c, obj);
 		return;
 	}
 	if (doc_get(doc_find(obj, "metadata.annotations"),

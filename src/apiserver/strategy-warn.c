@@ -115,6 +115,19 @@ void strategy_warn_ips_in(struct strategy_call *c, const struct path *p, const s
 	}
 }
 
+void strategy_warn_balancer(struct strategy_call *c, const struct doc *obj)
+{
+	const struct path status = PATH(NULL, "status"), balancer = PATH(&status, "loadBalancer"),
+			  p = PATH(&balancer, "ingress");
+	const struct doc *list = doc_find(obj, "status.loadBalancer.ingress");
+
+	for (size_t i = 0; i < doc_len(list); i++) {
+		const struct path at = PATH_INDEX(&p, i);
+
+		strategy_warn_ip(c, &at, doc_get(doc_at(list, i), "ip"));
+	}
+}
+
 /* ---- labels of nodes ---- */
 
 const char *strategy_node_label(struct slice key)
