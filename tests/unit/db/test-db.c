@@ -436,16 +436,24 @@ static void what_was_told_as_done_survives_kill_9(void **state)
 static void two_processes_take_turns(void **state)
 {
 	struct fix *f = *state;
-	int status, p[2];
+	int status, p[2], go[2];
 	unsigned v;
 	pid_t pid;
 
-	open_db(f, 2);
 	assert_int_equal(pipe(p), 0);
-	pid = fork();
-	if (pid == 0)
+	assert_int_equal(pipe(go), 0);
+	pid = fork(); /* while there is one thread */
+	if (pid == 0) {
+		close(go[1]);
+		if (read(go[0], &v, 1) != 1)
+			_exit(1);
 		writer_child(f->path, p[1]);
+	}
 	close(p[1]);
+	close(go[0]);
+	open_db(f, 2);
+	assert_int_equal(write(go[1], "", 1), 1);
+	close(go[1]);
 	for (int i = 0; i < 50; i++) {
 		char key[16];
 
