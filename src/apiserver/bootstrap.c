@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "apiserver/bootstrap-data.h"
+#include "apiserver/bootstrap-trust.h"
 #include "apiserver/own.h"
 #include "apiserver/rbac-defaults.h"
 #include "base/arena.h"
@@ -163,10 +164,17 @@ static int update_slice(struct own_put *p, struct arena *a, struct doc *obj, con
 	return own_take_map(p->rs, obj, want, "labels", a) || changed;
 }
 
-static int update_data(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
-		       struct err *err)
+/* Other servers' words stay. */
+static int update_trust(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
+			struct err *err)
 {
-	return own_take(p->objects->kind->type, obj, want, "data", a);
+	struct doc *all, both = doc_object();
+
+	if (trust_unite(a, doc_get(obj, "data"), doc_get(want, "data"), clock_real() / NS_PER_SEC,
+			&all, err) < 0)
+		return err_ret(err);
+	doc_set(a, &both, "data", *all);
+	return own_take(p->objects->kind->type, obj, &both, "data", a);
 }
 
 static int update_lease(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
@@ -496,10 +504,9 @@ static void add_cidr(struct run *run)
 static void add_configmaps(struct run *run)
 {
 	struct bootstrap *b = run->b;
-	struct doc *data = doc_set_object(run->a,
-					  add(run, "", "configmaps", "kube-system",
-					      "extension-apiserver-authentication", update_data),
-					  "data");
+	struct doc *want = add(run, "", "configmaps", "kube-system",
+			       "extension-apiserver-authentication", update_trust);
+	struct doc *data = doc_new_object(run->a);
 	struct tm tm;
 	time_t now = (time_t)(clock_real() / NS_PER_SEC);
 	char day[16];
@@ -515,6 +522,10 @@ static void add_configmaps(struct run *run)
 		doc_set_str(run->a, data, "requestheader-group-headers", "[\"X-Remote-Group\"]");
 		doc_set_str(run->a, data, "requestheader-username-headers", "[\"X-Remote-User\"]");
 	}
+	/* In the form that it will have beside others'. */
+	if (trust_unite(run->a, NULL, data, now, &data, &run->err) < 0)
+		return;
+	doc_set(run->a, want, "data", *data);
 	/* Tokens in Secrets that nobody used since that day may be cleaned up. */
 	data = doc_set_object(run->a,
 			      add(run, "", "configmaps", "kube-system",

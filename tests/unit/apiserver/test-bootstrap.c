@@ -3,7 +3,9 @@
  */
 #include "rest-fix.h"
 
+#include "../crypto/crypto-test.h"
 #include "api/object.h"
+#include "apiserver/bootstrap-trust.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/codec.h"
 #include "apiserver/own.h"
@@ -37,6 +39,35 @@ static void finished(void *arg, int result, struct err *err)
 	x->started = true;
 }
 
+/* PEM of roots: this server's, another one's, one that is over. */
+static char clients[2048], front[2048], others[2048], over[2048];
+
+static void make_root(const char *cn, int64_t days, char ret[2048])
+{
+	const struct cert_spec spec = { .names = { .cn = cn },
+					.ca = true,
+					.path_len = -1,
+					.not_before = now_s() - 30 * DAY,
+					.not_after = now_s() + days * DAY };
+	struct signer s = sign_as(&spec, KEY_P256, NULL);
+	struct buf pem = BUF_INIT(2048);
+
+	assert_int_equal(cert_write_pem(s.cert, &pem, NULL), 0);
+	assert_true(str_copy(ret, 2048, buf_str(&pem)));
+	buf_fini(&pem);
+	signer_fini(&s);
+}
+
+static int make_roots(void **state)
+{
+	(void)state;
+	make_root("clients", 30, clients);
+	make_root("front", 30, front);
+	make_root("others", 30, others);
+	make_root("over", -1, over);
+	return 0;
+}
+
 /* A server comes, makes sure of everything, and goes. */
 static void boot(struct rfix *x, const char *address, const char *host)
 {
@@ -45,8 +76,8 @@ static void boot(struct rfix *x, const char *address, const char *host)
 					     .service_cidr = "10.96.0.0/12",
 					     .address = address,
 					     .port = 6443,
-					     .client_ca = SLICE("CLIENTS"),
-					     .front_ca = SLICE("FRONT"),
+					     .client_ca = slice_str(clients),
+					     .front_ca = slice_str(front),
 					     .hostname = host };
 	struct bootstrap *b;
 
@@ -70,6 +101,16 @@ static const char *text_of(struct rfix *x, const char *group, const char *resour
 	if (!doc_find(&d, path))
 		return "(absent)";
 	assert_int_equal(json_print(x->a, doc_find(&d, path), NULL, &s, NULL), 0);
+	return s.p;
+}
+
+/* A text as it stands in JSON. */
+static const char *in_json(struct rfix *x, const char *text)
+{
+	const struct doc d = doc_str(x->a, text);
+	struct slice s;
+
+	assert_int_equal(json_print(x->a, &d, NULL, &s, NULL), 0);
 	return s.p;
 }
 
@@ -184,7 +225,7 @@ static void all_of_it_is_made_at_once(void **state)
 			    "\"kubernetes\"");
 	assert_string_equal(text_of(x, "", "configmaps", "kube-system",
 				    "extension-apiserver-authentication", "data.client-ca-file"),
-			    "\"CLIENTS\"");
+			    in_json(x, clients));
 	assert_string_equal(text_of(x, "coordination.k8s.io", "leases", "kube-system",
 				    "apiserver-e34fm7zfnemcffgd7jnz7hfse4", "metadata.labels"),
 			    "{\"apiserver.kubernetes.io/identity\":\"kube-apiserver\","
@@ -327,7 +368,91 @@ static void what_was_bent_is_mended_by_each_kinds_rule(void **state)
 			    "9");
 	assert_string_equal(text_of(x, "", "configmaps", "kube-system",
 				    "extension-apiserver-authentication", "data.client-ca-file"),
-			    "\"CLIENTS\"");
+			    in_json(x, clients));
+}
+
+/* ---- what servers trust clients by ---- */
+
+#define TRUST "kube-system", "extension-apiserver-authentication"
+
+static struct doc *map_of(struct rfix *x, const char *key, const char *value, const char *key2,
+			  const char *value2)
+{
+	struct doc *d = doc_new_object(x->a);
+
+	doc_set_str(x->a, d, key, value);
+	if (key2)
+		doc_set_str(x->a, d, key2, value2);
+	return d;
+}
+
+static void trust_of_servers_is_united(void **state)
+{
+	struct rfix *x = *state;
+	const char *theirs = arena_printf(x->a, "# a word\n%s%s%s", others, over, others),
+		   *both = arena_printf(x->a, "%s%s", others, clients);
+	const struct {
+		const char *key, *have, *own, *want;
+	} rows[] = {
+		{ "client-ca-file", theirs, clients, both },
+		{ "client-ca-file", both, clients, both },
+		{ "client-ca-file", clients, NULL, clients },
+		{ "client-ca-file", NULL, theirs, others },
+		{ "client-ca-file", over, NULL, NULL },
+		{ "client-ca-file", "broken", clients, clients },
+		{ "requestheader-client-ca-file", others, front,
+		  arena_printf(x->a, "%s%s", others, front) },
+		{ "requestheader-allowed-names", "[\"a\",\"b\"]", "[\"b\",\"c\"]",
+		  "[\"a\",\"b\",\"c\"]" },
+		{ "requestheader-uid-headers", "[\"X-Uid\"]", NULL, "[\"X-Uid\"]" },
+		{ "requestheader-group-headers", "{", "[\"G\"]", "[\"G\"]" },
+		{ "something", "else", NULL, NULL },
+	};
+	struct err err = ERR_INIT;
+	struct doc *d;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(
+			trust_unite(x->a,
+				    rows[i].have ? map_of(x, rows[i].key, rows[i].have, NULL, NULL)
+						 : NULL,
+				    rows[i].own ? map_of(x, rows[i].key, rows[i].own, NULL, NULL)
+						: NULL,
+				    now_s(), &d, &err),
+			0);
+		if (!rows[i].want)
+			assert_int_equal(doc_len(d), 0);
+		else
+			assert_string_equal(doc_cstr(x->a, doc_get(d, rows[i].key)), rows[i].want);
+	}
+	assert_int_equal(trust_unite(x->a, NULL, map_of(x, "client-ca-file", "x", NULL, NULL),
+				     now_s(), &d, &err),
+			 -ERR_NOT_FOUND);
+	assert_non_null(strstr(err.msg, "client-ca-file"));
+}
+
+/* Two servers with roots of their own, on one store: both stay, and nobody writes again. */
+static void what_another_server_says_stays(void **state)
+{
+	struct rfix *x = *state;
+	struct slice text;
+	int64_t revision;
+
+	boot(x, NULL, "box");
+	assert_int_equal(json_print(x->a,
+				    map_of(x, "client-ca-file", others,
+					   "requestheader-allowed-names", "[\"their-proxy\"]"),
+				    NULL, &text, NULL),
+			 0);
+	change(x, "", "configmaps", TRUST, arena_printf(x->a, "{\"data\":%s}", text.p));
+	boot(x, NULL, "box");
+	assert_string_equal(text_of(x, "", "configmaps", TRUST, "data.client-ca-file"),
+			    in_json(x, arena_printf(x->a, "%s%s", others, clients)));
+	assert_string_equal(text_of(x, "", "configmaps", TRUST, "data.requestheader-allowed-names"),
+			    "\"[\\\"their-proxy\\\",\\\"front-proxy-client\\\"]\"");
+	revision = world_revision(x->w);
+	boot(x, NULL, "box");
+	assert_int_equal(world_revision(x->w), revision + 1); /* the Lease */
 }
 
 static void servers_have_a_lease_each(void **state)
@@ -433,11 +558,13 @@ int main(void)
 		T(without_an_address_there_are_no_endpoints),
 		T(what_went_is_made_anew),
 		T(what_was_bent_is_mended_by_each_kinds_rule),
+		T(trust_of_servers_is_united),
+		T(what_another_server_says_stays),
 		T(servers_have_a_lease_each),
 		T(what_cannot_be_written_is_named),
 		cmocka_unit_test(the_first_address_of_a_range_is_the_services),
 		cmocka_unit_test(a_servers_name_is_its_hosts_digest),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_roots, NULL);
 }
