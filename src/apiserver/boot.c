@@ -609,6 +609,7 @@ static int make_objects(struct boot *b, struct err *err)
 	struct bootstrap_conf conf = {
 		.loop = b->loop,
 		.resources = b->resources,
+		.store = b->store,
 		.service_cidr = b->conf->service_cidr,
 		.address = b->advertise[0] ? b->advertise : NULL,
 		.port = b->port ? b->port : wanted_port(b),

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "apiserver/bootstrap-data.h"
+#include "apiserver/bootstrap-peers.h"
 #include "apiserver/bootstrap-trust.h"
 #include "apiserver/own.h"
 #include "apiserver/rbac-defaults.h"
@@ -34,6 +35,7 @@
 #define LEASE_EVERY (600 * NS_PER_SEC)
 #define LEASE_SECONDS 3600
 #define RETRY (5 * NS_PER_SEC)
+#define PEER_SECONDS 15 /* as upstream's */
 
 struct run {
 	struct bootstrap *b;
@@ -55,6 +57,9 @@ struct bootstrap {
 	char *cidrs, *address, *client_ca, *front_ca, *hostname;
 	char first_ip[64], identity[64], holder[128];
 	unsigned port;
+	struct store *store;
+	int64_t peer_ttl;
+	struct peers *peers; /* NULL: no other server can be there, or we have no address */
 	struct run *run;
 	bool again, lease_due, stopped, has_roles;
 	struct timer timer, lease;
@@ -138,17 +143,60 @@ static int take_of(struct own_put *p, struct arena *a, struct doc *obj, const st
 static int update_service(struct own_put *p, struct arena *a, struct doc *obj,
 			  const struct doc *want, struct err *err)
 {
-	static const char *const fields[] = { "ports", "type", NULL };
+	static const char *const all[] = { "ports", "type", NULL }, *const type[] = { "type",
+										      NULL };
+	const struct doc *have = doc_find(obj, "spec.ports");
+	const struct run *run = p->arg;
+	/* See is_agreed: the target is this server's port. */
+	const bool agreed =
+		run->b->peers && run->b->has_roles && doc_len(have) == 1 &&
+		doc_equal(doc_find(have, "0.port"), doc_find(want, "spec.ports.0.port"));
 
-	return take_of(p, a, obj, want, "spec", "v1", "ServiceSpec", fields);
+	return take_of(p, a, obj, want, "spec", "v1", "ServiceSpec", agreed ? type : all);
+}
+
+/* The same addresses in any order. Each is a member of an object, or the first of its list. */
+static const struct doc *address_at(const struct doc *list, size_t i)
+{
+	const struct doc *d = doc_at(list, i), *ip = doc_get(d, "ip");
+
+	return ip ? ip : doc_at(doc_get(d, "addresses"), 0);
+}
+
+static bool same_addresses(const struct doc *x, const struct doc *y)
+{
+	const size_t n = doc_len(x);
+
+	for (size_t i = 0; i < n; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < doc_len(y) && !found; j++)
+			found = doc_equal(address_at(x, i), address_at(y, j));
+		if (!found)
+			return false;
+	}
+	return n > 0 && n == doc_len(y);
+}
+
+/*
+ * Several servers write it. Who starts says all; later only addresses that came or went are
+ * reasons to write, or servers of different ports would never agree.
+ */
+static bool is_agreed(const struct run *run, const struct doc *x, const struct doc *y)
+{
+	return run->b->peers && run->b->has_roles && same_addresses(x, y);
 }
 
 static int update_endpoints(struct own_put *p, struct arena *a, struct doc *obj,
 			    const struct doc *want, struct err *err)
 {
 	const struct api_type *t = p->objects->kind->type;
+	const struct doc *have = doc_get(obj, "subsets"), *ours = doc_get(want, "subsets");
+	bool changed = false;
 
-	bool changed = own_take(t, obj, want, "subsets", a);
+	if (doc_len(have) != 1 || !doc_len(doc_get(doc_at(have, 0), "ports")) ||
+	    !is_agreed(p->arg, doc_find(have, "0.addresses"), doc_find(ours, "0.addresses")))
+		changed = own_take(t, obj, want, "subsets", a);
 
 	return own_take_map(p->rs, obj, want, "labels", a) || changed;
 }
@@ -157,10 +205,12 @@ static int update_slice(struct own_put *p, struct arena *a, struct doc *obj, con
 			struct err *err)
 {
 	const struct api_type *t = p->objects->kind->type;
+	bool changed = false;
 
-	bool changed = own_take(t, obj, want, "endpoints", a);
-
-	changed = own_take(t, obj, want, "ports", a) || changed;
+	if (!doc_len(doc_get(obj, "ports")) ||
+	    !is_agreed(p->arg, doc_get(obj, "endpoints"), doc_get(want, "endpoints")))
+		changed =
+			own_take(t, obj, want, "endpoints", a) | own_take(t, obj, want, "ports", a);
 	return own_take_map(p->rs, obj, want, "labels", a) || changed;
 }
 
@@ -461,29 +511,51 @@ static void add_service(struct run *run)
 	add_port(run, doc_set_array(run->a, spec, "ports"), 443, true);
 }
 
+/* Where servers are; NULL: that is unknown, and what is there stays. */
+static const char *const *addresses(struct run *run, int v6)
+{
+	struct bootstrap *b = run->b;
+	const char **one;
+
+	if (b->peers)
+		return peers_addresses(b->peers, run->a, v6);
+	one = ARENA_ARRAY(run->a, const char *, 2);
+	if (one)
+		one[0] = b->address;
+	return one;
+}
+
 static void add_endpoints(struct run *run)
 {
 	struct bootstrap *b = run->b;
-	struct doc *want, *subset, *e;
+	const bool six = b->address && strchr(b->address, ':');
+	const char *const *all = b->address ? addresses(run, -1) : NULL;
+	const char *const *same = b->address ? addresses(run, six) : NULL;
+	struct doc *want, *subset, *list;
 
-	if (!b->address)
+	if (!all || !same)
 		return;
 	want = add(run, "", "endpoints", "default", "kubernetes", update_endpoints);
 	doc_set_str(run->a, add_meta(run, want, "labels"),
 		    "endpointslice.kubernetes.io/skip-mirror", "true");
 	subset = doc_append_object(run->a, doc_set_array(run->a, want, "subsets"));
-	doc_set_str(run->a, doc_append_object(run->a, doc_set_array(run->a, subset, "addresses")),
-		    "ip", b->address);
+	list = doc_set_array(run->a, subset, "addresses");
+	for (; *all; all++)
+		doc_set_str(run->a, doc_append_object(run->a, list), "ip", *all);
 	add_port(run, doc_set_array(run->a, subset, "ports"), b->port, false);
 
 	want = add(run, "discovery.k8s.io", "endpointslices", "default", "kubernetes",
 		   update_slice);
 	doc_set_str(run->a, add_meta(run, want, "labels"), "kubernetes.io/service-name",
 		    "kubernetes");
-	doc_set_str(run->a, want, "addressType", strchr(b->address, ':') ? "IPv6" : "IPv4");
-	e = doc_append_object(run->a, doc_set_array(run->a, want, "endpoints"));
-	doc_append_str(run->a, doc_set_array(run->a, e, "addresses"), b->address);
-	doc_set_bool(run->a, doc_set_object(run->a, e, "conditions"), "ready", true);
+	doc_set_str(run->a, want, "addressType", six ? "IPv6" : "IPv4");
+	list = doc_set_array(run->a, want, "endpoints");
+	for (; *same; same++) {
+		struct doc *e = doc_append_object(run->a, list);
+
+		doc_append_str(run->a, doc_set_array(run->a, e, "addresses"), *same);
+		doc_set_bool(run->a, doc_set_object(run->a, e, "conditions"), "ready", true);
+	}
 	add_port(run, doc_set_array(run->a, want, "ports"), b->port, false);
 }
 
@@ -712,15 +784,20 @@ static const struct watched {
 };
 _Static_assert(ARRAY_LEN(watched) == WATCHES_MAX, "one place each");
 
-static int touched(struct cache_watch *w, enum cache_change what, struct item *item)
+static void look_again(void *arg)
 {
-	struct bootstrap *b = CONTAINER_OF(w, struct own_watch, w)->b;
+	struct bootstrap *b = arg;
 
 	/* Our own writes come by here, too: the run that they ask for finds nothing to do. */
 	if (b->run)
 		b->again = true;
 	else if (!b->stopped && !timer_armed(&b->timer))
 		timer_set_after(&b->timer, SOON);
+}
+
+static int touched(struct cache_watch *w, enum cache_change what, struct item *item)
+{
+	look_again(CONTAINER_OF(w, struct own_watch, w)->b);
 	return 0;
 }
 
@@ -779,6 +856,8 @@ int bootstrap_new(const struct bootstrap_conf *conf, struct bootstrap **ret, str
 	b->hostname = copy_text(slice_str(conf->hostname));
 	if (conf->address && !is_loopback(conf->address))
 		b->address = copy_text(slice_str(conf->address));
+	b->store = conf->store;
+	b->peer_ttl = conf->peer_ttl ? conf->peer_ttl : PEER_SECONDS;
 	bootstrap_identity(b->hostname, b->identity);
 	random_hex(hex, 32);
 	(void)snprintf(b->holder, sizeof(b->holder), "%s_%.8s-%.4s-%.4s-%.4s-%.12s", b->identity,
@@ -796,6 +875,8 @@ void bootstrap_run(struct bootstrap *b, void (*done)(void *arg, int result, stru
 	b->arg = arg;
 	watch_all(b);
 	timer_set_after(&b->lease, LEASE_EVERY);
+	if (b->address && b->store && world_is_shared(resources_world(b->rs)))
+		b->peers = peers_new(b->rs, b->store, b->address, b->peer_ttl, look_again, b);
 	begin(b);
 }
 
@@ -804,6 +885,8 @@ void bootstrap_stop(struct bootstrap *b)
 	b->stopped = true;
 	timer_clear(&b->timer);
 	timer_clear(&b->lease);
+	if (b->peers)
+		peers_leave(b->peers);
 	for (size_t i = 0; i < WATCHES_MAX; i++)
 		if (b->watches[i].on) {
 			cache_unwatch(&b->watches[i].w);
@@ -826,6 +909,7 @@ void bootstrap_free(struct bootstrap *b)
 		return;
 	bootstrap_stop(b);
 	assert(!b->run);
+	peers_free(b->peers);
 	timer_fini(&b->timer);
 	timer_fini(&b->lease);
 	free(b->cidrs);

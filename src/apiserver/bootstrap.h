@@ -20,10 +20,12 @@ struct err;
 struct loop;
 struct resources;
 
-/* All is copied but loop and resources. */
+/* All is copied but loop, resources and store. */
 struct bootstrap_conf {
 	struct loop *loop;
 	struct resources *resources;
+	struct store *store;	  /* of the world, when other servers share it; else NULL will do */
+	int64_t peer_ttl;	  /* s until a dead server's address goes; 0 = 15 */
 	const char *service_cidr; /* "10.96.0.0/12"; two, of both families, with a comma */
 	const char *address;	  /* others reach us by it; NULL: no endpoints of `kubernetes` */
 	unsigned port;		  /* of TLS */

@@ -522,6 +522,16 @@ int64_t world_revision(const struct world *w)
 	return w->revision;
 }
 
+bool world_is_shared(const struct world *w)
+{
+	return w->conf.shared;
+}
+
+struct loop *world_loop(const struct world *w)
+{
+	return w->conf.loop;
+}
+
 /* ---- the world itself ---- */
 
 struct world *world_new(const struct world_conf *conf)

@@ -128,6 +128,8 @@ void cache_set_kind(struct cache *c, const struct api_kind *kind);
  * reason. */
 void world_start(struct world *w, void (*done)(void *arg, int result, struct err *err), void *arg);
 const struct err *world_error(const struct world *w); /* NULL: all is well */
+bool world_is_shared(const struct world *w);
+struct loop *world_loop(const struct world *w);
 int64_t world_revision(const struct world *w);	      /* all up to it is in here */
 bool cache_ready(const struct cache *c);
 

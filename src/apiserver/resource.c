@@ -32,6 +32,8 @@ struct served {
 	char *by_resource, *by_kind; /* keys: "apps/v1/deployments", "apps/v1 Deployment" */
 };
 
+#define HIDDEN_N 2
+
 struct resources {
 	const struct api *api;
 	struct world *world;
@@ -40,6 +42,7 @@ struct resources {
 	uint64_t generation;
 	const struct api_group **groups; /* of custom kinds; each in one piece with its kinds */
 	size_t ngroups;
+	struct api_kind hidden[HIDDEN_N];
 };
 
 /* Upstream's names of what it stores elsewhere than under the resource's name. */
@@ -55,6 +58,15 @@ static const struct {
 	  "apiextensions.k8s.io/customresourcedefinitions" },
 	{ "apiregistration.k8s.io", "apiservices", "apiregistration.k8s.io/apiservices" },
 };
+
+/* What upstream's servers note beside the objects: kept, never served. */
+static const struct {
+	const char *resource, *kind, *prefix;
+} hidden[] = {
+	{ RESOURCES_SERVERS, "Endpoints", "/registry/masterleases/" },
+	{ RESOURCES_RANGES, "RangeAllocation", "/registry/ranges/" },
+};
+_Static_assert(ARRAY_LEN(hidden) == HIDDEN_N, "a kind each");
 
 /* Resources of several groups or versions that are one collection, and the version that is kept:
  * the one of these that api has. */
@@ -171,7 +183,7 @@ static char *prefix_of(const struct api_kind *k)
 	return text("/registry/%s/", k->resource);
 }
 
-static struct place *place_add(struct resources *rs, const struct api_kind *k)
+static struct place *place_add(struct resources *rs, const struct api_kind *k, const char *prefix)
 {
 	struct place *p = calloc(1, sizeof(*p));
 	struct cache_conf conf = { .kind = k };
@@ -179,7 +191,7 @@ static struct place *place_add(struct resources *rs, const struct api_kind *k)
 	assert(p);
 	p->refs = 1;
 	p->key = text("%s/%s", k->group->group, k->resource);
-	p->prefix = prefix_of(k);
+	p->prefix = prefix ? text("%s", prefix) : prefix_of(k);
 	p->objects = (struct collection){
 		.kind = k,
 		.strategy =
@@ -225,9 +237,30 @@ static void add_built_in(struct resources *rs, const struct api_kind *k)
 	if (is_stored(k)) {
 		p = place_find(rs, stored->group->group, stored->resource);
 		if (!p)
-			p = place_add(rs, stored);
+			p = place_add(rs, stored, NULL);
 	}
 	serve(rs, k, p, NULL);
+}
+
+static void add_hidden(struct resources *rs)
+{
+	for (size_t i = 0; i < HIDDEN_N; i++) {
+		rs->hidden[i] = (struct api_kind){
+			.group = api_group(rs->api, "v1"),
+			.kind = hidden[i].kind,
+			.resource = hidden[i].resource,
+			.type = api_type(rs->api, "v1", hidden[i].kind),
+		};
+		assert(rs->hidden[i].group && rs->hidden[i].type);
+		(void)place_add(rs, &rs->hidden[i], hidden[i].prefix);
+	}
+}
+
+/* Their kinds end with us, the world may live on. */
+static void remove_hidden(struct resources *rs)
+{
+	for (size_t i = 0; i < HIDDEN_N; i++)
+		world_remove(rs->world, resources_objects(rs, "", hidden[i].resource)->cache);
 }
 
 int resources_new(const struct api *api, struct world *w, struct resources **ret, struct err *err)
@@ -245,6 +278,7 @@ int resources_new(const struct api *api, struct world *w, struct resources **ret
 	for (size_t i = 0; i < api->ngroups; i++)
 		for (size_t j = 0; j < api->groups[i].nkinds; j++)
 			add_built_in(rs, api->groups[i].kinds[j]);
+	add_hidden(rs);
 	*ret = rs;
 	return 0;
 }
@@ -265,6 +299,7 @@ void resources_free(struct resources *rs)
 
 	if (!rs)
 		return;
+	remove_hidden(rs);
 	for (size_t i = 0; (s = map_next(&rs->by_resource, &i, NULL));)
 		forget(rs, s);
 	for (size_t i = 0; (p = map_next(&rs->places, &i, NULL));) {
@@ -446,7 +481,7 @@ int resources_set_custom(struct resources *rs, const struct resources_custom *c,
 		p->objects.kind = k;
 		cache_set_kind(p->objects.cache, k);
 	} else {
-		p = place_add(rs, k);
+		p = place_add(rs, k, NULL);
 	}
 	withdraw(rs, k->group->group, k->resource);
 	for (size_t i = 0; i < c->n; i++)

@@ -33,6 +33,7 @@ struct rfix {
 	struct server *srv;
 	struct server_conf conf;
 	uint64_t window_changes; /* of rest_open; 0: the default */
+	bool shared;		 /* of rest_open */
 	bool started;
 	/* the last answer */
 	int code;
@@ -65,6 +66,7 @@ static inline void rest_open(struct rfix *x)
 {
 	struct world_conf w = { .loop = x->f->loop,
 				.store = x->f->s,
+				.shared = x->shared,
 				.window_changes = x->window_changes };
 	struct authn_conf authn = { .anonymous = true };
 	struct err err = ERR_INIT;

@@ -455,6 +455,193 @@ static void what_another_server_says_stays(void **state)
 	assert_int_equal(world_revision(x->w), revision + 1); /* the Lease */
 }
 
+/* ---- several servers on one store ---- */
+
+static int shared_setup(void **state)
+{
+	struct rfix *x;
+
+	boot_setup(state);
+	x = *state;
+	strategy_stop(x->rs);
+	rest_close(x);
+	x->shared = true;
+	rest_open(x);
+	return strategy_start(x->rs, SLICE("10.96.0.0/12"), 30000, 32767, &x->f->err);
+}
+
+/* Another server: a world and what lies on it. */
+struct other {
+	struct world *w;
+	struct resources *rs;
+	struct bootstrap *b;
+};
+
+static void world_begin(struct rfix *x, struct other *o)
+{
+	const struct world_conf conf = { .loop = x->f->loop, .store = x->f->s, .shared = true };
+
+	o->w = world_new(&conf);
+	assert_int_equal(resources_new(&x->api, o->w, &o->rs, &x->f->err), 0);
+	x->started = false;
+	world_start(o->w, finished, x);
+	wait_for(x->f, &x->started);
+	assert_int_equal(strategy_start(o->rs, SLICE("10.96.0.0/12"), 30000, 32767, &x->f->err), 0);
+}
+
+static void turn_until_written(struct rfix *x, struct world *w)
+{
+	while (world_writing(w))
+		assert_true(loop_step(x->f->loop, NS_PER_SEC, &x->f->err) >= 0);
+}
+
+static void world_end(struct rfix *x, struct other *o)
+{
+	turn_until_written(x, o->w);
+	strategy_stop(o->rs);
+	resources_free(o->rs);
+	world_free(o->w);
+}
+
+static void join(struct rfix *x, struct other *o, const char *address, unsigned port)
+{
+	const struct bootstrap_conf conf = { .loop = x->f->loop,
+					     .resources = o->rs,
+					     .store = x->f->s,
+					     .peer_ttl = 1,
+					     .service_cidr = "10.96.0.0/12",
+					     .address = address,
+					     .port = port,
+					     .client_ca = slice_str(clients),
+					     .front_ca = slice_str(front),
+					     .hostname = address };
+
+	assert_int_equal(bootstrap_new(&conf, &o->b, NULL), 0);
+	x->started = false;
+	bootstrap_run(o->b, finished, x);
+	wait_for(x->f, &x->started);
+}
+
+static void leave(struct rfix *x, struct other *o)
+{
+	bootstrap_stop(o->b);
+	turn_until_written(x, o->w);
+	bootstrap_free(o->b);
+}
+
+/* "10.0.0.5 10.0.0.6": of both objects, which must agree. */
+static const char *endpoints_of(struct rfix *x)
+{
+	struct buf out = BUF_INIT(4096), slices = BUF_INIT(4096);
+	const char *text;
+	struct doc d;
+
+	assert_int_equal(codec_parse(resources_get(x->rs, "", "endpoints", "default", "kubernetes"),
+				     x->a, &d, NULL),
+			 0);
+	DOC_EACH (e, doc_find(&d, "subsets.0.addresses"))
+		buf_addf(&out, "%s%s", out.n ? " " : "", doc_cstr(x->a, doc_get(e, "ip")));
+	assert_int_equal(codec_parse(resources_get(x->rs, "discovery.k8s.io", "endpointslices",
+						   "default", "kubernetes"),
+				     x->a, &d, NULL),
+			 0);
+	DOC_EACH (e, doc_find(&d, "endpoints"))
+		buf_addf(&slices, "%s%s", slices.n ? " " : "",
+			 doc_cstr(x->a, doc_at(doc_get(e, "addresses"), 0)));
+	text = strcmp(buf_str(&out), buf_str(&slices)) == 0 ? arena_strdup(x->a, buf_str(&out))
+							    : "(different)";
+	buf_fini(&out);
+	buf_fini(&slices);
+	return text;
+}
+
+static void expect_endpoints(struct rfix *x, const char *want)
+{
+	const int64_t end = clock_mono() + 20 * NS_PER_SEC;
+
+	while (strcmp(endpoints_of(x), want) != 0) {
+		if (clock_mono() > end)
+			fail_msg("endpoints are '%s', not '%s'", endpoints_of(x), want);
+		assert_true(loop_step(x->f->loop, NS_PER_SEC / 10, &x->f->err) >= 0);
+	}
+}
+
+static void nobody_writes_for(struct rfix *x, int64_t time)
+{
+	const int64_t revision = world_revision(x->w), end = clock_mono() + time;
+
+	while (clock_mono() < end)
+		assert_true(loop_step(x->f->loop, NS_PER_SEC / 10, &x->f->err) >= 0);
+	assert_int_equal(world_revision(x->w), revision);
+}
+
+static void live_servers_are_endpoints(void **state)
+{
+	struct rfix *x = *state;
+	struct other one = { .w = x->w, .rs = x->rs }, two = { 0 };
+
+	world_begin(x, &two);
+	join(x, &one, "10.0.0.6", 6443);
+	expect_endpoints(x, "10.0.0.6");
+	join(x, &two, "10.0.0.5", 7443);
+	expect_endpoints(x, "10.0.0.5 10.0.0.6");
+	/* Each has seen the other's writes and is content; leases live on (they are of 1 s). */
+	nobody_writes_for(x, 2 * NS_PER_SEC);
+	leave(x, &two);
+	expect_endpoints(x, "10.0.0.6");
+	leave(x, &one);
+	world_end(x, &two);
+	turn_until_written(x, x->w);
+	/* The last one's address stays. */
+	assert_string_equal(endpoints_of(x), "10.0.0.6");
+}
+
+struct upstream {
+	struct store_lease lease;
+	struct store_txn txn;
+	struct store_op op;
+	struct rfix *x;
+};
+
+static void granted(struct store_lease *l)
+{
+	assert_int_equal(l->result, 0);
+	CONTAINER_OF(l, struct upstream, lease)->x->started = true;
+}
+
+static void stored(struct store_txn *t)
+{
+	assert_int_equal(t->result, 0);
+	CONTAINER_OF(t, struct upstream, txn)->x->started = true;
+}
+
+/* As kube-apiserver has it: an Endpoints of protobuf, without a name, under a lease. */
+static void a_dead_servers_address_goes(void **state)
+{
+	static const char value[] = "k8s\0\n\x0f\n\2v1\x12\tEndpoints\x12\x15"
+				    "\n\3\x38\xd6\6" /* metadata.generation */
+				    "\x12\x0e\n\x0c\n\n10.0.0.200\x1a\0\"\0";
+	struct rfix *x = *state;
+	struct other one = { .w = x->w, .rs = x->rs };
+	struct upstream u = { .lease = { .ttl = 2, .done = granted },
+			      .txn = { .ops = &u.op, .nops = 1, .done = stored },
+			      .x = x };
+
+	join(x, &one, "10.0.0.6", 6443);
+	x->started = false;
+	store_lease(x->f->s, &u.lease);
+	wait_for(x->f, &x->started);
+	u.op = (struct store_op){ .key = SLICE("/registry/masterleases/10.0.0.200"),
+				  .value = slice_of(value, sizeof(value) - 1),
+				  .lease = u.lease.id };
+	x->started = false;
+	store_commit(x->f->s, &u.txn);
+	wait_for(x->f, &x->started);
+	expect_endpoints(x, "10.0.0.200 10.0.0.6");
+	expect_endpoints(x, "10.0.0.6");
+	leave(x, &one);
+}
+
 static void servers_have_a_lease_each(void **state)
 {
 	struct rfix *x = *state;
@@ -551,6 +738,7 @@ static void what_cannot_be_written_is_named(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, boot_setup, boot_teardown)
+#define SHARED(f) cmocka_unit_test_setup_teardown(f, shared_setup, boot_teardown)
 	const struct CMUnitTest tests[] = {
 		T(all_of_it_is_made_at_once),
 		T(levels_and_schemas_have_upstreams_fields),
@@ -560,6 +748,8 @@ int main(void)
 		T(what_was_bent_is_mended_by_each_kinds_rule),
 		T(trust_of_servers_is_united),
 		T(what_another_server_says_stays),
+		SHARED(live_servers_are_endpoints),
+		SHARED(a_dead_servers_address_goes),
 		T(servers_have_a_lease_each),
 		T(what_cannot_be_written_is_named),
 		cmocka_unit_test(the_first_address_of_a_range_is_the_services),
