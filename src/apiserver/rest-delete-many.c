@@ -144,6 +144,9 @@ static void all_written(struct many *m)
 {
 	struct err err = ERR_INIT;
 
+	/* They may be in each other's way (what is written beside Services): then one gets on. */
+	if (m->nitems < m->nparts)
+		m->tries = 0;
 	if (m->failed) {
 		many_fail(m, &m->err);
 	} else if (m->nitems && ++m->tries == TRIES_MAX) {

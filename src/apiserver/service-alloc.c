@@ -2,6 +2,7 @@
 /* Addresses and node ports of Services: who has which, which are free. */
 #include "apiserver/service-alloc.h"
 
+#include "apiserver/service-ports.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -44,9 +45,10 @@ struct service_alloc {
 	struct range ranges[2];
 	size_t nranges;
 	unsigned from, to;
-	struct map services;  /* key -> struct taken */
-	struct map addresses; /* text -> struct taken */
-	uint16_t *ports;      /* how many Services have from + i */
+	struct map services;	      /* key -> struct taken */
+	struct map addresses;	      /* text -> struct taken */
+	uint16_t *ports;	      /* how many Services have from + i */
+	struct service_ports *shared; /* NULL: we alone give them out */
 	struct list pending;
 	struct cache_watch watch;
 	bool watching;
@@ -402,6 +404,19 @@ const char *service_alloc_next_ip(struct service_alloc *sa, struct strategy_call
 
 /* ---- ports ---- */
 
+static bool is_taken(const struct service_alloc *sa, int64_t port)
+{
+	return sa->ports[port - sa->from] || (sa->shared && service_ports_has(sa->shared, port));
+}
+
+int service_write_ports(struct strategy_call *c, const struct doc *obj, const struct doc *old,
+			struct err *err)
+{
+	struct service_alloc *sa = service_alloc_of(c);
+
+	return sa && sa->shared ? service_ports_write(sa->shared, c, obj, old, err) : 0;
+}
+
 const char *service_alloc_take_port(struct service_alloc *sa, struct strategy_call *c, int64_t port)
 {
 	const struct pending *p = find_pending(sa, port, "");
@@ -416,7 +431,10 @@ const char *service_alloc_take_port(struct service_alloc *sa, struct strategy_ca
 				     sa->from, sa->to);
 		return words ? words : FULL;
 	}
-	if (sa->ports[port - sa->from])
+	words = sa->shared ? service_ports_why_not(sa->shared) : NULL;
+	if (words)
+		return words;
+	if (is_taken(sa, port))
 		return "provided port is already allocated";
 	return reserve(sa, c, port, "") ? NULL : FULL;
 }
@@ -435,7 +453,7 @@ static bool choose_port(struct service_alloc *sa, struct strategy_call *c, unsig
 	for (unsigned i = 0; i < n; i++) {
 		const int64_t port = sa->from + from + (start + i) % n;
 
-		if (sa->ports[port - sa->from] || find_pending(sa, port, ""))
+		if (is_taken(sa, port) || find_pending(sa, port, ""))
 			continue;
 		*ret = port;
 		return reserve(sa, c, port, "");
@@ -446,7 +464,10 @@ static bool choose_port(struct service_alloc *sa, struct strategy_call *c, unsig
 const char *service_alloc_next_port(struct service_alloc *sa, struct strategy_call *c, int64_t *ret)
 {
 	const unsigned size = sa->to - sa->from + 1, named = named_ports(size);
+	const char *words = sa->shared ? service_ports_why_not(sa->shared) : NULL;
 
+	if (words)
+		return words;
 	return choose_port(sa, c, named, size - named, ret) || choose_port(sa, c, 0, named, ret)
 		       ? NULL
 		       : FULL;
@@ -503,6 +524,7 @@ int service_alloc_new(struct resources *rs, struct slice cidrs, unsigned port_fr
 	} while (r == 0 && rest.p);
 	if (r < 0)
 		return r;
+	sa->shared = service_ports_new(rs, port_from, port_to, sa->ports);
 	*ret = STEAL(sa);
 	return 0;
 }
@@ -514,6 +536,7 @@ void service_alloc_free(struct service_alloc *sa)
 	assert(list_empty(&sa->pending));
 	if (sa->watching)
 		cache_unwatch(&sa->watch);
+	service_ports_free(sa->shared);
 	forget_all(sa);
 	map_fini(&sa->services);
 	map_fini(&sa->addresses);

@@ -35,7 +35,11 @@ const char *service_alloc_next_ip(struct service_alloc *sa, struct strategy_call
 const char *service_alloc_next_port(struct service_alloc *sa, struct strategy_call *c,
 				    int64_t *ret);
 
-/* ---- objects that go with a Service: service-address.c ---- */
+/* ---- objects that go with a Service: service-address.c, service-ports.c ---- */
+
+/* What other servers are told of its node ports, as `more`; obj and old as below. */
+int service_write_ports(struct strategy_call *c, const struct doc *obj, const struct doc *old,
+			struct err *err);
 
 /* IPAddress objects of addresses that it gets, also of one that lost its object, and of those that
  * it gives up, as `more`. obj NULL: the Service is removed; old NULL: it is new. */

@@ -645,6 +645,8 @@ static int commit_service(struct strategy_call *c, struct doc *obj, const struct
 	begin(&s, c, obj, old);
 	if (!obj) {
 		r = service_write_addresses(c, NULL, old, err);
+		if (r == 0)
+			r = service_write_ports(c, NULL, old, err);
 		service_remove_with(c, "", "endpoints",
 				    arena_printf(c->a, "%.*s/%.*s", (int)namespace.n, namespace.p,
 						 (int)name.n, name.p));
@@ -660,7 +662,9 @@ static int commit_service(struct strategy_call *c, struct doc *obj, const struct
 		s.old = complete_old(c, old);
 	normalize(&s);
 	r = allocate(&s, err);
-	return r < 0 ? r : service_write_addresses(c, obj, s.old, err);
+	if (r == 0)
+		r = service_write_addresses(c, obj, s.old, err);
+	return r < 0 ? r : service_write_ports(c, obj, s.old, err);
 }
 
 /* ---- warnings ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Objects that are always there: made, made once, mended by each kind's rule; names and addresses.
  */
-#include "rest-fix.h"
+#include "shared-fix.h"
 
 #include "../crypto/crypto-test.h"
 #include "api/object.h"
@@ -9,26 +9,8 @@
 #include "apiserver/bootstrap.h"
 #include "apiserver/codec.h"
 #include "apiserver/own.h"
-#include "apiserver/strategy.h"
 
 /* ---- fixture ---- */
-
-static int boot_setup(void **state)
-{
-	struct rfix *x;
-
-	rest_setup(state);
-	x = *state;
-	if (strategy_start(x->rs, SLICE("10.96.0.0/12"), 30000, 32767, &x->f->err) < 0)
-		fail_msg("%s", x->f->err.msg);
-	return 0;
-}
-
-static int boot_teardown(void **state)
-{
-	strategy_stop(((struct rfix *)*state)->rs);
-	return rest_teardown(state);
-}
 
 static void finished(void *arg, int result, struct err *err)
 {
@@ -457,52 +439,6 @@ static void what_another_server_says_stays(void **state)
 
 /* ---- several servers on one store ---- */
 
-static int shared_setup(void **state)
-{
-	struct rfix *x;
-
-	boot_setup(state);
-	x = *state;
-	strategy_stop(x->rs);
-	rest_close(x);
-	x->shared = true;
-	rest_open(x);
-	return strategy_start(x->rs, SLICE("10.96.0.0/12"), 30000, 32767, &x->f->err);
-}
-
-/* Another server: a world and what lies on it. */
-struct other {
-	struct world *w;
-	struct resources *rs;
-	struct bootstrap *b;
-};
-
-static void world_begin(struct rfix *x, struct other *o)
-{
-	const struct world_conf conf = { .loop = x->f->loop, .store = x->f->s, .shared = true };
-
-	o->w = world_new(&conf);
-	assert_int_equal(resources_new(&x->api, o->w, &o->rs, &x->f->err), 0);
-	x->started = false;
-	world_start(o->w, finished, x);
-	wait_for(x->f, &x->started);
-	assert_int_equal(strategy_start(o->rs, SLICE("10.96.0.0/12"), 30000, 32767, &x->f->err), 0);
-}
-
-static void turn_until_written(struct rfix *x, struct world *w)
-{
-	while (world_writing(w))
-		assert_true(loop_step(x->f->loop, NS_PER_SEC, &x->f->err) >= 0);
-}
-
-static void world_end(struct rfix *x, struct other *o)
-{
-	turn_until_written(x, o->w);
-	strategy_stop(o->rs);
-	resources_free(o->rs);
-	world_free(o->w);
-}
-
 static void join(struct rfix *x, struct other *o, const char *address, unsigned port)
 {
 	const struct bootstrap_conf conf = { .loop = x->f->loop,
@@ -737,8 +673,8 @@ static void what_cannot_be_written_is_named(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, boot_setup, boot_teardown)
-#define SHARED(f) cmocka_unit_test_setup_teardown(f, shared_setup, boot_teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, strategy_setup, strategy_teardown)
+#define SHARED(f) cmocka_unit_test_setup_teardown(f, shared_setup, shared_teardown)
 	const struct CMUnitTest tests[] = {
 		T(all_of_it_is_made_at_once),
 		T(levels_and_schemas_have_upstreams_fields),
