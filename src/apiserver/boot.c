@@ -462,6 +462,33 @@ static int etcd_tls(struct boot *b, struct tls_conf **ret, struct err *err)
 	return tls_conf_new(&o, ret, err);
 }
 
+/* It may begin together with us: this long it is asked again and again, as upstream has it. */
+#define ETCD_WAIT (60 * NS_PER_SEC)
+#define ETCD_PAUSE_MAX (2 * NS_PER_SEC)
+
+static int wait_for_etcd(struct boot *b, const struct store_etcd_options *o, struct err *err)
+{
+	const int64_t end = clock_mono() + ETCD_WAIT;
+	int64_t pause = NS_PER_SEC / 10;
+	int r;
+
+	while ((r = store_open_etcd(o, &b->store, err)) < 0) {
+		const int64_t until = clock_mono() + pause;
+
+		if ((r != -ERR_UNAVAILABLE && r != -ERR_TIMEOUT) || until >= end)
+			return r;
+		log_kv(LOG_LEVEL_WARN, "etcd does not answer yet", "error", err->msg, NULL);
+		err_clear(err);
+		while (!b->ending && clock_mono() < until)
+			if (loop_step(b->loop, until - clock_mono(), err) < 0)
+				return err_ret(err);
+		if (b->ending)
+			return err_set(err, ERR_UNAVAILABLE, "a signal ended the wait");
+		pause = MIN(2 * pause, ETCD_PAUSE_MAX);
+	}
+	return 0;
+}
+
 static int open_etcd(struct boot *b, struct err *err)
 {
 	CLEANUP(tls_conf_unref) struct tls_conf *tls = NULL;
@@ -475,7 +502,7 @@ static int open_etcd(struct boot *b, struct err *err)
 		return err_ret(err);
 	o.tls = tls;
 	o.resolver = b->resolver;
-	return store_open_etcd(&o, &b->store, err) < 0 ? err_wrap(err, "--etcd-servers") : 0;
+	return wait_for_etcd(b, &o, err) < 0 ? err_wrap(err, "--etcd-servers") : 0;
 }
 
 static int open_sqlite(struct boot *b, struct err *err)

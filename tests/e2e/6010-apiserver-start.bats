@@ -454,3 +454,49 @@ config_case() {
 	[ "${lines[1]}" = 401 ]
 	[ "${lines[2]}" = 600 ]
 }
+
+etcd_program() {
+	local one
+	for one in "${TEU_CACHE:-$HOME/.cache/teu}/peers/usr/bin/etcd" /usr/bin/etcd; do
+		[ ! -x "$one" ] || { echo "$one"; return 0; }
+	done
+	return 1
+}
+
+etcd_case() {
+	set -e
+	# It begins when the server has looked for it in vain.
+	(for ((i = 0; i < 200; i++)); do
+		! grep -q 'etcd does not answer yet' api.log 2>/dev/null || break
+		sleep 0.05
+	done
+	exec "$ETCD" --data-dir "$PWD/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
+		--listen-peer-urls http://127.0.0.1:2380) >etcd.log 2>&1 </dev/null 3>&- &
+	local etcd=$!
+	api_start --etcd-servers http://127.0.0.1:2379
+	grep -c 'etcd does not answer yet' api.log
+	k get ns -o name
+	api_stop
+	kill "$etcd"
+	wait "$etcd" || true
+	# Nothing is there, and a signal ends the wait.
+	: >api.log
+	"$TEU" --root "$PWD/root" --run "$PWD/run" apiserver --listen 127.0.0.1:6443 --etcd-servers http://127.0.0.1:2379 >api.log 2>&1 </dev/null 3>&- 8>&- &
+	SERVER=$!
+	for ((i = 0; i < 200; i++)); do
+		! grep -q 'etcd does not answer yet.*127.0.0.1:2379' api.log || break
+		sleep 0.05
+	done
+	api_stop
+	echo "ended $?"
+}
+
+@test "apiserver: etcd that comes later is waited for" {
+	ETCD=$(etcd_program) || skip "there is no etcd"
+	export ETCD
+	run alone etcd_case
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"namespace/kube-system"* ]]
+	[ "${lines[-1]}" = "ended 0" ]
+}
