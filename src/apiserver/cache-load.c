@@ -356,6 +356,7 @@ static void cache_end(struct load *l)
 	past_push(l);
 	c->window.oldest = MAX(c->window.oldest, l->from);
 	c->state = CACHE_READY;
+	waits_of(c->world, c);
 	load_drop(l);
 	for (size_t i = 0; i < c->nqueue; i++) {
 		struct queued *q = &c->queue[i];

@@ -304,7 +304,7 @@ struct world {
 	bool dispatching;
 	struct deferred run;
 	/* waiting */
-	struct list waits, next_asks;
+	struct list waits, next_asks, cache_waits;
 	struct ask *ask;
 	/* writes */
 	struct list writes, write_ends, leases;
@@ -328,6 +328,7 @@ void loads_drop(struct world *w);
 
 /* cache-wait.c */
 void waits_due(struct world *w);
+void waits_of(struct world *w, const struct cache *c); /* it is read, or removed */
 void waits_end(struct world *w);
 
 /* cache-write.c */

@@ -20,10 +20,16 @@ struct ask {
 	struct list waiters;
 };
 
-static void end(struct world_wait *x, int result, struct err *err)
+static void leave(struct world_wait *x)
 {
 	list_del(&x->link);
 	timer_fini(&x->timer);
+	cache_unref(STEAL(x->cache));
+}
+
+static void end(struct world_wait *x, int result, struct err *err)
+{
+	leave(x);
 	x->done(x, result, err);
 }
 
@@ -33,7 +39,14 @@ static int on_timer(struct timer *t)
 	struct err err = ERR_INIT;
 	int r;
 
-	if (x->revision)
+	if (x->cache && (cache_ready(x->cache) || x->cache->state == CACHE_REMOVED)) {
+		end(x, 0, NULL);
+		return 0;
+	}
+	if (x->cache)
+		r = err_set(&err, ERR_TIMEOUT, "%.*s was not read in time", (int)x->cache->prefix.n,
+			    x->cache->prefix.p);
+	else if (x->revision)
 		r = err_set(&err, ERR_TIMEOUT, "Too large resource version: %lld, current: %lld",
 			    (long long)x->revision, (long long)x->world->revision);
 	else
@@ -126,6 +139,7 @@ static void ask_start(struct world *w)
 void world_wait(struct world *w, struct world_wait *x, int64_t revision)
 {
 	x->world = w;
+	x->cache = NULL;
 	x->revision = revision;
 	list_init(&x->link);
 	timer_init(&x->timer, w->conf.loop, on_timer);
@@ -149,8 +163,30 @@ void world_wait(struct world *w, struct world_wait *x, int64_t revision)
 
 void world_unwait(struct world_wait *x)
 {
-	list_del(&x->link);
-	timer_fini(&x->timer);
+	leave(x);
+}
+
+void cache_wait(struct cache *c, struct world_wait *x)
+{
+	struct world *w = c->world;
+
+	x->world = w;
+	x->cache = cache_ref(c);
+	x->revision = 0;
+	list_init(&x->link);
+	list_append(&w->cache_waits, &x->link);
+	timer_init(&x->timer, w->conf.loop, on_timer);
+	timer_set_after(&x->timer, cache_ready(c) ? 0 : WAIT);
+}
+
+/* In a round of their own: who changes the cache is not done with it. */
+void waits_of(struct world *w, const struct cache *c)
+{
+	struct world_wait *x;
+
+	LIST_FOREACH (x, &w->cache_waits, struct world_wait, link)
+		if (x->cache == c)
+			timer_set_after(&x->timer, 0);
 }
 
 static void end_list(struct list *l)
@@ -169,6 +205,7 @@ void waits_end(struct world *w)
 	w->ready = false;
 	end_list(&w->waits);
 	end_list(&w->next_asks);
+	end_list(&w->cache_waits);
 	if (w->ask) {
 		w->ask->world = NULL;
 		end_list(&w->ask->waiters);

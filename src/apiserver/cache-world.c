@@ -223,6 +223,7 @@ void world_remove(struct world *w, struct cache *c)
 	c->state = CACHE_REMOVED;
 	(void)err_set(&err, ERR_GONE, "%.*s is no longer served", (int)c->prefix.n, c->prefix.p);
 	watches_end(c, &err);
+	waits_of(w, c);
 	cache_unref(c);
 }
 
@@ -558,6 +559,7 @@ struct world *world_new(const struct world_conf *conf)
 	list_init(&w->flush);
 	list_init(&w->ending);
 	list_init(&w->waits);
+	list_init(&w->cache_waits);
 	list_init(&w->next_asks);
 	timer_init(&w->retry, conf->loop, on_retry);
 	timer_init(&w->keep, conf->loop, views_timer);

@@ -141,11 +141,15 @@ struct world_wait {
 	struct world *world; /* from here on private */
 	struct list link;
 	struct timer timer;
+	struct cache *cache;
 	int64_t revision;
 	void *private_[32];
 };
 void world_wait(struct world *w, struct world_wait *x, int64_t revision);
 void world_unwait(struct world_wait *x); /* done() is not called */
+/* Waits until the objects of a cache that came late are read; 0 also when it is removed. Else as
+ * world_wait, never within the call. */
+void cache_wait(struct cache *c, struct world_wait *x);
 
 /* ---- reading ---- */
 

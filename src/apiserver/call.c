@@ -398,28 +398,56 @@ static void waited(struct world_wait *w, int result, struct err *err)
 	call_fail(c, err);
 }
 
-void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c))
+/* False: answered. */
+static bool begin_wait(struct call *c,
+		       void (*done)(struct world_wait *w, int result, struct err *err))
 {
-	c->next = next;
-	if (revision > 0 && revision <= world_revision(c->srv->conf.world)) {
-		next(c);
-		return;
-	}
+	struct err err ERR_RAW;
+
 	if (!c->wait) {
 		struct waiter *x = ARENA_NEW(c->a, struct waiter);
 
 		if (!x) {
-			struct err err = ERR_INIT;
-
+			err_clear(&err);
 			(void)arena_quota(c->a, &err);
 			call_fail(c, &err);
-			return;
+			return false;
 		}
 		x->c = c;
 		c->wait = &x->wait;
 	}
 	c->waiting = true;
-	c->wait->done = waited;
+	c->wait->done = done;
 	(void)call_hold(c);
-	world_wait(c->srv->conf.world, c->wait, revision);
+	return true;
+}
+
+void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c))
+{
+	c->next = next;
+	if (revision > 0 && revision <= world_revision(c->srv->conf.world))
+		next(c);
+	else if (begin_wait(c, waited))
+		world_wait(c->srv->conf.world, c->wait, revision);
+}
+
+/* Also in vain: call_objects tells it. */
+static void objects_waited(struct world_wait *w, int result, struct err *err)
+{
+	CLEANUP(call_drop) struct call *c = CONTAINER_OF(w, struct waiter, wait)->c;
+
+	c->waiting = false;
+	if (!c->answered)
+		c->next(c);
+}
+
+void call_wait_objects(struct call *c, void (*next)(struct call *c))
+{
+	const struct collection *o = c->resource->objects;
+
+	c->next = next;
+	if (!o || !o->cache || cache_ready(o->cache))
+		next(c);
+	else if (begin_wait(c, objects_waited))
+		cache_wait(o->cache, c->wait);
 }

@@ -143,6 +143,10 @@ void call_resource(struct call *c, void (*next)(struct call *c));
  * revision that does not come is answered: 504 "Too large resource version". */
 void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c));
 
+/* next(c) when the objects of the resource were read, which is soon even after its definition came;
+ * or after three seconds all the same. Maybe within the call. */
+void call_wait_objects(struct call *c, void (*next)(struct call *c));
+
 /* resourceVersion of the query: -1 = not given. 400 for what is none. */
 int call_revision(struct call *c, const char *text, int64_t *ret, struct err *err);
 /* Key of the request's object below the collection's prefix, in c->a. */

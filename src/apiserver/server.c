@@ -524,7 +524,7 @@ static void proceed(struct call *c)
 	}
 	c->q.pretty = c->q.pretty_given ? c->q.pretty : call_is_person(c);
 	set_deadline(c);
-	run(c);
+	call_wait_objects(c, run);
 }
 
 static void seat_start(struct fairness_seat *seat)

@@ -478,6 +478,51 @@ static void a_cache_may_come_later(void **state)
 	cw_stop(&c);
 }
 
+struct late {
+	struct world_wait wait;
+	bool done;
+	int result;
+};
+
+static void on_late(struct world_wait *w, int result, struct err *err)
+{
+	struct late *l = CONTAINER_OF(w, struct late, wait);
+
+	(void)err;
+	l->done = true;
+	l->result = result;
+}
+
+static void who_asks_a_late_cache_waits(void **state)
+{
+	struct cfix *x = *state;
+	struct late l[4] = { 0 };
+	struct cache *t, *gone;
+
+	for (size_t i = 0; i < ARRAY_LEN(l); i++)
+		l[i].wait.done = on_late;
+	t = world_add(x->w, &(struct cache_conf){ .prefix = "/registry/x.io/ts/", .kind = &crd });
+	gone = world_add(x->w,
+			 &(struct cache_conf){ .prefix = "/registry/x.io/us/", .kind = &crd });
+	assert_false(cache_ready(t));
+	cache_wait(t, &l[0].wait);
+	cache_wait(t, &l[1].wait);
+	cache_wait(gone, &l[2].wait);
+	world_unwait(&l[1].wait);
+	world_remove(x->w, gone);
+	assert_false(l[2].done); /* not within the call */
+	wait_for(x->f, &l[2].done);
+	assert_int_equal(l[2].result, 0);
+	wait_for(x->f, &l[0].done);
+	assert_int_equal(l[0].result, 0);
+	assert_true(cache_ready(t));
+	assert_false(l[1].done);
+	cache_wait(t, &l[3].wait); /* is ready */
+	assert_false(l[3].done);
+	wait_for(x->f, &l[3].done);
+	assert_int_equal(l[3].result, 0);
+}
+
 static void a_cache_that_goes_ends_its_watches(void **state)
 {
 	struct cfix *x = *state;
@@ -697,6 +742,7 @@ int main(void)
 		T(views_stay_as_they_were),
 		T(kept_views_that_hold_too_much_go),
 		T(a_cache_may_come_later),
+		T(who_asks_a_late_cache_waits),
 		T(a_cache_that_goes_ends_its_watches),
 		T(a_kind_that_changes_is_indexed_anew),
 		T(values_may_be_sealed_in_the_store),
