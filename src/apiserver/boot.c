@@ -11,6 +11,7 @@
 #include "apiserver/fairness.h"
 #include "apiserver/given.h"
 #include "apiserver/outside.h"
+#include "apiserver/rbac-aggregate.h"
 #include "apiserver/rbac.h"
 #include "apiserver/strategy.h"
 #include "base/arena.h"
@@ -714,6 +715,8 @@ int boot_server(struct boot *b, struct err *err)
 	if (r == 0)
 		r = crd_controller_start(b->resources, b->loop, &b->definitions, err);
 	if (r == 0)
+		r = rbac_aggregate_start(b->resources, b->loop, &b->aggregate, err);
+	if (r == 0)
 		r = fairness_follow(b->fairness, b->loop, b->resources, err);
 	if (r == 0 && !early)
 		r = listen_all(b, err);
@@ -752,6 +755,7 @@ void boot_close(struct boot *b)
 	server_free(b->server);
 	if (b->admin)
 		control_set_store(b->admin, NULL);
+	rbac_aggregate_stop(b->aggregate);
 	settle(b);
 	crd_controller_stop(b->definitions);
 	bootstrap_free(b->bootstrap);

@@ -29,6 +29,7 @@ struct fairness;
 struct given;
 struct metrics;
 struct outside;
+struct rbac_aggregate;
 struct resolver;
 struct store;
 struct tls_conf;
@@ -89,6 +90,7 @@ struct boot {
 	struct crd_controller *definitions;
 	struct fairness *fairness;
 	struct rbac *rbac;
+	struct rbac_aggregate *aggregate;
 	struct authz authz;
 	struct admission *admission;
 	struct server *server;

@@ -106,7 +106,7 @@ static void track(struct attempt *t)
 		.type = type_of(t),
 		.api_version = t->p->objects->kind->group->api_version,
 		.kind = t->p->objects->kind->kind,
-		.manager = OWN_MANAGER,
+		.manager = t->p->manager ? t->p->manager : OWN_MANAGER,
 		.subresource = t->sc.sub,
 		.now = now_text(t->p->a),
 		.a = t->p->a,
@@ -273,7 +273,7 @@ static int prepare(struct attempt *t, struct err *err)
 		.user = { .name = "system:apiserver", .uid = "", .groups = groups },
 	};
 	t->live = resources_get(p->rs, p->group, p->resource, p->namespace_, p->name);
-	if (t->live && !p->update)
+	if (t->live ? !p->update : p->only_there)
 		return 0;
 	p->json = ARENA_ARRAY(p->a, struct buf, OPS_MAX);
 	p->ops = ARENA_ARRAY(p->a, struct cache_op, OPS_MAX);

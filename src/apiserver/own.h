@@ -22,6 +22,8 @@ struct own_put {
 	/* As a client would send it, in the stored version; metadata.name and namespace may be
 	 * left out. Its status is written, too. */
 	const struct doc *want;
+	const char *manager; /* who owns what is set; NULL: OWN_MANAGER */
+	bool only_there;     /* it is not made when it is not there: result 0 */
 	/*
 	 * The object is there: obj is it, to be changed as it should be; want is canonical. 1: it
 	 * was changed; 0: it is right. NULL: what is there stays.
