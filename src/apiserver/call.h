@@ -75,8 +75,9 @@ struct call {
 
 	struct api_request rq;
 	struct api_query q;
-	struct strategy_user user;
-	struct resource *resource; /* referenced; NULL: a path */
+	struct strategy_user user;   /* who this is done for: the one that is acted as */
+	struct strategy_user *asker; /* who asked, when that is somebody else; else NULL */
+	struct resource *resource;   /* referenced; NULL: a path */
 	const struct api_sub *sub;
 	struct status_about about; /* of errors */
 	struct codec_out out;

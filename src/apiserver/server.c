@@ -9,6 +9,7 @@
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/call.h"
+#include "apiserver/impersonate.h"
 #include "apiserver/node-agent.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -164,7 +165,8 @@ static void audit_about(struct call *c, struct apiaudit_about *r)
 		.id = c->audit_id,
 		.uri = q->raw_path,
 		.verb = c->verb_name,
-		.user = &c->user,
+		.user = c->asker ? c->asker : &c->user,
+		.impersonated = c->asker ? &c->user : NULL,
 		.source = peer ? peer->addr : "",
 		.user_agent = stream_header(c->s, "User-Agent"),
 		.is_resource = c->rq.verb != VERB_NONE,
@@ -609,18 +611,19 @@ bool call_is_person(const struct call *c)
 	       slice_starts(ua, SLICE("Mozilla/5.0"));
 }
 
-/* Who asks to act as somebody else must not be answered as themselves. */
-static int refuse_impersonation(struct call *c, struct err *err)
+/* From here on who asked is somebody else; the log has both. */
+static int act_as(struct call *c, struct err *err)
 {
-	static const struct slice prefix = SLICE("Impersonate-");
-	size_t n;
-	const struct http_header *h = stream_headers(c->s, &n);
+	struct strategy_user other;
+	int r = impersonate(c->s, c->srv->conf.authz, &c->user, c->a, &other, &c->about, err);
 
-	for (size_t i = 0; i < n; i++)
-		if (h[i].name.n > prefix.n && slice_ieq(slice_of(h[i].name.p, prefix.n), prefix))
-			return status_forbidden(err, &c->about, "",
-						"%.*s: impersonation is not supported",
-						(int)MIN(h[i].name.n, (size_t)64), h[i].name.p);
+	if (r <= 0)
+		return r;
+	c->asker = ARENA_NEW(c->a, struct strategy_user);
+	if (!c->asker)
+		return arena_quota(c->a, err);
+	*c->asker = c->user;
+	c->user = other;
 	return 0;
 }
 
@@ -643,7 +646,7 @@ static void start(struct call *c)
 	}
 	audit_begin(c);
 	if (r >= 0)
-		r = refuse_impersonation(c, &err);
+		r = act_as(c, &err);
 	if (r < 0)
 		call_fail(c, &err);
 	else

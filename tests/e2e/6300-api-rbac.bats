@@ -172,12 +172,22 @@ view_lacks() { ! view_has "$1"; }
 	in_net curl -sk -H 'Authorization: Bearer wrong' https://127.0.0.1:6443/livez | grep -q '"code": *401'
 }
 
-@test "who asks to act as somebody else is refused, not answered as themselves" {
-	run k --as=jo get secrets -A
+@test "who may act as others does, each thing by its own right" {
+	[ "$(k --as=zoe --as-group=crew auth whoami -o jsonpath='{.status.userInfo.username} {.status.userInfo.groups}')" = 'zoe ["crew","system:authenticated"]' ]
+	run k --as=zoe get secrets -A
+	[[ "$output" == *'User "zoe" cannot list resource "secrets"'* ]]
+	k create clusterrole become-zoe --verb=impersonate --resource=users --resource-name=zoe
+	k create clusterrolebinding become-zoe --clusterrole=become-zoe --user=al
+	[ "$(as al --as=zoe auth whoami -o jsonpath='{.status.userInfo.username}')" = zoe ]
+	[ "$(k auth can-i impersonate users/zoe --as=al)" = yes ]
+	[ "$(k auth can-i list pods --as=system:serviceaccount:default:x --as-group=system:masters)" = yes ]
+	run as al --as=zoe --as-group=system:masters get pods
+	[[ "$output" == *'User "al" cannot impersonate resource "groups" in API group "" at the cluster scope'* ]]
+	run as al --as=kubernetes-admin get secrets
+	[[ "$output" == *'users "kubernetes-admin" is forbidden'* ]]
+	run as jo --as=zoe get pods
 	[ "$status" -ne 0 ]
-	[[ "$output" == *"impersonation is not supported"* ]]
-	run k --as=jo --as-group=system:masters auth whoami
-	[ "$status" -ne 0 ]
+	grep -q '"username":"al".*"impersonatedUser":{"username":"zoe"' "$DIR/log/audit.log"
 }
 
 @test "the log says what allowed a request" {

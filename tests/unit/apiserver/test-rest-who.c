@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who a request is done for: acting as others, by the rights that roles give. */
+#include "rest-fix.h"
+
+#include "apiserver/account.h"
+#include "apiserver/apiaudit.h"
+#include "apiserver/authz.h"
+#include "apiserver/rbac.h"
+
+#define ROLES "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+#define BINDINGS "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+#define WHO "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+#define WHOAMI "{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"SelfSubjectReview\"}"
+
+struct rights {
+	struct rbac *rbac;
+	struct authz z;
+};
+
+#define SUBJECT(kind, name) \
+	"{\"kind\":\"" kind "\",\"name\":\"" name "\",\"apiGroup\":\"rbac.authorization.k8s.io\"}"
+
+/* A ClusterRole of that name, and who is bound to it. */
+static void give(struct rfix *x, const char *name, const char *rules, const char *subjects)
+{
+	char body[2048];
+
+	snprintf(body, sizeof(body),
+		 "{\"apiVersion\":\"rbac.authorization.k8s.io/v1\",\"kind\":\"ClusterRole\","
+		 "\"metadata\":{\"name\":\"%s\"},\"rules\":[%s]}",
+		 name, rules);
+	(void)post(x, ROLES, body);
+	assert_code(x, 201);
+	snprintf(body, sizeof(body),
+		 "{\"apiVersion\":\"rbac.authorization.k8s.io/v1\",\"kind\":\"ClusterRoleBinding\","
+		 "\"metadata\":{\"name\":\"%s\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization."
+		 "k8s.io\",\"kind\":\"ClusterRole\",\"name\":\"%s\"},\"subjects\":[%s]}",
+		 name, name, subjects);
+	(void)post(x, BINDINGS, body);
+	assert_code(x, 201);
+}
+
+/* The server opened again with RBAC; `plain` holds what `rules` say, everybody may ask who they
+ * are. */
+static void rights_begin(struct rfix *x, struct rights *g, const char *rules)
+{
+	struct err err = ERR_INIT;
+
+	rest_close(x);
+	g->rbac = rbac_new();
+	g->z = (struct authz){ .rbac = g->rbac };
+	x->conf.authz = &g->z;
+	rest_open(x);
+	assert_int_equal(rbac_follow(g->rbac, x->rs, &err), 0);
+	give(x, "self",
+	     "{\"apiGroups\":[\"authentication.k8s.io\"],\"resources\":[\"selfsubjectreviews\"],"
+	     "\"verbs\":[\"create\"]}",
+	     SUBJECT("Group", "system:authenticated") "," SUBJECT("Group",
+								  "system:unauthenticated"));
+	give(x, "plain", rules, SUBJECT("User", "plain"));
+}
+
+static void rights_end(struct rfix *x, struct rights *g)
+{
+	rbac_free(g->rbac);
+	rest_close(x);
+	x->conf.authz = NULL;
+	rest_open(x);
+}
+
+/* Who one is with these headers: the answer's userInfo as JSON. */
+static void is_who(struct rfix *x, const char *headers, const char *want)
+{
+	struct buf text = BUF_INIT(65536);
+	const struct doc *d;
+
+	(void)ask(x, "POST", WHO, headers, WHOAMI);
+	assert_code(x, 201);
+	d = doc_find(answer_doc(x), "status.userInfo");
+	assert_int_equal(json_write(d, NULL, &text, NULL), 0);
+	assert_string_equal(buf_str(&text), want);
+	buf_fini(&text);
+}
+
+static void masters_act_as_anybody(void **state)
+{
+	struct rfix *x = *state;
+
+	is_who(x, ADMIN JSON "Impersonate-User: jo\r\n",
+	       "{\"username\":\"jo\",\"groups\":[\"system:authenticated\"]}");
+	is_who(x,
+	       ADMIN JSON "impersonate-user: jo\r\nImpersonate-Group: a\r\nImpersonate-Group: b\r\n"
+			  "Impersonate-Uid: 7\r\nImpersonate-Extra-Dn: x\r\nImpersonate-Extra-"
+			  "Acme.com%2FProject: p\r\nImpersonate-Extra-dn: y\r\nImpersonate-Extra-"
+			  "50%: z\r\n",
+	       "{\"username\":\"jo\",\"uid\":\"7\",\"groups\":[\"a\",\"b\",\"system:authenticated\""
+	       "],\"extra\":{\"dn\":[\"x\",\"y\"],\"acme.com/project\":[\"p\"],\"50%\":[\"z\"]}}");
+	is_who(x, ADMIN JSON "Impersonate-User: system:serviceaccount:n1:bot\r\n",
+	       "{\"username\":\"system:serviceaccount:n1:bot\",\"groups\":[\"system:serviceaccounts"
+	       "\",\"system:serviceaccounts:n1\",\"system:authenticated\"]}");
+	is_who(x,
+	       ADMIN JSON "Impersonate-User: system:serviceaccount:n1:bot\r\n"
+			  "Impersonate-Group: other\r\n",
+	       "{\"username\":\"system:serviceaccount:n1:bot\",\"groups\":[\"other\","
+	       "\"system:authenticated\"]}");
+	/* the admin is no longer one */
+	(void)ask(x, "GET", "/api/v1/namespaces", ADMIN "Impersonate-User: jo\r\n", NULL);
+	assert_status(x, 403, "Forbidden", "User \"jo\" cannot list resource \"namespaces\"");
+	(void)ask(x, "GET", "/api/v1/namespaces",
+		  ADMIN "Impersonate-User: jo\r\nImpersonate-Group: system:masters\r\n", NULL);
+	assert_code(x, 200);
+}
+
+static void anonymous_ones_are_acted_as(void **state)
+{
+	struct rfix *x = *state;
+	struct rights g;
+
+	rights_begin(x, &g, "");
+	is_who(x,
+	       ADMIN JSON "Impersonate-User: jo\r\nImpersonate-Group: system:unauthenticated\r\n",
+	       "{\"username\":\"jo\",\"groups\":[\"system:unauthenticated\"]}");
+	is_who(x, ADMIN JSON "Impersonate-User: system:anonymous\r\n",
+	       "{\"username\":\"system:anonymous\",\"groups\":[\"system:unauthenticated\"]}");
+	rights_end(x, &g);
+}
+
+static void what_is_of_nobody_is_a_bad_request(void **state)
+{
+	static const char *const heads[] = {
+		ADMIN "Impersonate-Group: system:masters\r\n",
+		ADMIN "Impersonate-Uid: 1\r\n",
+		ADMIN "Impersonate-Extra-a: b\r\n",
+		ADMIN "Impersonate-User: \r\nImpersonate-Group: a\r\n",
+	};
+	struct rfix *x = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+		(void)ask(x, "GET", "/api/v1/namespaces", heads[i], NULL);
+		assert_status(x, 400, "BadRequest", "without impersonating a user");
+	}
+	(void)ask(x, "GET", "/api/v1/namespaces", ADMIN "Impersonate-User: \r\n", NULL);
+	assert_code(x, 200);
+}
+
+#define RULE(groups, resources, names)                                                  \
+	"{\"apiGroups\":[\"" groups "\"],\"resources\":[\"" resources "\"],\"verbs\":[" \
+	"\"impersonate\"]" names "}"
+#define ONLY(name) ",\"resourceNames\":[\"" name "\"]"
+
+static void refused(struct rfix *x, const char *headers, const char *why)
+{
+	(void)ask(x, "POST", WHO, headers, WHOAMI);
+	assert_status(x, 403, "Forbidden", why);
+}
+
+static void each_thing_must_be_allowed(void **state)
+{
+	struct rfix *x = *state;
+	struct rights g;
+
+	rights_begin(x, &g,
+		     RULE("", "users", ONLY("jo")) "," RULE("", "groups", ONLY("ops")) "," RULE(
+			     "", "serviceaccounts",
+			     "") "," RULE("authentication.k8s.io", "userextras/scope",
+					  ONLY("view")) "," RULE("authentication.k8s.io", "uids",
+								 ONLY("7")));
+	is_who(x,
+	       PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Group: ops\r\nImpersonate-Uid: 7\r\n"
+			  "Impersonate-Extra-Scope: view\r\n",
+	       "{\"username\":\"jo\",\"uid\":\"7\",\"groups\":[\"ops\",\"system:authenticated\"],"
+	       "\"extra\":{\"scope\":[\"view\"]}}");
+	is_who(x, PLAIN JSON "Impersonate-User: system:serviceaccount:n1:bot\r\n",
+	       "{\"username\":\"system:serviceaccount:n1:bot\",\"groups\":[\"system:serviceaccounts"
+	       "\",\"system:serviceaccounts:n1\",\"system:authenticated\"]}");
+	refused(x, PLAIN JSON "Impersonate-User: al\r\n",
+		"users \"al\" is forbidden: User \"plain\" cannot impersonate resource \"users\" "
+		"in "
+		"API group \"\" at the cluster scope");
+	refused(x, PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Group: system:masters\r\n",
+		"groups \"system:masters\" is forbidden: User \"plain\" cannot impersonate "
+		"resource "
+		"\"groups\" in API group \"\" at the cluster scope");
+	refused(x,
+		PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Group: ops\r\n"
+			   "Impersonate-Group: system:masters\r\n",
+		"groups \"system:masters\" is forbidden");
+	refused(x, PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Uid: 8\r\n",
+		"uids.authentication.k8s.io \"8\" is forbidden");
+	refused(x, PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Extra-scope: all\r\n",
+		"cannot impersonate resource \"userextras/scope\" in API group "
+		"\"authentication.k8s.io\" at the cluster scope");
+	refused(x, PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Extra-other: view\r\n",
+		"cannot impersonate resource \"userextras/other\"");
+	/* no valid account: a user of that name */
+	refused(x, PLAIN JSON "Impersonate-User: system:serviceaccount:n1:Bot\r\n",
+		"users \"system:serviceaccount:n1:Bot\" is forbidden");
+	refused(x, PLAIN JSON "Impersonate-User: system:serviceaccount:n1:a:b\r\n",
+		"users \"system:serviceaccount:n1:a:b\" is forbidden");
+	/* nobody at all */
+	refused(x, JSON "Impersonate-User: jo\r\n",
+		"User \"system:anonymous\" cannot impersonate resource \"users\"");
+	rights_end(x, &g);
+}
+
+static void rights_on_accounts_are_those_of_their_namespace(void **state)
+{
+	struct rfix *x = *state;
+	struct rights g;
+
+	rights_begin(x, &g, "");
+	(void)post(x, "/apis/rbac.authorization.k8s.io/v1/namespaces/n1/roles",
+		   "{\"apiVersion\":\"rbac.authorization.k8s.io/v1\",\"kind\":\"Role\",\"metadata\""
+		   ":{\"name\":\"r\"},\"rules\":[" RULE("", "serviceaccounts", "") "]}");
+	assert_code(x, 201);
+	(void)post(x, "/apis/rbac.authorization.k8s.io/v1/namespaces/n1/rolebindings",
+		   "{\"apiVersion\":\"rbac.authorization.k8s.io/v1\",\"kind\":\"RoleBinding\","
+		   "\"metadata\":{\"name\":\"b\"},\"roleRef\":{\"apiGroup\":\""
+		   "rbac.authorization.k8s.io\",\"kind\":\"Role\",\"name\":\"r\"},\"subjects\":[{"
+		   "\"kind\":\"User\",\"name\":\"plain\",\"apiGroup\":\"rbac.authorization.k8s.io\""
+		   "}]}");
+	assert_code(x, 201);
+	(void)ask(x, "POST", WHO, PLAIN JSON "Impersonate-User: system:serviceaccount:n1:bot\r\n",
+		  WHOAMI);
+	assert_code(x, 201);
+	refused(x, PLAIN JSON "Impersonate-User: system:serviceaccount:kube-system:bot\r\n",
+		"serviceaccounts \"bot\" is forbidden: User \"plain\" cannot impersonate resource "
+		"\"serviceaccounts\" in API group \"\" in the namespace \"kube-system\"");
+	rights_end(x, &g);
+}
+
+static void the_log_has_both(void **state)
+{
+	struct rfix *x = *state;
+	char policy[96], log[96];
+	struct apiaudit_conf conf = { .loop = x->f->loop, .policy_file = policy, .path = log };
+	struct buf text = BUF_INIT(1u << 20);
+	struct err err = ERR_INIT;
+	int fd;
+
+	snprintf(policy, sizeof(policy), "%s/policy.yaml", x->f->dir);
+	snprintf(log, sizeof(log), "%s/audit.log", x->f->dir);
+	fd = open(policy, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(dprintf(fd, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: "
+				"Metadata}]\n") > 0);
+	fd_close(fd);
+	rest_close(x);
+	assert_int_equal(apiaudit_new(&conf, &x->conf.audit, &err), 0);
+	rest_open(x);
+	(void)ask(x, "GET", "/api/v1/namespaces", ADMIN "Impersonate-User: jo\r\n", NULL);
+	apiaudit_flush(x->conf.audit);
+	rest_close(x);
+	apiaudit_free(x->conf.audit);
+	x->conf.audit = NULL;
+	rest_open(x);
+	assert_int_equal(fd_read_file(AT_FDCWD, log, &text, &err), 0);
+	assert_non_null(strstr(text.p, "\"user\":{\"username\":\"admin\""));
+	assert_non_null(strstr(text.p, "\"impersonatedUser\":{\"username\":\"jo\",\"groups\":[\""
+				       "system:authenticated\"]}"));
+	buf_fini(&text);
+}
+
+static void names_of_accounts_are_told_from_others(void **state)
+{
+	static const struct {
+		const char *user, *ns, *name;
+	} rows[] = {
+		{ "system:serviceaccount:a:b", "a", "b" },
+		{ "system:serviceaccount:a-1:b.c-2", "a-1", "b.c-2" },
+		{ "system:serviceaccount:a", NULL, NULL },
+		{ "system:serviceaccount::b", NULL, NULL },
+		{ "system:serviceaccount:a:", NULL, NULL },
+		{ "system:serviceaccount:a:b:c", NULL, NULL },
+		{ "system:serviceaccount:a.b:c", NULL, NULL },
+		{ "system:serviceaccount:-a:c", NULL, NULL },
+		{ "system:serviceaccount:a:c.", NULL, NULL },
+		{ "system:serviceaccount:a:.c", NULL, NULL },
+		{ "system:serviceaccount:a:c-.d", NULL, NULL },
+		{ "system:serviceaccounts:a:b", NULL, NULL },
+		{ "", NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct slice ns = { 0 }, name = { 0 };
+		bool is = account_split(slice_str(rows[i].user), &ns, &name);
+
+		if (is != (rows[i].ns != NULL))
+			fail_msg("'%s'", rows[i].user);
+		if (is)
+			assert_true(slice_is(ns, rows[i].ns) && slice_is(name, rows[i].name));
+	}
+}
+
+static int with_namespace(void **state)
+{
+	int r = rest_setup(state);
+
+	make_namespace(*state, "n1");
+	return r;
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, with_namespace, rest_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(masters_act_as_anybody),
+		TEST(anonymous_ones_are_acted_as),
+		TEST(what_is_of_nobody_is_a_bad_request),
+		TEST(each_thing_must_be_allowed),
+		TEST(rights_on_accounts_are_those_of_their_namespace),
+		TEST(the_log_has_both),
+		cmocka_unit_test(names_of_accounts_are_told_from_others),
+	};
+
+	return cmocka_run_group_tests_name("rest-who", tests, NULL, NULL);
+}
