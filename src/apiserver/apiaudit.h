@@ -48,7 +48,7 @@ enum apiaudit_stage {
 struct apiaudit_note {
 	const char *key, *value;
 };
-#define APIAUDIT_NOTES_MAX 4
+#define APIAUDIT_NOTES_MAX 8
 
 /* One request; texts and documents are borrowed for the call. */
 struct apiaudit_about {
@@ -62,7 +62,7 @@ struct apiaudit_about {
 	const char *group, *version, *resource, *subresource, *namespace_, *name;
 	const char *path;		   /* decoded; for rules of paths */
 	int64_t received;		   /* ns since 1970 */
-	const struct apiaudit_note *notes; /* in order of keys, told beside the next two */
+	const struct apiaudit_note *notes; /* in order of keys, told with the next two */
 	size_t nnotes;
 	const char *decision, *why; /* of authorization: "allow", "forbid"; NULL = not reached */
 	/* Of the end; status NULL: none was made (then only the code). */

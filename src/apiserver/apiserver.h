@@ -23,6 +23,7 @@ struct err;
 #define APISERVER_UID 61904		  /* what --user reserved means */
 #define APISERVER_LISTEN "0.0.0.0:6443"
 #define APISERVER_CIDR "10.96.0.0/12"
+#define APISERVER_ISSUER "https://kubernetes.default.svc.cluster.local"
 
 /* Texts are borrowed for the call; NULL and 0 are the default in brackets. */
 struct apiserver_conf {
@@ -33,6 +34,16 @@ struct apiserver_conf {
 	const char *tls_cert, *tls_key, *client_ca; /* PEM files [its own] */
 	const char *token_file;
 	bool no_anonymous;
+	/* Tokens of service accounts: PEM files of keys that verify them, and of the one that signs
+	 * [pki/sa.key for both] */
+	const char *const *account_keys;
+	size_t naccount_keys;
+	const char *signing_key;
+	const char *const *issuers, *const *audiences; /* account-token.h [APISERVER_ISSUER] */
+	size_t nissuers, naudiences;
+	const char *jwks_uri;
+	int64_t token_life; /* s, the longest [any] */
+	bool no_extended_tokens;
 	const char *authorization; /* "RBAC", "AlwaysAllow", "AlwaysDeny"; NULL = RBAC */
 	const char *admission_on, *admission_off; /* admission.h: names of plugins [none] */
 	const char *service_cidr;		  /* one, or two with a comma [10.96.0.0/12] */

@@ -5,6 +5,7 @@
  */
 #include "apiserver/authn.h"
 
+#include "apiserver/account-token.h"
 #include "apiserver/given.h"
 #include "apiserver/token-file.h"
 #include "base/arena.h"
@@ -43,6 +44,7 @@ struct authn {
 	struct cert_pool *clients;
 	struct given *file;
 	struct token_file *tokens;
+	struct account_tokens *accounts;
 	bool anonymous;
 	struct map verdicts;
 	unsigned oldest; /* of ring: the one that goes next */
@@ -105,6 +107,11 @@ void authn_set_clients(struct authn *n, struct cert_pool *clients)
 	n->clients = clients ? cert_pool_ref(clients) : NULL;
 	cert_pool_unref(old);
 	forget_verdicts(n);
+}
+
+void authn_set_accounts(struct authn *n, struct account_tokens *t)
+{
+	n->accounts = t;
 }
 
 /* ---- results ---- */
@@ -320,28 +327,63 @@ static void refresh_tokens(struct authn *n)
 		       NULL);
 }
 
-int authn_token(struct authn *n, struct slice token, struct arena *a, struct strategy_user *ret,
-		struct err *err)
+/* Tokens that name no audience are for this server: for those of `wanted` that it is. */
+static int for_us(const struct authn *n, const char *const *wanted, struct arena *a,
+		  struct authn_found *ret, struct err *err)
+{
+	const char *const *own = n->accounts ? account_tokens_audiences(n->accounts) : NULL;
+	const char **v;
+	size_t len = 0, got = 0;
+
+	while (own && own[len])
+		len++;
+	v = ARENA_ARRAY(a, const char *, len + 1);
+	if (!v)
+		return arena_quota(a, err);
+	for (size_t i = 0; i < len; i++)
+		if (!wanted || str_is_one_of(own[i], wanted))
+			v[got++] = own[i];
+	ret->audiences = v;
+	return got || !wanted || !len ? 1 : 0;
+}
+
+static int by_file(struct authn *n, struct slice token, const char *const *wanted, struct arena *a,
+		   struct authn_found *ret, struct err *err)
 {
 	const struct token_user *u;
 
-	*ret = (struct strategy_user){ .uid = "" };
 	refresh_tokens(n);
-	u = n->tokens && token.n <= TOKEN_MAX ? token_file_find(n->tokens, token) : NULL;
+	u = n->tokens ? token_file_find(n->tokens, token) : NULL;
 	if (!u)
 		return 0;
 	/* the file may be read again while the request runs */
-	ret->name = arena_strdup(a, u->name);
-	ret->uid = arena_strdup(a, u->uid);
-	if (!ret->name || !ret->uid || set_groups(a, u->groups, u->ngroups, ret, err) < 0)
+	ret->user.name = arena_strdup(a, u->name);
+	ret->user.uid = arena_strdup(a, u->uid);
+	if (!ret->user.name || !ret->user.uid ||
+	    set_groups(a, u->groups, u->ngroups, &ret->user, err) < 0)
 		return arena_quota(a, err);
-	for (const char **g = (const char **)ret->groups; *g; g++)
+	for (const char **g = (const char **)ret->user.groups; *g; g++)
 		if (!(*g = arena_strdup(a, *g)))
 			return arena_quota(a, err);
-	return 1;
+	return for_us(n, wanted, a, ret, err);
 }
 
-static int by_token(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+int authn_token(struct authn *n, struct slice token, const char *const *wanted, struct arena *a,
+		struct authn_found *ret, struct err *err)
+{
+	int r;
+
+	*ret = (struct authn_found){ .user.uid = "" };
+	if (token.n > TOKEN_MAX)
+		return 0;
+	r = by_file(n, token, wanted, a, ret, err);
+	if (r == 0 && n->accounts)
+		r = account_tokens_check(n->accounts, token, wanted, clock_real() / NS_PER_SEC, a,
+					 ret, err);
+	return r;
+}
+
+static int by_token(struct authn *n, struct stream *s, struct arena *a, struct authn_found *ret,
 		    struct err *err)
 {
 	struct slice token = header_token(s);
@@ -349,20 +391,22 @@ static int by_token(struct authn *n, struct stream *s, struct arena *a, struct s
 
 	if (r <= 0)
 		return r;
-	r = authn_token(n, token, a, ret, err);
+	r = authn_token(n, token, NULL, a, ret, err);
+	if (r == -ERR_UNAUTHORIZED)
+		log_debug("a bearer token is not taken: %s", err->msg);
 	return r == 0 ? refuse(err) : r;
 }
 
 /* ---- all ---- */
 
-int authn_check(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+int authn_check(struct authn *n, struct stream *s, struct arena *a, struct authn_found *ret,
 		struct err *err)
 {
 	static const char *const nobody[] = { UNAUTHENTICATED, NULL };
 	int by_cert, r;
 
-	*ret = (struct strategy_user){ .uid = "" };
-	by_cert = by_certificate(n, s, a, ret, err);
+	*ret = (struct authn_found){ .user.uid = "" };
+	by_cert = by_certificate(n, s, a, &ret->user, err);
 	if (by_cert == 1)
 		return 0;
 	r = by_token(n, s, a, ret, err);
@@ -371,6 +415,8 @@ int authn_check(struct authn *n, struct stream *s, struct arena *a, struct strat
 	if (r < 0 || by_cert < 0 || !n->anonymous)
 		return err && err->code && err->code != ERR_UNAUTHORIZED ? err_ret(err)
 									 : refuse(err);
-	*ret = (struct strategy_user){ .name = ANONYMOUS, .uid = "", .groups = nobody };
+	*ret = (struct authn_found){
+		.user = { .name = ANONYMOUS, .uid = "", .groups = nobody },
+	};
 	return 0;
 }

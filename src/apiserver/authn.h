@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who asks: client certificates (CN is the user, O its groups), tokens of a file, anonymous.
- * (Service accounts, bootstrap tokens, OIDC, webhooks, front proxies, impersonation: issue 7.)
+ * Who asks: client certificates (CN is the user, O its groups), tokens of a file or of service
+ * accounts, anonymous. (Who they act as: impersonate.h.)
  */
 #pragma once
 
+#include "apiserver/apiaudit.h"
 #include "apiserver/strategy.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
+struct account_tokens;
 struct arena;
 struct authn;
 struct cert_pool;
@@ -29,11 +31,24 @@ DEFINE_CLEANUP(struct authn *, authn_free)
 /* Reload: other roots of trust for the requests to come. */
 void authn_set_clients(struct authn *n, struct cert_pool *clients);
 
+/* Believed from now on; NULL: none. Borrowed. */
+void authn_set_accounts(struct authn *n, struct account_tokens *t);
+
+#define AUTHN_NOTES_MAX 2
+struct authn_found {
+	struct strategy_user user;
+	/* Of a token: those that were wanted and it is for, NULL-terminated. */
+	const char *const *audiences;
+	struct apiaudit_note notes[AUTHN_NOTES_MAX]; /* for the audit log */
+	size_t nnotes;
+	const char *warning; /* for who asks; NULL = none */
+};
 /* 0, or -ERR_UNAUTHORIZED (wrong credentials are never anonymous). Groups include
  * system:authenticated or system:unauthenticated. Texts are in `a` or live as long as the stream.
  * Verdicts on a connection's certificate are remembered. */
-int authn_check(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+int authn_check(struct authn *n, struct stream *s, struct arena *a, struct authn_found *ret,
 		struct err *err);
-/* Whose token it is, for TokenReview: 1; 0: nobody's; negative: no memory. Texts are in `a`. */
-int authn_token(struct authn *n, struct slice token, struct arena *a, struct strategy_user *ret,
-		struct err *err);
+/* Whose token it is, for audiences (NULL-terminated; NULL: this server's): 1; 0: nobody's, for
+ * these; -ERR_UNAUTHORIZED: why it is not good; -ERR_QUOTA. Texts are in `a`. */
+int authn_token(struct authn *n, struct slice token, const char *const *wanted, struct arena *a,
+		struct authn_found *ret, struct err *err);

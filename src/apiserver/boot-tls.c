@@ -4,6 +4,7 @@
  * nothing is cut by a renewal. Files that were given are read again when they, or the directory
  * that they lie in, change.
  */
+#include "apiserver/account-token.h"
 #include "apiserver/authn.h"
 #include "apiserver/boot.h"
 #include "apiserver/bootstrap.h"
@@ -94,7 +95,11 @@ int boot_pki(struct boot *b, struct err *err)
 
 	if (collect_names(b, &names, err) < 0)
 		return err_ret(err);
-	return pki_open(&conf, &b->pki, err);
+	if (pki_open(&conf, &b->pki, err) < 0)
+		return err_ret(err);
+	return account_tokens_can_sign(b->accounts)
+		       ? 0
+		       : account_tokens_add_key(b->accounts, pki_account_key(b->pki), true, err);
 }
 
 /* ---- TLS and trust ---- */

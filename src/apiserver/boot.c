@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/boot.h"
 
+#include "apiserver/account-token.h"
 #include "apiserver/admission.h"
 #include "apiserver/apiaudit.h"
 #include "apiserver/authn.h"
@@ -93,10 +94,18 @@ int boot_paths(struct boot *b, struct err *err)
 	const char **paths[] = { &c->kubeconfig_out, &c->tls_cert,   &c->tls_key,
 				 &c->client_ca,	     &c->token_file, &c->encryption_conf,
 				 &c->etcd_ca,	     &c->etcd_cert,  &c->etcd_key,
-				 &c->audit_policy,   &c->pid_file,   &c->node_ca };
-	const char **listen;
+				 &c->audit_policy,   &c->pid_file,   &c->node_ca,
+				 &c->signing_key };
+	const char **listen, **keys;
 
 	b->texts = arena_new("paths", PATHS_MEMORY);
+	keys = ARENA_ARRAY(b->texts, const char *, c->naccount_keys + 1);
+	for (size_t i = 0; keys && i < c->naccount_keys; i++) {
+		keys[i] = c->account_keys[i];
+		if (make_absolute(b, &keys[i], err) < 0)
+			return err_ret(err);
+	}
+	c->account_keys = keys;
 	listen = ARENA_ARRAY(b->texts, const char *, c->nlisten + 1);
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
 		if (make_absolute(b, paths[i], err) < 0)
@@ -269,14 +278,75 @@ static int check_ranges(const struct boot *b, struct err *err)
 	return 0;
 }
 
+/* Names of issuers are any text, but one with a colon is a URL. */
+static int check_issuers(const struct boot *b, struct err *err)
+{
+	const char *uri = b->conf->jwks_uri;
+	struct url u;
+
+	for (size_t i = 0; i < b->conf->nissuers; i++) {
+		const char *s = b->conf->issuers[i];
+
+		if (!*s || (strchr(s, ':') && url_parse(b->texts, s, &u, NULL) < 0))
+			return err_set(err, ERR_BAD_REQUEST,
+				       "--service-account-issuer %.200s: must be a text without a "
+				       "colon or a URL",
+				       s);
+	}
+	if (uri && strncmp(uri, "https://", 8) != 0)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--service-account-jwks-uri %.200s: must be an https URL", uri);
+	return 0;
+}
+
 int boot_flags(struct boot *b, struct err *err)
 {
-	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0)
+	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0 || check_issuers(b, err) < 0)
 		return err_ret(err);
 	return find_advertise(b, err);
 }
 
 /* ---- what was given ---- */
+
+/* Keys of tokens are read once, while we may still read them. */
+static int read_account_key(struct boot *b, const char *path, bool signs, struct err *err)
+{
+	CLEANUP(secret_buf_fini) struct buf text = BUF_INIT(PEM_MAX);
+	CLEANUP(given_free) struct given *g = NULL;
+	CLEANUP(key_unref) struct key *k = NULL;
+
+	if (given_open(path, &g, err) < 0 || !buf_room(&text, PEM_MAX / 2) ||
+	    given_read(g, &text, err) < 0)
+		return err_ret(err);
+	if (!signs)
+		return account_tokens_read_keys(b->accounts, buf_slice(&text), err);
+	if (key_read(buf_slice(&text), &k, err) < 0)
+		return err_ret(err);
+	return account_tokens_add_key(b->accounts, k, true, err);
+}
+
+static int read_account_keys(struct boot *b, struct err *err)
+{
+	const struct apiserver_conf *c = b->conf;
+	const struct account_tokens_conf conf = {
+		.issuers = c->issuers,
+		.nissuers = c->nissuers,
+		.audiences = c->audiences,
+		.naudiences = c->naudiences,
+		.jwks_uri = c->jwks_uri,
+		.life_max = c->token_life,
+		.extend = !c->no_extended_tokens,
+	};
+
+	if (account_tokens_new(&conf, &b->accounts, err) < 0)
+		return err_ret(err);
+	for (size_t i = 0; i < c->naccount_keys; i++)
+		if (read_account_key(b, c->account_keys[i], false, err) < 0)
+			return err_wrap(err, "--service-account-key-file %s", c->account_keys[i]);
+	if (c->signing_key && read_account_key(b, c->signing_key, true, err) < 0)
+		return err_wrap(err, "--service-account-signing-key-file %s", c->signing_key);
+	return 0;
+}
 
 static void watch_beside(struct boot *b, const char *path)
 {
@@ -326,7 +396,7 @@ int boot_given(struct boot *b, struct err *err)
 			return err_wrap(err, "%s", files[i].flag);
 		watch_beside(b, given_path(b->given[files[i].id]));
 	}
-	if (authn_new(&authn, &b->authn, err) < 0 ||
+	if (authn_new(&authn, &b->authn, err) < 0 || read_account_keys(b, err) < 0 ||
 	    admission_new(c->admission_on, c->admission_off, &b->admission, err) < 0)
 		return err_ret(err);
 	if (c->audit_log && apiaudit_new(&audit, &b->audit, err) < 0)
@@ -683,6 +753,7 @@ int boot_server(struct boot *b, struct err *err)
 		.resources = b->resources,
 		.store = b->store,
 		.authn = b->authn,
+		.accounts = b->accounts,
 		.authz = &b->authz,
 		.admission = b->admission,
 		.metrics = b->metrics,
@@ -695,6 +766,9 @@ int boot_server(struct boot *b, struct err *err)
 	};
 	bool early = wanted_port(b) == 0;
 	int r = fairness_new(&fair, &b->fairness, err);
+
+	account_tokens_set_objects(b->accounts, b->resources);
+	authn_set_accounts(b->authn, b->accounts);
 
 	conf.fairness = b->fairness;
 	if (r == 0)
@@ -770,6 +844,7 @@ void boot_close(struct boot *b)
 	resolver_free(b->resolver);
 	apiaudit_free(b->audit);
 	authn_free(b->authn);
+	account_tokens_free(b->accounts);
 	encryption_free(b->encryption);
 	cert_pool_unref(b->clients);
 	tls_conf_unref(b->tls);

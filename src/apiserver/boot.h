@@ -20,6 +20,7 @@
 
 struct control;
 struct crd_controller;
+struct account_tokens;
 struct apiaudit;
 struct authn;
 struct bootstrap;
@@ -75,6 +76,7 @@ struct boot {
 	struct tls_conf *tls;
 	struct cert_pool *clients;
 	struct authn *authn;
+	struct account_tokens *accounts;
 	struct encryption *encryption;
 
 	struct arena *texts; /* of the paths */

@@ -108,6 +108,26 @@ void call_warn(struct call *c, const char *text)
 	c->nwarnings += c->warnings[c->nwarnings] != NULL;
 }
 
+void call_note(struct call *c, const char *key, const char *value)
+{
+	struct apiaudit_note n = { arena_strdup(c->a, key), arena_strdup(c->a, value) };
+	size_t at = c->nnotes;
+
+	if (!c->srv->conf.audit || !n.key || !n.value)
+		return;
+	for (size_t i = 0; i < c->nnotes; i++)
+		if (strcmp(c->notes[i].key, key) == 0) {
+			c->notes[i] = n;
+			return;
+		}
+	if (at == APIAUDIT_NOTES_MAX)
+		return;
+	for (; at > 0 && strcmp(c->notes[at - 1].key, key) > 0; at--)
+		c->notes[at] = c->notes[at - 1];
+	c->notes[at] = n;
+	c->nnotes++;
+}
+
 /* RFC 7234's quoted text; control characters become blanks. */
 static void warning_header(struct call *c, const char *text)
 {

@@ -129,6 +129,8 @@ void call_nowhere(struct call *c);
 /* Sets Warning headers and others that all answers have. Called by the above; by who streams. */
 void call_headers(struct call *c);
 bool call_takes_gzip(const struct call *c);
+/* An annotation for the audit log, in the place of one of that key; copied. */
+void call_note(struct call *c, const char *key, const char *value);
 /* Each text once, up to 4 KiB of all; copied. NULL is nothing. */
 void call_warn(struct call *c, const char *text);
 
@@ -179,6 +181,7 @@ call_fn rest_get, rest_list, rest_watch, rest_create, rest_update, rest_patch, r
 /* Subresources with an answer of their own; true: it was one. */
 bool rest_sub(struct call *c);
 bool rest_review(struct call *c);  /* access and token reviews */
+bool rest_token(struct call *c);   /* serviceaccounts/token */
 bool rest_connect(struct call *c); /* exec, attach, portforward, proxy, log */
 bool rest_remote(struct call *c);  /* a group of another API server */
 call_fn rest_components;	   /* componentstatuses */

@@ -125,7 +125,7 @@ static bool wants_aggregated(const struct call *c)
 
 /* ---- discovery ---- */
 
-static const char *address_of(const struct server *srv)
+const char *paths_address(const struct server *srv)
 {
 	const char *a = srv->conf.address ? srv->conf.address : server_address(srv, 0);
 
@@ -138,7 +138,7 @@ static int make(struct call *c, const char *path, bool aggregated, struct doc *r
 		const char **ret_kind, struct err *err)
 {
 	const struct server_conf *conf = &c->srv->conf;
-	struct discovery d = { .api = conf->api, .address = address_of(c->srv) };
+	struct discovery d = { .api = conf->api, .address = paths_address(c->srv) };
 	struct arena *a = call_work(c);
 	bool core = strcmp(path, "/api") == 0;
 
@@ -291,9 +291,17 @@ static int add_group_path(void *arg, struct resource *r)
 /* The paths there are, for who looks around. */
 static void root(struct call *c)
 {
-	static const char *const known[] = { "/api",	    "/apis",	"/healthz",
-					     "/livez",	    "/metrics", "/openapi/v2",
-					     "/openapi/v3", "/readyz",	"/version" };
+	static const char *const known[] = { "/.well-known/openid-configuration",
+					     "/api",
+					     "/apis",
+					     "/healthz",
+					     "/livez",
+					     "/metrics",
+					     "/openapi/v2",
+					     "/openapi/v3",
+					     "/openid/v1/jwks",
+					     "/readyz",
+					     "/version" };
 	struct arena *a = call_work(c);
 	struct doc d = doc_object(), *list = doc_set_array(a, &d, "paths");
 	void *arg[] = { list, a };
@@ -344,7 +352,7 @@ void paths_serve(struct call *c)
 		return;
 	}
 	c->q.pretty = call_is_person(c);
-	if (paths_health(c, path) || paths_openapi(c, path))
+	if (paths_health(c, path) || paths_openapi(c, path) || paths_openid(c, path))
 		return;
 	if (strcmp(path, "/") == 0)
 		root(c);

@@ -26,7 +26,10 @@ struct paths {
 /* false: none of these. */
 bool paths_health(struct call *c, const char *path);
 bool paths_openapi(struct call *c, const char *path);
+bool paths_openid(struct call *c, const char *path);
 /* If-None-Match names this tag: answered with 304. */
 bool paths_unchanged(struct call *c, const char *etag);
 /* Does an Accept header have a media type that begins so? Empty: yes. */
 bool paths_accept(const struct call *c, const char *type);
+/* "10.0.0.1:6443": where we are reached, as discovery tells it; "" = not known. */
+const char *paths_address(const struct server *srv);

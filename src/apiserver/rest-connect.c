@@ -382,18 +382,6 @@ static void begin(struct call *c, enum connect_sub sub)
 		call_wait(c, 0, sub == CONNECT_PROXY ? connect_proxy : begin_pod);
 }
 
-static bool token(struct call *c)
-{
-	struct err err = ERR_INIT;
-
-	if (strcmp(c->sub->name, "token") != 0)
-		return false;
-	(void)status_unavailable(&err, &c->about, "%s/%s is not available in this server",
-				 c->rq.resource, c->rq.subresource);
-	call_fail(c, &err);
-	return true;
-}
-
 bool rest_connect(struct call *c)
 {
 	static const char *const subs[] = { "attach", "exec", "log", "portforward", "proxy" };
@@ -402,8 +390,6 @@ bool rest_connect(struct call *c)
 
 	if (!c->sub)
 		return false;
-	if (token(c))
-		return true;
 	while (i < ARRAY_LEN(subs) && strcmp(subs[i], c->sub->name) != 0)
 		i++;
 	if (i == ARRAY_LEN(subs))

@@ -60,26 +60,50 @@ static int self(struct change *x, struct doc *obj, struct doc *status, struct er
 	return 0;
 }
 
+static const char *const *wanted_audiences(struct change *x, const struct doc *list)
+{
+	struct arena *a = call_work(x->c);
+	const char **v = doc_len(list) ? ARENA_ARRAY(a, const char *, doc_len(list) + 1) : NULL;
+	size_t n = 0;
+
+	DOC_EACH (one, list) {
+		const char *s = doc_cstr(a, one);
+
+		if (v && s)
+			v[n++] = s;
+	}
+	return v;
+}
+
 static int token(struct change *x, struct doc *obj, struct doc *status, struct err *err)
 {
 	struct arena *a = call_work(x->c);
 	const char *t = text(x, obj, "spec.token");
-	struct strategy_user u;
+	const char *const *wanted = wanted_audiences(x, doc_find(obj, "spec.audiences"));
+	struct err why = ERR_INIT;
+	struct authn_found found;
 	int r;
 
 	if (!*t)
 		return status_bad_request(err, &x->c->about,
 					  "token is required for TokenReview in authentication");
-	r = authn_token(x->c->srv->conf.authn, slice_str(t), a, &u, err);
-	if (r < 0)
-		return r;
+	r = authn_token(x->c->srv->conf.authn, slice_str(t), wanted, a, &found, &why);
 	if (r == 1) {
 		doc_set_bool(a, status, "authenticated", true);
-		put_user(a, status, "user", &u);
-	} else {
-		doc_set_object(a, status, "user");
-		doc_set_str(a, status, "error", "[invalid bearer token]");
+		put_user(a, status, "user", &found.user);
+		if (found.audiences && *found.audiences)
+			put_texts(a, status, "audiences", found.audiences);
+		return 0;
 	}
+	if (r < 0 && r != -ERR_UNAUTHORIZED) {
+		*err = why;
+		return r;
+	}
+	doc_set_object(a, status, "user");
+	if (r < 0)
+		doc_set_strf(a, status, "error", "[invalid bearer token, %s]", why.msg);
+	else
+		doc_set_str(a, status, "error", "[invalid bearer token]");
 	return 0;
 }
 

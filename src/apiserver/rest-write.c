@@ -498,14 +498,8 @@ static void tell_warnings(struct change *x)
 /* They outlive this attempt. */
 static void keep_notes(struct call *c, const struct admission_call *ac)
 {
-	c->nnotes = 0;
-	for (size_t i = 0; c->audit && i < ac->nnotes; i++) {
-		struct apiaudit_note n = { ac->notes[i].key,
-					   arena_strdup(c->a, ac->notes[i].value) };
-
-		if (n.value)
-			c->notes[c->nnotes++] = n;
-	}
+	for (size_t i = 0; i < ac->nnotes; i++)
+		call_note(c, ac->notes[i].key, ac->notes[i].value);
 }
 
 /* Checked, allocated for, warned of. */

@@ -452,7 +452,7 @@ static void run(struct call *c)
 
 	if (deprecated)
 		call_warn(c, deprecated);
-	if (rest_connect(c) || rest_review(c) || rest_sub(c))
+	if (rest_connect(c) || rest_review(c) || rest_token(c) || rest_sub(c))
 		return;
 	verbs[c->rq.verb](c);
 }
@@ -629,6 +629,7 @@ static int act_as(struct call *c, struct err *err)
 
 static void start(struct call *c)
 {
+	struct authn_found who;
 	struct err err ERR_RAW;
 	int r;
 
@@ -639,11 +640,15 @@ static void start(struct call *c)
 	c->long_running = is_long(c);
 	c->entered = true;
 	count_running(c, 1);
-	if (authn_check(c->srv->conf.authn, c->s, c->a, &c->user, &err) < 0) {
+	if (authn_check(c->srv->conf.authn, c->s, c->a, &who, &err) < 0) {
 		(void)status_unauthorized(&err, &c->about);
 		call_fail(c, &err);
 		return;
 	}
+	c->user = who.user;
+	call_warn(c, who.warning);
+	for (size_t i = 0; i < who.nnotes; i++)
+		call_note(c, who.notes[i].key, who.notes[i].value);
 	audit_begin(c);
 	if (r >= 0)
 		r = act_as(c, &err);

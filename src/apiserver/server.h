@@ -18,6 +18,7 @@
 #define SERVER_MINOR "36"
 #define SERVER_VERSION "v1.36.3+teu"
 
+struct account_tokens;
 struct admission;
 struct api;
 struct apiaudit;
@@ -39,8 +40,9 @@ struct server_conf {
 	struct resources *resources;
 	struct store *store;
 	struct authn *authn;
-	const struct authz *authz;	   /* authz.h; NULL: masters only */
-	const struct admission *admission; /* admission.h; NULL: no plugins */
+	const struct account_tokens *accounts; /* account-token.h; NULL: none are made */
+	const struct authz *authz;	       /* authz.h; NULL: masters only */
+	const struct admission *admission;     /* admission.h; NULL: no plugins */
 	struct metrics *metrics;
 	struct apiaudit *audit;	   /* apiaudit.h; NULL: no log */
 	struct fairness *fairness; /* fairness.h; NULL: no limits */

@@ -12,13 +12,14 @@
 #define DAY (86400 * NS_PER_SEC)
 
 struct apiserver_opts {
-	struct opt_list listen, etcd;
+	struct opt_list listen, etcd, account_keys, issuers, audiences;
 	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
 		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
-		*authorization, *admission_on, *admission_off, *node_ca, *node_addresses;
-	int64_t audit_age, audit_backups, audit_size;
-	bool anonymous, anonymous_seen, debug, debug_seen;
+		*authorization, *admission_on, *admission_off, *node_ca, *node_addresses,
+		*signing_key, *jwks_uri;
+	int64_t audit_age, audit_backups, audit_size, token_life;
+	bool anonymous, anonymous_seen, extend, extend_seen, debug, debug_seen;
 };
 
 static const char *const formats[] = { "text", "json", NULL };
@@ -42,6 +43,21 @@ static const struct opt apiserver_opts[] = {
 	STR_ROW(token_file, "token-auth-file", "Tokens: csv lines token,user,uid,\"groups\""),
 	OPT_SEEN_AT(struct apiserver_opts, BOOL, anonymous, anonymous_seen, "anonymous-auth", 0,
 		    "Take requests without credentials as system:anonymous (default true)"),
+	OPT(struct apiserver_opts, LIST, account_keys, "service-account-key-file", 0,
+	    "Keys, PEM, that verify tokens of service accounts (default: its own)"),
+	STR_ROW(signing_key, "service-account-signing-key-file",
+		"Private key that signs them (default: its own)"),
+	OPT(struct apiserver_opts, LIST, issuers, "service-account-issuer", 0,
+	    "Issuer of tokens; the first signs, all are believed (default " APISERVER_ISSUER ")"),
+	OPT(struct apiserver_opts, LIST, audiences, "api-audiences", 0,
+	    "Audiences that tokens for this server have, with commas (default: the issuers)"),
+	STR_ROW(jwks_uri, "service-account-jwks-uri",
+		"Where discovery says that the keys are (default: at this server)"),
+	OPT(struct apiserver_opts, DURATION, token_life, "service-account-max-token-expiration", 0,
+	    "Longest life of a token, at least 1h; longer requests are cut (default: any)"),
+	OPT_SEEN_AT(struct apiserver_opts, BOOL, extend, extend_seen,
+		    "service-account-extend-token-expiration", 0,
+		    "Tokens of pods hold for a year and are told of when stale (default true)"),
 	OPT_CHOICE(struct apiserver_opts, authorization, "authorization-mode", 0, modes,
 		   "Who decides what users may do (default RBAC)"),
 	STR_ROW(admission_on, "enable-admission-plugins",
@@ -107,6 +123,14 @@ static int check(const struct apiserver_opts *o, struct err *err)
 	if (!o->audit_log != !o->audit_policy)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "--audit-log-path, --audit-policy-file: one goes with the other");
+	if (o->token_life &&
+	    (o->token_life < 3600 * NS_PER_SEC || o->token_life > (INT64_C(1) << 32) * NS_PER_SEC))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--service-account-max-token-expiration: must be from 1h to 2^32 s");
+	if (o->account_keys.n && !o->signing_key)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--service-account-key-file: goes with "
+			       "--service-account-signing-key-file");
 	if (o->audit_age < 0 || o->audit_age > 36500 || o->audit_backups < 0 ||
 	    o->audit_backups > 100000 || o->audit_size < 0 || o->audit_size > 1000000)
 		return err_set(err, ERR_BAD_REQUEST,
@@ -114,9 +138,9 @@ static int check(const struct apiserver_opts *o, struct err *err)
 	return 0;
 }
 
-/* "a,b" of each --etcd-servers. */
-static int split_endpoints(struct cmd_call *call, const struct opt_list *l, const char ***ret,
-			   size_t *ret_n, struct err *err)
+/* "a,b" of each. */
+static int split_list(struct cmd_call *call, const struct opt_list *l, const char ***ret,
+		      size_t *ret_n, struct err *err)
 {
 	size_t n = l->n, got = 0;
 
@@ -144,11 +168,13 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	const struct cli_global *g = cli_of(call);
 	const struct apiserver_opts *o = call->opts;
 	struct apiserver_conf conf = { .root = g->root, .run = g->run };
-	const char **etcd;
+	static const char *const issuer_default[] = { APISERVER_ISSUER };
+	const char **etcd, **audiences;
 
 	if (o->config && config_file_read(call, o->config, err) < 0)
 		return err_ret(err);
-	if (check(o, err) < 0 || split_endpoints(call, &o->etcd, &etcd, &conf.netcd, err) < 0)
+	if (check(o, err) < 0 || split_list(call, &o->etcd, &etcd, &conf.netcd, err) < 0 ||
+	    split_list(call, &o->audiences, &audiences, &conf.naudiences, err) < 0)
 		return err_ret(err);
 	conf.listen = o->listen.n ? (const char *const *)o->listen.v : listen_default;
 	conf.nlisten = o->listen.n ? o->listen.n : 1;
@@ -158,6 +184,15 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	conf.client_ca = o->client_ca;
 	conf.token_file = o->token_file;
 	conf.no_anonymous = o->anonymous_seen && !o->anonymous;
+	conf.account_keys = (const char *const *)o->account_keys.v;
+	conf.naccount_keys = o->account_keys.n;
+	conf.signing_key = o->signing_key;
+	conf.issuers = o->issuers.n ? (const char *const *)o->issuers.v : issuer_default;
+	conf.nissuers = o->issuers.n ? o->issuers.n : 1;
+	conf.audiences = audiences;
+	conf.jwks_uri = o->jwks_uri;
+	conf.token_life = o->token_life / NS_PER_SEC;
+	conf.no_extended_tokens = o->extend_seen && !o->extend;
 	conf.authorization = o->authorization;
 	conf.admission_on = o->admission_on;
 	conf.admission_off = o->admission_off;

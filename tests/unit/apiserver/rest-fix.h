@@ -7,6 +7,7 @@
 
 #include "../store/fixture.h"
 #include "api/api.h"
+#include "apiserver/account-token.h"
 #include "apiserver/authn.h"
 #include "apiserver/server.h"
 #include "base/arena.h"
@@ -29,6 +30,7 @@ struct rfix {
 	struct world *w;
 	struct resources *rs;
 	struct authn *authn;
+	struct account_tokens *accounts; /* of the test; NULL: none are believed */
 	struct metrics *metrics;
 	struct server *srv;
 	struct server_conf conf;
@@ -81,6 +83,10 @@ static inline void rest_open(struct rfix *x)
 	x->started = false;
 	world_start(x->w, on_started, x);
 	wait_for(x->f, &x->started);
+	if (x->accounts)
+		account_tokens_set_objects(x->accounts, x->rs);
+	authn_set_accounts(x->authn, x->accounts);
+	x->conf.accounts = x->accounts;
 	x->metrics = metrics_new();
 	x->conf.loop = x->f->loop;
 	x->conf.api = &x->api;

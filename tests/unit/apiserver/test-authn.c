@@ -44,11 +44,13 @@ static void ask_header(struct ask *k, const char *name, const char *value)
 static const char *who(struct authn *n, struct ask *k, struct arena *a)
 {
 	struct err err = ERR_INIT;
+	struct authn_found found;
 	struct strategy_user u;
 	const char *text;
 
-	if (authn_check(n, &k->s, a, &u, &err) < 0)
+	if (authn_check(n, &k->s, a, &found, &err) < 0)
 		return arena_printf(a, "%s: %s", err_code_name(err.code), err.msg);
+	u = found.user;
 	text = arena_printf(a, "%s/%s/", u.name, u.uid);
 	for (size_t i = 0; u.groups[i]; i++)
 		text = arena_printf(a, "%s%s%s", text, i ? "," : "", u.groups[i]);
@@ -409,7 +411,7 @@ static void the_credential_is_told_as_upstream_does(void **state)
 	CLEANUP(cert_unref)
 	struct cert *c = client(&ca, "x", (struct cert_list){ 0 }, now_s() + 500,
 				CERT_USE_SIGN | CERT_EXT_CLIENT);
-	struct strategy_user u;
+	struct authn_found u;
 	struct ask k;
 
 	cert_pool_add(pool, ca.cert);
@@ -418,7 +420,7 @@ static void the_credential_is_told_as_upstream_does(void **state)
 	k.tls = (struct tls_info){ .chain = &c, .chain_n = 1 };
 	k.peer.tls = &k.tls;
 	assert_int_equal(authn_check(n, &k.s, a, &u, NULL), 0);
-	assert_string_equal(written(a, u.extra, NULL),
+	assert_string_equal(written(a, u.user.extra, NULL),
 			    arena_printf(a,
 					 "{\"authentication.kubernetes.io/credential-id\":"
 					 "[\"X509SHA256=%s\"]}",

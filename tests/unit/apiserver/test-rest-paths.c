@@ -199,7 +199,7 @@ static void what_is_handed_on_is_refused_by_name(void **state)
 	make_namespace(x, "n1");
 	post(x, "/api/v1/namespaces/n1/serviceaccounts/default/token", "{}");
 	assert_status(x, 503, "ServiceUnavailable",
-		      "serviceaccounts/token is not available in this server");
+		      "serviceaccounts/token: there is no key that signs tokens");
 	post(x, "/apis/apiregistration.k8s.io/v1/apiservices",
 	     "{\"apiVersion\":\"apiregistration.k8s.io/v1\",\"kind\":\"APIService\",\"metadata\":{"
 	     "\"name\":\"v1.far.example.com\"},\"spec\":{\"group\":\"far.example.com\",\"version\":"
