@@ -132,6 +132,38 @@ struct item *item_at(const struct item *i, int64_t revision)
 	return n;
 }
 
+static size_t item_size(const struct item *i)
+{
+	return (size_t)(item_bytes(i) - (const char *)i) + i->nkey + i->njson;
+}
+
+struct item *item_keep_stored(struct item *i, struct slice stored)
+{
+	const size_t size = item_size(i);
+	const uint32_t n = (uint32_t)stored.n;
+	struct item *grown;
+
+	assert(i->refs == 1 && !i->forms && !i->filled);
+	grown = realloc(i, size + sizeof(n) + n);
+	if (!grown)
+		abort();
+	memcpy((char *)grown + size, &n, sizeof(n));
+	memcpy((char *)grown + size + sizeof(n), stored.p, n);
+	grown->filled = 1;
+	return grown;
+}
+
+struct slice item_stored(const struct item *i)
+{
+	const char *p = (const char *)i + item_size(i);
+	uint32_t n;
+
+	if (!i->filled)
+		return item_json(i);
+	memcpy(&n, p, sizeof(n));
+	return slice_of(p + sizeof(n), n);
+}
+
 size_t item_memory(const struct item *i)
 {
 	return malloc_usable_size((void *)(uintptr_t)i) + sizeof(size_t);

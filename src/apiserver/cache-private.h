@@ -76,14 +76,16 @@ struct item_form {
 	char p[];
 };
 struct item {
-	uint32_t refs, njson;
+	uint32_t refs, njson : 31, filled : 1; /* filled: see item_stored */
 	int64_t revision;
 	struct shape *shape;
 	struct item_form *forms;
 	uint32_t labels, nlabels;
 	uint32_t at; /* of the first digit of resourceVersion */
 	uint16_t nkey, nspace;
-	struct item_field fields[]; /* shape->nslots; then the key, then the JSON */
+	/* shape->nslots; then the key, then the JSON; of a filled one its length and bytes as they
+	 * were stored */
+	struct item_field fields[];
 };
 static inline const char *item_bytes(const struct item *i)
 {
@@ -92,6 +94,11 @@ static inline const char *item_bytes(const struct item *i)
 /* stored: open, begins with the shape's head and "metadata". */
 int item_make(struct shape *s, struct slice key, struct slice stored, int64_t revision,
 	      struct item **ret, struct err *err);
+/* What `stored` lacked was filled in (struct cache_form.fills): it is kept with the item, which is
+ * new, for when the kind changes. Takes i. */
+struct item *item_keep_stored(struct item *i, struct slice stored);
+/* That, or the JSON. */
+struct slice item_stored(const struct item *i);
 /* The same object at another revision: of its removal. */
 struct item *item_at(const struct item *i, int64_t revision);
 size_t item_memory(const struct item *i);
@@ -233,6 +240,7 @@ struct cache {
 	uint64_t items_bytes, json_bytes, replaced;
 	struct window window;
 	bool telling, loading;	  /* loading: a reading of everything is for it too */
+	bool filled;		  /* the kind's defaults are filled in */
 	uint64_t untold;	  /* number of the first change that watchers were not told of */
 	struct list dirty, grown; /* of the world: to be told, to be trimmed */
 	struct watches watches;

@@ -187,6 +187,7 @@ struct cache *world_add(struct world *w, const struct cache_conf *conf)
 			     .arg = conf->arg };
 	c->sealing = c->form.open || c->form.seal ? c->form : w->sealing;
 	c->tree.memory = c->fresh.memory = &c->memory;
+	c->filled = c->form.fills && c->form.fills(c->kind);
 	list_init(&c->dirty);
 	list_init(&c->grown);
 	list_init(&c->ending);
@@ -242,7 +243,7 @@ static struct item *item_anew(struct cache *c, const struct item *i)
 	struct item *n;
 
 	cache_store_key(c, item_key(i), &key);
-	if (cache_item_open(c, buf_slice(&key), item_json(i), i->revision, &n, &err) == 0)
+	if (cache_item_open(c, buf_slice(&key), item_stored(i), i->revision, &n, &err) == 0)
 		return n;
 	world_damage(c->world, buf_slice(&key), &err);
 	return NULL;
@@ -273,11 +274,13 @@ static void tree_anew(struct cache *c, struct tree *t, bool counted)
 void cache_set_kind(struct cache *c, const struct api_kind *kind)
 {
 	struct shape *s = shape_new(kind);
+	const bool filled = c->filled;
 	struct err err = ERR_INIT;
 
 	assert(!c->telling);
 	c->kind = kind;
-	if (shape_same(s, c->shape) && !fills(c)) {
+	c->filled = fills(c);
+	if (shape_same(s, c->shape) && !filled && !c->filled) {
 		shape_unref(s);
 		return;
 	}
@@ -303,10 +306,11 @@ int cache_item_open(struct cache *c, struct slice key, struct slice open, int64_
 {
 	struct world *w = c->world;
 	const struct shape *s = c->shape;
-	const struct slice below = slice_of(key.p + c->prefix.n, key.n - c->prefix.n);
+	const struct slice below = slice_of(key.p + c->prefix.n, key.n - c->prefix.n),
+			   stored = open;
 	int r;
 
-	if (c->form.foreign && (!slice_starts(open, s->head) || fills(c))) {
+	if (c->form.foreign && (!slice_starts(open, s->head) || c->filled)) {
 		buf_clear(&w->foreign);
 		r = c->form.foreign(c->form.arg, c->kind, open, &w->foreign, err);
 		if (r < 0)
@@ -314,7 +318,11 @@ int cache_item_open(struct cache *c, struct slice key, struct slice open, int64_
 		open = buf_slice(&w->foreign);
 	}
 	r = item_make(c->shape, below, open, revision, ret, err);
-	return r < 0 ? err_wrap(err, "key '%.*s'", (int)key.n, key.p) : 0;
+	if (r < 0)
+		return err_wrap(err, "key '%.*s'", (int)key.n, key.p);
+	if (c->filled && !slice_eq(stored, open))
+		*ret = item_keep_stored(*ret, stored);
+	return 0;
 }
 
 int cache_item(struct cache *c, struct slice key, struct slice stored, int64_t revision,

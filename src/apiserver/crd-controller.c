@@ -38,6 +38,8 @@ struct entry {
 	int64_t generation;
 	struct crd_write write;
 	struct crd_cleanup *cleanup;
+	struct world_wait ready; /* its objects are being read */
+	bool waiting;
 	bool cleaned, stopped;
 	bool conflict; /* it has not got all of its names */
 };
@@ -88,6 +90,9 @@ static void entry_free(struct entry *e)
 static void entry_drop(struct entry *e)
 {
 	crd_cleanup_stop(STEAL(e->cleanup));
+	if (e->waiting)
+		world_unwait(&e->ready);
+	e->waiting = false;
 	if (!e->write.busy) {
 		entry_free(e);
 		return;
@@ -304,6 +309,24 @@ static void establish(struct looked *x)
 	(void)crd_condition(x->a, &x->crd, "Established", "False", "NotSupported", why.msg, x->now);
 }
 
+static void on_objects(struct world_wait *w, int result, struct err *err)
+{
+	struct entry *e = CONTAINER_OF(w, struct entry, ready);
+
+	e->waiting = false;
+	if (result != -ERR_UNAVAILABLE) /* not the end */
+		look_later(e);
+}
+
+static void wait_for_objects(struct entry *e, struct cache *cache)
+{
+	if (e->waiting)
+		return;
+	e->waiting = true;
+	e->ready.done = on_objects;
+	cache_wait(cache, &e->ready);
+}
+
 /* Terminating: instances first, then the finalizer, then the definition itself. */
 static void on_cleaned(void *arg, const struct err *err)
 {
@@ -347,6 +370,10 @@ static int terminate(struct looked *x, struct err *err)
 				     "could not list instances: the resource is not served", x->now)
 			       ? write_it(x, err)
 			       : 0;
+	}
+	if (!cache_ready(o->cache)) { /* none that are known yet is not none */
+		wait_for_objects(e, o->cache);
+		return 0;
 	}
 	if (crd_condition(x->a, &x->crd, "Terminating", "True", "InstanceDeletionInProgress",
 			  "CustomResource deletion is in progress", x->now))
@@ -562,7 +589,7 @@ bool crd_controller_idle(const struct crd_controller *c)
 	struct entry *e;
 
 	for (size_t i = 0; (e = map_next(&c->entries, &i, NULL));)
-		if (e->write.busy || e->cleanup)
+		if (e->write.busy || e->cleanup || e->waiting)
 			return false;
 	return list_empty(&c->todo) && crd_services_idle(c->services);
 }

@@ -228,6 +228,50 @@ static void two_managers_apply_parts_of_one_object(void **state)
 	assert_string_equal(answer_text(x, "spec.list.1"), "(none)");
 }
 
+#define DEFAULT_AT \
+	"/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/color/default"
+
+static void redefine(struct xfix *s, const char *op, const char *value)
+{
+	(void)ask(s->x, "PATCH", CRDS "/crontabs.example.com",
+		  ADMIN "Content-Type: application/json-patch+json\r\n",
+		  arena_printf(s->x->a, "[{\"op\":\"%s\",\"path\":\"" DEFAULT_AT "\"%s%s}]", op,
+			       *value ? ",\"value\":" : "", value));
+	assert_code(s->x, 200);
+	rest(s);
+}
+
+/* What is read has the defaults of the definition as it is; what was written has its own. */
+static void defaults_of_reads_follow_the_definition(void **state)
+{
+	static const struct {
+		const char *op, *value, *old, *late;
+	} rows[] = {
+		{ "add", "\"red\"", "red", "red" }, { "replace", "\"blue\"", "blue", "red" },
+		{ "remove", "", "(none)", "red" },  { "add", "\"blue\"", "blue", "red" },
+		{ "remove", "", "(none)", "red" },
+	};
+	struct xfix *s = *state;
+	struct rfix *x = s->x;
+
+	define(s);
+	post(x, CRONS, CRON("\"name\":\"old\"", "\"cron\":\"5\"", ""));
+	assert_string_equal(answer_text(x, "spec.color"), "(none)");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		redefine(s, rows[i].op, rows[i].value);
+		get(x, CRONS "/old");
+		assert_string_equal(answer_text(x, "spec.color"), rows[i].old);
+		assert_string_equal(answer_text(x, "spec.replicas"), "1");
+		if (i == 0) {
+			post(x, CRONS, CRON("\"name\":\"late\"", "\"cron\":\"5\"", ""));
+			assert_code(x, 201);
+		}
+		get(x, CRONS);
+		assert_string_equal(answer_text(x, "items.0.spec.color"), rows[i].late);
+		assert_string_equal(answer_text(x, "items.1.spec.color"), rows[i].old);
+	}
+}
+
 static void scale_reads_and_writes_replicas(void **state)
 {
 	struct xfix *s = *state;
@@ -332,6 +376,29 @@ static void a_deleted_definition_takes_its_objects_with_it(void **state)
 	assert_string_equal(answer_text(x, "items.0"), "(none)");
 }
 
+/* Even when it goes before they were read. */
+static void objects_of_before_go_with_a_definition(void **state)
+{
+	struct xfix *s = *state;
+	struct rfix *x = s->x;
+
+	for (unsigned i = 0; i < 200; i++)
+		put(x->f, arena_printf(x->a, "/registry/example.com/crontabs/n1/a%u", i),
+		    arena_printf(
+			    x->a,
+			    CRON("\"name\":\"a%u\",\"namespace\":\"n1\"", "\"cron\":\"5\"", ""),
+			    i));
+	(void)post(x, CRDS, definition);
+	assert_code(x, 201);
+	ask(x, "DELETE", CRDS "/crontabs.example.com", ADMIN, NULL);
+	rest(s);
+	for (int i = 0; i < 200 && get(x, CRDS "/crontabs.example.com") == 200; i++)
+		rest(s);
+	assert_code(x, 404);
+	define(s);
+	assert_string_equal(answer_text(x, "items.0"), "(none)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,10 +407,12 @@ int main(void)
 		CUSTOM(unknown_fields_go_are_warned_of_or_refused),
 		CUSTOM(writes_count_keep_and_need_a_revision),
 		CUSTOM(two_managers_apply_parts_of_one_object),
+		CUSTOM(defaults_of_reads_follow_the_definition),
 		CUSTOM(scale_reads_and_writes_replicas),
 		CUSTOM(lists_select_by_fields_and_print_columns),
 		CUSTOM(bad_definitions_are_refused),
 		CUSTOM(a_deleted_definition_takes_its_objects_with_it),
+		CUSTOM(objects_of_before_go_with_a_definition),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
