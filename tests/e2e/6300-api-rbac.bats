@@ -3,61 +3,29 @@
 # Who may do what: default roles, bindings that hold at once, escalation, reviews, modes, what the audit log says of it.
 
 bats_require_minimum_version 1.5.0
-TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-. "$TOP/tests/e2e/words.bash"
-TEU=${TEU:-$TOP/build/teu}
+load apiserver.bash
+[ -n "${DIR:-}" ] || KUBECTL=$(api_any_kubectl)
 
-kubectl_path() {
-	KUBECTL=$(command -v kubectl) || KUBECTL=${TEU_CACHE:-${XDG_CACHE_HOME:-/root/.cache}/teu}/kube/kubectl
-	[ -x "$KUBECTL" ]
-}
-
-start_server() { # further flags
-	rm -f "$DIR/kubeconfig"
-	unshare -n sh -c 'ip link set lo up; exec "$@"' sh "$TEU" --root "$DIR/root" --run "$DIR/run" apiserver \
-		--listen 127.0.0.1:6443 --kubeconfig-out "$DIR/kubeconfig" --token-auth-file "$DIR/tokens" "$@" >>"$DIR/out" 2>&1 3>&- &
-	SERVER=$!
-	echo "$SERVER" >"$DIR/pid"
-	until_ok test -s "$DIR/kubeconfig" || { cat "$DIR/out"; return 1; }
-}
-
-stop_server() {
-	kill "$(cat "$DIR/pid")" 2>/dev/null || true
-	local i
-	for i in $(seq 500); do
-		kill -0 "$(cat "$DIR/pid")" 2>/dev/null || return 0
-		sleep 0.02
-	done
-	return 1
+start_server() {
+	api_file_serve --token-auth-file "$DIR/tokens" --audit-policy-file "$DIR/policy" --audit-log-path "$DIR/audit/audit.log" --user 0
 }
 
 setup_file() {
-	[ "$(id -u)" = 0 ] && [ -x "$TEU" ] && kubectl_path || return 0
-	DIR=$(mktemp -d /tmp/teu-rbac-XXXXXX)
-	chmod 755 "$DIR"
-	export DIR KUBECTL HOME=$DIR
+	api_file_dir || return 0
 	printf 'jo-token,jo,1,"dev"\nal-token,al,2\n' >"$DIR/tokens"
-	chmod 644 "$DIR/tokens"
 	printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n' >"$DIR/policy"
-	chmod 644 "$DIR/policy"
-	mkdir -m 777 "$DIR/log"
-	start_server --audit-policy-file "$DIR/policy" --audit-log-path "$DIR/log/audit.log" --user 0
+	chmod 644 "$DIR/tokens" "$DIR/policy"
+	mkdir -m 777 "$DIR/audit"
+	start_server
 }
-
-teardown_file() {
-	[ -n "${DIR:-}" ] || return 0
-	stop_server
-	rm -rf "$DIR"
-}
-
+teardown_file() { api_file_stop; }
 setup() { [ -n "${DIR:-}" ] || skip "needs root, a built teu and kubectl"; }
 
-in_net() { timeout 60 nsenter -t "$(cat "$DIR/pid")" -n -- "$@"; }
-k() { in_net "$KUBECTL" --kubeconfig "$DIR/kubeconfig" --cache-dir "$DIR/cache" "$@"; }
+k() { kc "$@"; }
 as() { # USER, then kubectl's words
 	local user=$1
 	shift
-	in_net "$KUBECTL" --kubeconfig /dev/null --cache-dir "$DIR/cache-$user" --server https://127.0.0.1:6443 \
+	within "$KUBECTL" --kubeconfig /dev/null --cache-dir "$DIR/cache-$user" --server https://127.0.0.1:6443 \
 		--insecure-skip-tls-verify --token "$user-token" "$@"
 }
 
@@ -70,8 +38,8 @@ as() { # USER, then kubectl's words
 	k annotate clusterrole system:kube-dns --overwrite rbac.authorization.kubernetes.io/autoupdate=false >/dev/null
 	k patch clusterrole system:kube-dns --type=merge -p '{"rules":[]}' >/dev/null
 	run ! as jo api-resources
-	stop_server
-	start_server --audit-policy-file "$DIR/policy" --audit-log-path "$DIR/log/audit.log" --user 0
+	api_file_end
+	start_server
 	as jo api-resources >/dev/null
 	[ "$(k get clusterrole system:basic-user -o json | grep -c selfsubject)" -ge 3 ]
 	[ "$(k get clusterrole system:kube-dns -o jsonpath='{.rules}')" = "[]" ]
@@ -165,11 +133,11 @@ view_lacks() { ! view_has "$1"; }
 }
 
 @test "strangers see the server's health and nothing else" {
-	in_net curl -sk https://127.0.0.1:6443/livez | grep -qx ok
-	in_net curl -sk https://127.0.0.1:6443/version | grep -q gitVersion
-	in_net curl -sk https://127.0.0.1:6443/apis | grep -q '"code": *403'
-	in_net curl -sk https://127.0.0.1:6443/api/v1/secrets | grep -q 'User .*system:anonymous'
-	in_net curl -sk -H 'Authorization: Bearer wrong' https://127.0.0.1:6443/livez | grep -q '"code": *401'
+	within curl -sk https://127.0.0.1:6443/livez | grep -qx ok
+	within curl -sk https://127.0.0.1:6443/version | grep -q gitVersion
+	within curl -sk https://127.0.0.1:6443/apis | grep -q '"code": *403'
+	within curl -sk https://127.0.0.1:6443/api/v1/secrets | grep -q 'User .*system:anonymous'
+	within curl -sk -H 'Authorization: Bearer wrong' https://127.0.0.1:6443/livez | grep -q '"code": *401'
 }
 
 @test "who may act as others does, each thing by its own right" {
@@ -187,15 +155,15 @@ view_lacks() { ! view_has "$1"; }
 	[[ "$output" == *'users "kubernetes-admin" is forbidden'* ]]
 	run as jo --as=zoe get pods
 	[ "$status" -ne 0 ]
-	grep -q '"username":"al".*"impersonatedUser":{"username":"zoe"' "$DIR/log/audit.log"
+	grep -q '"username":"al".*"impersonatedUser":{"username":"zoe"' "$DIR/audit/audit.log"
 }
 
 @test "the log says what allowed a request" {
 	k create role auditor --verb=list --resource=podtemplates
 	k create rolebinding auditor --role=auditor --user=al
 	as al get podtemplates >/dev/null
-	grep -q '"verb":"list".*"username":"al".*RBAC: allowed by RoleBinding .*auditor/default.*to User .*al' "$DIR/log/audit.log"
-	run ! grep -q jo-token "$DIR/log/audit.log"
+	grep -q '"verb":"list".*"username":"al".*RBAC: allowed by RoleBinding .*auditor/default.*to User .*al' "$DIR/audit/audit.log"
+	run ! grep -q jo-token "$DIR/audit/audit.log"
 }
 
 @test "modes that are not there are refused by name" {
