@@ -45,8 +45,9 @@ struct seen {
 /* What a good token says; texts are its own. */
 struct token {
 	unsigned char digest[SHA256_LEN];
-	const char *ns, *id;
-	struct account_claim bond[BONDS]; /* name NULL: not bound to one */
+	const char *ns, *user, *group, *id; /* id: as credential-id tells it; NULL: none */
+	struct account_claim bond[BONDS];   /* name NULL: not bound to one */
+	const char *key[BONDS];		    /* of the object in its cache */
 	struct seen seen[BONDS];
 	int64_t end, begin, warn_after; /* seconds; end INT64_MAX: none */
 	const char **audiences;		/* NULL-terminated; none: whoever this server is for */
@@ -370,10 +371,13 @@ static const char *put_text(struct copy *c, const char *s)
 static void put_all(struct copy *c, struct token *k)
 {
 	k->ns = put_text(c, k->ns);
+	k->user = put_text(c, k->user);
+	k->group = put_text(c, k->group);
 	k->id = put_text(c, k->id);
 	for (size_t i = 0; i < BONDS; i++) {
 		k->bond[i].name = put_text(c, k->bond[i].name);
 		k->bond[i].uid = put_text(c, k->bond[i].uid);
+		k->key[i] = put_text(c, k->key[i]);
 	}
 	for (size_t i = 0; k->audiences[i]; i++)
 		k->audiences[i] = put_text(c, k->audiences[i]);
@@ -473,11 +477,23 @@ static int read_legacy(struct arena *a, const struct doc *claims, struct token *
 	return k->bond[BOND_SECRET].name ? 0 : refuse(err, "secretName claim is missing");
 }
 
+/* What is told of it each time that it is shown. */
+static int print_texts(struct arena *a, const char *id, struct token *k, struct err *err)
+{
+	k->group = arena_printf(a, ACCOUNT_GROUP ":%s", k->ns);
+	k->id = id ? arena_printf(a, "JTI=%s", id) : NULL;
+	for (size_t i = 0; i < BONDS; i++)
+		if (k->bond[i].name)
+			k->key[i] = i == BOND_NODE
+					    ? k->bond[i].name
+					    : arena_printf(a, "%s/%s", k->ns, k->bond[i].name);
+	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+}
+
 static int read_claims(struct arena *a, const struct jwt *j, struct token *k, struct err *err)
 {
 	bool legacy = strcmp(j->iss, LEGACY_ISSUER) == 0;
 	const struct account_claim *account = &k->bond[BOND_ACCOUNT];
-	const char *want;
 	int r = legacy ? read_legacy(a, j->claims, k, err) : read_bonds(a, j->claims, k, err);
 
 	if (r == 0)
@@ -486,13 +502,12 @@ static int read_claims(struct arena *a, const struct jwt *j, struct token *k, st
 		return r;
 	if (!k->ns || !account->name || !account->uid)
 		return refuse(err, "service account token names no service account");
-	want = user_name(a, k->ns, account->name);
-	if (!want || strcmp(want, j->sub) != 0)
+	k->user = user_name(a, k->ns, account->name);
+	if (!k->user || strcmp(k->user, j->sub) != 0)
 		return refuse(err, "sub claim is invalid");
-	k->id = member(a, j->claims, "jti");
 	k->end = j->exp;
 	k->begin = j->nbf;
-	return 0;
+	return print_texts(a, member(a, j->claims, "jti"), k, err);
 }
 
 /* 1: verified, and kept; 0: not of our issuers. */
@@ -544,18 +559,13 @@ static int find(const struct account_tokens *t, const struct token *k, enum bond
 		struct item **ret, struct err *err)
 {
 	const struct collection *o = t->objects[b];
-	const char *name = k->bond[b].name;
-	char key[600];
-	int n = b == BOND_NODE ? snprintf(key, sizeof(key), "%s", name)
-			       : snprintf(key, sizeof(key), "%s/%s", k->ns, name);
 
-	*ret = o && o->cache && n > 0 && (size_t)n < sizeof(key)
-		       ? cache_get(o->cache, slice_of(key, (size_t)n))
-		       : NULL;
+	*ret = o && o->cache ? cache_get(o->cache, slice_str(k->key[b])) : NULL;
 	if (*ret)
 		return 0;
 	if (b == BOND_ACCOUNT)
-		return err_set(err, ERR_UNAUTHORIZED, "serviceaccounts \"%.253s\" not found", name);
+		return err_set(err, ERR_UNAUTHORIZED, "serviceaccounts \"%.253s\" not found",
+			       k->bond[b].name);
 	return invalidated(err);
 }
 
@@ -733,11 +743,17 @@ static int tell_user(const struct token *k, struct arena *a, struct strategy_use
 	const struct account_claim *pod = &k->bond[BOND_POD], *node = &k->bond[BOND_NODE];
 	struct doc *extra = doc_new_object(a);
 
-	u->name = user_name(a, k->ns, k->bond[BOND_ACCOUNT].name);
+	const char **groups = ARENA_ARRAY(a, const char *, 4);
+
+	u->name = arena_strdup(a, k->user);
 	u->uid = arena_strdup(a, k->bond[BOND_ACCOUNT].uid);
-	u->groups = account_groups(a, slice_str(k->ns), 1);
-	if (k->id)
-		put_extra(a, extra, EXTRA "credential-id", arena_printf(a, "JTI=%s", k->id));
+	if (!groups || !u->name || !u->uid)
+		return arena_quota(a, err);
+	groups[0] = ACCOUNT_GROUP;
+	groups[1] = arena_strdup(a, k->group);
+	groups[2] = "system:authenticated";
+	u->groups = groups;
+	put_extra(a, extra, EXTRA "credential-id", k->id);
 	if (node->name) {
 		put_extra(a, extra, EXTRA "node-name", node->name);
 		put_extra(a, extra, EXTRA "node-uid", node->uid);
@@ -746,11 +762,8 @@ static int tell_user(const struct token *k, struct arena *a, struct strategy_use
 		put_extra(a, extra, EXTRA "pod-name", pod->name);
 		put_extra(a, extra, EXTRA "pod-uid", pod->uid);
 	}
-	if (!u->name || !u->uid || !u->groups || arena_exceeded(a))
-		return arena_quota(a, err);
-	((const char **)u->groups)[2] = "system:authenticated";
 	u->extra = doc_len(extra) ? extra : NULL;
-	return 0;
+	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }
 
 static void note(struct authn_found *f, const char *key, const char *value)

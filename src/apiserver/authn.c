@@ -371,16 +371,20 @@ static int by_file(struct authn *n, struct slice token, const char *const *wante
 int authn_token(struct authn *n, struct slice token, const char *const *wanted, struct arena *a,
 		struct authn_found *ret, struct err *err)
 {
-	int r;
+	struct err why = ERR_INIT;
+	int r = 0, file;
 
 	*ret = (struct authn_found){ .user.uid = "" };
 	if (token.n > TOKEN_MAX)
 		return 0;
-	r = by_file(n, token, wanted, a, ret, err);
-	if (r == 0 && n->accounts)
+	/* those of accounts first: they are most, and the file is looked at anew each time */
+	if (n->accounts && slice_has(token, '.'))
 		r = account_tokens_check(n->accounts, token, wanted, clock_real() / NS_PER_SEC, a,
-					 ret, err);
-	return r;
+					 ret, &why);
+	file = r != 1 && n->file ? by_file(n, token, wanted, a, ret, err) : 0;
+	if (r < 0 && !file && err)
+		*err = why;
+	return file ? file : r;
 }
 
 static int by_token(struct authn *n, struct stream *s, struct arena *a, struct authn_found *ret,
