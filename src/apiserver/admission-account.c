@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ServiceAccount: every pod runs as an account of its namespace, with a token of it in a volume and
- * its secrets for images. Off by default until a controller makes accounts.
+ * its secrets for images. (The account "default" of each namespace: account-control.h.)
  */
 #include "apiserver/admission-private.h"
 

@@ -35,9 +35,8 @@ struct plugin {
 #define NOT_HERE "it is not in this server"
 
 /*
- * In upstream's order of running. Two are off here unlike there, until their controllers are in
- * this server: ServiceAccount would refuse every pod, since nobody makes the account "default" of
- * each namespace; what StorageObjectInUseProtection protects nobody would let go again.
+ * In upstream's order of running. One is off here unlike there, until its controller is in this
+ * server: what StorageObjectInUseProtection protects nobody would let go again.
  */
 static const struct plugin plugins[] = {
 	{ "AlwaysAdmit", false, 0, 0, NULL, NULL, NULL, NULL },
@@ -48,7 +47,7 @@ static const struct plugin plugins[] = {
 	  admit_anti_affinity, NULL },
 	{ "LimitRanger", true, WRITE, ADMIT_POD | ADMIT_CLAIM, "||resize|", admit_limits,
 	  admit_limits_check, NULL },
-	{ "ServiceAccount", false, WRITE, ADMIT_POD, "||ephemeralcontainers|", admit_account,
+	{ "ServiceAccount", true, WRITE, ADMIT_POD, "||ephemeralcontainers|", admit_account,
 	  admit_account_check, NULL },
 	{ "NodeRestriction", false, 0, 0, NULL, NULL, NULL,
 	  "nodes are not told apart by this server yet" },

@@ -4,6 +4,7 @@
  * nothing is cut by a renewal. Files that were given are read again when they, or the directory
  * that they lie in, change.
  */
+#include "apiserver/account-control.h"
 #include "apiserver/account-token.h"
 #include "apiserver/authn.h"
 #include "apiserver/boot.h"
@@ -208,15 +209,19 @@ static int roots_of(struct boot *b, enum pki_id ca, enum given_id file, struct b
 	return read_given(b, file, out, err);
 }
 
+/* whoever has only a certificate of its own is known by itself */
+int boot_roots(struct boot *b, struct buf *out, struct err *err)
+{
+	return roots_of(b, PKI_CA, GIVEN_CERT, out, err);
+}
+
 static int write_kubeconfigs(struct boot *b, bool first, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf roots = BUF_INIT(PEM_MAX);
 	CLEANUP(secret_buf_fini) struct buf admin = BUF_INIT(OUTSIDE_MAX);
 	int r;
 
-	/* whoever has only a certificate of its own is known by itself */
-	if (roots_of(b, PKI_CA, GIVEN_CERT, &roots, err) < 0 ||
-	    !buf_room(&admin, OUTSIDE_MAX / 2) ||
+	if (boot_roots(b, &roots, err) < 0 || !buf_room(&admin, OUTSIDE_MAX / 2) ||
 	    pki_write_kubeconfigs(b->pki, b->url, buf_slice(&roots), err) < 0)
 		return err_ret(err);
 	r = pki_kubeconfig(b->url, buf_slice(&roots), "kubernetes-admin",
@@ -236,11 +241,14 @@ static int tell_roots(struct boot *b, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf client = BUF_INIT(PEM_MAX);
 	CLEANUP(buf_fini) struct buf front = BUF_INIT(PEM_MAX);
+	CLEANUP(buf_fini) struct buf roots = BUF_INIT(PEM_MAX);
 
 	if (roots_of(b, PKI_CA, GIVEN_CLIENT_CA, &client, err) < 0 ||
+	    boot_roots(b, &roots, err) < 0 ||
 	    cert_write_pem(pki_cert(b->pki, PKI_FRONT_CA), &front, err) < 0)
 		return err_ret(err);
 	bootstrap_set_ca(b->bootstrap, buf_slice(&client), buf_slice(&front));
+	account_control_set_roots(b->account_control, buf_slice(&roots));
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/boot.h"
 
+#include "apiserver/account-control.h"
 #include "apiserver/account-token.h"
 #include "apiserver/admission.h"
 #include "apiserver/apiaudit.h"
@@ -727,6 +728,22 @@ static int make_objects(struct boot *b, struct err *err)
 	return boot_wait(b, "objects of the server", err);
 }
 
+/* Namespaces get their accounts, then and later. */
+static int make_accounts(struct boot *b, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf roots = BUF_INIT(PEM_MAX);
+	struct account_control_conf conf = { .loop = b->loop,
+					     .resources = b->resources,
+					     .tokens = b->accounts };
+
+	if (boot_roots(b, &roots, err) < 0)
+		return err_ret(err);
+	conf.roots = buf_slice(&roots);
+	if (account_control_start(&conf, waited, b, &b->account_control, err) < 0)
+		return err_ret(err);
+	return boot_wait(b, "service accounts", err);
+}
+
 /* Roles and bindings that are there; the default ones come as objects of the server. */
 static int begin_authz(struct boot *b, struct err *err)
 {
@@ -787,6 +804,8 @@ int boot_server(struct boot *b, struct err *err)
 	if (r == 0)
 		r = make_objects(b, err);
 	if (r == 0)
+		r = make_accounts(b, err);
+	if (r == 0)
 		r = crd_controller_start(b->resources, b->loop, &b->definitions, err);
 	if (r == 0)
 		r = rbac_aggregate_start(b->resources, b->loop, &b->aggregate, err);
@@ -823,6 +842,7 @@ void boot_close(struct boot *b)
 {
 	if (b->bootstrap)
 		bootstrap_stop(b->bootstrap);
+	account_control_stop(b->account_control);
 	timer_fini(&b->renew);
 	timer_fini(&b->reread);
 	source_fini(&b->changes);
@@ -833,6 +853,7 @@ void boot_close(struct boot *b)
 	settle(b);
 	crd_controller_stop(b->definitions);
 	bootstrap_free(b->bootstrap);
+	account_control_free(b->account_control);
 	fairness_free(b->fairness);
 	rbac_free(b->rbac);
 	admission_free(b->admission);

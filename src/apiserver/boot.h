@@ -20,6 +20,7 @@
 
 struct control;
 struct crd_controller;
+struct account_control;
 struct account_tokens;
 struct apiaudit;
 struct authn;
@@ -98,6 +99,7 @@ struct boot {
 	struct server *server;
 	struct server_check boot_check;
 	struct bootstrap *bootstrap;
+	struct account_control *account_control;
 
 	/* what boot_wait waits for */
 	bool waited;
@@ -128,6 +130,8 @@ void boot_close(struct boot *b);
 int boot_pki(struct boot *b, struct err *err);
 /* Of what is there now: certificates of files, or our own. Given to the server if there is one. */
 int boot_tls(struct boot *b, struct err *err);
+/* PEM of the CAs that we are known by. */
+int boot_roots(struct boot *b, struct buf *out, struct err *err);
 /* Address and port are known: kubeconfigs are written. */
 int boot_kubeconfigs(struct boot *b, struct err *err);
 /* Timer and inotify: begun when all is ready. */

@@ -31,7 +31,7 @@ static void flags_name_plugins(void **state)
 	assert_true(admission_runs(ad, "DenyServiceExternalIPs"));
 	assert_true(admission_runs(ad, "PodSecurity"));
 	assert_false(admission_runs(ad, "Priority"));
-	assert_false(admission_runs(ad, "ServiceAccount"));
+	assert_true(admission_runs(ad, "ServiceAccount"));
 	assert_false(admission_runs(ad, "Nothing"));
 	admission_free(ad);
 	refuse_flags("Bogus", NULL, "--enable-admission-plugins: unknown plugin 'Bogus'");
