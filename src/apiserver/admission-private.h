@@ -5,6 +5,7 @@
 #pragma once
 
 #include "apiserver/admission.h"
+#include "apiserver/status.h"
 #include "apiserver/strategy-private.h"
 
 #include "api/quantity.h"
@@ -24,6 +25,10 @@ enum {
 	ADMIT_TEMPLATE = 1 << 10, /* what has a template of pods */
 	ADMIT_CSR = 1 << 11,
 	ADMIT_BUNDLE = 1 << 12,
+	ADMIT_ACCOUNT = 1 << 13,
+	ADMIT_LEASE = 1 << 14,
+	ADMIT_CSI_NODE = 1 << 15,
+	ADMIT_SLICE = 1 << 16,
 	ADMIT_ALL = ~0,
 };
 
@@ -31,6 +36,7 @@ typedef int admit_fn(struct admission_call *c, struct err *err);
 
 admit_fn admit_limits, admit_limits_check, admit_pod_resize;
 admit_fn admit_account, admit_account_check;
+admit_fn admit_node;
 admit_fn admit_taint;
 admit_fn admit_pull, admit_pull_check;
 admit_fn admit_security;

@@ -23,11 +23,15 @@ struct plugin {
 	admit_fn *mutate, *validate;
 	const char *missing; /* why it cannot be had */
 	bool always;	     /* it is part of every write: it cannot be switched off */
+	bool looks;	     /* mutate() changes nothing */
 };
 
 #define CREATE ADMISSION_CREATE
 #define UPDATE ADMISSION_UPDATE
 #define WRITE (ADMISSION_CREATE | ADMISSION_UPDATE)
+#define OF_NODES                                                                               \
+	(ADMIT_POD | ADMIT_NODE | ADMIT_CLAIM | ADMIT_ACCOUNT | ADMIT_LEASE | ADMIT_CSI_NODE | \
+	 ADMIT_SLICE | ADMIT_CSR)
 #define NEEDS_CONFIG "it needs a configuration of its own, which this server does not read"
 #define NEEDS_WEBHOOKS "webhooks are not called by this server yet"
 #define NEEDS_CEL "policies in CEL are not evaluated by this server yet"
@@ -35,8 +39,9 @@ struct plugin {
 #define NOT_HERE "it is not in this server"
 
 /*
- * In upstream's order of running. One is off here unlike there, until its controller is in this
- * server: what StorageObjectInUseProtection protects nobody would let go again.
+ * In upstream's order of running. NodeRestriction is on: nodes are told apart by default, too
+ * (authz-chain.h). One is off here unlike there, until its controller is in this server: what
+ * StorageObjectInUseProtection protects nobody would let go again.
  */
 static const struct plugin plugins[] = {
 	{ "AlwaysAdmit", false, 0, 0, NULL, NULL, NULL, NULL },
@@ -49,8 +54,8 @@ static const struct plugin plugins[] = {
 	  admit_limits_check, NULL },
 	{ "ServiceAccount", true, WRITE, ADMIT_POD, "||ephemeralcontainers|", admit_account,
 	  admit_account_check, NULL },
-	{ "NodeRestriction", false, 0, 0, NULL, NULL, NULL,
-	  "nodes are not told apart by this server yet" },
+	{ "NodeRestriction", true, WRITE | ADMISSION_DELETE, OF_NODES, "*", admit_node, NULL, NULL,
+	  .looks = true },
 	{ "TaintNodesByCondition", true, CREATE, ADMIT_NODE, NULL, admit_taint, NULL, NULL },
 	{ "AlwaysPullImages", false, WRITE, ADMIT_POD, NULL, admit_pull, admit_pull_check, NULL },
 	{ "ImagePolicyWebhook", false, 0, 0, NULL, NULL, NULL, NEEDS_CONFIG },
@@ -208,6 +213,10 @@ static const struct {
 	{ "batch", "cronjobs", ADMIT_TEMPLATE },
 	{ "certificates.k8s.io", "certificatesigningrequests", ADMIT_CSR },
 	{ "certificates.k8s.io", "clustertrustbundles", ADMIT_BUNDLE },
+	{ "", "serviceaccounts", ADMIT_ACCOUNT },
+	{ "coordination.k8s.io", "leases", ADMIT_LEASE },
+	{ "storage.k8s.io", "csinodes", ADMIT_CSI_NODE },
+	{ "resource.k8s.io", "resourceslices", ADMIT_SLICE },
 };
 
 static unsigned kind_of(const struct api_kind *k)
@@ -239,7 +248,7 @@ static bool concerns(const struct plugin *p, const struct admission_call *c)
 static int run(const struct admission *ad, struct admission_call *c, bool mutate, struct err *err)
 {
 	struct arena *a = c->sc->a;
-	bool own = !mutate;
+	bool own = !mutate || !c->obj;
 
 	c->kind = kind_of(c->sc->objects->kind);
 	for (size_t i = 0; i < ARRAY_LEN(plugins); i++) {
@@ -249,7 +258,7 @@ static int run(const struct admission *ad, struct admission_call *c, bool mutate
 
 		if (!fn || !(ad->runs >> i & 1) || !concerns(p, c))
 			continue;
-		if (!own) { /* nodes may be shared with what is stored */
+		if (!own && !p->looks) { /* nodes may be shared with what is stored */
 			const struct doc *copy = doc_copy_shared(a, c->obj);
 
 			if (!copy)

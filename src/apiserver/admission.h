@@ -3,8 +3,9 @@
  * The built-in admission plugins: what a write is given, and what it may not have, beyond the rules
  * of its kind: limits, quotas, Pod Security, priorities, default classes.
  *
- *	admission_mutate	before strategy_create or strategy_update
- *	admission_validate	after api_check and strategy_commit; also of deletions
+ *	admission_mutate	before strategy_create or strategy_update; of deletions, before
+ *				anything is done
+ *	admission_validate	after api_check and strategy_commit
  *
  * Documents are canonical and in the kind's stored version; what is looked up is in the caches of
  * this process. A call may be repeated: it keeps nothing but what it puts into the document, the

@@ -44,7 +44,7 @@ struct apiserver_conf {
 	const char *jwks_uri;
 	int64_t token_life; /* s, the longest [any] */
 	bool no_extended_tokens;
-	const char *authorization; /* "RBAC", "AlwaysAllow", "AlwaysDeny"; NULL = RBAC */
+	const char *authorization;		  /* "Node,RBAC": authz-chain.h [that] */
 	const char *admission_on, *admission_off; /* admission.h: names of plugins [none] */
 	const char *service_cidr;		  /* one, or two with a comma [10.96.0.0/12] */
 	const char *node_ports;			  /* "30000-32767" */

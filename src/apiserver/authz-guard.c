@@ -127,7 +127,7 @@ int authz_guard(const struct authz *z, const struct strategy_user *u, const stru
 {
 	struct guard g = { .z = z, .u = u, .kind = kind, .a = a, .about = about, .err = err };
 
-	if (strcmp(kind->group->group, GROUP) != 0 || !z || !z->rbac || z->always ||
+	if (strcmp(kind->group->group, GROUP) != 0 || !z || !z->rbac || (!z->nsteps && z->always) ||
 	    (u->groups && str_is_one_of("system:masters", u->groups)))
 		return 0;
 	g.name = text(a, doc_find(obj, "metadata.name"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/authz.h"
 
+#include "apiserver/authz-node.h"
 #include "apiserver/rbac.h"
 #include "apiserver/status.h"
 #include "base/err.h"
@@ -10,6 +11,7 @@
 
 #define MASTERS "system:masters"
 #define AUTHENTICATED "system:authenticated"
+#define WHY_MAX 1024
 
 static const char *const all[] = { "*", NULL };
 static const char *const get[] = { "get", "head", NULL };
@@ -26,8 +28,10 @@ static const char *const self_review[] = { "selfsubjectreviews", NULL };
 static const char *const self_access[] = { "selfsubjectaccessreviews", "selfsubjectrulesreviews",
 					   NULL };
 
-/* Masters' rules come first; the others hold where RBAC is not asked. */
+/* Masters' rules come first, then health; the others hold where nobody is asked, health also where
+ * RBAC, whose default roles give it, is not. */
 #define MASTER_RULES 2
+#define HEALTH_RULES 3
 static const struct {
 	const char *member_of; /* NULL: everybody */
 	struct rbac_rule rule;
@@ -45,65 +49,147 @@ static bool is_member(const struct strategy_user *u, const char *group)
 	return !group || (u->groups && str_is_one_of(group, u->groups));
 }
 
+static bool asks_rbac(const struct authz *z)
+{
+	for (size_t i = 0; i < z->nsteps; i++)
+		if (z->steps[i].mode == AUTHZ_RBAC)
+			return true;
+	return !z->nsteps && z->rbac;
+}
+
 static size_t fixed_rules(const struct authz *z)
 {
-	return z && z->rbac ? MASTER_RULES : ARRAY_LEN(rules);
+	if (!z || (!z->nsteps && !z->rbac))
+		return ARRAY_LEN(rules);
+	return asks_rbac(z) ? MASTER_RULES : HEALTH_RULES;
+}
+
+/* ---- one authorizer ---- */
+
+enum opinion { NO_OPINION, ALLOW, DENY };
+
+static enum opinion ask_rbac(const struct rbac *rbac, const struct authz_attrs *at,
+			     const struct authz_attrs *as_get, struct buf *why)
+{
+	struct rbac_reason reason;
+
+	if (!rbac_allows(rbac, at, &reason) &&
+	    (at == as_get || !rbac_allows(rbac, as_get, &reason)))
+		return NO_OPINION;
+	if (why)
+		(void)rbac_print_reason(&reason, why);
+	return ALLOW;
+}
+
+static enum opinion ask(const struct authz_step *s, const struct authz_attrs *at,
+			const struct authz_attrs *as_get, struct buf *why)
+{
+	switch (s->mode) {
+	case AUTHZ_ALWAYS_ALLOW: return ALLOW;
+	case AUTHZ_ALWAYS_DENY: return NO_OPINION;
+	case AUTHZ_NODE: return authz_node_allows(s->node, at, why) ? ALLOW : NO_OPINION;
+	case AUTHZ_RBAC: return ask_rbac(s->rbac, at, as_get, why);
+	}
+	return DENY;
+}
+
+static void cut(struct buf *b, size_t n)
+{
+	b->n = n;
+	if (b->p)
+		b->p[n] = '\0';
+}
+
+/* What several have to say is told in lines; who allows is told alone. */
+static enum opinion ask_all(const struct authz *z, const struct authz_attrs *at,
+			    const struct authz_attrs *as_get, struct buf *why)
+{
+	const size_t begin = why ? why->n : 0;
+
+	for (size_t i = 0; i < z->nsteps; i++) {
+		CLEANUP(buf_fini) struct buf one = BUF_INIT(WHY_MAX);
+		enum opinion o = ask(&z->steps[i], at, as_get, why ? &one : NULL);
+
+		if (why && one.n) {
+			if (o == ALLOW)
+				cut(why, begin);
+			if (why->n > begin)
+				(void)buf_addc(why, '\n');
+			(void)buf_add(why, one.p, one.n);
+		} else if (why && o == ALLOW) {
+			cut(why, begin);
+		}
+		if (o != NO_OPINION)
+			return o;
+	}
+	return NO_OPINION;
 }
 
 bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct buf *why)
 {
-	struct rbac_reason reason;
-	struct authz_attrs as_get = *at;
+	struct authz_attrs get_too = *at;
+	const struct authz_attrs *as_get = at;
 
 	/* Rules of paths name "get" for both. */
-	if (!at->resource_request && strcmp(at->verb, "head") == 0)
-		as_get.verb = "get";
-	if (z && z->always)
-		return true;
+	if (!at->resource_request && strcmp(at->verb, "head") == 0) {
+		get_too.verb = "get";
+		as_get = &get_too;
+	}
 	for (size_t i = 0; i < fixed_rules(z); i++)
 		if (is_member(at->user, rules[i].member_of) &&
-		    rbac_rule_allows(&rules[i].rule, &as_get))
+		    rbac_rule_allows(&rules[i].rule, as_get))
 			return true;
-	if (!z || !z->rbac ||
-	    (!rbac_allows(z->rbac, at, &reason) && !rbac_allows(z->rbac, &as_get, &reason)))
+	if (!z)
 		return false;
-	if (why)
-		(void)rbac_print_reason(&reason, why); /* a long one is cut */
-	return true;
+	if (z->nsteps)
+		return ask_all(z, at, as_get, why) == ALLOW;
+	return z->always || (z->rbac && ask_rbac(z->rbac, at, as_get, why) == ALLOW);
+}
+
+static bool allows_all(const struct authz *z)
+{
+	for (size_t i = 0; z && i < z->nsteps; i++)
+		if (z->steps[i].mode == AUTHZ_ALWAYS_ALLOW)
+			return true;
+	return z && !z->nsteps && z->always;
 }
 
 int authz_each_rule(const struct authz *z, const struct strategy_user *u, const char *ns,
 		    int (*each)(void *arg, const struct rbac_rule *rule), void *arg)
 {
-	size_t n = z && z->always ? MASTER_RULES : fixed_rules(z);
+	const bool any = allows_all(z);
+	size_t n = any ? MASTER_RULES : fixed_rules(z);
 	int r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++)
-		if ((z && z->always) || is_member(u, rules[i].member_of))
+		if (any || is_member(u, rules[i].member_of))
 			r = each(arg, &rules[i].rule);
-	return r < 0 || !z || !z->rbac ? r : rbac_each_rule(z->rbac, u, ns, each, arg);
+	return r < 0 || !z || !asks_rbac(z) ? r : rbac_each_rule(z->rbac, u, ns, each, arg);
 }
 
-int authz_refuse(const struct authz_attrs *at, struct err *err, struct status_about *about)
+int authz_refuse(const struct authz_attrs *at, const struct buf *why, struct err *err,
+		 struct status_about *about)
 {
-	const char *slash = *at->sub ? "/" : "";
+	const char *slash = *at->sub ? "/" : "", *reason = why && why->n ? buf_str(why) : "";
+	const char *colon = *reason ? ": " : "";
 
 	if (!at->resource_request) {
 		*about = (struct status_about){ .reason = STATUS_FORBIDDEN };
 		return err_set(err, ERR_FORBIDDEN,
-			       "forbidden: User \"%.256s\" cannot %s path \"%.400s\"",
-			       at->user->name, at->verb, at->path);
+			       "forbidden: User \"%.256s\" cannot %s path \"%.400s\"%s%.300s",
+			       at->user->name, at->verb, at->path, colon, reason);
 	}
 	about->group = at->group;
 	about->resource = at->resource;
 	if (*at->ns)
 		return status_forbidden(err, about, at->name,
 					"User \"%.256s\" cannot %s resource \"%.200s%s%.63s\" in "
-					"API group \"%.100s\" in the namespace \"%.100s\"",
+					"API group \"%.100s\" in the namespace \"%.100s\"%s%.300s",
 					at->user->name, at->verb, at->resource, slash, at->sub,
-					at->group, at->ns);
+					at->group, at->ns, colon, reason);
 	return status_forbidden(err, about, at->name,
 				"User \"%.256s\" cannot %s resource \"%.200s%s%.63s\" in API group "
-				"\"%.100s\" at the cluster scope",
-				at->user->name, at->verb, at->resource, slash, at->sub, at->group);
+				"\"%.100s\" at the cluster scope%s%.300s",
+				at->user->name, at->verb, at->resource, slash, at->sub, at->group,
+				colon, reason);
 }

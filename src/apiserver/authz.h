@@ -3,9 +3,9 @@
  * May they? One question for requests, for what a request does on the way (creating by PUT) and for
  * access reviews.
  *
- * Members of system:masters may do everything. All else is RBAC's to say, or of the mode without it
- * (AlwaysDeny): nothing but to ask whether the server is well, to look around and to ask about
- * oneself. (Node, ABAC, webhooks: refused by name where they are asked for.)
+ * Members of system:masters may do everything, and everybody may ask whether the server is well.
+ * All else is asked of the authorizers in their order: the first one that says yes or no decides;
+ * nobody's opinion is a no.
  */
 #pragma once
 
@@ -14,10 +14,12 @@
 #include <stdbool.h>
 
 struct arena;
+struct authz_node;
 struct buf;
 struct err;
 struct rbac;
 struct rbac_rule;
+struct selector;
 struct status_about;
 
 /* What is to be done. Texts are never NULL. */
@@ -28,18 +30,35 @@ struct authz_attrs {
 	const char *group, *version, *resource, *sub;
 	const char *name, *ns; /* "" = all, none */
 	const char *path;
+	/* What a list, watch or deletion of many is narrowed to; NULL: nothing is known of that. */
+	const struct selector *fields, *labels;
 };
 
-/* Who decides; NULL or zeros: nobody but masters may do more than look. */
+enum authz_mode { AUTHZ_ALWAYS_ALLOW, AUTHZ_ALWAYS_DENY, AUTHZ_NODE, AUTHZ_RBAC };
+
+/* One authorizer; only the member of its mode is set. */
+struct authz_step {
+	enum authz_mode mode;
+	const struct authz_node *node;
+	const struct rbac *rbac;
+};
+#define AUTHZ_STEPS_MAX 16
+
+/* Who decides. NULL or zeros: nobody but masters may do more than look. */
 struct authz {
-	const struct rbac *rbac; /* NULL: not asked */
-	bool always;		 /* AlwaysAllow */
+	/* What roles give: of the guard of RBAC's objects. Without steps it is asked, too. */
+	const struct rbac *rbac;
+	bool always; /* without steps: AlwaysAllow */
+	const struct authz_step *steps;
+	size_t nsteps;
 };
 
-/* why: what decided, for the audit log and `SubjectAccessReview`; may be NULL. */
+/* why: what decided, or what is missing where an authorizer says so, for the audit log,
+ * `SubjectAccessReview` and authz_refuse; may be NULL. Appended; cut when it is full. */
 bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct buf *why);
-/* The 403 in upstream's words. */
-int authz_refuse(const struct authz_attrs *at, struct err *err, struct status_about *about);
+/* The 403 in upstream's words; why: as authz_allowed left it, or NULL. */
+int authz_refuse(const struct authz_attrs *at, const struct buf *why, struct err *err,
+		 struct status_about *about);
 
 /* What a user may do in a namespace, rule by rule (rbac.h), as SelfSubjectRulesReview tells it;
  * negative from `each` ends it. */

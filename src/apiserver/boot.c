@@ -6,6 +6,7 @@
 #include "apiserver/admission.h"
 #include "apiserver/apiaudit.h"
 #include "apiserver/authn.h"
+#include "apiserver/authz-chain.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/control.h"
 #include "apiserver/crd-controller.h"
@@ -14,7 +15,6 @@
 #include "apiserver/given.h"
 #include "apiserver/outside.h"
 #include "apiserver/rbac-aggregate.h"
-#include "apiserver/rbac.h"
 #include "apiserver/strategy.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -302,7 +302,8 @@ static int check_issuers(const struct boot *b, struct err *err)
 
 int boot_flags(struct boot *b, struct err *err)
 {
-	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0 || check_issuers(b, err) < 0)
+	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0 || check_issuers(b, err) < 0 ||
+	    authz_chain_new(b->conf->authorization, &b->authz, err) < 0)
 		return err_ret(err);
 	return find_advertise(b, err);
 }
@@ -744,22 +745,6 @@ static int make_accounts(struct boot *b, struct err *err)
 	return boot_wait(b, "service accounts", err);
 }
 
-/* Roles and bindings that are there; the default ones come as objects of the server. */
-static int begin_authz(struct boot *b, struct err *err)
-{
-	const char *mode = b->conf->authorization;
-
-	if (mode && strcmp(mode, "AlwaysAllow") == 0) {
-		b->authz.always = true;
-		return 0;
-	}
-	if (mode && strcmp(mode, "AlwaysDeny") == 0)
-		return 0;
-	b->rbac = rbac_new();
-	b->authz.rbac = b->rbac;
-	return rbac_follow(b->rbac, b->resources, err);
-}
-
 int boot_server(struct boot *b, struct err *err)
 {
 	const struct fairness_conf fair = { .loop = b->loop, .metrics = b->metrics };
@@ -771,7 +756,7 @@ int boot_server(struct boot *b, struct err *err)
 		.store = b->store,
 		.authn = b->authn,
 		.accounts = b->accounts,
-		.authz = &b->authz,
+		.authz = authz_chain_authz(b->authz),
 		.admission = b->admission,
 		.metrics = b->metrics,
 		.audit = b->audit,
@@ -789,7 +774,7 @@ int boot_server(struct boot *b, struct err *err)
 
 	conf.fairness = b->fairness;
 	if (r == 0)
-		r = begin_authz(b, err);
+		r = authz_chain_begin(b->authz, b->resources, err);
 	if (r == 0)
 		r = server_new(&conf, &b->server, err);
 	if (r < 0)
@@ -855,7 +840,7 @@ void boot_close(struct boot *b)
 	bootstrap_free(b->bootstrap);
 	account_control_free(b->account_control);
 	fairness_free(b->fairness);
-	rbac_free(b->rbac);
+	authz_chain_free(b->authz);
 	admission_free(b->admission);
 	if (b->strategies)
 		strategy_stop(b->resources);

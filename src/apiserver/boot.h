@@ -10,7 +10,6 @@
 
 #include "api/api.h"
 #include "apiserver/apiserver.h"
-#include "apiserver/authz.h"
 #include "apiserver/cache.h"
 #include "apiserver/pki.h"
 #include "apiserver/place.h"
@@ -24,6 +23,7 @@ struct account_control;
 struct account_tokens;
 struct apiaudit;
 struct authn;
+struct authz_chain;
 struct bootstrap;
 struct cert_pool;
 struct encryption;
@@ -92,9 +92,8 @@ struct boot {
 	bool strategies;
 	struct crd_controller *definitions;
 	struct fairness *fairness;
-	struct rbac *rbac;
+	struct authz_chain *authz;
 	struct rbac_aggregate *aggregate;
-	struct authz authz;
 	struct admission *admission;
 	struct server *server;
 	struct server_check boot_check;

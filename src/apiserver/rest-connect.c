@@ -329,7 +329,7 @@ static bool may_create(struct call *c)
 	at.verb = "create";
 	if (authz_allowed(c->srv->conf.authz, &at, NULL))
 		return true;
-	(void)authz_refuse(&at, &err, &c->about);
+	(void)authz_refuse(&at, NULL, &err, &c->about);
 	call_fail(c, &err);
 	return false;
 }

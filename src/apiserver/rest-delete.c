@@ -4,6 +4,7 @@
 
 #include "api/check.h"
 #include "api/defaults.h"
+#include "apiserver/admission.h"
 #include "base/clock.h"
 
 #include <string.h>
@@ -406,6 +407,31 @@ static void plan(struct plan *p, enum delete_outcome *ret)
 	}
 }
 
+/* Also of an eviction, which is one by another name: the subresource tells. */
+static int admit(struct call *c, const struct collection *o, const struct doc *old,
+		 const char *name, struct err *err)
+{
+	struct strategy_call sc = { .rs = c->srv->conf.resources,
+				    .objects = o,
+				    .sub = "",
+				    .a = call_work(c),
+				    .now = call_now(c),
+				    .user = c->user,
+				    .dry_run = c->q.dry_run };
+	struct admission_call ac = {
+		.sc = &sc,
+		.op = ADMISSION_DELETE,
+		.ns = text_of(c, old, "metadata.namespace"),
+		.sub = c->sub ? c->sub->name : "",
+		.name = name,
+		.old = old,
+		.authz = c->srv->conf.authz,
+		.about = &c->about,
+	};
+
+	return admission_mutate(c->srv->conf.admission, &ac, err);
+}
+
 int delete_plan(struct call *c, const struct collection *o, const struct item *item,
 		const struct doc *old, const struct delete_options *opt, struct doc *ret_obj,
 		enum delete_outcome *ret, struct err *err)
@@ -424,6 +450,8 @@ int delete_plan(struct call *c, const struct collection *o, const struct item *i
 	r = check_forbidden_names(c, o, name, err);
 	if (r == 0)
 		r = check_preconditions(c, item, p.meta, opt, name, err);
+	if (r == 0)
+		r = admit(c, o, old, name, err);
 	if (r < 0)
 		return r;
 	if (!end_namespace(&p, ret) && !end_definition(&p, ret))

@@ -109,6 +109,62 @@ static int token(struct change *x, struct doc *obj, struct doc *status, struct e
 
 /* ---- may ---- */
 
+/* meta.{Field,Label}SelectorRequirement; 0: it is of no use here, so nothing is narrowed by it. */
+static size_t read_term(struct arena *a, const struct doc *d, bool label, struct selector_term *t)
+{
+	static const struct {
+		const char *name;
+		enum selector_op op;
+		bool label;
+	} ops[] = {
+		{ "In", SELECT_IN, false },
+		{ "NotIn", SELECT_NOT_IN, false },
+		{ "Exists", SELECT_EXISTS, true },
+		{ "DoesNotExist", SELECT_ABSENT, true },
+	};
+	const struct doc *values = doc_get(d, "values");
+	struct slice *v = ARENA_ARRAY(a, struct slice, doc_len(values) + 1);
+	size_t n = 0, i = 0;
+
+	DOC_EACH (one, values)
+		if (v)
+			v[n++] = doc_slice(one);
+	while (i < ARRAY_LEN(ops) && !doc_str_is(doc_get(d, "operator"), ops[i].name))
+		i++;
+	if (!v || i == ARRAY_LEN(ops) || (!label && (ops[i].label || n != 1)))
+		return 0;
+	*t = (struct selector_term){
+		.key = doc_slice(doc_get(d, "key")), .op = ops[i].op, .values = v, .n = n
+	};
+	if (n == 1 && t->op == SELECT_IN)
+		t->op = SELECT_EQUAL;
+	if (n == 1 && t->op == SELECT_NOT_IN)
+		t->op = SELECT_NOT_EQUAL;
+	return 1;
+}
+
+/* authorization/v1 {Field,Label}SelectorAttributes: what cannot be read narrows nothing. */
+static const struct selector *read_selector(struct arena *a, const struct doc *d, bool label)
+{
+	const struct doc *raw = doc_get(d, "rawSelector"), *list = doc_get(d, "requirements");
+	struct selector *s = ARENA_NEW(a, struct selector);
+	struct selector_term *t = ARENA_ARRAY(a, struct selector_term, doc_len(list) + 1);
+	struct err err = ERR_INIT;
+
+	if (!d || !s || !t)
+		return NULL;
+	*s = (struct selector){ .terms = t };
+	if (doc_slice(raw).n) {
+		if ((label ? selector_labels(doc_slice(raw), a, s, &err)
+			   : selector_fields(doc_slice(raw), a, s, &err)) < 0)
+			*s = (struct selector){ 0 };
+		return s;
+	}
+	DOC_EACH (r, list)
+		s->n += read_term(a, r, label, &t[s->n]);
+	return s;
+}
+
 static int answer_access(struct change *x, const struct doc *spec, const struct strategy_user *u,
 			 struct doc *status)
 {
@@ -125,6 +181,8 @@ static int answer_access(struct change *x, const struct doc *spec, const struct 
 		.name = text(x, r, "name"),
 		.ns = text(x, r, "namespace"),
 		.path = text(x, p, "path"),
+		.fields = read_selector(call_work(x->c), doc_get(r, "fieldSelector"), false),
+		.labels = read_selector(call_work(x->c), doc_get(r, "labelSelector"), true),
 	};
 	struct buf why = BUF_INIT(1024);
 

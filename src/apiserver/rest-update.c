@@ -11,7 +11,9 @@ int rest_may_create(struct call *c, struct err *err)
 
 	call_attrs(c, &at);
 	at.verb = "create";
-	return authz_allowed(c->srv->conf.authz, &at, NULL) ? 0 : authz_refuse(&at, err, &c->about);
+	return authz_allowed(c->srv->conf.authz, &at, NULL)
+		       ? 0
+		       : authz_refuse(&at, NULL, err, &c->about);
 }
 
 static int make(struct change *x, struct doc *view, struct err *err)

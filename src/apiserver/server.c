@@ -391,6 +391,8 @@ void call_attrs(struct call *c, struct authz_attrs *at)
 		.name = selected_name(c),
 		.ns = c->rq.namespace_,
 		.path = stream_request(c->s)->path,
+		.fields = &c->q.fields,
+		.labels = &c->q.labels,
 	};
 }
 
@@ -481,13 +483,32 @@ static void set_deadline(struct call *c)
 	timer_set_after(&c->deadline, most);
 }
 
+/* What decided is told to the log, and to who is refused; false: answered. */
+static bool may_proceed(struct call *c, const struct authz_attrs *at)
+{
+	const struct authz *z = c->srv->conf.authz;
+	CLEANUP(buf_fini) struct buf why = BUF_INIT(1024);
+	struct err err = ERR_INIT;
+	bool may = authz_allowed(z, at, c->srv->conf.audit ? &why : NULL);
+
+	if (!may && !c->srv->conf.audit)
+		(void)authz_allowed(z, at, &why);
+	c->decision = may ? "allow" : "forbid";
+	if (why.n)
+		c->why = arena_strdup(c->a, buf_str(&why));
+	if (may)
+		return true;
+	(void)authz_refuse(at, &why, &err, &c->about);
+	call_fail(c, &err);
+	return false;
+}
+
 /* Its turn has come. */
 static void proceed(struct call *c)
 {
 	const struct http_request *q = stream_request(c->s);
 	struct err err ERR_RAW, bad ERR_RAW;
 	struct authz_attrs at;
-	struct buf why = BUF_INIT(1024);
 	int r;
 
 	err_clear(&err);
@@ -500,17 +521,8 @@ static void proceed(struct call *c)
 	r = c->rq.verb && !is_connect(c) ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad)
 					 : 0;
 	call_attrs(c, &at);
-	c->decision = authz_allowed(c->srv->conf.authz, &at, c->srv->conf.audit ? &why : NULL)
-			      ? "allow"
-			      : "forbid";
-	if (why.n)
-		c->why = arena_strdup(c->a, buf_str(&why));
-	buf_fini(&why);
-	if (*c->decision == 'f') {
-		(void)authz_refuse(&at, &err, &c->about);
-		call_fail(c, &err);
+	if (!may_proceed(c, &at))
 		return;
-	}
 	if (!c->rq.verb) {
 		paths_serve(c);
 		return;

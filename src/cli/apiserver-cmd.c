@@ -23,7 +23,6 @@ struct apiserver_opts {
 };
 
 static const char *const formats[] = { "text", "json", NULL };
-static const char *const modes[] = { "RBAC", "AlwaysAllow", "AlwaysDeny", NULL };
 static const char *const stores[] = { "sqlite", "etcd", NULL };
 
 #define STR_ROW(field, name, help) OPT(struct apiserver_opts, STR, field, name, 0, help)
@@ -58,8 +57,9 @@ static const struct opt apiserver_opts[] = {
 	OPT_SEEN_AT(struct apiserver_opts, BOOL, extend, extend_seen,
 		    "service-account-extend-token-expiration", 0,
 		    "Tokens of pods hold for a year and are told of when stale (default true)"),
-	OPT_CHOICE(struct apiserver_opts, authorization, "authorization-mode", 0, modes,
-		   "Who decides what users may do (default RBAC)"),
+	STR_ROW(authorization, "authorization-mode",
+		"Who decides what users may do, in this order, with commas: Node, RBAC, "
+		"AlwaysAllow, AlwaysDeny (default Node,RBAC)"),
 	STR_ROW(admission_on, "enable-admission-plugins",
 		"Admission plugins to run beside those that run anyway, with commas"),
 	STR_ROW(admission_off, "disable-admission-plugins",

@@ -54,7 +54,11 @@ static inline void on_started(void *arg, int result, struct err *err)
 static inline void write_tokens(struct rfix *x, char *path, size_t n)
 {
 	static const char text[] = "admin-token,admin,1,\"system:masters\"\n"
-				   "plain-token,plain,2,\"devs\"\n";
+				   "plain-token,plain,2,\"devs\"\n"
+				   "n1-token,system:node:n1,3,\"system:nodes\"\n"
+				   "n2-token,system:node:n2,4,\"system:nodes\"\n"
+				   "nameless-token,system:node:,5,\"system:nodes\"\n"
+				   "poser-token,system:node:n1,6,\"devs\"\n";
 	int fd;
 
 	snprintf(path, n, "%s/tokens.csv", x->f->dir);
