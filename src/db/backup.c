@@ -52,7 +52,7 @@ static int copy_into(struct db_conn *c, const char *path, const atomic_bool *sto
 
 	rc = sqlite3_open_v2(path, &dst.sq,
 			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-			     db_conn_vfs(path));
+			     db_conn_vfs(path, false));
 	r = rc == SQLITE_OK ? 0 : db_conn_err(&dst, rc, err, "open");
 	if (r == 0) /* its name comes when it is synced: no journal of its own */
 		r = db_conn_run(&dst, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;", err);

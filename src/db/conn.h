@@ -24,8 +24,8 @@ struct db_conn {
 
 /* How SQLite reaches `path`: NULL is its usual way, which looks at each part of an absolute path. A
  * relative one is taken as it is: a process that gave up root may not pass the directories above
- * the one it stands in. */
-const char *db_conn_vfs(const char *path);
+ * the one it stands in. ahead: the log is laid out ahead (db_options.steady). */
+const char *db_conn_vfs(const char *path, bool ahead);
 /* Maps the connection's last failure. `what` says what was tried. */
 int db_conn_err(struct db_conn *c, int rc, struct err *err, const char *what);
 /* SQL without parameters or results, not cached. */

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "db/conn.h"
+#include "db/keeper.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -29,6 +29,9 @@
 #define BATCH_MAX 256
 #define WAL_FORCE 4096 /* pages: 16 MiB of log */
 #define IDLE_MS 50     /* quiet time before a checkpoint */
+/* Of a steady database: pages of log that are not worth a checkpoint, and that are. */
+#define LOG_SMALL 128
+#define LOG_LARGE 1024
 #define STACK_SIZE (256 * 1024)
 
 struct db {
@@ -43,7 +46,9 @@ struct db {
 	struct db_job *late; /* done during close: called by db_close */
 	bool closing;
 	struct db_stats stats;
-	int wal_pages; /* writer thread only */
+	int wal_pages; /* writer thread only, as what is behind it */
+	int ask_at;    /* so many pages, and the keeper is asked */
+	struct keeper keeper;
 };
 
 /* What db_write_wait waits with. */
@@ -63,7 +68,7 @@ static int conn_open(struct db *db, struct db_conn *c, bool query_only, struct e
 	int rc;
 
 	c->path = db->path;
-	rc = sqlite3_open_v2(db->path, &c->sq, flags, db_conn_vfs(db->path));
+	rc = sqlite3_open_v2(db->path, &c->sq, flags, db_conn_vfs(db->path, db->o.steady));
 	if (rc != SQLITE_OK)
 		return db_conn_err(c, rc, err, "open");
 	sqlite3_extended_result_codes(c->sq, 1);
@@ -163,6 +168,8 @@ static int on_wal(void *ctx, sqlite3 *sq, const char *name, int pages)
 {
 	struct db *db = ctx;
 
+	if (pages < db->wal_pages)
+		db->ask_at = LOG_LARGE; /* it began anew */
 	db->wal_pages = pages;
 	return SQLITE_OK;
 }
@@ -376,6 +383,21 @@ static struct db_job *take_batch(struct db *db, bool want_idle, bool *idle)
 	return list;
 }
 
+/* A small log stays: its next commit need not begin it anew, which takes one more sync. */
+static void keep(struct db *db, bool idle)
+{
+	if (db->wal_pages >= (idle ? LOG_SMALL : db->ask_at)) {
+		keeper_ask(&db->keeper);
+		db->ask_at = db->wal_pages + LOG_LARGE;
+	}
+	if (idle) {
+		db->wal_pages = 0; /* nothing to do until the next commit tells */
+		sqlite3_db_release_memory(db->writer.sq);
+	} else if (db->wal_pages > LOG_SMALL && keeper_has_rest(&db->keeper)) {
+		checkpoint(db);
+	}
+}
+
 static void *writer_main(void *arg)
 {
 	struct db *db = arg;
@@ -388,7 +410,9 @@ static void *writer_main(void *arg)
 			run_batch(db, list);
 		else if (!idle)
 			break;
-		if (idle || db->wal_pages > WAL_FORCE)
+		if (db->keeper.started)
+			keep(db, idle);
+		else if (idle || db->wal_pages > WAL_FORCE)
 			checkpoint(db);
 	}
 	return NULL;
@@ -446,6 +470,18 @@ static struct db *db_new(const struct db_options *o)
 	return db;
 }
 
+/* Before the writer, which asks it. */
+static int open_keeper(struct db *db, struct err *err)
+{
+	int r;
+
+	if (!db->o.steady)
+		return 0;
+	db->ask_at = LOG_LARGE;
+	r = conn_open(db, &db->keeper.conn, false, err);
+	return r < 0 ? r : keeper_start(&db->keeper, STACK_SIZE, err);
+}
+
 static int open_writer(struct db *db, struct err *err)
 {
 	int r;
@@ -488,7 +524,9 @@ int db_open(const struct db_options *o, struct db **ret, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "database '%s': has the old version %lld",
 			       o->path, (long long)version);
 	if (!o->read_only) {
-		r = writer_start(db, err);
+		r = open_keeper(db, err);
+		if (r == 0)
+			r = writer_start(db, err);
 		if (r < 0)
 			return r;
 	}
@@ -528,6 +566,8 @@ void db_close(struct db *db)
 		next = rev->next;
 		rev->done(rev);
 	}
+	keeper_stop(&db->keeper); /* the writer, which asks it, has ended */
+	db_conn_close(&db->keeper.conn);
 	db_conn_close(&db->reader);
 	db_conn_close(&db->writer); /* the last connection checkpoints and removes the log */
 	pthread_mutex_destroy(&db->lock);
@@ -553,8 +593,8 @@ void db_write(struct db *db, struct db_job *j)
 	assert(!db->closing);
 	*db->tail = j;
 	db->tail = &j->next;
-	pthread_cond_signal(&db->wake);
 	pthread_mutex_unlock(&db->lock);
+	pthread_cond_signal(&db->wake); /* not before: it would wake up to wait for the lock */
 }
 
 int db_write_wait(struct db *db, int (*fn)(void *ctx, struct db_conn *c, struct err *err),
@@ -577,4 +617,5 @@ void db_get_stats(struct db *db, struct db_stats *ret)
 	pthread_mutex_lock(&db->lock);
 	*ret = db->stats;
 	pthread_mutex_unlock(&db->lock);
+	ret->checkpoints += atomic_load(&db->keeper.passes);
 }

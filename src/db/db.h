@@ -38,6 +38,10 @@ struct db_options {
 	unsigned batch_max; /* jobs in one commit; 0 = 256 */
 	unsigned page_size; /* of a file that is made; 0 = 4096 */
 	bool read_only;	    /* no writer thread, no migration */
+	/* Written all the time: checkpoints have a thread of their own, so that no write waits for
+	 * one; and the log's file grows in steps of 1 MiB, so that a commit need not also sync its
+	 * new length. */
+	bool steady;
 };
 
 /* Creates the file (mode 0600) if absent, migrates. -ERR_UNSUPPORTED: newer version; -ERR_INVALID:

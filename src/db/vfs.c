@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SQLite's own way to files, but for the names: see db_conn_vfs. */
+/*
+ * SQLite's own way to files, but for two things: names (db_conn_vfs), and logs that are laid out
+ * ahead.
+ *
+ * A commit that makes the log longer syncs the bytes and then the file's new length: two writes of
+ * the disk, one after the other. Within a length that the file has already it is one. So zeros are
+ * written ahead, a step at a time; SQLite takes them for the end of the log (a frame's checksum is
+ * never that of zeros). In steps, since a log that is small stays so.
+ */
 #include "base/str.h"
 #include "db/conn.h"
 
@@ -8,11 +16,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define NAME "teu-relative"
+#define STEP (1 << 20)
 
-/* SQLite keeps a pointer to it for good. */
-static sqlite3_vfs vfs;
+/* SQLite keeps pointers to them for good. */
+static struct {
+	sqlite3_vfs *base, relative, ahead, ahead_relative;
+} all;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* ---- names ---- */
 
 /* A link at the end is refused, as SQLITE_OPEN_NOFOLLOW asks of SQLite's own. */
 static int full_name(sqlite3_vfs *v, const char *name, int n, char *out)
@@ -26,19 +38,93 @@ static int full_name(sqlite3_vfs *v, const char *name, int n, char *out)
 	return S_ISLNK(st.st_mode) ? SQLITE_CANTOPEN : SQLITE_OK;
 }
 
-static void set_up(void)
+/* ---- a log laid out ahead ---- */
+
+/* Behind SQLite's own part of an open file. */
+struct log {
+	sqlite3_io_methods methods;
+	const sqlite3_io_methods *base;
+	sqlite3_int64 size; /* -1: not known */
+};
+
+static struct log *log_of(sqlite3_file *f)
 {
-	vfs = *sqlite3_vfs_find(NULL);
-	vfs.zName = NAME;
-	vfs.xFullPathname = full_name;
-	(void)sqlite3_vfs_register(&vfs, 0); /* cannot fail: no memory is taken */
+	return (struct log *)(void *)((char *)f + all.base->szOsFile);
 }
 
-const char *db_conn_vfs(const char *path)
+/* Best effort: a disk that is full tells it of the write itself. */
+static void lay_out(sqlite3_file *f, struct log *l, sqlite3_int64 end)
 {
-	if (path[0] == '/')
+	static const char zeros[65536];
+	const sqlite3_int64 to = (end + STEP - 1) / STEP * STEP;
+
+	if (l->size < 0 && l->base->xFileSize(f, &l->size) != SQLITE_OK)
+		return;
+	while (l->size < to) {
+		const sqlite3_int64 n = MIN(to - l->size, (sqlite3_int64)sizeof(zeros));
+
+		if (l->base->xWrite(f, zeros, (int)n, l->size) != SQLITE_OK) {
+			l->size = -1;
+			return;
+		}
+		l->size += n;
+	}
+}
+
+static int log_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+	struct log *l = log_of(f);
+
+	if (l->size < at + n)
+		lay_out(f, l, at + n);
+	return l->base->xWrite(f, p, n, at);
+}
+
+static int log_truncate(sqlite3_file *f, sqlite3_int64 size)
+{
+	struct log *l = log_of(f);
+
+	l->size = -1;
+	return l->base->xTruncate(f, size);
+}
+
+static int open_ahead(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *ret_flags)
+{
+	int rc = all.base->xOpen(all.base, name, f, flags, ret_flags);
+	struct log *l = log_of(f);
+
+	if (rc != SQLITE_OK || !(flags & SQLITE_OPEN_WAL) || !f->pMethods)
+		return rc;
+	*l = (struct log){ .methods = *f->pMethods, .base = f->pMethods, .size = -1 };
+	l->methods.xWrite = log_write;
+	l->methods.xTruncate = log_truncate;
+	f->pMethods = &l->methods;
+	return rc;
+}
+
+static void set_up(void)
+{
+	all.base = sqlite3_vfs_find(NULL);
+	all.relative = all.ahead = all.ahead_relative = *all.base;
+	all.relative.zName = "teu-relative";
+	all.ahead.zName = "teu-ahead";
+	all.ahead_relative.zName = "teu-ahead-relative";
+	all.relative.xFullPathname = all.ahead_relative.xFullPathname = full_name;
+	all.ahead.xOpen = all.ahead_relative.xOpen = open_ahead;
+	all.ahead.szOsFile = all.ahead_relative.szOsFile += (int)sizeof(struct log);
+	/* Cannot fail: no memory is taken. */
+	(void)sqlite3_vfs_register(&all.relative, 0);
+	(void)sqlite3_vfs_register(&all.ahead, 0);
+	(void)sqlite3_vfs_register(&all.ahead_relative, 0);
+}
+
+const char *db_conn_vfs(const char *path, bool ahead)
+{
+	if (path[0] == '/' && !ahead)
 		return NULL;
 	(void)sqlite3_initialize();
 	(void)pthread_once(&once, set_up);
-	return NAME;
+	if (!ahead)
+		return all.relative.zName;
+	return path[0] == '/' ? all.ahead.zName : all.ahead_relative.zName;
 }

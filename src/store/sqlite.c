@@ -57,12 +57,14 @@ static int open_dbs(struct sq *s, struct err *err)
 				.nschema = sq_nschema,
 				.loop = s->base.loop,
 				.page_size = PAGE_SIZE,
-				.cache_kib = s->o.cache_kib };
+				.cache_kib = s->o.cache_kib,
+				.steady = true };
 	int r = db_open(&o, &s->db, err);
 
 	if (r < 0)
 		return r;
 	o.read_only = true;
+	o.steady = false;
 	return db_open(&o, &s->rdb, err);
 }
 
