@@ -574,6 +574,9 @@ static int run_round(struct loop *l, int64_t timeout_ns, struct err *err)
 		r = dispatch(l, &ev[i]);
 		if (r < 0)
 			return r;
+		/* What another thread has finished does not wait for all that came in. */
+		if (atomic_load_explicit(&l->posts, memory_order_relaxed))
+			loop_run_posts(l);
 	}
 	r = run_timers(l, &ran);
 	if (r < 0)
