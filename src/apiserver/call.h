@@ -48,6 +48,8 @@ struct server {
 	struct buf line;       /* events on their way to `writer` (rest-watch.c) */
 	struct buf spare;      /* of the latest list, for the next (rest-list.c) */
 	struct watch *writer;
+	struct list corked; /* watches that were told something (rest-watch.c) */
+	unsigned ncorked;
 	struct server_check *checks;
 	struct paths *paths;
 	struct agents *agents; /* of nodes: rest-connect.c */

@@ -8,8 +8,9 @@
  *	end       time is up (a last bookmark), or the window went past a slow reader (ERROR 410)
  *
  * Bytes of events lie in the server's one line buffer, which belongs to one watch at a time
- * (`writer`): whoever needs it next sends the other's bytes first. So an idle watch has no buffer,
- * and an event costs no allocation.
+ * (`writer`): whoever needs it next writes the other's bytes first. So an idle watch has no buffer,
+ * and an event costs no allocation. Those that are told of a batch are corked until all of it was
+ * told: a connection that carries many of them, or gets many events, sends once.
  */
 #include "apiserver/call.h"
 
@@ -23,6 +24,7 @@
 #define PIECE (64u << 10)
 #define LOOK_MAX 1024	   /* initial items looked at before others have their turn */
 #define BOOKMARK_ROOM 4096 /* a bookmark takes less */
+#define CORKED_MAX 128	   /* each may have a buffer; and the first are to be told soon */
 
 struct initial {
 	struct cache_view *view;
@@ -41,6 +43,7 @@ struct watch {
 	int64_t after;
 	struct err *failed; /* to be told as soon as there is room; of the call's arena */
 	bool live, paused, over;
+	struct list corked;    /* of the server */
 	struct deferred again; /* goes on: initial items, or the window */
 };
 
@@ -77,6 +80,40 @@ static int flush_line(struct server *srv)
 	if (r == -ERR_QUOTA)
 		stream_reset(w->call->s, NULL); /* never an event less without a word */
 	return r;
+}
+
+static void uncork(struct watch *w)
+{
+	if (list_empty(&w->corked))
+		return;
+	list_del(&w->corked);
+	w->call->srv->ncorked--;
+	stream_uncork(w->call->s);
+}
+
+static void uncork_all(struct server *srv)
+{
+	(void)flush_line(srv);
+	while (!list_empty(&srv->corked)) {
+		struct watch *w = LIST_FIRST(&srv->corked, struct watch, corked);
+		CLEANUP(call_drop) struct call *held = call_hold(w->call);
+
+		(void)held;
+		uncork(w);
+	}
+}
+
+static void cork(struct watch *w)
+{
+	struct server *srv = w->call->srv;
+
+	if (!list_empty(&w->corked))
+		return;
+	if (srv->ncorked == CORKED_MAX)
+		uncork_all(srv);
+	stream_cork(w->call->s);
+	list_append(&srv->corked, &w->corked);
+	srv->ncorked++;
 }
 
 static struct buf *line_of(struct watch *w)
@@ -124,6 +161,7 @@ static void watch_stop(struct call *c)
 		buf_clear(&w->call->srv->line);
 	}
 	cache_unwatch(&w->w);
+	uncork(w);
 	timer_fini(&w->timer);
 	deferred_fini(&w->again);
 	if (w->initial)
@@ -242,8 +280,13 @@ static void on_drain(struct call *c)
 static int on_change(struct cache_watch *cw, enum cache_change what, struct item *item)
 {
 	struct watch *w = CONTAINER_OF(cw, struct watch, w);
+	CLEANUP(call_drop) struct call *held = call_hold(w->call);
 	struct err err ERR_RAW;
 
+	(void)held;
+	cork(w);
+	if (w->over)
+		return 0; /* its connection broke by what others wrote */
 	err_clear(&err);
 	if (codec_event(out_of(w), what, item, line_of(w), &err) < 0) {
 		/* An object that cannot be told: a reader must not believe it never was. */
@@ -256,10 +299,7 @@ static int on_change(struct cache_watch *cw, enum cache_change what, struct item
 
 static void on_flush(struct cache_watch *cw)
 {
-	struct watch *w = CONTAINER_OF(cw, struct watch, w);
-
-	if (w->call->srv->writer == w)
-		(void)flush_line(w->call->srv);
+	uncork_all(CONTAINER_OF(cw, struct watch, w)->call->srv);
 }
 
 static void on_end(struct cache_watch *cw, const struct err *err)
@@ -267,6 +307,7 @@ static void on_end(struct cache_watch *cw, const struct err *err)
 	struct watch *w = CONTAINER_OF(cw, struct watch, w);
 
 	w->live = false;
+	uncork(w);
 	end_with_error(w, err);
 }
 
@@ -502,6 +543,7 @@ static void begin(struct call *c)
 	c->stop = watch_stop;
 	c->writable = on_writable;
 	c->drain = on_drain;
+	list_init(&w->corked);
 	deferred_init(&w->again, c->srv->conf.loop, again);
 	timer_init(&w->timer, c->srv->conf.loop, on_timer);
 	w->ends = loop_now(c->srv->conf.loop) + lifetime(c);

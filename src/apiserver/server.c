@@ -728,6 +728,7 @@ int server_new(const struct server_conf *conf, struct server **ret, struct err *
 	assert(srv);
 	srv->conf = *conf;
 	list_init(&srv->calls);
+	list_init(&srv->corked);
 	srv->scratch = arena_new("an answer", SCRATCH_MAX);
 	srv->line = BUF_INIT(LINE_MAX);
 	if (!srv->conf.watch_time_min)

@@ -587,6 +587,12 @@ size_t conn_op_queued(const struct stream *s)
 	return iobuf_len(&c->out);
 }
 
+struct conn *conn_op_cork(struct stream *s)
+{
+	conn_enter(s->conn);
+	return s->conn;
+}
+
 int conn_op_write(struct stream *s, const void *p, size_t n)
 {
 	struct conn *c = s->conn;

@@ -231,6 +231,7 @@ static inline size_t put_number(char *d, uint64_t v)
 /* The parts of stream_ops that both roles share. */
 void conn_op_credit(struct stream *s);
 int conn_op_write(struct stream *s, const void *p, size_t n);
+struct conn *conn_op_cork(struct stream *s);
 ssize_t conn_op_send_file(struct stream *s, int fd, uint64_t at, size_t n);
 int conn_op_end(struct stream *s);
 void conn_op_reset(struct stream *s, const struct err *why);

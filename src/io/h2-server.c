@@ -345,4 +345,5 @@ const struct stream_ops h2_server_ops = {
 	.hijack = op_hijack,
 	.detach = h2_op_detach,
 	.queued = h2_op_queued,
+	.cork = h2_op_cork,
 };

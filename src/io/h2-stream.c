@@ -75,6 +75,14 @@ size_t h2_op_queued(const struct stream *s)
 	return hs->whole.n + iobuf_len(&hs->out);
 }
 
+struct conn *h2_op_cork(struct stream *s)
+{
+	struct h2_stream *hs = s->conn;
+
+	conn_enter(hs->h->c);
+	return hs->h->c;
+}
+
 int h2_op_write(struct stream *s, const void *p, size_t n)
 {
 	struct h2_stream *hs = s->conn;

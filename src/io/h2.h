@@ -143,6 +143,7 @@ int h2_op_end(struct stream *s);
 void h2_op_reset(struct stream *s, const struct err *why);
 int h2_op_detach(struct stream *s, int *ret_fd, struct err *err);
 size_t h2_op_queued(const struct stream *s);
+struct conn *h2_op_cork(struct stream *s);
 /* True for a header that has no place in HTTP/2 (RFC 9113 8.2.2). */
 bool h2_is_hop_header(struct slice name);
 static inline nghttp2_nv h2_nv(struct slice name, struct slice value)

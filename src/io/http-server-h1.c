@@ -129,6 +129,7 @@ const struct stream_ops http_server_h1_ops = {
 	.hijack = op_hijack,
 	.detach = conn_op_detach,
 	.queued = conn_op_queued,
+	.cork = conn_op_cork,
 };
 
 /* ---- requests ---- */

@@ -9,6 +9,8 @@
 #include "base/list.h"
 #include "io/stream.h"
 
+struct conn;
+
 #define IOBUF_SIZE 32768u
 
 /* ---- pool ---- */
@@ -71,6 +73,7 @@ struct stream_ops {
 	/* 1 = *ret_fd is the socket itself; 0 = must be relayed. */
 	int (*detach)(struct stream *s, int *ret_fd, struct err *err);
 	size_t (*queued)(const struct stream *s);
+	struct conn *(*cork)(struct stream *s); /* enters the connection; NULL = never */
 };
 
 struct stream {
@@ -79,6 +82,7 @@ struct stream {
 	struct io_pool *pool;
 	const struct stream_ops *ops;
 	void *conn; /* the codec's; NULL once closed */
+	struct conn *corked;
 	const struct stream_events *ev;
 	void *arg;
 	struct arena *arena;

@@ -653,6 +653,19 @@ size_t stream_queued(const struct stream *s)
 	return s->conn ? s->ops->queued(s) : 0;
 }
 
+void stream_cork(struct stream *s)
+{
+	assert(!s->corked);
+	if (s->conn && s->ops->cork)
+		s->corked = s->ops->cork(s);
+}
+
+void stream_uncork(struct stream *s)
+{
+	if (s->corked)
+		conn_leave(STEAL(s->corked));
+}
+
 size_t stream_room(const struct stream *s)
 {
 	size_t queued = stream_queued(s);

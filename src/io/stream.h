@@ -172,6 +172,14 @@ size_t stream_room(
 	const struct stream *s); /* bytes until the mark; 0 = stream_write would refuse */
 size_t stream_queued(const struct stream *s); /* bytes that wait for the socket */
 /*
+ * Between them what is written gathers, some KiB of it, so that what many write in turn for one
+ * connection leaves in one send. Not over a return to the loop. A stream is corked once;
+ * stream_uncork is to follow also when it was closed meanwhile. Server's streams; of others nothing
+ * happens.
+ */
+void stream_cork(struct stream *s);
+void stream_uncork(struct stream *s);
+/*
  * Bytes of a file as the body's next: from *at, *left of them; both are moved on by what was taken.
  * 0 = all was taken; 1 = wait for `writable`, then call again; negative as stream_write, or with
  * err when the file cannot be read or ends too early (nothing but stream_reset helps then). The fd
