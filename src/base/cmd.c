@@ -731,12 +731,13 @@ static int run_cmd(const struct cmd_program *prog, struct cmd_call *call, int ar
 	const struct cmd *cmd = call->cmd;
 	int r;
 
-	if (argc == 1 && strcmp(argv[0], "-h") == 0)
+	if (argc == 1 && strcmp(argv[0], "-h") == 0 && !(cmd->flags & CMD_OWN_OPTS))
 		return show_help(prog, cmd);
 	call->opts = arena_alloc(call->arena, cmd->opts_size);
-	r = call->opts ? cmd_parse_opts(call->arena, cmd->opts, call->opts,
-					cmd->flags & CMD_OPTS_FIRST, &argc, &argv, err)
-		       : arena_quota(call->arena, err);
+	r = call->opts ? 0 : arena_quota(call->arena, err);
+	if (r == 0 && !(cmd->flags & CMD_OWN_OPTS))
+		r = cmd_parse_opts(call->arena, cmd->opts, call->opts, cmd->flags & CMD_OPTS_FIRST,
+				   &argc, &argv, err);
 	if (r == 1)
 		return show_help(prog, cmd);
 	if (r < 0)

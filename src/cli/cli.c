@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/cmds.h"
+#include "cli/kubectl.h"
 #include "doc/json.h"
 #include "dockerclient/dockerclient.h"
 #include "linux/sys.h"
@@ -109,6 +110,8 @@ int cli_main(int argc, char **argv)
 	int status;
 
 	fill_streams();
+	if (strcmp(called, "kubectl") == 0)
+		return kubectl_main(argc, argv);
 	status = cmd_main(&prog, argc, argv, cli_before, &err);
 	if (status >= 0)
 		return status;

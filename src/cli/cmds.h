@@ -21,7 +21,7 @@
 	X(registry_readonly) X(registry_reload) X(registry_user_add) X(registry_user_ls) \
 	X(registry_user_rm) X(registry_robot_add) X(registry_robot_rm) X(registry_token_revoke) \
 	X(registry_webhook) X(registry_replication) \
-	X(apiserver) X(certs_list) X(certs_renew) X(certs_export) \
+	X(apiserver) X(kubectl) X(certs_list) X(certs_renew) X(certs_export) \
 	X(store_backup) X(store_restore) X(store_verify) X(store_stats) X(store_compact) \
 	X(completion) X(man) X(help) \
 	X(container_inspect) X(image_inspect) X(network_inspect) X(volume_inspect)

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `teu kubectl`: kubectl's command line over src/client. One table of commands (kubectl-cmds.h);
+ * global flags may stand anywhere. What is printed is what kubectl 1.32 prints, byte for byte;
+ * docs/kubectl.md has the differences.
+ *
+ * A command writes to `out`, which goes to stdout when it has ended; complaints about single
+ * objects are collected (kubectl_note) and follow on stderr.
+ */
+#pragma once
+
+#include "base/cmd.h"
+#include "base/str.h"
+#include "client/client.h"
+#include "client/discovery.h"
+#include "client/kubeconfig.h"
+
+#include <stdbool.h>
+
+struct arena;
+struct doc;
+struct err;
+
+#define KUBECTL_VERSION "v1.32.0"
+#define KUBECTL_OUT_MAX (1u << 30)
+
+struct kubectl_flags {
+	const char *kubeconfig, *context, *cluster, *user, *space, *server, *token, *ca, *cert,
+		*key, *username, *password, *tls_name, *as, *as_uid, *cache_dir, *time;
+	struct opt_list as_groups;
+	bool insecure, no_compression, warnings_fatal, match_version;
+	int64_t verbose;
+};
+
+struct kubectl {
+	struct arena *arena;
+	struct kubectl_flags flags;
+	const struct cmd *cmd;
+	struct kubeconfig config; /* kubectl_config */
+	bool config_read;
+	struct client_conf conf;
+	struct client *client;	/* kubectl_client */
+	struct catalog catalog; /* kubectl_catalog */
+	bool catalog_read;
+	size_t warnings;
+	struct buf out, errors;
+	bool failed;
+};
+
+static inline struct kubectl *kubectl_of(const struct cmd_call *call)
+{
+	return call->global;
+}
+
+/* argv[0] is "kubectl". Exit status. */
+int kubectl_main(int argc, char **argv);
+struct cmd_program kubectl_program(void);
+
+int kubectl_config(struct kubectl *k, struct err *err);
+int kubectl_conf(struct kubectl *k, struct err *err);
+int kubectl_client(struct kubectl *k, struct err *err);
+/* Known resources; asked anew when `fresh` and what we have was kept in a file. */
+int kubectl_catalog(struct kubectl *k, bool fresh, struct err *err);
+/* A type word; looks again when it is not known. NOT_FOUND in kubectl's words. */
+int kubectl_find(struct kubectl *k, const char *word, const struct resource **ret, struct err *err);
+/* The kind of an object from a file. */
+int kubectl_find_kind(struct kubectl *k, const char *api_version, const char *kind,
+		      const struct resource **ret, struct err *err);
+
+/* Words for an error, as kubectl ends with them; "error: ..." or "Error from server (...): ...". */
+void kubectl_explain(struct kubectl *k, const struct err *err, struct buf *out);
+/* Collects it: the command goes on and ends with status 1. */
+void kubectl_note(struct kubectl *k, const struct err *err);
+void kubectl_warn(struct kubectl *k, struct slice text);
+/* What was written so far goes out now. */
+int kubectl_flush(struct kubectl *k, struct err *err);
+/* "See 'kubectl get -h' for help and examples" behind a message. */
+int kubectl_usage(struct kubectl *k, struct err *err);
+/* -ERR_BAD_REQUEST "unexpected arguments: [x]". */
+int kubectl_no_args(struct cmd_call *call, struct err *err);
+/* Member as C string, "" when absent. */
+const char *kubectl_text(struct kubectl *k, const struct doc *d, const char *path);
+/* "5d3h": how long ago, as kubectl's HumanDuration; "<unknown>" for no time. */
+const char *kubectl_age(char dst[32], struct slice when);
+
+/* Files that a kubeconfig names become data in it. */
+int kubectl_flatten(struct kubectl *k, struct doc *config, struct err *err);
+
+/* ---- tables ---- */
+
+/* Columns of equal width, three blanks between; the last has none behind. */
+struct columns {
+	size_t width[64];
+	size_t n;
+};
+/* cells: n texts of a row behind the other, rows of n cells. */
+void columns_print(struct columns *c, const char *const *cells, size_t rows, size_t n,
+		   struct buf *out);
+
+/* ---- what is asked for ---- */
+
+struct kubectl_files {
+	struct opt_list names; /* -f */
+	bool recursive;
+};
+struct kubectl_item {
+	const struct resource *res;
+	const char *name;  /* NULL: all of them */
+	const char *space; /* NULL: of all namespaces, or it has none */
+	struct doc *obj;   /* from a file, or NULL */
+	const char *from;  /* the file */
+};
+struct kubectl_items {
+	struct kubectl_item *v;
+	size_t n;
+	bool single; /* one named object: it is printed bare */
+};
+enum {
+	KUBECTL_ALL_SPACES = 1 << 0,
+	KUBECTL_SELECTED = 1 << 1, /* a selector or --all: types alone are enough */
+	KUBECTL_NAMES = 1 << 2,	   /* else names are needed */
+};
+/* Arguments "TYPE[,TYPE] [NAME...]" or "TYPE/NAME...", and files. */
+int kubectl_items(struct cmd_call *call, const struct kubectl_files *files, unsigned flags,
+		  struct kubectl_items *ret, struct err *err);
+/* The objects of files alone, in their order; Lists are taken apart. */
+int kubectl_read_files(struct kubectl *k, const struct kubectl_files *files,
+		       struct kubectl_items *ret, struct err *err);
+
+/* ---- printing objects ---- */
+
+struct kubectl_print {
+	struct kubectl *k;
+	enum {
+		PRINT_TABLE,
+		PRINT_WIDE,
+		PRINT_NAME,
+		PRINT_JSON,
+		PRINT_YAML,
+		PRINT_JSONPATH,
+		PRINT_JSONPATH_JSON,
+		PRINT_COLUMNS,
+	} form;
+	const struct jsonpath *path;
+	const char *text; /* of the path */
+	struct columns columns;
+	const char **headers;
+	const struct jsonpath **specs;
+	size_t nspecs;
+	bool no_headers, managed, missing_ok, begun;
+};
+/* output NULL = a table, or what `plain` commands print ("pod/x created"). */
+int kubectl_print_init(struct kubectl_print *p, struct kubectl *k, const char *output,
+		       const char *template, struct err *err);
+/* One object, or a List; JSON and YAML with sorted members. */
+int kubectl_print_doc(struct kubectl_print *p, const struct doc *d, struct err *err);
+/* Members as they stand in the document (kubeconfig's order in JSON). */
+int kubectl_print_plain(struct kubectl_print *p, const struct doc *d, struct err *err);
+/* "deployment.apps/web". */
+const char *kubectl_object_name(struct kubectl *k, const struct doc *d);
+/* As Go prints values: map[a:1 b:[x y]]. */
+void kubectl_go_value(const struct doc *v, struct buf *out);
+/* Without metadata.managedFields; shares nodes. */
+struct doc *kubectl_unmanaged(struct arena *a, const struct doc *d);
+
+#define KUBECTL_BASIC "Basic Commands"
+#define KUBECTL_CLUSTER "Cluster Management Commands"
+#define KUBECTL_ADVANCED "Advanced Commands"
+#define KUBECTL_SETTINGS "Settings Commands"
+#define KUBECTL_OTHER "Other Commands"
