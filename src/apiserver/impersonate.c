@@ -99,7 +99,7 @@ static int ask(struct wish *w, const char *group, const char *resource, const ch
 		.path = "",
 	};
 
-	return authz_allowed(w->z, &at, NULL) ? 0 : authz_refuse(&at, err, w->about);
+	return authz_allowed(w->z, &at, NULL) ? 0 : authz_refuse(&at, NULL, err, w->about);
 }
 
 static int ask_user(struct wish *w, const char ***ret_groups, size_t *ret_n, struct err *err)

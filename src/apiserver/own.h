@@ -30,7 +30,6 @@ struct own_put {
 	 */
 	int (*update)(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
 		      struct err *err);
-	bool only_there;		 /* what is not there is not made */
 	void (*done)(struct own_put *p); /* perhaps within own_put */
 	void *arg;
 	int result; /* 1: written; 0: nothing was to be done; negative: err */
