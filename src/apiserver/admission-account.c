@@ -26,6 +26,7 @@ static int find_account(struct admission_call *c, struct doc **ret, struct err *
 		return admit_refuse(c, err, "no service account specified for pod %s/%s", c->ns,
 				    c->name);
 	*ret = admit_get(c, "", "serviceaccounts", c->ns, name);
+	c->soon = !*ret && slice_is(name, "default"); /* of a namespace that is new */
 	return *ret ? 0
 		    : admit_refuse(c, err,
 				   "error looking up service account %s/%.*s: serviceaccount "

@@ -49,7 +49,8 @@ struct admission_call {
 	const struct doc *old;	    /* NULL: CREATE */
 	const struct authz *authz;  /* who may sign, own, ... */
 	struct status_about *about; /* what errors tell beside */
-	unsigned kind;		    /* private */
+	bool soon;     /* it is refused for want of what the server itself makes in a moment */
+	unsigned kind; /* private */
 	size_t nnotes;
 	struct apiaudit_note notes[APIAUDIT_NOTES_MAX]; /* in the arena */
 };

@@ -23,6 +23,7 @@ static void change_end(struct change *x)
 {
 	struct call *c = x->c;
 
+	timer_fini(&x->pause);
 	item_unref(STEAL(x->live));
 	for (size_t i = 0; i < ARRAY_LEN(x->json); i++)
 		buf_fini(&x->json[i]);
@@ -64,6 +65,24 @@ static void answer_item(struct change *x, struct item *i)
 		call_doc(c, x->created ? 201 : 200, &view, c->resource->kind->type);
 }
 
+static int on_pause(struct timer *t)
+{
+	change_run(CONTAINER_OF(t, struct change, pause));
+	return 0;
+}
+
+/* What it lacks is being made by ourselves: it is prepared again in a moment. */
+static bool pauses(struct change *x)
+{
+	if (!x->soon || x->pauses == CHANGE_PAUSES_MAX)
+		return false;
+	x->soon = false;
+	x->pauses++;
+	x->tries--;
+	timer_set_after(&x->pause, CHANGE_PAUSE);
+	return true;
+}
+
 struct change *change_new(struct call *c, int (*prepare)(struct change *x, struct err *err))
 {
 	struct change *x = ARENA_NEW(c->a, struct change);
@@ -85,6 +104,7 @@ struct change *change_new(struct call *c, int (*prepare)(struct change *x, struc
 	x->prepare = prepare;
 	x->answer = answer_item;
 	x->tries_max = CHANGE_TRIES_MAX;
+	timer_init(&x->pause, c->srv->conf.loop, on_pause);
 	for (size_t i = 0; i < ARRAY_LEN(x->json); i++)
 		x->json[i] = BUF_INIT(JSON_MAX);
 	return x;
@@ -482,11 +502,14 @@ static void admission_of(struct change *x, const struct doc *old, struct admissi
 int change_admit(struct change *x, const struct doc *old, struct err *err)
 {
 	struct admission_call ac;
+	int r;
 
 	admission_of(x, old, &ac);
 	if (x->prefix) /* upstream makes the name later */
 		ac.name = x->prefix;
-	return admission_mutate(x->c->srv->conf.admission, &ac, err);
+	r = admission_mutate(x->c->srv->conf.admission, &ac, err);
+	x->soon = r < 0 && ac.soon;
+	return r;
 }
 
 static void tell_warnings(struct change *x)
@@ -887,7 +910,8 @@ void change_run(struct change *x)
 	c->about.kind = x->kind;
 	r = x->prepare(x, &err);
 	if (r < 0) {
-		change_fail(x, &err);
+		if (!pauses(x))
+			change_fail(x, &err);
 	} else if (r == 1) {
 		x->answer(x, x->live);
 		change_end(x);

@@ -15,11 +15,14 @@
 #include "api/apply.h"
 #include "api/object.h"
 #include "apiserver/call.h"
+#include "base/clock.h"
 #include "doc/doc.h"
 
 #define CHANGE_TRIES_MAX 64
 #define CHANGE_PATCH_TRIES 5
 #define CHANGE_NAME_TRIES 8 /* of generateName */
+#define CHANGE_PAUSES_MAX 10
+#define CHANGE_PAUSE (50 * NS_PER_MS)
 
 struct change {
 	struct call *c;
@@ -34,7 +37,9 @@ struct change {
 	/* i: as written, or as it was removed; NULL of a dry run: x->obj. */
 	void (*answer)(struct change *x, struct item *i);
 
-	unsigned tries, tries_max;
+	unsigned tries, tries_max, pauses;
+	bool soon; /* it failed of what will be there in a moment */
+	struct timer pause;
 	const char *name;   /* of the object */
 	const char *prefix; /* generateName, when the name was made of it; else NULL */
 	struct item *live;  /* referenced; NULL: not there */

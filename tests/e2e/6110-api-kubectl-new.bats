@@ -38,8 +38,9 @@ deployment() { # REPLICAS
  },
  kind: "ConfigMap",' kyaml
 	is "NAME DATA AGE
+kube-root-ca.crt 1 AGE
 one 1 AGE" kn get configmaps
-	is "one" kn get cm --sort-by=.metadata.name -o jsonpath='{.items[*].metadata.name}'
+	is "kube-root-ca.crt one" kn get cm --sort-by=.metadata.name -o jsonpath='{.items[*].metadata.name}'
 	says "Image pull secrets:" kn describe sa default
 	says "p      0/1     Pending" kn get pods -o wide
 	is "replicas <integer>" explained
@@ -95,7 +96,7 @@ explained() { kc explain deploy.spec.replicas | grep -o 'replicas <integer>'; }
 	done
 	kill "$BEHIND"
 	wait "$BEHIND" || true
-	[ "$(awk '{ print $1, $2 }' watched | tr '\n' ',')" = "EVENT NAME,ADDED first,ADDED second,DELETED first," ]
+	[ "$(awk '!/kube-root-ca/ { print $1, $2 }' watched | tr '\n' ',')" = "EVENT NAME,ADDED first,ADDED second,DELETED first," ]
 	behind gone -n "$NS" wait --for=delete configmap/second --timeout=20s
 	kn delete configmap second
 	wait "$BEHIND"

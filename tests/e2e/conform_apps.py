@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 from conform_machinery import TRUE
-from kube import Skip, api, equal, holds, kind, space, suite
+from kube import Skip, api, equal, holds, kind, space, suite, until
 from kube_life import operations, status_changed, told
 
 apps, auth, cli, events = suite("sig-apps"), suite("sig-auth"), suite("sig-cli"), suite("sig-instrumentation")
@@ -297,6 +297,68 @@ def _():
     assert "automountServiceAccountToken" not in k.create({"metadata": {"name": "one"}})
     k.change("one", lambda o: o.update(automountServiceAccountToken=True))
     equal(k.get("one")["automountServiceAccountToken"], True)
+
+
+@auth("ServiceAccounts should guarantee kube-root-ca.crt exist in any namespace")
+def _():
+    k = kind("configmaps", space())
+    there = lambda: "kube-root-ca.crt" in k.names() and "BEGIN CERTIFICATE" in k.get("kube-root-ca.crt")["data"]["ca.crt"]
+    until(there, "the roots")
+    k.delete("kube-root-ca.crt")
+    until(there, "the roots again")
+    k.patch("kube-root-ca.crt", {"data": {"ca.crt": ""}})
+    until(there, "the roots mended")
+
+
+@auth("ServiceAccounts should allow opting out of API token automount")
+def _():
+    name = space()
+    accounts, pods = kind("serviceaccounts", name), kind("pods", name)
+    for n, wants in ("mount", True), ("nomount", False):
+        accounts.create({"metadata": {"name": n}, "automountServiceAccountToken": wants})
+    until(lambda: "default" in accounts.names(), "the account")
+    for account, default in ("default", True), ("mount", True), ("nomount", False):
+        for asked in None, True, False:
+            spec = {"serviceAccountName": account, "containers": [{"name": "c", "image": "i"}]}
+            if asked is not None:
+                spec["automountServiceAccountToken"] = asked
+            pod = pods.create({"metadata": {"generateName": "p-"}, "spec": spec})
+            mounts = [m["mountPath"] for m in pod["spec"]["containers"][0].get("volumeMounts", [])]
+            equal(mounts, ["/var/run/secrets/kubernetes.io/serviceaccount"] if (default if asked is None else asked) else [])
+
+
+def token_of(name, account, **spec):
+    a = api().ask("POST", f"/api/v1/namespaces/{name}/serviceaccounts/{account}/token", {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": spec}, want=201)
+    return a.json()["status"]["token"]
+
+
+@auth("ServiceAccounts should create a serviceAccountToken and ensure a successful TokenReview")
+def _():
+    name = space()
+    account = kind("serviceaccounts", name).create({"metadata": {"name": "e2e"}})
+    for spec in {}, {"expirationSeconds": 1200, "audiences": ["e2e"]}:
+        review = {"token": token_of(name, "e2e", **spec), **({"audiences": spec["audiences"]} if spec else {})}
+        status = kind("tokenreviews").create({"spec": review})["status"]
+        equal(status["authenticated"], True)
+        assert "error" not in status, status
+        equal(status["user"]["username"], f"system:serviceaccount:{name}:e2e")
+        equal(status["user"]["uid"], account["metadata"]["uid"])
+        equal(status["user"]["groups"], ["system:serviceaccounts", f"system:serviceaccounts:{name}", "system:authenticated"])
+    token = token_of(name, "e2e")
+    kind("serviceaccounts", name).delete("e2e")
+    assert "authenticated" not in kind("tokenreviews").create({"spec": {"token": token}})["status"]
+
+
+@auth("ServiceAccounts ServiceAccountIssuerDiscovery should support OIDC discovery of service account issuer", without="needs-node")
+def _():
+    name = space()
+    kind("serviceaccounts", name).create({"metadata": {"name": "e2e"}})
+    part = lambda t, i: json.loads(base64.urlsafe_b64decode(t.split(".")[i] + "=="))
+    token = token_of(name, "e2e", audiences=["oidc-discovery-test"])
+    found = api().get("/.well-known/openid-configuration")
+    equal(part(token, 1)["iss"], found["issuer"])
+    keys = {k["kid"]: k for k in api().get(found["jwks_uri"][found["jwks_uri"].index("/openid"):])["keys"]}
+    equal(keys[part(token, 0)["kid"]]["alg"], part(token, 0)["alg"])
 
 
 @auth("SubjectReview should support SubjectReview API operations")
