@@ -66,7 +66,7 @@ struct account_control {
 	struct account_tokens *tokens;
 	struct buf roots, roots_json; /* PEM; as it stands in JSON */
 	struct map jobs;
-	struct list waiting, failed;
+	struct list waiting, later;
 	size_t running;
 	struct deferred look;
 	struct timer again;
@@ -97,7 +97,8 @@ static char *copy_text(struct slice s)
 	return p;
 }
 
-static void want(struct account_control *c, enum job_kind kind, struct slice ns, struct slice name)
+static struct job *job_of(struct account_control *c, enum job_kind kind, struct slice ns,
+			  struct slice name)
 {
 	size_t n = ns.n + name.n + 4;
 	struct job *j = calloc(1, sizeof(*j) + n), *there;
@@ -110,15 +111,32 @@ static void want(struct account_control *c, enum job_kind kind, struct slice ns,
 		if (there)
 			there->again = there->running;
 		free(j);
-		return;
+		return NULL;
 	}
 	j->c = c;
 	j->kind = kind;
 	j->ns = copy_text(ns);
 	j->name = copy_text(name);
+	list_init(&j->link);
 	(void)map_put(&c->jobs, slice_str(j->key), j);
+	return j;
+}
+
+static void want(struct account_control *c, enum job_kind kind, struct slice ns, struct slice name)
+{
+	struct job *j = job_of(c, kind, ns, name);
+
+	if (!j)
+		return;
 	list_append(&c->waiting, &j->link);
 	deferred_call(&c->look);
+}
+
+static void put_off(struct job *j)
+{
+	list_append(&j->c->later, &j->link);
+	if (!timer_armed(&j->c->again))
+		timer_set_after(&j->c->again, RETRY);
 }
 
 static void end_job(struct job *j, int result, const struct err *err)
@@ -134,9 +152,7 @@ static void end_job(struct job *j, int result, const struct err *err)
 		       "an object of a namespace could not be written, it is tried "
 		       "again",
 		       "error", err->msg, NULL);
-		list_append(&c->failed, &j->link);
-		if (!timer_armed(&c->again))
-			timer_set_after(&c->again, RETRY);
+		put_off(j);
 		deferred_call(&c->look);
 		return;
 	}
@@ -432,8 +448,8 @@ static int on_again(struct timer *t)
 {
 	struct account_control *c = CONTAINER_OF(t, struct account_control, again);
 
-	while (!list_empty(&c->failed)) {
-		struct list *first = c->failed.next;
+	while (!list_empty(&c->later)) {
+		struct list *first = c->later.next;
 
 		list_del(first);
 		list_append(&c->waiting, first);
@@ -489,9 +505,17 @@ static int account_changed(struct cache_watch *w, enum cache_change what, struct
 
 static int roots_changed(struct cache_watch *w, enum cache_change what, struct item *i)
 {
-	(void)what;
-	want(CONTAINER_OF(w, struct control_watch, w)->c, JOB_ROOTS, item_namespace(i),
-	     SLICE(ROOTS));
+	struct account_control *c = CONTAINER_OF(w, struct control_watch, w)->c;
+	struct job *j;
+
+	if (what == CACHE_DELETED) {
+		want(c, JOB_ROOTS, item_namespace(i), SLICE(ROOTS));
+		return 0;
+	}
+	/* not at once: a server with other roots over the same store would answer at once, too */
+	j = job_of(c, JOB_ROOTS, item_namespace(i), SLICE(ROOTS));
+	if (j)
+		put_off(j);
 	return 0;
 }
 
@@ -605,7 +629,7 @@ int account_control_start(const struct account_control_conf *conf,
 	c->roots_json = BUF_INIT(4u << 20);
 	map_init(&c->jobs);
 	list_init(&c->waiting);
-	list_init(&c->failed);
+	list_init(&c->later);
 	deferred_init(&c->look, c->loop, look);
 	timer_init(&c->again, c->loop, on_again);
 	set_roots(c, conf->roots);
@@ -643,8 +667,8 @@ void account_control_free(struct account_control *c)
 	assert(!c->running);
 	while (!list_empty(&c->waiting))
 		job_free(CONTAINER_OF(c->waiting.next, struct job, link));
-	while (!list_empty(&c->failed))
-		job_free(CONTAINER_OF(c->failed.next, struct job, link));
+	while (!list_empty(&c->later))
+		job_free(CONTAINER_OF(c->later.next, struct job, link));
 	deferred_fini(&c->look);
 	timer_fini(&c->again);
 	map_fini(&c->jobs);
