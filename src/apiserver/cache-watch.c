@@ -623,3 +623,15 @@ int64_t cache_watch_revision(const struct cache_watch *w)
 		return MAX(x->after, c->world->told);
 	return MAX(x->after, stands_at(c, x));
 }
+
+bool cache_watch_is_within(const struct cache_watch *w)
+{
+	const struct watch *x = watch_of((struct cache_watch *)(uintptr_t)w);
+	const struct window *n = w->cache ? &w->cache->window : NULL;
+	int64_t before;
+
+	if (!n || x->state == WATCH_LIVE || x->at < n->tail || x->at == n->head)
+		return false;
+	before = x->at > n->tail ? window_at(n, x->at - 1)->revision : n->oldest;
+	return window_at(n, x->at)->revision == before;
+}

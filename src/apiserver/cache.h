@@ -245,6 +245,9 @@ void cache_unwatch(struct cache_watch *w); /* also from within its callbacks; id
 void cache_watch_resume(struct cache_watch *w);
 /* All changes up to this one were told to it: what a bookmark says. */
 int64_t cache_watch_revision(const struct cache_watch *w);
+/* It stands between changes of one revision (a lease's keys go together): who comes back with the
+ * last one that it was told would miss the rest. */
+bool cache_watch_is_within(const struct cache_watch *w);
 
 struct cache_stats {
 	uint64_t objects, json_bytes, memory_bytes; /* memory: items and trees, estimated */

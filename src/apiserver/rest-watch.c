@@ -247,6 +247,21 @@ static void set_timer(struct watch *w)
 	timer_set(&w->timer, at);
 }
 
+/* A reader that has one part of a revision's events would come back behind the others. */
+static void time_is_up(struct watch *w)
+{
+	struct err err = ERR_INIT;
+
+	if (!w->live || !cache_watch_is_within(&w->w)) {
+		finish(w);
+		return;
+	}
+	(void)err_set(&err, ERR_GONE, "the watch ended between events of one revision");
+	cache_unwatch(&w->w);
+	w->live = false;
+	end_with_error(w, &err);
+}
+
 static int on_timer(struct timer *t)
 {
 	struct watch *w = CONTAINER_OF(t, struct watch, timer);
@@ -257,7 +272,7 @@ static int on_timer(struct timer *t)
 	if (c->q.bookmarks && w->live && !w->paused && room(w) > BOOKMARK_ROOM)
 		bookmark(w, false);
 	if (loop_now(c->srv->conf.loop) >= w->ends) {
-		finish(w);
+		time_is_up(w);
 		return 0;
 	}
 	(void)flush_line(c->srv);

@@ -478,6 +478,116 @@ static void a_cache_may_come_later(void **state)
 	cw_stop(&c);
 }
 
+/* ---- several changes of one revision ---- */
+
+static int64_t lease_of(struct cfix *x, int64_t ttl)
+{
+	struct lse l = { .l = { .ttl = ttl } };
+
+	assert_int_equal(lease(x->f, &l), 0);
+	return l.l.id;
+}
+
+static void lease_ends(struct cfix *x, int64_t id)
+{
+	struct lse l = { .l = { .id = id } };
+
+	assert_int_equal(lease(x->f, &l), 0);
+	settle(x);
+}
+
+static void put_leased(struct cfix *x, const char *key, int64_t id)
+{
+	char at[128];
+
+	snprintf(at, sizeof(at), "/registry/pods/%s", key);
+	(void)put_lease(x->f, at, pod_json(key, "", ""), id);
+}
+
+#define THREE_GO "-a/a@6 -a/b@6 -b/c@6 "
+
+static void keys_of_a_lease_go_at_one_revision(void **state)
+{
+	struct cfix *x = *state;
+	struct cw all = { 0 }, slow = { 0 }, one = { 0 }, late = { 0 }, past = { 0 };
+	const int64_t id = lease_of(x, 60);
+	struct cache_view *v;
+
+	cw_start(x, &all, "", 1);
+	cw_start(x, &slow, "", 1);
+	cw_start(x, &one, "b/", 1);
+	put_leased(x, "a/a", id);
+	put_leased(x, "a/b", id);
+	put_leased(x, "b/c", id);
+	pod_put(x, "b/d", "", "");
+	assert_int_equal(world_revision(x->w), 5);
+	slow.room = 2; /* of the three */
+	lease_ends(x, id);
+	assert_int_equal(world_revision(x->w), 6);
+	assert_string_equal(buf_str(&all.text), "+a/a@2 +a/b@3 +b/c@4 +b/d@5 " THREE_GO);
+	assert_int_equal(cache_watch_revision(&all.w), 6);
+	assert_false(cache_watch_is_within(&all.w));
+	assert_string_equal(buf_str(&one.text), "+b/c@4 +b/d@5 -b/c@6 ");
+	/* A bookmark must not say 6 before all of it was told. */
+	assert_non_null(strstr(buf_str(&slow.text), "-a/a@6 -a/b@6 "));
+	assert_null(strstr(buf_str(&slow.text), "-b/c@6 "));
+	assert_int_equal(cache_watch_revision(&slow.w), 5);
+	assert_true(cache_watch_is_within(&slow.w));
+	slow.room = -1;
+	cache_watch_resume(&slow.w);
+	settle(x);
+	assert_string_equal(buf_str(&slow.text), buf_str(&all.text));
+	assert_int_equal(cache_watch_revision(&slow.w), 6);
+	assert_false(cache_watch_is_within(&slow.w));
+	/* Who comes back: all of it, or nothing. */
+	cw_start(x, &late, "", 5);
+	cw_start(x, &past, "", 6);
+	settle(x);
+	assert_string_equal(buf_str(&late.text), THREE_GO);
+	assert_int_equal(past.n, 0);
+	assert_int_equal(cache_at(x->pods, 5, &v, &x->err), 0);
+	assert_list(v, "", "", "a/a@2 a/b@3 b/c@4 b/d@5 ");
+	cache_view_unref(v);
+	assert_int_equal(cache_at(x->pods, 6, &v, &x->err), 0);
+	assert_list(v, "", "", "b/d@5 ");
+	cache_view_unref(v);
+	cw_stop(&all);
+	cw_stop(&slow);
+	cw_stop(&one);
+	cw_stop(&late);
+	cw_stop(&past);
+}
+
+/* The window forgets a part of a revision: nobody goes on from before it. */
+static void a_revision_is_whole_in_the_window_or_gone(void **state)
+{
+	struct cfix *x = *state;
+	struct cw slow = { .room = 1 }, c = { 0 };
+	const int64_t id = lease_of(x, 60);
+	struct cache_view *v;
+
+	x->conf.window_changes = 2;
+	world_again(x);
+	put_leased(x, "a/a", id);
+	put_leased(x, "a/b", id);
+	put_leased(x, "b/c", id);
+	cw_start(x, &slow, "", 4);
+	lease_ends(x, id);
+	assert_string_equal(buf_str(&slow.text), "-a/a@5 ");
+	assert_true(cache_watch_is_within(&slow.w));
+	pod_put(x, "z/z", "", ""); /* trims the window */
+	pod_put(x, "z/z", "", "n");
+	assert_int_equal(cw_try(x, &c, "", 4), -ERR_GONE);
+	assert_int_equal(cache_at(x->pods, 4, &v, &x->err), -ERR_GONE);
+	assert_int_equal(cw_try(x, &c, "", 5), 0);
+	settle(x);
+	assert_string_equal(buf_str(&c.text), "+z/z@6 *z/z@7 ");
+	assert_true(slow.over); /* the window has passed it */
+	assert_err(&slow.err, ERR_GONE, "too old resource version: 4 (");
+	cw_stop(&c);
+	cw_stop(&slow);
+}
+
 struct late {
 	struct world_wait wait;
 	bool done;
@@ -741,6 +851,8 @@ int main(void)
 		T(lists_are_in_order_and_begin_anywhere),
 		T(views_stay_as_they_were),
 		T(kept_views_that_hold_too_much_go),
+		T(keys_of_a_lease_go_at_one_revision),
+		T(a_revision_is_whole_in_the_window_or_gone),
 		T(a_cache_may_come_later),
 		T(who_asks_a_late_cache_waits),
 		T(a_cache_that_goes_ends_its_watches),

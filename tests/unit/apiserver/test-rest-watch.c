@@ -230,6 +230,49 @@ static void a_slow_reader_goes_on_from_where_it_stood(void **state)
 	peer_close(&quick);
 }
 
+/* Objects of a lease go at one revision: who was told a part when time is up may not come back with
+ * that revision as if it had all of it. */
+static void time_is_up_between_events_of_one_revision(void **state)
+{
+	struct rfix *x = *state;
+	struct lse l = { .l = { .ttl = 60 } };
+	struct buf b = BUF_INIT(1u << 20);
+	struct peer p;
+	char query[64];
+	int64_t end;
+
+	assert_int_equal(lease(x->f, &l), 0);
+	for (int i = 0; i < 20; i++) {
+		char key[64];
+
+		buf_clear(&b);
+		(void)buf_addf(&b,
+			       "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{"
+			       "\"name\":\"l%d\",\"namespace\":\"n1\"},\"data\":{\"k\":\"",
+			       i);
+		for (int j = 0; j < 300000; j++)
+			(void)buf_addc(&b, 'a');
+		(void)buf_adds(&b, "\"}}");
+		snprintf(key, sizeof(key), "/registry/configmaps/n1/l%d", i);
+		(void)put_lease(x->f, key, buf_str(&b), l.l.id);
+	}
+	buf_fini(&b);
+	snprintf(query, sizeof(query), "&timeoutSeconds=1&resourceVersion=%lld",
+		 (long long)world_revision(x->w));
+	watch_maps(x, &p, query);
+	l.l.ttl = 0; /* it is over */
+	assert_int_equal(lease(x->f, &l), 0);
+	end = clock_mono() + 3 * NS_PER_SEC / 2;
+	while (clock_mono() < end) /* and nobody reads */
+		assert_true(loop_step(x->f->loop, NS_PER_SEC / 10, &x->f->err) >= 0);
+	peer_until(&p, "0\r\n\r\n");
+	assert_in_range(count(&p, "\"DELETED\""), 1, 19);
+	assert_int_equal(count(&p, "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\""), 1);
+	assert_int_equal(count(&p, "the watch ended between events of one revision"), 1);
+	assert_int_equal(count(&p, "\"reason\":\"Expired\""), 1);
+	peer_close(&p);
+}
+
 static void many_watchers_are_told_in_turn(void **state)
 {
 	struct rfix *x = *state;
@@ -320,6 +363,7 @@ int main(void)
 		TEST(a_watch_ends_when_its_time_is_up),
 		TEST(tables_and_protobuf_are_framed),
 		TEST(a_slow_reader_goes_on_from_where_it_stood),
+		TEST(time_is_up_between_events_of_one_revision),
 		TEST(many_watchers_are_told_in_turn),
 		TEST(events_go_over_a_websocket_too),
 		TEST(the_end_of_the_server_ends_watches),
