@@ -208,9 +208,10 @@ static int update_slice(struct own_put *p, struct arena *a, struct doc *obj, con
 	bool changed = false;
 
 	if (!doc_len(doc_get(obj, "ports")) ||
-	    !is_agreed(p->arg, doc_get(obj, "endpoints"), doc_get(want, "endpoints")))
-		changed =
-			own_take(t, obj, want, "endpoints", a) | own_take(t, obj, want, "ports", a);
+	    !is_agreed(p->arg, doc_get(obj, "endpoints"), doc_get(want, "endpoints"))) {
+		changed = own_take(t, obj, want, "endpoints", a);
+		changed = own_take(t, obj, want, "ports", a) || changed;
+	}
 	return own_take_map(p->rs, obj, want, "labels", a) || changed;
 }
 
