@@ -130,7 +130,7 @@ void world_start(struct world *w, void (*done)(void *arg, int result, struct err
 const struct err *world_error(const struct world *w); /* NULL: all is well */
 bool world_is_shared(const struct world *w);
 struct loop *world_loop(const struct world *w);
-int64_t world_revision(const struct world *w);	      /* all up to it is in here */
+int64_t world_revision(const struct world *w); /* all up to it is in here */
 bool cache_ready(const struct cache *c);
 
 /* Waits until everything up to `revision` is in here; 0: up to what was acknowledged by anyone

@@ -48,7 +48,9 @@ struct resource *resources_kind(const struct resources *rs, const char *group_ve
 				const char *kind);
 /* The collection of a group-resource in whichever version; NULL. Of group "" there are two more
  * that no request sees, in upstream's places. */
-#define RESOURCES_SERVERS "masterleases" /* Endpoints of one address, its key: the servers alive */
+#define RESOURCES_SERVERS                                                      \
+	"masterleases" /* Endpoints of one address, its key: the servers alive \
+			*/
 #define RESOURCES_RANGES "rangeallocations" /* what of a range is taken: "servicenodeports" */
 struct collection *resources_objects(const struct resources *rs, const char *group,
 				     const char *resource);
