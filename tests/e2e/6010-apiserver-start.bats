@@ -500,3 +500,55 @@ etcd_case() {
 	[[ $output == *"namespace/kube-system"* ]]
 	[ "${lines[-1]}" = "ended 0" ]
 }
+
+endpoints_are() { [ "$(k get endpoints kubernetes -o jsonpath='{.subsets[*].addresses[*].ip}' 2>/dev/null)" = "$*" ]; }
+
+soon() { # COMMAND...: at most 20 s for it to succeed
+	local i
+	for ((i = 0; i < 100; i++)); do
+		! "$@" || return 0
+		sleep 0.2
+	done
+	return 1
+}
+
+two_case() {
+	set -e
+	local one two
+	ip link add ve0 type veth peer name ve1
+	ip addr add 10.9.8.1/24 dev ve0
+	ip addr add 10.9.8.2/24 dev ve0
+	ip link set ve0 up
+	"$ETCD" --data-dir "$PWD/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
+		--listen-peer-urls http://127.0.0.1:2380 >etcd.log 2>&1 </dev/null 3>&- &
+	local etcd=$!
+	LISTEN="--listen 10.9.8.1:6443" api_start --etcd-servers http://127.0.0.1:2379
+	one=$SERVER
+	mkdir -m 755 two
+	cd two
+	LISTEN="--listen 10.9.8.2:6443" api_start --etcd-servers http://127.0.0.1:2379
+	two=$SERVER
+	cd ..
+	soon endpoints_are 10.9.8.1 10.9.8.2
+	k -n kube-system get cm extension-apiserver-authentication -o jsonpath='{.data.client-ca-file}' | grep -c BEGIN
+	k create service nodeport s --tcp=80 --node-port=30123
+	(cd two && fails_with "provided port is already allocated" k create service nodeport t --tcp=80 --node-port=30123)
+	kill "$two"
+	wait "$two"
+	soon endpoints_are 10.9.8.1
+	kill "$one"
+	wait "$one"
+	kill "$etcd"
+	wait "$etcd" || true
+	echo together
+}
+
+@test "apiserver: two of them over one etcd" {
+	ETCD=$(etcd_program) || skip "there is no etcd"
+	export ETCD
+	run alone two_case
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = 2 ]
+	[ "${lines[-1]}" = together ]
+}
