@@ -4,6 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 load apiserver.bash
+load words.bash
 [ -n "${DIR:-}" ] || KUBECTL=$(api_any_kubectl)
 
 start_server() {
