@@ -52,6 +52,7 @@ enum cel_fold {
 	CEL_TRANSFORM_ENTRY, /* transformMapEntry */
 	CEL_OPT_MAP,	     /* optional.optMap(x, t) */
 	CEL_OPT_FLAT_MAP,
+	CEL_SORT_BY, /* sortBy(x, key) */
 };
 
 struct cel_node {

@@ -202,6 +202,7 @@ static const struct macro {
 	{ "transformMapEntry", 4, 2, CEL_TRANSFORM_ENTRY, true, true },
 	{ "optMap", 2, 1, CEL_OPT_MAP, false, true },
 	{ "optFlatMap", 2, 1, CEL_OPT_FLAT_MAP, false, true },
+	{ "sortBy", 2, 1, CEL_SORT_BY, false, true },
 };
 
 /* cel.bind(x, value, body) */

@@ -14,7 +14,7 @@
 #define CLASSES_MAX 4096
 #define RUNE_MAX 0x10ffff
 
-enum { FOLD = 1, LINES = 2, DOT_ALL = 4 };
+enum { FOLD = 1, LINES = 2, DOT_ALL = 4, UNGREEDY = 8 };
 
 struct parse {
 	struct arena *a;
@@ -414,20 +414,26 @@ static int emit_rune(struct parse *p, uint32_t c)
 
 /* ---- repetition ---- */
 
-static int repeat_star(struct parse *p, uint32_t at)
+/* x is what is tried first: to take, unless it is lazy. */
+static int split(struct parse *p, uint32_t at, bool lazy, int32_t take, int32_t leave)
 {
-	int r = insert(p, at, STEP_SPLIT, 1, (int32_t)(p->n - at) + 2);
+	return insert(p, at, STEP_SPLIT, lazy ? leave : take, lazy ? take : leave);
+}
+
+static int repeat_star(struct parse *p, uint32_t at, bool lazy)
+{
+	int r = split(p, at, lazy, 1, (int32_t)(p->n - at) + 2);
 
 	return r < 0 ? r : emit(p, STEP_JUMP, -(int32_t)(p->n - at), 0);
 }
 
-static int repeat_maybe(struct parse *p, uint32_t at)
+static int repeat_maybe(struct parse *p, uint32_t at, bool lazy)
 {
-	return insert(p, at, STEP_SPLIT, 1, (int32_t)(p->n - at) + 1);
+	return split(p, at, lazy, 1, (int32_t)(p->n - at) + 1);
 }
 
 /* x{lo,hi}; hi -1: any number. */
-static int repeat_counted(struct parse *p, uint32_t at, int lo, int hi)
+static int repeat_counted(struct parse *p, uint32_t at, int lo, int hi, bool lazy)
 {
 	uint32_t n = p->n - at;
 	struct step *piece = arena_alloc_raw(p->a, n * sizeof(*piece), 16);
@@ -445,7 +451,7 @@ static int repeat_counted(struct parse *p, uint32_t at, int lo, int hi)
 
 		r = again(p, piece, n);
 		if (r == 0)
-			r = hi < 0 ? repeat_star(p, from) : repeat_maybe(p, from);
+			r = hi < 0 ? repeat_star(p, from, lazy) : repeat_maybe(p, from, lazy);
 	}
 	return r;
 }
@@ -486,22 +492,26 @@ static int parse_repeat(struct parse *p, uint32_t at)
 	while (p->rest.n && strchr("*+?{", *p->rest.p)) {
 		struct slice op = p->rest;
 		int lo = 0, hi = -1, r;
+		bool lazy;
 
 		if (*op.p == '{' && !counts(p, &lo, &hi))
 			return 0;
 		if (*op.p != '{')
 			(void)next(p);
-		(void)eat(p, "?"); /* lazy or not: there is a match or there is none */
+		lazy = eat(p, "?") != !!(p->flags & UNGREEDY);
 		if (had)
 			return bad(p, "invalid nested repetition operator", since(p, from));
 		had = true;
 		if (lo > REPEAT_MAX || hi > REPEAT_MAX || (hi >= 0 && hi < lo))
 			return bad(p, "invalid repeat count", since(p, op));
 		switch (*op.p) {
-		case '*': r = repeat_star(p, at); break;
-		case '?': r = repeat_maybe(p, at); break;
-		case '+': r = emit(p, STEP_SPLIT, -(int32_t)(p->n - at), 1); break;
-		default: r = repeat_counted(p, at, lo, hi); break;
+		case '*': r = repeat_star(p, at, lazy); break;
+		case '?': r = repeat_maybe(p, at, lazy); break;
+		case '+':
+			r = lazy ? emit(p, STEP_SPLIT, 1, -(int32_t)(p->n - at))
+				 : emit(p, STEP_SPLIT, -(int32_t)(p->n - at), 1);
+			break;
+		default: r = repeat_counted(p, at, lo, hi, lazy); break;
 		}
 		if (r < 0)
 			return r;
@@ -525,7 +535,7 @@ static int parse_flags(struct parse *p, struct slice from)
 		const char *l = c < 0x80 && c ? strchr(letters, (int)c) : NULL;
 
 		if (l) {
-			unsigned bit = l - letters < 3 ? 1u << (l - letters) : 0;
+			unsigned bit = 1u << (l - letters);
 
 			flags = off ? flags & ~bit : flags | bit;
 			any = true;

@@ -4,8 +4,8 @@
  *
  * A pattern becomes a program that all its possible states run side by side, so time is linear in
  * the text whatever the pattern, and there is nothing that a backtracking engine would need
- * (backreferences, look-around): those are refused, as Go refuses them. It tells whether there is a
- * match, not where. Text is UTF-8; a byte that is none counts as U+FFFD.
+ * (backreferences, look-around): those are refused, as Go refuses them. Text is UTF-8; a byte that
+ * is none counts as U+FFFD.
  *
  * Unlike Go: classes by Unicode property (\pL, \p{Greek}) are refused by name, and (?i) folds the
  * letters of ASCII only.
@@ -26,3 +26,12 @@ struct regex;
 int regex_compile(struct slice pattern, struct arena *a, const struct regex **ret, struct err *err);
 /* Does it match anywhere in the text? */
 bool regex_match(const struct regex *r, struct slice text);
+/* The same with a bound: *work is counted down by the states that are looked at. -1: it was not
+ * enough. */
+int regex_match_within(const struct regex *r, struct slice text, uint64_t *work);
+/*
+ * 1: the leftmost match that begins at byte `from` or later, of those the one that Go prefers
+ * (what is before "|" first, greedy or lazy as written). 0: none. -1: out of work.
+ */
+int regex_find(const struct regex *r, struct slice text, size_t from, uint64_t *work, size_t *begin,
+	       size_t *end);
