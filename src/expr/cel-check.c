@@ -63,7 +63,7 @@ static const struct cel_type *report(struct check *c, uint32_t at, const char *f
 	char text[512];
 	struct err one = ERR_INIT;
 	va_list ap;
-	size_t n;
+	size_t n, more;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
@@ -77,8 +77,11 @@ static const struct cel_type *report(struct check *c, uint32_t at, const char *f
 		return T(ERROR);
 	}
 	n = strlen(c->err->msg);
-	if (n + strlen(one.msg) + 2 < sizeof(c->err->msg))
-		(void)snprintf(c->err->msg + n, sizeof(c->err->msg) - n, "\n%s", one.msg);
+	more = strlen(one.msg);
+	if (n + more + 2 < sizeof(c->err->msg)) {
+		c->err->msg[n] = '\n';
+		memcpy(c->err->msg + n + 1, one.msg, more + 1);
+	}
 	return T(ERROR);
 }
 
@@ -558,8 +561,8 @@ static const struct cel_type *check_select(struct check *c, struct cel_node *n)
 static const struct cel_function *const *libraries(size_t *n)
 {
 	static const struct cel_function *const all[] = {
-		cel_lib_core,	     cel_lib_convert, cel_lib_time,	cel_lib_string,
-		cel_lib_format_text, cel_lib_list,    cel_lib_optional,
+		cel_lib_core, cel_lib_convert,	cel_lib_time, cel_lib_string, cel_lib_format_text,
+		cel_lib_list, cel_lib_optional, cel_lib_net,  cel_lib_kube,   cel_lib_authorizer,
 	};
 
 	*n = ARRAY_LEN(all);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conversions: int(), uint(), double(), string(), bytes(), bool(); base64; how Go prints numbers.
+/* Conversions: int(), uint(), double(), string(), bytes(), bool(); how Go prints numbers.
  */
 #include "base/utf8.h"
 #include "expr/cel-private.h"
@@ -50,62 +50,6 @@ size_t cel_double_text(double d, char dst[CEL_DOUBLE_TEXT])
 					(int)(strchr(text, 'e') - text), text,
 					exponent < 0 ? '-' : '+', abs(exponent));
 	return (size_t)snprintf(dst, CEL_DOUBLE_TEXT, "%.*f", MAX(digits - 1 - exponent, 0), d);
-}
-
-/* ---- base64 ---- */
-
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-bool cel_base64(struct arena *a, struct slice s, struct slice *ret)
-{
-	size_t n = (s.n + 2) / 3 * 4;
-	char *to = arena_alloc_raw(a, n, 1), *p = to;
-	const unsigned char *u = (const unsigned char *)s.p;
-
-	if (!to)
-		return false;
-	for (size_t i = 0; i < s.n; i += 3) {
-		uint32_t v = (uint32_t)u[i] << 16 | (i + 1 < s.n ? (uint32_t)u[i + 1] << 8 : 0) |
-			     (i + 2 < s.n ? u[i + 2] : 0);
-
-		*p++ = letters[v >> 18];
-		*p++ = letters[v >> 12 & 63];
-		*p++ = i + 1 < s.n ? letters[v >> 6 & 63] : '=';
-		*p++ = i + 2 < s.n ? letters[v & 63] : '=';
-	}
-	*ret = slice_of(to, n);
-	return true;
-}
-
-int cel_unbase64(struct arena *a, struct slice s, struct slice *ret)
-{
-	char *to = arena_alloc_raw(a, s.n / 4 * 3 + 3, 1), *p = to;
-	size_t pad = 0;
-
-	if (!to)
-		return -2;
-	if (s.n % 4)
-		return -1;
-	while (pad < 2 && pad < s.n && s.p[s.n - 1 - pad] == '=')
-		pad++;
-	for (size_t i = 0; i < s.n; i += 4) {
-		size_t have = i + 4 == s.n ? 4 - pad : 4;
-		uint32_t v = 0;
-
-		for (size_t j = 0; j < 4; j++) {
-			const char *at =
-				j < have && s.p[i + j] ? strchr(letters, s.p[i + j]) : letters;
-
-			if (!at || (j < have && !s.p[i + j]))
-				return -1;
-			v = v << 6 | (uint32_t)(at - letters);
-		}
-		*p++ = (char)(v >> 16);
-		*p++ = (char)(v >> 8);
-		*p++ = (char)v;
-	}
-	*ret = slice_of(to, (size_t)(p - to) - pad);
-	return 0;
 }
 
 /* ---- numbers ---- */

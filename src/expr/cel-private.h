@@ -95,7 +95,7 @@ struct cel_function {
 /* Tables end with a row without a name. */
 extern const struct cel_function cel_lib_core[], cel_lib_convert[], cel_lib_time[],
 	cel_lib_string[], cel_lib_format_text[], cel_lib_list[], cel_lib_net[], cel_lib_kube[],
-	cel_lib_semver[], cel_lib_authorizer[], cel_lib_optional[];
+	cel_lib_authorizer[], cel_lib_optional[];
 
 /* CEL_CALL: what the checker left of its overloads; CEL_LIST: a list of constants. */
 struct cel_bound_call {
@@ -285,9 +285,6 @@ size_t cel_double_text(double d, char dst[CEL_DOUBLE_TEXT]);
 /* Without an exponent; for what is no larger than a duration. */
 size_t cel_double_fixed(double d, char dst[CEL_TIME_TEXT]);
 int cel_opaque_equal(const struct cel_value *a, const struct cel_value *b);
-/* As text for documents and messages; false: it has none. */
-bool cel_opaque_text(const struct cel_value *v, char *dst, size_t n);
-bool cel_base64(struct arena *a, struct slice s, struct slice *ret);
-int cel_unbase64(struct arena *a, struct slice s, struct slice *ret); /* -1: none; -2: quota */
-int cel_quantity_equal(const struct cel_value *a, const struct cel_value *b);
-int cel_semver_equal(const struct cel_value *a, const struct cel_value *b);
+int cel_net_equal(const struct cel_value *a, const struct cel_value *b);
+bool cel_net_text(const struct cel_value *v, char *dst, size_t n); /* cut to what fits */
+const char *cel_url_error(struct slice s); /* NULL: an absolute URL or path */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values over documents: what a document is as a type has it, lookups, equality, order, size. */
 #include "base/err.h"
-#include "base/utf8.h"
+#include "base/hash.h"
 #include "expr/cel-private.h"
 
 #include <math.h>
@@ -55,8 +55,9 @@ static bool from_number(struct cel_run *r, const struct doc *d, const struct cel
 static bool from_string(struct cel_run *r, const struct doc *d, const struct cel_type *t,
 			struct cel_value *ret)
 {
-	struct slice s = doc_slice(d), bytes;
-	int n;
+	struct slice s = doc_slice(d);
+	char *bytes;
+	size_t n;
 
 	switch (t->kind) {
 	case CEL_T_DYN:
@@ -72,12 +73,12 @@ static bool from_string(struct cel_run *r, const struct doc *d, const struct cel
 					(int)MIN(s.n, (size_t)60), s.p);
 		return true;
 	case CEL_T_BYTES:
-		n = cel_unbase64(r->a, s, &bytes);
-		if (n == -2)
+		bytes = arena_alloc_raw(r->a, s.n / 4 * 3 + 3, 1);
+		if (!bytes)
 			return cel_quota(r);
-		if (n < 0)
+		if (base64_decode(bytes, &n, s) < 0)
 			return cel_fail(r, "invalid data, expected base64");
-		*ret = cel_bytes(bytes.p, bytes.n);
+		*ret = cel_bytes(bytes, n);
 		return true;
 	default: return bad_data(r, d, t);
 	}
@@ -567,7 +568,7 @@ static int equal(struct cel_run *r, const struct cel_value *a, const struct cel_
 	case CEL_T_BOOL:
 	case CEL_T_TIMESTAMP:
 	case CEL_T_DURATION: return cel_compare(a, b, &order) && order == 0;
-	default: return a->p == b->p;
+	default: return cel_opaque_equal(a, b);
 	}
 }
 
@@ -705,10 +706,17 @@ static int write_text(struct writer *w, const struct cel_value *v, struct doc *r
 	} else if (v->kind == CEL_T_DURATION) {
 		s = slice_of(text, cel_duration_text(v, text));
 	} else if (v->kind == CEL_T_BYTES) {
-		if (!cel_base64(w->a, cel_slice(v), &s))
+		char *p = arena_alloc_raw(w->a, BASE64_LEN((size_t)v->n) + 1, 1);
+
+		if (!p)
 			return arena_quota(w->a, w->err);
+		base64_encode(p, v->s, v->n);
+		s = slice_of(p, BASE64_LEN((size_t)v->n));
 	} else if (v->kind == CEL_T_STRING) {
 		s = cel_slice(v);
+	} else if (v->kind == CEL_T_IP || v->kind == CEL_T_CIDR || v->kind == CEL_T_URL) {
+		(void)cel_net_text(v, text, sizeof(text));
+		s = slice_str(text);
 	} else {
 		return bad_value(w, v);
 	}

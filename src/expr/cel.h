@@ -189,6 +189,8 @@ struct cel_authorizer {
 		     struct cel_decision *ret, struct err *err);
 	void *arg;
 };
+/* The value of a variable of type AUTHORIZER; null past the arena's maximum. */
+struct cel_value cel_authorizer(const struct cel_authorizer *z, struct arena *a);
 
 /* ---- environments ---- */
 
