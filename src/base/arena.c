@@ -66,7 +66,7 @@ _Static_assert(sizeof(struct arena_full) % 16 == 0, "payload alignment");
 
 /* Chunks kept between arenas: makes new + free of a small arena cheaper than one page fault, also
  * where a few are in use at a time. */
-#define SPARES 32
+#define SPARES 128
 static _Atomic(struct chunk *) spares[SPARES];
 
 static struct chunk *spare_take(void)

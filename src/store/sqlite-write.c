@@ -197,6 +197,7 @@ void sq_pump(struct deferred *d)
 	struct sq *s = CONTAINER_OF(d, struct sq, pump);
 	bool start;
 
+	s->unpumped = 0;
 	pthread_mutex_lock(&s->lock);
 	start = s->head && !s->pump_queued;
 	s->pump_queued |= start;
@@ -214,7 +215,11 @@ void sq_write_queue(struct sq *s, struct sq_write *w)
 	*s->tail = w;
 	s->tail = &w->next;
 	pthread_mutex_unlock(&s->lock);
-	deferred_call(&s->pump);
+	/* Many: the writer begins while the round brings more. */
+	if (++s->unpumped == SQ_BATCH_SOON)
+		sq_pump(&s->pump);
+	else
+		deferred_call(&s->pump);
 }
 
 void sq_write_reject(struct sq *s)

@@ -30,6 +30,7 @@
 #define SQ_SHIFT 16
 #define SQ_EXPIRE_MAX 4096    /* keys that go in one revision */
 #define SQ_BATCH_MAX 256      /* requests in one commit */
+#define SQ_BATCH_SOON 16      /* so many do not wait for the end of the round */
 #define SQ_CHUNK (256u << 10) /* bytes that a step of a reading hands over */
 #define SQ_VISIT_MAX 8192     /* rows that it looks at */
 #define SQ_REVISION_OF(id) ((id) >> SQ_SHIFT)
@@ -111,6 +112,7 @@ struct sq {
 	struct sq_write *head, **tail;
 	bool pump_queued, disk_trouble;
 	struct deferred pump;
+	unsigned unpumped; /* writes that were queued since */
 
 	int64_t revision, compacted;
 	struct list pins;
