@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SQLite's own way to files, but for two things: names (db_conn_vfs), and logs that are laid out
- * ahead.
+ * SQLite's own way to files, but for names (db_conn_vfs), and for what a steady database takes:
  *
  * A commit that makes the log longer syncs the bytes and then the file's new length: two writes of
  * the disk, one after the other. Within a length that the file has already it is one. So zeros are
  * written ahead, a step at a time; SQLite takes them for the end of the log (a frame's checksum is
  * never that of zeros). In steps, since a log that is small stays so.
+ *
+ * A checkpoint writes megabytes into the database and syncs them at the end; a commit's sync that
+ * comes then waits for all of them. So they are synced in pieces, between which commits have the
+ * disk.
  */
 #include "base/str.h"
 #include "db/conn.h"
@@ -17,6 +20,7 @@
 #include <sys/stat.h>
 
 #define STEP (1 << 20)
+#define PIECE (512 << 10)
 
 /* SQLite keeps pointers to them for good. */
 static struct {
@@ -38,22 +42,23 @@ static int full_name(sqlite3_vfs *v, const char *name, int n, char *out)
 	return S_ISLNK(st.st_mode) ? SQLITE_CANTOPEN : SQLITE_OK;
 }
 
-/* ---- a log laid out ahead ---- */
+/* ---- a log laid out ahead, a database synced in pieces ---- */
 
 /* Behind SQLite's own part of an open file. */
-struct log {
+struct ahead {
 	sqlite3_io_methods methods;
 	const sqlite3_io_methods *base;
-	sqlite3_int64 size; /* -1: not known */
+	sqlite3_int64 size; /* of a log; -1: not known */
+	int unsynced;	    /* bytes of a database */
 };
 
-static struct log *log_of(sqlite3_file *f)
+static struct ahead *ahead_of(sqlite3_file *f)
 {
-	return (struct log *)(void *)((char *)f + all.base->szOsFile);
+	return (struct ahead *)(void *)((char *)f + all.base->szOsFile);
 }
 
 /* Best effort: a disk that is full tells it of the write itself. */
-static void lay_out(sqlite3_file *f, struct log *l, sqlite3_int64 end)
+static void lay_out(sqlite3_file *f, struct ahead *l, sqlite3_int64 end)
 {
 	static const char zeros[65536];
 	const sqlite3_int64 to = (end + STEP - 1) / STEP * STEP;
@@ -73,7 +78,7 @@ static void lay_out(sqlite3_file *f, struct log *l, sqlite3_int64 end)
 
 static int log_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
-	struct log *l = log_of(f);
+	struct ahead *l = ahead_of(f);
 
 	if (l->size < at + n)
 		lay_out(f, l, at + n);
@@ -82,22 +87,38 @@ static int log_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 
 static int log_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
-	struct log *l = log_of(f);
+	struct ahead *l = ahead_of(f);
 
 	l->size = -1;
 	return l->base->xTruncate(f, size);
 }
 
+static int db_write_in_pieces(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+	struct ahead *l = ahead_of(f);
+	int rc = l->base->xWrite(f, p, n, at);
+
+	l->unsynced += n;
+	if (rc != SQLITE_OK || l->unsynced < PIECE)
+		return rc;
+	l->unsynced = 0;
+	return l->base->xSync(f, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
 static int open_ahead(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *ret_flags)
 {
 	int rc = all.base->xOpen(all.base, name, f, flags, ret_flags);
-	struct log *l = log_of(f);
+	struct ahead *l = ahead_of(f);
 
-	if (rc != SQLITE_OK || !(flags & SQLITE_OPEN_WAL) || !f->pMethods)
+	if (rc != SQLITE_OK || !(flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB)) || !f->pMethods)
 		return rc;
-	*l = (struct log){ .methods = *f->pMethods, .base = f->pMethods, .size = -1 };
-	l->methods.xWrite = log_write;
-	l->methods.xTruncate = log_truncate;
+	*l = (struct ahead){ .methods = *f->pMethods, .base = f->pMethods, .size = -1 };
+	if (flags & SQLITE_OPEN_WAL) {
+		l->methods.xWrite = log_write;
+		l->methods.xTruncate = log_truncate;
+	} else {
+		l->methods.xWrite = db_write_in_pieces;
+	}
 	f->pMethods = &l->methods;
 	return rc;
 }
@@ -111,7 +132,7 @@ static void set_up(void)
 	all.ahead_relative.zName = "teu-ahead-relative";
 	all.relative.xFullPathname = all.ahead_relative.xFullPathname = full_name;
 	all.ahead.xOpen = all.ahead_relative.xOpen = open_ahead;
-	all.ahead.szOsFile = all.ahead_relative.szOsFile += (int)sizeof(struct log);
+	all.ahead.szOsFile = all.ahead_relative.szOsFile += (int)sizeof(struct ahead);
 	/* Cannot fail: no memory is taken. */
 	(void)sqlite3_vfs_register(&all.relative, 0);
 	(void)sqlite3_vfs_register(&all.ahead, 0);
