@@ -505,21 +505,18 @@ const struct cmd kubectl_config_set = {
 	.run = set_run,
 };
 
-/* All entries of a part, one after the other. */
+/* All entries of a part, each where it was found: those of later files come to light. */
 static int remove_all(struct kubectl *k, enum kubeconfig_part part, const char *list,
 		      struct err *err)
 {
-	for (;;) {
-		struct doc *all = doc_get(k->config.merged, list);
-		int r;
+	const struct doc *all = doc_copy(k->arena, doc_get(k->config.merged, list));
+	int r = all ? 0 : arena_quota(k->arena, err);
 
-		if (!doc_len(all))
-			return 0;
-		r = kubeconfig_put(&k->config, part, doc_slice(doc_get(doc_at(all, 0), "name")),
-				   NULL, false, err);
-		if (r < 0)
-			return r;
-	}
+	DOC_EACH (e, all)
+		if (r == 0)
+			r = kubeconfig_put(&k->config, part, doc_slice(doc_get(e, "name")), NULL,
+					   false, err);
+	return r;
 }
 
 static int unset_run(struct cmd_call *call, struct err *err)
@@ -576,6 +573,8 @@ static int flatten_field(struct kubectl *k, enum kubeconfig_part part, struct sl
 
 	if (!path || !*path)
 		return 0;
+	if (doc_get(d, arena_printf(k->arena, "%s-data", field)))
+		return err_set(err, ERR_INVALID, "cannot have values for both path and contents");
 	path = origin ? kubeconfig_resolve(k->arena, origin, path) : path;
 	r = path ? put_data(k, d, field, path, err) : arena_quota(k->arena, err);
 	return r == -ERR_NOT_FOUND

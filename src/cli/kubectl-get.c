@@ -198,8 +198,7 @@ static int compare(const void *x, const void *y)
 		return (int)a->key->n - (int)b->key->n;
 	if (a->key->type != DOC_STRING || b->key->type != DOC_STRING)
 		return (int)a->key->type - (int)b->key->type;
-	if (quantity_parse(doc_slice(a->key), &qa) &&
-	    quantity_parse(doc_slice(b->key), &qb))
+	if (quantity_parse(doc_slice(a->key), &qa) && quantity_parse(doc_slice(b->key), &qb))
 		return quantity_cmp(&qa, &qb);
 	return natural(doc_slice(a->key), doc_slice(b->key));
 }
@@ -417,16 +416,16 @@ static int print_table(struct get *g, const struct resource *r, const struct doc
 	l.width = l.space + l.n + g->o->labels.n + g->o->show_labels + (event != NULL);
 	width = l.width;
 	cells = ARENA_ARRAY(g->k->arena, const char *, (doc_len(rows) + 1) * width);
-	if (!cells || !width)
+	if (!cells || !width || arena_exceeded(g->k->arena))
 		return cells ? 0 : arena_quota(g->k->arena, err);
 	if (fresh && !g->o->no_headers) {
 		if (event)
-			cells[0] = "EVENT";
+			cells[0] = "EVENT   "; /* as wide as "MODIFIED" */
 		head(g, table, &l, &cells[(event != NULL) + n++ * width]);
 	}
 	DOC_EACH (row, rows) {
 		if (event)
-			cells[n * width] = event;
+			cells[n * width] = arena_printf(g->k->arena, "%-8s", event);
 		row_cells(g, r, row, &l, &cells[(event != NULL) + n++ * width]);
 	}
 	columns_print(&g->columns, cells, n, width, &g->k->out);
@@ -511,43 +510,53 @@ static bool is_missing(const struct get *g, int r)
 	return r == -ERR_NOT_FOUND && client_failure(g->k->client);
 }
 
-static int get_each(struct get *g, struct doc *all, struct err *err)
+/* What was answered for each item; NULL where nothing is to be shown. */
+static int ask_each(struct get *g, struct doc **v, struct err *err)
 {
-	struct doc *d;
+	const struct resource *first = NULL;
 
 	for (size_t i = 0; i < g->items.n; i++) {
 		const struct kubectl_item *it = &g->items.v[i];
-		int r = ask_all(g, it, &d, err);
+		int r = ask_all(g, it, &v[i], err);
 
-		if (r < 0 && is_missing(g, r) && g->o->ignore_missing) {
-			*err = ERR_INIT;
+		if (r == 0) {
+			g->with_kind = g->with_kind || (first && it->res != first);
+			first = it->res;
 			continue;
 		}
-		if (r < 0 && !client_failure(g->k->client))
+		v[i] = NULL;
+		if (!client_failure(g->k->client))
 			return r;
-		if (r < 0) {
+		if (!is_missing(g, r) || !g->o->ignore_missing)
 			kubectl_note(g->k, err);
-			*err = ERR_INIT;
-			continue;
-		}
-		if (g->table || is_table(g)) {
-			r = show_table(g, it->res, d, g->o->events ? "ADDED" : NULL, err);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (g->items.single) {
-			*all = *d;
-			g->wrote = true;
-			return 0;
-		}
-		if (it->name)
-			add_kind(g, it->res, d, all);
-		else
-			DOC_EACH (e, doc_get(d, "items"))
-				add_kind(g, it->res, e, all);
+		*err = ERR_INIT;
 	}
 	return 0;
+}
+
+static int get_each(struct get *g, struct doc *all, struct err *err)
+{
+	struct doc **v = ARENA_ARRAY(g->k->arena, struct doc *, g->items.n + 1);
+	int r = v ? ask_each(g, v, err) : arena_quota(g->k->arena, err);
+
+	for (size_t i = 0; i < g->items.n && r == 0; i++) {
+		const struct kubectl_item *it = &g->items.v[i];
+
+		if (!v[i])
+			continue;
+		if (is_table(g)) {
+			r = show_table(g, it->res, v[i], NULL, err);
+		} else if (g->items.single) {
+			*all = *v[i];
+			g->wrote = true;
+		} else if (it->name) {
+			add_kind(g, it->res, v[i], all);
+		} else {
+			DOC_EACH (e, doc_get(v[i], "items"))
+				add_kind(g, it->res, e, all);
+		}
+	}
+	return r;
 }
 
 static void say_nothing_found(struct get *g)
@@ -577,9 +586,6 @@ static int get_once(struct get *g, struct err *err)
 	}
 	if (g->items.single)
 		return g->wrote ? kubectl_print_doc(&g->print, &all, err) : 0;
-	/* Names that all were wrong give no empty list. */
-	if (g->k->failed && !all.n)
-		return 0;
 	r = sort(g, &all, NULL, err);
 	list = r == 0 ? list_of(g, &all) : NULL;
 	return r == 0 ? kubectl_print_doc(&g->print, list, err) : r;
@@ -819,8 +825,6 @@ static int get_run(struct cmd_call *call, struct err *err)
 	if (r < 0)
 		return r;
 	g.with_kind = o->show_kind;
-	for (size_t i = 1; i < g.items.n; i++)
-		g.with_kind = g.with_kind || g.items.v[i].res != g.items.v[0].res;
 	return o->watch || o->watch_only ? get_watch(&g, err) : get_once(&g, err);
 }
 

@@ -30,11 +30,13 @@ static int read_template(struct kubectl_print *p, const char *path, const char *
 
 static int init_path(struct kubectl_print *p, const char *text, struct err *err)
 {
+	struct err why = ERR_INIT;
+
 	if (!text || !*text)
 		return err_set(err, ERR_INVALID, "template format specified but no template given");
 	p->text = text;
-	if (jsonpath_compile(slice_str(text), p->k->arena, &p->path, err) < 0)
-		return err_wrap(err, "error parsing jsonpath %s", text);
+	if (jsonpath_compile(slice_str(text), p->k->arena, &p->path, &why) < 0)
+		return err_set(err, ERR_INVALID, "error parsing jsonpath %s, %s", text, why.msg);
 	return 0;
 }
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kubectl_compare.py LIST KUBECTL TEU [FOLDER FOLDER]: gives both programs each line of LIST and compares what they say.
+
+With folders each program has a copy of the kubeconfig files a and b of its own, which must be the same after each line.
+"""
+import concurrent.futures
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+
+def normal(text):
+    """Ages differ from run to run, and with them the blanks behind."""
+    text = re.sub(r"(?<![\w.:/-])\d+[smhdy](?:\d+[smhd])?(?= |$)", "AGE", text, flags=re.M)
+    return re.sub(r"AGE +", "AGE ", text)
+
+
+def run(words, folder=None):
+    env = dict(os.environ)
+    if folder:
+        env["KUBECONFIG"] = f"{folder}/a:{folder}/b"
+    p = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=env, timeout=60)
+    out, err = p.stdout.decode(), p.stderr.decode()
+    if folder:
+        out, err = out.replace(folder, "DIR"), err.replace(folder, "DIR")
+    return normal(out), normal(err), p.returncode
+
+
+def files(folder):
+    return {f: open(f"{folder}/{f}").read() for f in ("a", "b") if os.path.exists(f"{folder}/{f}")}
+
+
+def compare(line, kubectl, teu, folders):
+    """What is wrong with one line, or nothing."""
+    loose = line.startswith("~")
+    words = shlex.split(line.lstrip("~"))
+    theirs = run([kubectl, *words], folders[0])
+    ours = run([teu, "kubectl", *words], folders[1])
+    if loose:
+        theirs, ours = (theirs[0], theirs[2]), (ours[0], ours[2])
+    said = "" if theirs == ours else f"-- kubectl: {theirs}\n-- teu:     {ours}\n"
+    if folders[0] and files(folders[0]) != files(folders[1]):
+        said += f"-- files: {files(folders[0])}\n-- teu:   {files(folders[1])}\n"
+    return said and f"== {line}\n{said}"
+
+
+def main():
+    path, kubectl, teu = sys.argv[1:4]
+    folders = sys.argv[4:6] or [None, None]
+    lines = [line.rstrip("\n") for line in open(path) if line.strip() and not line.startswith("#")]
+    # Lines that change files come one after the other.
+    with concurrent.futures.ThreadPoolExecutor(1 if folders[0] else 4) as pool:
+        said = list(pool.map(lambda line: compare(line, kubectl, teu, folders), lines))
+    print("".join(said) + f"{len(lines)} command lines, {sum(map(bool, said))} differ")
+    sys.exit(any(said))
+
+
+main()
