@@ -8,8 +8,6 @@
 #include "base/err.h"
 #include "expr/cel-private.h"
 
-#include <math.h>
-
 #define COST_LIST 10
 #define COST_MAP 30
 #define COST_OBJECT 40
@@ -32,11 +30,16 @@ static uint64_t times(uint64_t a, uint64_t b)
 	return __builtin_mul_overflow(a, b, &x) ? UINT64_MAX : x;
 }
 
+/* Rounded up. */
 static uint64_t part(uint64_t n, double factor)
 {
-	double x = ceil((double)n * factor);
+	double x = (double)n * factor;
+	uint64_t whole;
 
-	return n == UINT64_MAX || x >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t)x;
+	if (n == UINT64_MAX || x >= 18446744073709549568.0)
+		return UINT64_MAX;
+	whole = (uint64_t)x;
+	return whole + ((double)whole < x);
 }
 
 /* ---- of a run ---- */
