@@ -35,6 +35,7 @@ struct check {
 	struct err *err;
 	int fatal; /* -code: the rest is not looked at */
 	unsigned depth, errors;
+	bool mixed; /* literals may mix types */
 	uint32_t steps;
 	const struct cel_type **bound; /* of variables; NULL: open */
 	uint32_t vars, vars_cap;
@@ -308,7 +309,7 @@ static const struct cel_type *join(struct check *c, const struct cel_node *n,
 		return before->kind == CEL_T_NULL ? t : before;
 	if (assignable(c, before, t))
 		return more_general(c, before, t) ? before : t;
-	if (c->env->flags & CEL_ENV_MIXED)
+	if (c->mixed)
 		return T(DYN);
 	return report(c, n->at, "expected type '%s' but found '%s'",
 		      cel_type_text(resolve(c, before, true), one, sizeof(one)),
@@ -756,14 +757,17 @@ static bool check_namespaced(struct check *c, struct cel_node *n, struct overloa
 static const struct cel_type *check_call(struct check *c, struct cel_node *n)
 {
 	struct overloads all;
+	bool mixed = c->mixed;
 
 	if (!check_namespaced(c, n, &all))
 		find_functions(n->name.n && n->name.p[0] == '.'
 				       ? slice_of(n->name.p + 1, n->name.n - 1)
 				       : n->name,
 			       &all);
+	c->mixed = mixed || (n->target && slice_is(n->name, "format"));
 	for (uint32_t i = 0; i < n->n; i++)
 		(void)check(c, n->args[i]);
+	c->mixed = mixed;
 	if (c->fatal)
 		return T(ERROR);
 	if (slice_is(n->name, "_&&_") || slice_is(n->name, "_||_"))
@@ -1124,7 +1128,11 @@ static void close_types(struct check *c, struct cel_node *n)
 int cel_check(struct cel_prog *p, struct arena *a, struct err *err)
 {
 	struct err own = ERR_INIT;
-	struct check c = { .p = p, .env = p->env, .a = a, .err = err ? err : &own };
+	struct check c = { .p = p,
+			   .env = p->env,
+			   .a = a,
+			   .err = err ? err : &own,
+			   .mixed = p->env->flags & CEL_ENV_MIXED };
 
 	(void)check(&c, p->ast.root);
 	if (!c.fatal && !c.errors)

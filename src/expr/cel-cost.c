@@ -84,7 +84,7 @@ static uint64_t call_cost(struct cel_run *r, const struct cel_function *f,
 	case CEL_CHARGE_SCAN:
 	case CEL_CHARGE_SCAN_ONE: return part(a, TRAVERSAL);
 	case CEL_CHARGE_TWICE: return part(a, 2 * TRAVERSAL);
-	case CEL_CHARGE_EQUAL: return part(MIN(a, b), TRAVERSAL);
+	case CEL_CHARGE_EQUAL: return v->kind >= CEL_T_QUANTITY ? 1 : part(MIN(a, b), TRAVERSAL);
 	case CEL_CHARGE_CONCAT: return part(plus(a, b), TRAVERSAL);
 	case CEL_CHARGE_MATCH: return times(part(a + 1, TRAVERSAL), part(b, PATTERN));
 	case CEL_CHARGE_CONTAINS: return times(part(a, TRAVERSAL), part(b, TRAVERSAL));
@@ -93,8 +93,11 @@ static uint64_t call_cost(struct cel_run *r, const struct cel_function *f,
 	case CEL_CHARGE_CHECK: return COST_CHECK;
 	case CEL_CHARGE_SELECTOR:
 		return COST_LIST + part(b, TRAVERSAL) + part(b, 0.5 * (COST_LIST + COST_OBJECT));
-	case CEL_CHARGE_HOLDS: return 4;
-	case CEL_CHARGE_HOLDS_TEXT: return 4 + part(b, TRAVERSAL);
+	case CEL_CHARGE_HOLDS: return part(2 * a, TRAVERSAL);
+	case CEL_CHARGE_HOLDS_TEXT: return part(2 * a, TRAVERSAL) + part(b, TRAVERSAL);
+	case CEL_CHARGE_HOLDS_NET: return part(2 * a, TRAVERSAL) + part(a, TRAVERSAL) + 1;
+	case CEL_CHARGE_HOLDS_NET_TEXT:
+		return part(2 * a, TRAVERSAL) + part(a, TRAVERSAL) + 1 + part(b, TRAVERSAL);
 	case CEL_CHARGE_VALIDATE:
 		return times(part(b + 1, TRAVERSAL), part(FORMAT_PATTERN, PATTERN));
 	case CEL_CHARGE_PRODUCT: return plus(1, times(a, b));
@@ -338,6 +341,13 @@ static struct cel_cost charge_of(const struct cel_node *n, const struct cel_func
 	case CEL_CHARGE_HOLDS: return scaled(sum(address, address), TRAVERSAL);
 	case CEL_CHARGE_HOLDS_TEXT:
 		return sum(scaled(sum(address, address), TRAVERSAL), scaled(a[1].size, TRAVERSAL));
+	case CEL_CHARGE_HOLDS_NET:
+		return sum(scaled(sum(address, address), TRAVERSAL),
+			   sum(scaled(address, TRAVERSAL), fixed(1)));
+	case CEL_CHARGE_HOLDS_NET_TEXT:
+		return sum(sum(scaled(sum(address, address), TRAVERSAL),
+			       sum(scaled(address, TRAVERSAL), fixed(1))),
+			   scaled(a[1].size, TRAVERSAL));
 	case CEL_CHARGE_VALIDATE:
 		return scaled(scaled(a[1].size, TRAVERSAL), FORMAT_PATTERN * PATTERN);
 	case CEL_CHARGE_PRODUCT: return sum(fixed(1), product(a[0].size, a[1].size));

@@ -662,6 +662,13 @@ static bool get_query(struct cel_run *r, const struct cel_value *v, struct cel_v
 
 /* ---- for others ---- */
 
+uint64_t cel_net_size(const struct cel_value *v)
+{
+	const struct ip *ip = v->p;
+
+	return v->kind == CEL_T_CIDR ? (ip->bits + 7u) / 8 : ip->n;
+}
+
 const char *cel_url_error(struct slice s)
 {
 	struct url u;
@@ -715,8 +722,8 @@ const struct cel_function cel_lib_net[] = {
 	CEL_F("string", string_of, S, ONE, CIDR),
 	CEL_M("containsIP", holds_ip, B, HOLDS_TEXT, CIDR, S),
 	CEL_M("containsIP", holds_ip, B, HOLDS, CIDR, IP),
-	CEL_M("containsCIDR", holds_cidr, B, HOLDS_TEXT, CIDR, S),
-	CEL_M("containsCIDR", holds_cidr, B, HOLDS, CIDR, CIDR),
+	CEL_M("containsCIDR", holds_cidr, B, HOLDS_NET_TEXT, CIDR, S),
+	CEL_M("containsCIDR", holds_cidr, B, HOLDS_NET, CIDR, CIDR),
 	CEL_M("ip", cidr_ip, IP, ONE, CIDR),
 	CEL_M("prefixLength", prefix_length, CEL_INTEGER, ONE, CIDR),
 	CEL_M("masked", masked, CIDR, ONE, CIDR),

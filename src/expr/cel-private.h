@@ -48,8 +48,10 @@ enum cel_charge {
 	CEL_CHARGE_JOIN,     /* size of the result / 5 */
 	CEL_CHARGE_CHECK,    /* an authorizer's check */
 	CEL_CHARGE_SELECTOR,
-	CEL_CHARGE_HOLDS,	  /* cidr.containsIP, containsCIDR of values */
-	CEL_CHARGE_HOLDS_TEXT,	  /* of texts */
+	CEL_CHARGE_HOLDS,      /* cidr.containsIP of a value */
+	CEL_CHARGE_HOLDS_TEXT, /* of a text */
+	CEL_CHARGE_HOLDS_NET,  /* containsCIDR */
+	CEL_CHARGE_HOLDS_NET_TEXT,
 	CEL_CHARGE_VALIDATE,	  /* (s1 + 1) / 10 * 32 */
 	CEL_CHARGE_PRODUCT,	  /* s0 * s1 */
 	CEL_CHARGE_PRODUCT_TWICE, /* 2 * s0 * s1 */
@@ -160,7 +162,7 @@ struct cel_cost cel_estimate(const struct cel_prog *p, struct arena *a);
  * Work is what cost does not see: bytes and elements that a step looks at. Its limit is far above
  * what an honest expression needs; it ends what is cheap by cost and yet long.
  */
-#define CEL_WORK_MAX (200u * 1000 * 1000)
+#define CEL_WORK_MAX (100u * 1000 * 1000)
 
 struct cel_failure {
 	char msg[256];
@@ -285,6 +287,7 @@ size_t cel_double_text(double d, char dst[CEL_DOUBLE_TEXT]);
 /* Without an exponent; for what is no larger than a duration. */
 size_t cel_double_fixed(double d, char dst[CEL_TIME_TEXT]);
 int cel_opaque_equal(const struct cel_value *a, const struct cel_value *b);
+uint64_t cel_net_size(const struct cel_value *v); /* bytes of an IP, of a CIDR's prefix */
 int cel_net_equal(const struct cel_value *a, const struct cel_value *b);
 bool cel_net_text(const struct cel_value *v, char *dst, size_t n); /* cut to what fits */
 const char *cel_url_error(struct slice s); /* NULL: an absolute URL or path */

@@ -499,8 +499,7 @@ static int equal_lists(struct cel_run *r, const struct cel_value *a, const struc
 
 	if (a->n != b->n)
 		return 0;
-	if (a->type && b->type && a->type->list != CEL_LIST_ATOMIC &&
-	    b->type->list != CEL_LIST_ATOMIC)
+	if (a->type && a->type->list != CEL_LIST_ATOMIC) /* the left one decides, as upstream */
 		return equal_unordered(r, a, b, depth);
 	for (uint32_t i = 0; i < a->n; i++) {
 		int n;
@@ -596,6 +595,8 @@ uint64_t cel_size(const struct cel_value *v)
 	case CEL_T_LIST:
 	case CEL_T_MAP: return v->n;
 	case CEL_T_OPTIONAL: return v->opt ? cel_size(v->opt) : 1;
+	case CEL_T_IP:
+	case CEL_T_CIDR: return cel_net_size(v);
 	default: return 1;
 	}
 }
