@@ -33,6 +33,7 @@ struct agents;
 struct authz_attrs;
 struct paths;
 struct watch;
+struct work_pool;
 
 #define CALL_WORK_MAX \
 	(256u << 20) /* documents of one write: a body of 3 MiB as nodes, some times */
@@ -44,9 +45,10 @@ struct server {
 	struct list calls; /* all that run */
 	size_t ncalls;
 	bool draining;
-	struct arena *scratch; /* of one piece of work on the loop: reset before each */
-	struct buf line;       /* events on their way to `writer` (rest-watch.c) */
-	struct buf spare;      /* of the latest list, for the next (rest-list.c) */
+	struct arena *scratch;	   /* of one piece of work on the loop: reset before each */
+	struct buf line;	   /* events on their way to `writer` (rest-watch.c) */
+	struct buf spare;	   /* of the latest list, for the next (rest-list.c) */
+	struct work_pool *packers; /* compress lists */
 	struct watch *writer;
 	struct list corked; /* watches that were told something (rest-watch.c) */
 	unsigned ncorked;

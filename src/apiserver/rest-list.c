@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * LIST: a view of the cache, in pieces. What is small is one buffer and one answer; the rest is
- * streamed as fast as the reader takes it, so a list of any size costs the pieces only.
+ * streamed as fast as the reader takes it, so a list of any size costs the pieces only. Pieces are
+ * compressed on a worker's thread: meanwhile the loop is others'.
  *
  * A page's end has to be known before its first byte (the token stands in front of the items), and
  * protobuf's lengths too: so up to three walks over the same items, each in bounded steps.
@@ -13,6 +14,7 @@
 #include "apiserver/call.h"
 
 #include "base/hash.h"
+#include "base/work.h"
 #include "doc/doc.h"
 #include "doc/json.h"
 
@@ -54,6 +56,9 @@ struct lister {
 	struct buf packed;
 	bool begun, streaming, paused;
 	struct deferred again;
+	/* While packing, gz, bytes and packed are the worker's, and the call is held. */
+	struct work work;
+	bool packing, ends, too_large, stopped;
 };
 
 /* ---- life ---- */
@@ -80,21 +85,28 @@ static void give_spare(struct server *srv, struct buf *b)
 	*b = BUF_INIT(0);
 }
 
+static void release_bytes(struct lister *l)
+{
+	give_spare(l->call->srv, &l->bytes);
+	buf_fini(&l->packed);
+	if (l->gz) {
+		(void)deflateEnd(l->gz); /* an unfinished stream is Z_DATA_ERROR: expected */
+		free(STEAL(l->gz));
+	}
+}
+
 static void lister_stop(struct call *c)
 {
 	struct lister *l = STEAL(c->verb);
 
 	if (!l)
 		return;
+	l->stopped = true;
 	deferred_fini(&l->again);
 	free(l->ranked);
 	cache_view_unref(l->view);
-	give_spare(c->srv, &l->bytes);
-	buf_fini(&l->packed);
-	if (l->gz) {
-		(void)deflateEnd(l->gz); /* an unfinished stream is Z_DATA_ERROR: expected */
-		free(l->gz);
-	}
+	if (!l->packing)
+		release_bytes(l);
 	c->writable = NULL;
 	call_drop(c);
 }
@@ -368,22 +380,25 @@ static bool is_ranked(const struct lister *l)
 
 /* ---- sending ---- */
 
-static int pack(struct lister *l, bool last, struct err *err)
+/* On a worker's thread. */
+static void pack(struct work *w)
 {
+	struct lister *l = CONTAINER_OF(w, struct lister, work);
 	int r;
 
 	l->gz->next_in = (unsigned char *)l->bytes.p;
 	l->gz->avail_in = (unsigned)l->bytes.n;
 	do {
-		if (!buf_room(&l->packed, PIECE))
-			return err_set(err, ERR_QUOTA, "the list does not fit its memory");
+		if (!buf_room(&l->packed, PIECE)) {
+			l->too_large = true;
+			return;
+		}
 		l->gz->next_out = (unsigned char *)l->packed.p + l->packed.n;
 		l->gz->avail_out = PIECE;
-		r = deflate(l->gz, last ? Z_FINISH : Z_NO_FLUSH);
+		r = deflate(l->gz, l->ends ? Z_FINISH : Z_NO_FLUSH);
 		l->packed.n += PIECE - l->gz->avail_out;
-	} while (l->gz->avail_in || (last && r != Z_STREAM_END));
+	} while (l->gz->avail_in || (l->ends && r != Z_STREAM_END));
 	buf_clear(&l->bytes);
-	return 0;
 }
 
 static int begin_stream(struct lister *l)
@@ -411,29 +426,60 @@ static int begin_stream(struct lister *l)
 	return stream_start(c->s, 200, -1);
 }
 
-/* 0: more room; 1: wait for it; negative: nobody reads. */
-static int send_piece(struct lister *l, bool last, struct err *err)
+static void send_piece(struct lister *l)
 {
+	struct call *c = l->call;
 	struct buf *b = l->gz ? &l->packed : &l->bytes;
+	struct err err ERR_RAW;
 	int r;
 
-	if (l->gz) {
-		r = pack(l, last, err);
-		if (r < 0)
-			return r;
-	}
-	if (!b->n)
-		return 0;
-	r = stream_write(l->call->s, b->p, b->n);
+	err_clear(&err);
+	r = b->n ? stream_write(c->s, b->p, b->n) : 0;
 	buf_clear(b);
-	return r;
+	if (l->too_large)
+		r = err_set(&err, ERR_QUOTA, "the list does not fit its memory");
+	if (r < 0) { /* or nobody reads */
+		fail(l, &err);
+	} else if (l->ends) {
+		(void)stream_end(c->s); /* `closed` runs when it is out */
+		if (c->verb)
+			finish(c);
+	} else if (r == 0) {
+		deferred_call(&l->again);
+	} else {
+		l->paused = true;
+	}
+}
+
+static void packed(struct work *w)
+{
+	struct lister *l = CONTAINER_OF(w, struct lister, work);
+	CLEANUP(call_drop) struct call *held = l->call;
+
+	(void)held;
+	l->packing = false;
+	if (l->stopped)
+		release_bytes(l);
+	else
+		send_piece(l);
+}
+
+/* When too many wait the loop does it. */
+static void pack_piece(struct lister *l)
+{
+	(void)call_hold(l->call);
+	l->packing = true;
+	if (work_submit(l->call->srv->packers, &l->work, pack, packed, NULL) == 0)
+		return;
+	pack(&l->work);
+	packed(&l->work);
 }
 
 static void send_step(struct lister *l)
 {
 	struct call *c = l->call;
 	struct err err ERR_RAW;
-	int end, r;
+	int end;
 
 	err_clear(&err);
 	arena_reset(l->out->a);
@@ -458,20 +504,11 @@ static void send_step(struct lister *l)
 		finish(c);
 		return;
 	}
-	r = send_piece(l, end, &err);
-	if (r < 0) {
-		fail(l, &err);
-		return;
-	}
-	if (end) {
-		(void)stream_end(c->s); /* `closed` runs when it is out */
-		if (c->verb)
-			finish(c);
-	} else if (r == 0) {
-		deferred_call(&l->again);
-	} else {
-		l->paused = true;
-	}
+	l->ends = end;
+	if (l->gz)
+		pack_piece(l);
+	else
+		send_piece(l);
 }
 
 /* After COUNT: what is known of the page. */

@@ -29,6 +29,8 @@
 #define SCRATCH_MAX (64u << 20)
 #define STREAM_ARENA_MAX (24u << 20) /* a body of 3 MiB while it grows, and the head */
 #define LINE_MAX (512u << 20)
+#define PACKERS 2 /* threads, started when a list is compressed */
+#define PACKERS_WAITING 256
 
 /* ---- metrics ---- */
 
@@ -738,6 +740,8 @@ int server_new(const struct server_conf *conf, struct server **ret, struct err *
 	if (r == 0)
 		r = agents_new(&agents, &srv->agents, err);
 	if (r == 0)
+		r = work_pool_new(conf->loop, PACKERS, PACKERS_WAITING, &srv->packers, err);
+	if (r == 0)
 		r = http_server_new(conf->loop, &http, &srv->http, err);
 	if (r < 0)
 		return r;
@@ -754,6 +758,7 @@ void server_free(struct server *srv)
 	while (!list_empty(&srv->calls))
 		if (loop_step(srv->conf.loop, -1, NULL) < 0)
 			break;
+	work_pool_free(srv->packers); /* idle: a call is held by its piece */
 	agents_free(srv->agents);
 	paths_free(srv->paths);
 	buf_fini(&srv->line);
