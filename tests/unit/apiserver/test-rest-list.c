@@ -384,6 +384,35 @@ static void a_reader_that_stops_or_goes_costs_nothing(void **state)
 	assert_code(x, 200);
 }
 
+static void a_reader_may_go_while_a_piece_is_packed(void **state)
+{
+	struct rfix *x = *state;
+	struct peer p;
+
+	make_big(x, 60);
+	for (int steps = 0; steps < 12; steps++) {
+		peer_open(x, &p);
+		peer_send(&p, "GET", MAPS, ADMIN "Accept-Encoding: gzip\r\n", NULL);
+		for (int i = 0; i < steps; i++)
+			assert_true(loop_step(x->f->loop, NS_PER_MS, NULL) >= 0);
+		close(STEAL_FD(p.fd));
+		for (int i = 0; i < steps; i++)
+			assert_true(loop_step(x->f->loop, 0, NULL) >= 0);
+		peer_close(&p);
+	}
+	ask(x, "GET", MAPS, ADMIN "Accept-Encoding: gzip\r\n", NULL);
+	inflate_body(x);
+	assert_int_equal(items(x), 60);
+	/* The server is freed while one is packed. */
+	peer_open(x, &p);
+	peer_send(&p, "GET", MAPS, ADMIN "Accept-Encoding: gzip\r\n", NULL);
+	for (int i = 0; i < 4; i++)
+		assert_true(loop_step(x->f->loop, NS_PER_MS, NULL) >= 0);
+	close(STEAL_FD(p.fd));
+	rest_close(x);
+	rest_open(x);
+}
+
 static void the_parts_of_the_cluster_tell_how_they_are(void **state)
 {
 	struct rfix *x = *state;
@@ -427,6 +456,7 @@ int main(void)
 		TEST(lists_are_packed_for_who_takes_it),
 		TEST(a_long_list_is_packed_as_a_stream),
 		TEST(a_reader_that_stops_or_goes_costs_nothing),
+		TEST(a_reader_may_go_while_a_piece_is_packed),
 		TEST(the_parts_of_the_cluster_tell_how_they_are),
 	};
 

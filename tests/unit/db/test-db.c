@@ -299,6 +299,83 @@ static void the_log_is_checkpointed_when_nothing_waits(void **state)
 	assert_int_equal(st.checkpoints, 1);
 }
 
+/* 4,000 rows of 1 KB: more than a thousand pages. */
+static int put_many(void *ctx, struct db_conn *c, struct err *err)
+{
+	const int64_t first = *(const int64_t *)ctx;
+	static char kb[1024];
+	int r = 0;
+
+	for (int64_t i = first; i < first + 4000 && r >= 0; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "key-%lld", (long long)i);
+		r = db_exec(c, err, "INSERT INTO t(k,v,b) VALUES(?,?,?)", "tib", key, i,
+			    slice_of(kb, sizeof(kb)));
+	}
+	return r;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	char cmd[300];
+
+	snprintf(cmd, sizeof(cmd), "cp '%s' '%s'", from, to);
+	assert_int_equal(system(cmd), 0);
+}
+
+static int64_t rows(struct db *db)
+{
+	int64_t n = -1;
+
+	assert_int_equal(db_query_int(db_reader(db), &n, NULL, "SELECT count(*) FROM t", ""), 1);
+	return n;
+}
+
+static void a_steady_log_is_laid_out_ahead_and_copied_beside_writes(void **state)
+{
+	struct fix *f = *state;
+	struct db_options o = { .path = f->path,
+				.app_id = APP,
+				.schema = schema,
+				.nschema = 2,
+				.loop = f->loop,
+				.steady = true };
+	struct db_stats st = { 0 };
+	char log[110], copy[110], copy_log[120];
+	struct stat s;
+
+	snprintf(log, sizeof(log), "%s-wal", f->path);
+	snprintf(copy, sizeof(copy), "%s/copy.db", f->dir);
+	snprintf(copy_log, sizeof(copy_log), "%s-wal", copy);
+	assert_int_equal(db_open(&o, &f->db, &f->err), 0);
+	assert_int_equal(db_write_wait(f->db, put_key, (void *)"a", &f->err), 0);
+	assert_int_equal(stat(log, &s), 0);
+	assert_int_equal(s.st_size, 1 << 20);
+	/* As a kill leaves them: zeros behind the last commit are its end. */
+	copy_file(f->path, copy);
+	copy_file(log, copy_log);
+	for (int64_t i = 0; i < 4; i++)
+		assert_int_equal(db_write_wait(f->db, put_many, &(int64_t){ i * 4000 }, &f->err),
+				 0);
+	assert_int_equal(rows(f->db), 16001);
+	for (int64_t end = clock_mono() + 5 * NS_PER_SEC; clock_mono() < end && !st.checkpoints;) {
+		(void)loop_step(f->loop, 20 * NS_PER_MS, &f->err);
+		db_get_stats(f->db, &st);
+	}
+	assert_true(st.checkpoints > 0);
+	assert_int_equal(stat(log, &s), 0);
+	assert_int_equal(s.st_size % (1 << 20), 0);
+	db_close(f->db);
+	assert_int_equal(stat(log, &s), -1);
+	assert_int_equal(db_open(&o, &f->db, &f->err), 0);
+	assert_int_equal(rows(f->db), 16001);
+	db_close(f->db);
+	o.path = copy;
+	assert_int_equal(db_open(&o, &f->db, &f->err), 0);
+	assert_int_equal(rows(f->db), 1);
+}
+
 static int refuse(struct fix *f, unsigned n, struct err *err)
 {
 	struct db_options o = { .path = f->path, .app_id = APP, .schema = schema, .nschema = n };
@@ -544,6 +621,7 @@ int main(void)
 		T(jobs_queued_at_close_are_done_and_told),
 		T(ends_of_a_stopped_loop_are_told_at_close),
 		T(the_log_is_checkpointed_when_nothing_waits),
+		T(a_steady_log_is_laid_out_ahead_and_copied_beside_writes),
 		T(a_newer_version_is_refused_and_left_alone),
 		T(a_foreign_database_is_refused_and_left_alone),
 		T(a_damaged_database_is_refused_and_left_alone),

@@ -639,6 +639,48 @@ static void refuses_heads_past_the_limits(void **state)
 	raw_stop(&e, &p);
 }
 
+static void corked_streams_of_a_connection_share_a_send(void **state)
+{
+	struct env e = { .conf.http2 = HTTP2_PRIOR };
+	struct stream *s[2];
+	struct frame f;
+	struct peer p;
+	char got[1000];
+
+	env_start(&e, serve);
+	peer_open(&p, &e);
+	for (uint32_t i = 0; i < 2; i++) {
+		request_add(&p, i * 2 + 1, END_STREAM | END_HEADERS, GET("/hold"));
+		peer_send(&p);
+		s[i] = stream_ref(e.held);
+		assert_int_equal(stream_start(s[i], 200, -1), 0);
+		peer_send(&p);
+	}
+	stream_cork(s[0]);
+	stream_cork(s[1]);
+	assert_int_equal(stream_write(s[0], "one", 3), 0);
+	assert_int_equal(stream_write(s[1], "two", 3), 0);
+	stream_uncork(s[0]);
+	assert_int_equal(recv(p.fd, got, sizeof(got), 0), -1);
+	stream_uncork(s[1]);
+	assert_int_equal(recv(p.fd, got, sizeof(got), MSG_PEEK), 2 * (9 + 3));
+	peer_send(&p);
+	assert_true(frame_find(&p, F_DATA, 1, &f));
+	assert_memory_equal(f.p, "one", 3);
+	assert_true(frame_find(&p, F_DATA, 3, &f));
+	assert_memory_equal(f.p, "two", 3);
+	/* The connection goes while one is corked. */
+	stream_cork(s[0]);
+	close(STEAL_FD(p.fd));
+	stream_write(s[0], "three", 5);
+	stream_uncork(s[0]);
+	peer_close(&p);
+	assert_int_equal(http_server_get_stats(e.srv).connections, 0);
+	stream_unref(s[0]);
+	stream_unref(s[1]);
+	env_stop(&e);
+}
+
 /* One repeated abuse, with an honest connection beside it that is served before and after. */
 struct abuse {
 	const char *name;
@@ -999,6 +1041,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_by_prior_knowledge),
 		cmocka_unit_test(carries_many_streams_on_one_connection),
+		cmocka_unit_test(corked_streams_of_a_connection_share_a_send),
 		cmocka_unit_test(echoes_a_large_body_both_ways),
 		cmocka_unit_test(stops_a_sender_whose_reader_grants_nothing),
 		cmocka_unit_test(stops_a_handler_whose_client_does_not_read),

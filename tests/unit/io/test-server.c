@@ -538,6 +538,49 @@ static void a_flushed_head_is_seen_before_the_body(void **state)
 	env_stop(&e);
 }
 
+static void corked_output_leaves_in_one_piece(void **state)
+{
+	struct env e = { 0 };
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
+	char block[40000] = { 0 }, got[1000];
+	bool eof;
+	int fd;
+
+	env_start(&e, serve);
+	fd = connect_pair(&e);
+	say(fd, "GET /later HTTP/1.1\r\n" H "\r\n");
+	settle(&e);
+	stream_start(e.held, 200, -1);
+	take(&e, fd, &b, &eof);
+	stream_cork(e.held);
+	assert_int_equal(stream_write(e.held, "one", 3), 0);
+	assert_int_equal(stream_write(e.held, "two", 3), 0);
+	assert_int_equal(recv(fd, got, sizeof(got), 0), -1);
+	stream_uncork(e.held);
+	assert_int_equal(recv(fd, got, sizeof(got), 0), 16);
+	assert_memory_equal(got, "3\r\none\r\n3\r\ntwo\r\n", 16);
+	/* What gathers is bounded. */
+	stream_cork(e.held);
+	assert_int_equal(stream_write(e.held, block, sizeof(block)), 0);
+	assert_true(recv(fd, got, sizeof(got), 0) > 0);
+	stream_uncork(e.held);
+	take(&e, fd, &b, &eof);
+	/* It may be closed meanwhile. */
+	stream_cork(e.held);
+	stream_write(e.held, "three", 5);
+	stream_reset(e.held, NULL);
+	assert_true(stream_is_closed(e.held));
+	stream_uncork(e.held);
+	stream_cork(e.held);
+	stream_uncork(e.held);
+	settle(&e);
+	take(&e, fd, &b, &eof);
+	assert_true(eof);
+	assert_int_equal(http_server_get_stats(e.srv).connections, 0);
+	close(fd);
+	env_stop(&e);
+}
+
 static void a_client_that_half_closes_or_goes_is_told(void **state)
 {
 	struct env e = { 0 };
@@ -944,6 +987,7 @@ int main(void)
 		cmocka_unit_test(a_slow_reader_bounds_the_queue),
 		cmocka_unit_test(a_refused_write_takes_nothing),
 		cmocka_unit_test(a_flushed_head_is_seen_before_the_body),
+		cmocka_unit_test(corked_output_leaves_in_one_piece),
 		cmocka_unit_test(a_client_that_half_closes_or_goes_is_told),
 		cmocka_unit_test(hijacks_with_half_close),
 		cmocka_unit_test(stdin_is_read_to_its_end_when_the_client_is_gone),
