@@ -34,6 +34,11 @@ struct apiserver_conf {
 	const char *tls_cert, *tls_key, *client_ca; /* PEM files [its own] */
 	const char *token_file;
 	bool no_anonymous;
+	bool bootstrap_tokens;
+	/* Front proxies (authn.h); lists are NULL-terminated, NULL = as kubeadm has them */
+	const char *front_ca; /* PEM file [its own] */
+	const char *const *front_names,
+		*const *front_users, *const *front_uids, *const *front_groups, *const *front_extras;
 	/* Tokens of service accounts: PEM files of keys that verify them, and of the one that signs
 	 * [pki/sa.key for both] */
 	const char *const *account_keys;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order: certificate, bearer token, anonymous. The first that is right counts; if one was shown and
- * none is right, the request is refused, however much anonymous ones are allowed.
+ * Order: front proxy, certificate, bearer token, anonymous. The first that is right counts; if one
+ * was shown and none is right, the request is refused, however much anonymous ones are allowed.
  */
 #include "apiserver/authn.h"
 
 #include "apiserver/account-token.h"
+#include "apiserver/bootstrap-token.h"
 #include "apiserver/given.h"
+#include "apiserver/header-extra.h"
 #include "apiserver/token-file.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -40,15 +42,22 @@ struct verdict {
 	int64_t until; /* real clock */
 };
 
-struct authn {
-	struct cert_pool *clients;
-	struct given *file;
-	struct token_file *tokens;
-	struct account_tokens *accounts;
-	bool anonymous;
+/* Certificates of clients, or of front proxies. */
+struct trust {
+	struct cert_pool *pool; /* NULL: none is believed */
 	struct map verdicts;
 	unsigned oldest; /* of ring: the one that goes next */
 	struct verdict ring[VERDICTS_MAX];
+};
+
+struct authn {
+	struct trust clients, fronts;
+	struct authn_front front;
+	struct given *file;
+	struct token_file *tokens;
+	struct account_tokens *accounts;
+	const struct resources *rs;
+	bool bootstrap, anonymous;
 };
 
 static int read_tokens(struct authn *n, struct err *err)
@@ -70,10 +79,14 @@ int authn_new(const struct authn_conf *conf, struct authn **ret, struct err *err
 
 	if (!n)
 		abort();
-	map_init(&n->verdicts);
+	map_init(&n->clients.verdicts);
+	map_init(&n->fronts.verdicts);
 	n->anonymous = conf->anonymous;
+	n->bootstrap = conf->bootstrap;
+	if (conf->front)
+		n->front = *conf->front;
 	if (conf->clients)
-		n->clients = cert_pool_ref(conf->clients);
+		n->clients.pool = cert_pool_ref(conf->clients);
 	if (conf->token_file &&
 	    (given_open(conf->token_file, &n->file, err) < 0 || read_tokens(n, err) < 0))
 		return err_wrap(err, "--token-auth-file");
@@ -85,28 +98,40 @@ void authn_free(struct authn *n)
 {
 	if (!n)
 		return;
-	map_fini(&n->verdicts);
-	cert_pool_unref(n->clients);
+	map_fini(&n->clients.verdicts);
+	map_fini(&n->fronts.verdicts);
+	cert_pool_unref(n->clients.pool);
+	cert_pool_unref(n->fronts.pool);
 	token_file_free(n->tokens);
 	given_free(n->file);
 	free(n);
 }
 
-static void forget_verdicts(struct authn *n)
+static void set_trust(struct trust *t, struct cert_pool *pool)
 {
-	map_fini(&n->verdicts);
-	map_init(&n->verdicts);
+	struct cert_pool *old = t->pool;
+
+	t->pool = pool ? cert_pool_ref(pool) : NULL;
+	cert_pool_unref(old);
+	map_fini(&t->verdicts);
+	map_init(&t->verdicts);
 	for (unsigned i = 0; i < VERDICTS_MAX; i++)
-		n->ring[i].until = 0;
+		t->ring[i].until = 0;
 }
 
 void authn_set_clients(struct authn *n, struct cert_pool *clients)
 {
-	struct cert_pool *old = n->clients;
+	set_trust(&n->clients, clients);
+}
 
-	n->clients = clients ? cert_pool_ref(clients) : NULL;
-	cert_pool_unref(old);
-	forget_verdicts(n);
+void authn_set_fronts(struct authn *n, struct cert_pool *fronts)
+{
+	set_trust(&n->fronts, fronts);
+}
+
+void authn_set_objects(struct authn *n, const struct resources *rs)
+{
+	n->rs = rs;
 }
 
 void authn_set_accounts(struct authn *n, struct account_tokens *t)
@@ -161,10 +186,10 @@ static int64_t chain_end(const struct tls_info *t)
 	return end * NS_PER_SEC;
 }
 
-static bool verify(const struct authn *n, const struct tls_info *t)
+static bool verify(const struct trust *r, const struct tls_info *t)
 {
 	const struct cert_check check = {
-		.pool = n->clients,
+		.pool = r->pool,
 		.chain = t->chain,
 		.chain_n = t->chain_n,
 		.purpose = CERT_FOR_CLIENT,
@@ -178,24 +203,24 @@ static bool verify(const struct authn *n, const struct tls_info *t)
 	return false;
 }
 
-static bool is_trusted(struct authn *n, const struct tls_info *t)
+static bool is_trusted(struct trust *r, const struct tls_info *t)
 {
 	unsigned char d[SHA256_LEN];
 	struct verdict *v;
 	int64_t now = clock_real();
 
 	chain_digest(t, d);
-	v = map_get(&n->verdicts, slice_of((char *)d, sizeof(d)));
+	v = map_get(&r->verdicts, slice_of((char *)d, sizeof(d)));
 	if (v && now < v->until)
 		return v->good;
 	if (!v) {
-		v = &n->ring[n->oldest++ % VERDICTS_MAX];
+		v = &r->ring[r->oldest++ % VERDICTS_MAX];
 		if (v->until)
-			(void)map_del(&n->verdicts, slice_of((char *)v->chain, SHA256_LEN));
+			(void)map_del(&r->verdicts, slice_of((char *)v->chain, SHA256_LEN));
 		memcpy(v->chain, d, sizeof(d));
-		(void)map_put(&n->verdicts, slice_of((char *)v->chain, SHA256_LEN), v);
+		(void)map_put(&r->verdicts, slice_of((char *)v->chain, SHA256_LEN), v);
 	}
-	v->good = verify(n, t);
+	v->good = verify(r, t);
 	v->until = MAX(v->good ? MIN(now + VERDICT_GOOD, chain_end(t)) : now + VERDICT_BAD, 1);
 	return v->good;
 }
@@ -241,9 +266,9 @@ static int by_certificate(struct authn *n, struct stream *s, struct arena *a,
 	const struct tls_info *t = stream_peer(s)->tls;
 	const struct cert_info *c;
 
-	if (!n->clients || !t || !t->chain_n)
+	if (!n->clients.pool || !t || !t->chain_n)
 		return 0;
-	if (!is_trusted(n, t))
+	if (!is_trusted(&n->clients, t))
 		return refuse(err);
 	c = cert_info(t->chain[0]);
 	if (!*c->names.cn)
@@ -253,6 +278,75 @@ static int by_certificate(struct authn *n, struct stream *s, struct arena *a,
 		return refuse(err);
 	if (set_groups(a, c->names.o.v, c->names.o.n, ret, err) < 0 ||
 	    note_credential(c, a, ret, err) < 0)
+		return err_ret(err);
+	return 1;
+}
+
+/* ---- front proxies ---- */
+
+static bool is_named(const struct http_header *h, const char *const *names)
+{
+	for (; names && *names; names++)
+		if (slice_ieq(h->name, slice_str(*names)))
+			return true;
+	return false;
+}
+
+/* Of the first of these names that is there and says something; "" = none. */
+static const char *first_value(struct stream *s, const char *const *names, struct arena *a)
+{
+	for (; names && *names; names++) {
+		struct slice v = slice_trim(stream_header(s, *names));
+
+		if (v.n)
+			return arena_strndup(a, v.p, v.n);
+	}
+	return "";
+}
+
+static int front_groups(struct authn *n, struct stream *s, struct arena *a,
+			struct strategy_user *ret, struct err *err)
+{
+	size_t nheaders, got = 0;
+	const struct http_header *h = stream_headers(s, &nheaders);
+	const char **v = ARENA_ARRAY(a, const char *, nheaders + 1);
+
+	if (!v)
+		return arena_quota(a, err);
+	for (size_t i = 0; i < nheaders; i++) {
+		struct slice one = slice_trim(h[i].value);
+
+		if (!is_named(&h[i], n->front.groups) || !one.n)
+			continue;
+		v[got] = arena_strndup(a, one.p, one.n);
+		if (!v[got++])
+			return arena_quota(a, err);
+	}
+	return set_groups(a, v, got, ret, err);
+}
+
+/* 1: whom a proxy asks for; 0: no proxy, or for nobody. */
+static int by_front(struct authn *n, struct stream *s, struct arena *a, struct strategy_user *ret,
+		    struct err *err)
+{
+	const struct tls_info *t = stream_peer(s)->tls;
+	const char *const *names = n->front.names;
+	const char *name;
+
+	if (!n->fronts.pool || !n->front.users || !t || !t->chain_n)
+		return 0;
+	name = first_value(s, n->front.users, a);
+	if (!name)
+		return arena_quota(a, err);
+	if (!*name || !is_trusted(&n->fronts, t) ||
+	    (names && *names && !str_is_one_of(cert_info(t->chain[0])->names.cn, names)))
+		return 0;
+	ret->name = name;
+	ret->uid = first_value(s, n->front.uids, a);
+	if (!ret->uid)
+		return arena_quota(a, err);
+	if (front_groups(n, s, a, ret, err) < 0 ||
+	    header_extra(s, n->front.extras, a, &ret->extra, err) < 0)
 		return err_ret(err);
 	return 1;
 }
@@ -382,6 +476,12 @@ int authn_token(struct authn *n, struct slice token, const char *const *wanted, 
 		r = account_tokens_check(n->accounts, token, wanted, clock_real() / NS_PER_SEC, a,
 					 ret, &why);
 	file = r != 1 && n->file ? by_file(n, token, wanted, a, ret, err) : 0;
+	if (r == 0 && file == 0 && n->bootstrap && n->rs) {
+		r = bootstrap_token_check(n->rs, token, clock_real() / NS_PER_SEC, a, &ret->user,
+					  &why);
+		if (r == 1)
+			r = for_us(n, wanted, a, ret, &why);
+	}
 	if (r < 0 && !file && err)
 		*err = why;
 	return file ? file : r;
@@ -410,6 +510,9 @@ int authn_check(struct authn *n, struct stream *s, struct arena *a, struct authn
 	int by_cert, r;
 
 	*ret = (struct authn_found){ .user.uid = "" };
+	r = by_front(n, s, a, &ret->user, err);
+	if (r != 0)
+		return r == 1 ? 0 : r;
 	by_cert = by_certificate(n, s, a, &ret->user, err);
 	if (by_cert == 1)
 		return 0;

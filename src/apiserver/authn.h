@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who asks: client certificates (CN is the user, O its groups), tokens of a file or of service
- * accounts, anonymous. (Who they act as: impersonate.h.)
+ * Who asks: what a front proxy says that they are, client certificates (CN is the user, O its
+ * groups), tokens of a file, of service accounts or of nodes that join, anonymous. (Who they act
+ * as: impersonate.h.)
  */
 #pragma once
 
@@ -15,7 +16,16 @@ struct arena;
 struct authn;
 struct cert_pool;
 struct err;
+struct resources;
 struct stream;
+
+/* A proxy, known by its certificate, that says for whom it asks. Lists are NULL-terminated and
+ * borrowed for the life of authn; header names are compared without case. */
+struct authn_front {
+	const char *const *names; /* CNs that it may have; none: any */
+	const char *const *users, *const *uids, *const *groups; /* headers */
+	const char *const *extras; /* prefixes of headers; what follows is the key */
+};
 
 struct authn_conf {
 	/* TLS hands over unverified certificates; only those of this pool, for clients, count.
@@ -23,13 +33,19 @@ struct authn_conf {
 	struct cert_pool *clients;
 	const char *token_file; /* csv: token,user,uid,"group1,group2"; NULL = none. Read again when
 				 * it has changed. Opened in authn_new: before root is given up. */
-	bool anonymous;		/* requests without credentials are system:anonymous's */
+	const struct authn_front *front; /* copied; NULL: there is no front proxy */
+	bool bootstrap;			 /* tokens of nodes that join (bootstrap-token.h) */
+	bool anonymous;			 /* requests without credentials are system:anonymous's */
 };
 int authn_new(const struct authn_conf *conf, struct authn **ret, struct err *err);
 void authn_free(struct authn *n);
 DEFINE_CLEANUP(struct authn *, authn_free)
 /* Reload: other roots of trust for the requests to come. */
 void authn_set_clients(struct authn *n, struct cert_pool *clients);
+/* The same for front proxies; NULL: none is believed. Referenced. */
+void authn_set_fronts(struct authn *n, struct cert_pool *fronts);
+/* Where Secrets of bootstrap tokens are. Borrowed. */
+void authn_set_objects(struct authn *n, const struct resources *rs);
 
 /* Believed from now on; NULL: none. Borrowed. */
 void authn_set_accounts(struct authn *n, struct account_tokens *t);

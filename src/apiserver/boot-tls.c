@@ -167,26 +167,33 @@ static int make_tls(struct boot *b, struct cert_pool *clients, struct tls_conf *
 	return tls_conf_new(&o, ret, err) < 0 ? err_wrap(err, "certificate of the server") : 0;
 }
 
-/* Our own CA's clients, and those of a CA that was given. */
-static int make_clients(struct boot *b, struct cert_pool **ret, struct err *err)
+/* Those of a CA of ours and of one that was given. */
+static int add_roots(struct boot *b, enum pki_id ca, enum given_id file, struct cert_pool *p,
+		     struct err *err)
 {
-	CLEANUP(cert_pool_unref) struct cert_pool *p = cert_pool_new();
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(PEM_MAX);
 
-	cert_pool_add(p, pki_cert(b->pki, PKI_CA));
-	if (b->given[GIVEN_CLIENT_CA] && (read_given(b, GIVEN_CLIENT_CA, &text, err) < 0 ||
-					  cert_pool_add_pem(p, buf_slice(&text), err) < 0))
-		return err_wrap(err, "--client-ca-file");
-	*ret = STEAL(p);
+	cert_pool_add(p, pki_cert(b->pki, ca));
+	if (b->given[file] && (read_given(b, file, &text, err) < 0 ||
+			       cert_pool_add_pem(p, buf_slice(&text), err) < 0))
+		return err_wrap(err, file == GIVEN_FRONT_CA ? "--requestheader-client-ca-file"
+							    : "--client-ca-file");
 	return 0;
 }
 
 int boot_tls(struct boot *b, struct err *err)
 {
 	CLEANUP(tls_conf_unref) struct tls_conf *tls = NULL;
-	CLEANUP(cert_pool_unref) struct cert_pool *clients = NULL;
+	CLEANUP(cert_pool_unref) struct cert_pool *clients = cert_pool_new();
+	CLEANUP(cert_pool_unref) struct cert_pool *fronts = cert_pool_new();
+	CLEANUP(cert_pool_unref) struct cert_pool *both = cert_pool_new();
 
-	if (make_clients(b, &clients, err) < 0 || make_tls(b, clients, &tls, err) < 0)
+	/* what a client is asked for; some show no certificate of another CA */
+	if (add_roots(b, PKI_CA, GIVEN_CLIENT_CA, clients, err) < 0 ||
+	    add_roots(b, PKI_FRONT_CA, GIVEN_FRONT_CA, fronts, err) < 0 ||
+	    add_roots(b, PKI_CA, GIVEN_CLIENT_CA, both, err) < 0 ||
+	    add_roots(b, PKI_FRONT_CA, GIVEN_FRONT_CA, both, err) < 0 ||
+	    make_tls(b, both, &tls, err) < 0)
 		return err_ret(err);
 	if (b->server && b->tls && server_set_tls(b->server, tls, err) < 0)
 		return err_ret(err);
@@ -195,6 +202,7 @@ int boot_tls(struct boot *b, struct err *err)
 	b->tls = STEAL(tls);
 	b->clients = STEAL(clients);
 	authn_set_clients(b->authn, b->clients);
+	authn_set_fronts(b->authn, fronts);
 	return 0;
 }
 
@@ -207,6 +215,13 @@ static int roots_of(struct boot *b, enum pki_id ca, enum given_id file, struct b
 	if (cert_write_pem(pki_cert(b->pki, ca), out, err) < 0)
 		return err_ret(err);
 	return read_given(b, file, out, err);
+}
+
+int boot_client_roots(struct boot *b, struct buf *client, struct buf *front, struct err *err)
+{
+	int r = roots_of(b, PKI_CA, GIVEN_CLIENT_CA, client, err);
+
+	return r < 0 ? r : roots_of(b, PKI_FRONT_CA, GIVEN_FRONT_CA, front, err);
 }
 
 /* whoever has only a certificate of its own is known by itself */
@@ -243,9 +258,7 @@ static int tell_roots(struct boot *b, struct err *err)
 	CLEANUP(buf_fini) struct buf front = BUF_INIT(PEM_MAX);
 	CLEANUP(buf_fini) struct buf roots = BUF_INIT(PEM_MAX);
 
-	if (roots_of(b, PKI_CA, GIVEN_CLIENT_CA, &client, err) < 0 ||
-	    boot_roots(b, &roots, err) < 0 ||
-	    cert_write_pem(pki_cert(b->pki, PKI_FRONT_CA), &front, err) < 0)
+	if (boot_client_roots(b, &client, &front, err) < 0 || boot_roots(b, &roots, err) < 0)
 		return err_ret(err);
 	bootstrap_set_ca(b->bootstrap, buf_slice(&client), buf_slice(&front));
 	account_control_set_roots(b->account_control, buf_slice(&roots));

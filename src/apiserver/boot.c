@@ -96,7 +96,7 @@ int boot_paths(struct boot *b, struct err *err)
 				 &c->client_ca,	     &c->token_file, &c->encryption_conf,
 				 &c->etcd_ca,	     &c->etcd_cert,  &c->etcd_key,
 				 &c->audit_policy,   &c->pid_file,   &c->node_ca,
-				 &c->signing_key };
+				 &c->signing_key,    &c->front_ca };
 	const char **listen, **keys;
 
 	b->texts = arena_new("paths", PATHS_MEMORY);
@@ -363,6 +363,24 @@ static void watch_beside(struct boot *b, const char *path)
 				IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE);
 }
 
+static void choose_front(struct boot *b)
+{
+	static const char *const names[] = { "front-proxy-client", NULL };
+	static const char *const users[] = { "X-Remote-User", NULL };
+	static const char *const uids[] = { "X-Remote-Uid", NULL };
+	static const char *const groups[] = { "X-Remote-Group", NULL };
+	static const char *const extras[] = { "X-Remote-Extra-", NULL };
+	const struct apiserver_conf *c = b->conf;
+
+	b->front = (struct authn_front){
+		.names = c->front_names ? c->front_names : names,
+		.users = c->front_users ? c->front_users : users,
+		.uids = c->front_uids ? c->front_uids : uids,
+		.groups = c->front_groups ? c->front_groups : groups,
+		.extras = c->front_extras ? c->front_extras : extras,
+	};
+}
+
 int boot_given(struct boot *b, struct err *err)
 {
 	const struct apiserver_conf *c = b->conf;
@@ -373,12 +391,15 @@ int boot_given(struct boot *b, struct err *err)
 		{ GIVEN_CERT, c->tls_cert, "--tls-cert-file" },
 		{ GIVEN_KEY, c->tls_key, "--tls-private-key-file" },
 		{ GIVEN_CLIENT_CA, c->client_ca, "--client-ca-file" },
+		{ GIVEN_FRONT_CA, c->front_ca, "--requestheader-client-ca-file" },
 		{ GIVEN_ENCRYPTION, c->encryption_conf, "--encryption-provider-config" },
 		{ GIVEN_ETCD_CA, c->etcd_ca, "--etcd-cafile" },
 		{ GIVEN_ETCD_CERT, c->etcd_cert, "--etcd-certfile" },
 		{ GIVEN_ETCD_KEY, c->etcd_key, "--etcd-keyfile" },
 	};
 	const struct authn_conf authn = { .token_file = c->token_file,
+					  .front = &b->front,
+					  .bootstrap = c->bootstrap_tokens,
 					  .anonymous = !c->no_anonymous };
 	const struct apiaudit_conf audit = {
 		.loop = b->loop,
@@ -390,6 +411,7 @@ int boot_given(struct boot *b, struct err *err)
 		.age = c->audit_age,
 	};
 
+	choose_front(b);
 	b->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		if (!files[i].path)
@@ -714,12 +736,10 @@ static int make_objects(struct boot *b, struct err *err)
 		.address = b->advertise[0] ? b->advertise : NULL,
 		.port = b->port ? b->port : wanted_port(b),
 		.hostname = b->hostname,
+		.front = &b->front,
 	};
 
-	if (cert_write_pem(pki_cert(b->pki, PKI_CA), &client, err) < 0 ||
-	    (b->given[GIVEN_CLIENT_CA] &&
-	     given_read(b->given[GIVEN_CLIENT_CA], &client, err) < 0) ||
-	    cert_write_pem(pki_cert(b->pki, PKI_FRONT_CA), &front, err) < 0)
+	if (boot_client_roots(b, &client, &front, err) < 0)
 		return err_ret(err);
 	conf.client_ca = buf_slice(&client);
 	conf.front_ca = buf_slice(&front);
@@ -771,6 +791,7 @@ int boot_server(struct boot *b, struct err *err)
 
 	account_tokens_set_objects(b->accounts, b->resources);
 	authn_set_accounts(b->authn, b->accounts);
+	authn_set_objects(b->authn, b->resources);
 
 	conf.fairness = b->fairness;
 	if (r == 0)

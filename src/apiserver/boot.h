@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "apiserver/apiserver.h"
+#include "apiserver/authn.h"
 #include "apiserver/cache.h"
 #include "apiserver/pki.h"
 #include "apiserver/place.h"
@@ -22,7 +23,6 @@ struct crd_controller;
 struct account_control;
 struct account_tokens;
 struct apiaudit;
-struct authn;
 struct authz_chain;
 struct bootstrap;
 struct cert_pool;
@@ -40,7 +40,8 @@ enum given_id {
 	GIVEN_CERT,
 	GIVEN_KEY,
 	GIVEN_CLIENT_CA,
-	GIVEN_ENCRYPTION, /* these four are read again */
+	GIVEN_FRONT_CA,
+	GIVEN_ENCRYPTION, /* these five are read again */
 	GIVEN_ETCD_CA,
 	GIVEN_ETCD_CERT,
 	GIVEN_ETCD_KEY,
@@ -76,6 +77,7 @@ struct boot {
 	struct pki *pki;
 	struct tls_conf *tls;
 	struct cert_pool *clients;
+	struct authn_front front;
 	struct authn *authn;
 	struct account_tokens *accounts;
 	struct encryption *encryption;
@@ -129,6 +131,8 @@ void boot_close(struct boot *b);
 int boot_pki(struct boot *b, struct err *err);
 /* Of what is there now: certificates of files, or our own. Given to the server if there is one. */
 int boot_tls(struct boot *b, struct err *err);
+/* PEM of the CAs that clients, and front proxies, are known by. */
+int boot_client_roots(struct boot *b, struct buf *client, struct buf *front, struct err *err);
 /* PEM of the CAs that we are known by. */
 int boot_roots(struct boot *b, struct buf *out, struct err *err);
 /* Address and port are known: kubeconfigs are written. */

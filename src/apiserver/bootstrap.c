@@ -6,6 +6,7 @@
 #include "apiserver/bootstrap.h"
 
 #include "api/api.h"
+#include "apiserver/authn.h"
 #include "apiserver/bootstrap-data.h"
 #include "apiserver/bootstrap-peers.h"
 #include "apiserver/bootstrap-trust.h"
@@ -17,6 +18,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "crypto/aead.h"
+#include "doc/json.h"
 #include "doc/yaml.h"
 
 #include <arpa/inet.h>
@@ -54,6 +56,7 @@ struct own_watch {
 struct bootstrap {
 	struct loop *loop;
 	struct resources *rs;
+	const struct authn_front *front;
 	char *cidrs, *address, *client_ca, *front_ca, *hostname;
 	char first_ip[64], identity[64], holder[128];
 	unsigned port;
@@ -574,6 +577,18 @@ static void add_cidr(struct run *run)
 	add_condition(run, want, "Ready", "True", NULL, "Kubernetes default Service CIDR is ready");
 }
 
+/* As a text: a JSON array. */
+static void add_list(struct run *run, struct doc *data, const char *key, const char *const *v)
+{
+	struct doc *list = doc_new_array(run->a);
+	struct slice text;
+
+	for (; v && *v; v++)
+		doc_append_str(run->a, list, *v);
+	if (list && json_print(run->a, list, NULL, &text, NULL) == 0)
+		doc_set_strn(run->a, data, key, text.p, text.n);
+}
+
 static void add_configmaps(struct run *run)
 {
 	struct bootstrap *b = run->b;
@@ -586,14 +601,13 @@ static void add_configmaps(struct run *run)
 
 	if (*b->client_ca)
 		doc_set_str(run->a, data, "client-ca-file", b->client_ca);
-	if (*b->front_ca) {
-		doc_set_str(run->a, data, "requestheader-allowed-names",
-			    "[\"front-proxy-client\"]");
+	if (*b->front_ca && b->front) {
+		add_list(run, data, "requestheader-allowed-names", b->front->names);
 		doc_set_str(run->a, data, "requestheader-client-ca-file", b->front_ca);
-		doc_set_str(run->a, data, "requestheader-extra-headers-prefix",
-			    "[\"X-Remote-Extra-\"]");
-		doc_set_str(run->a, data, "requestheader-group-headers", "[\"X-Remote-Group\"]");
-		doc_set_str(run->a, data, "requestheader-username-headers", "[\"X-Remote-User\"]");
+		add_list(run, data, "requestheader-extra-headers-prefix", b->front->extras);
+		add_list(run, data, "requestheader-group-headers", b->front->groups);
+		add_list(run, data, "requestheader-uid-headers", b->front->uids);
+		add_list(run, data, "requestheader-username-headers", b->front->users);
 	}
 	/* In the form that it will have beside others'. */
 	if (trust_unite(run->a, NULL, data, now, &data, &run->err) < 0)
@@ -847,6 +861,7 @@ int bootstrap_new(const struct bootstrap_conf *conf, struct bootstrap **ret, str
 		abort();
 	b->loop = conf->loop;
 	b->rs = conf->resources;
+	b->front = conf->front;
 	b->port = conf->port;
 	b->lease_due = true;
 	timer_init(&b->timer, conf->loop, on_timer);

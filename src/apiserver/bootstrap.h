@@ -5,8 +5,8 @@
  * what extension servers trust, this server's Lease. (APIServices: crd-controller.h.)
  *
  * bootstrap_run makes what is missing and mends what differs, each kind by upstream's rule; from
- * then on the same happens when one of them is changed or removed by others. ServiceAccounts and
- * kube-root-ca.crt are controllers'; roles and their bindings: issue 7.
+ * then on the same happens when one of them is changed or removed by others. (ServiceAccounts and
+ * kube-root-ca.crt of each namespace: account-control.h.)
  */
 #pragma once
 
@@ -15,12 +15,13 @@
 
 #include <stdint.h>
 
+struct authn_front;
 struct bootstrap;
 struct err;
 struct loop;
 struct resources;
 
-/* All is copied but loop, resources and store. */
+/* All is copied but loop, resources, store and front. */
 struct bootstrap_conf {
 	struct loop *loop;
 	struct resources *resources;
@@ -31,6 +32,7 @@ struct bootstrap_conf {
 	unsigned port;		  /* of TLS */
 	struct slice client_ca, front_ca; /* PEM; empty: none */
 	const char *hostname;
+	const struct authn_front *front; /* as extension servers are told; authn.h */
 };
 int bootstrap_new(const struct bootstrap_conf *conf, struct bootstrap **ret, struct err *err);
 void bootstrap_free(struct bootstrap *b); /* NULL is fine; nothing of it is under way any more */

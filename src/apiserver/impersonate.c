@@ -3,13 +3,12 @@
 
 #include "apiserver/account.h"
 #include "apiserver/authz.h"
+#include "apiserver/header-extra.h"
 #include "apiserver/status.h"
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/hash.h"
 #include "io/stream.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #define HEAD "Impersonate-"
@@ -55,32 +54,6 @@ static const char *value_of(struct wish *w, const char *name)
 		if (is_header(&w->headers[i], name))
 			return text_of(w, slice_trim(w->headers[i].value));
 	return "";
-}
-
-/* What follows "Impersonate-Extra-" in lower case with its %XX decoded; as it is when they are
- * none. */
-static const char *extra_key(struct wish *w, const struct http_header *h)
-{
-	struct slice s = slice_of(h->name.p + strlen(EXTRA), h->name.n - strlen(EXTRA));
-	char *raw = arena_alloc(w->a, s.n + 1), *key = arena_alloc(w->a, s.n + 1);
-	size_t n = 0;
-
-	if (!raw || !key)
-		return NULL;
-	for (size_t i = 0; i < s.n; i++)
-		raw[i] = (char)tolower((unsigned char)s.p[i]);
-	for (size_t i = 0; i < s.n; i++) {
-		if (raw[i] != '%') {
-			key[n++] = raw[i];
-			continue;
-		}
-		if (s.n - i < 3 || hex_decode(key + n, slice_of(raw + i + 1, 2)) < 0 || !key[n])
-			return raw;
-		n++;
-		i += 2;
-	}
-	key[n] = '\0';
-	return key;
 }
 
 static int ask(struct wish *w, const char *group, const char *resource, const char *sub,
@@ -147,7 +120,7 @@ static int ask_extra(struct wish *w, struct doc *extra, struct err *err)
 
 		if (!is_extra(h))
 			continue;
-		key = extra_key(w, h);
+		key = header_extra_key(h, EXTRA, w->a);
 		value = text_of(w, slice_trim(h->value));
 		if (!key || !value)
 			return arena_quota(w->a, err);

@@ -12,14 +12,15 @@
 #define DAY (86400 * NS_PER_SEC)
 
 struct apiserver_opts {
-	struct opt_list listen, etcd, account_keys, issuers, audiences;
+	struct opt_list listen, etcd, account_keys, issuers, audiences, front_names, front_users,
+		front_uids, front_groups, front_extras;
 	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
 		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
 		*authorization, *admission_on, *admission_off, *node_ca, *node_addresses,
-		*signing_key, *jwks_uri;
+		*signing_key, *jwks_uri, *front_ca;
 	int64_t audit_age, audit_backups, audit_size, token_life;
-	bool anonymous, anonymous_seen, extend, extend_seen, debug, debug_seen;
+	bool anonymous, anonymous_seen, extend, extend_seen, bootstrap_tokens, debug, debug_seen;
 };
 
 static const char *const formats[] = { "text", "json", NULL };
@@ -57,6 +58,20 @@ static const struct opt apiserver_opts[] = {
 	OPT_SEEN_AT(struct apiserver_opts, BOOL, extend, extend_seen,
 		    "service-account-extend-token-expiration", 0,
 		    "Tokens of pods hold for a year and are told of when stale (default true)"),
+	OPT(struct apiserver_opts, BOOL, bootstrap_tokens, "enable-bootstrap-token-auth", 0,
+	    "Take the tokens of Secrets in kube-system by which nodes join"),
+	STR_ROW(front_ca, "requestheader-client-ca-file",
+		"Take what proxies with certificates of this CA, too, say whom they ask for"),
+	OPT(struct apiserver_opts, LIST, front_names, "requestheader-allowed-names", 0,
+	    "Common names of such proxies, with commas (default front-proxy-client)"),
+	OPT(struct apiserver_opts, LIST, front_users, "requestheader-username-headers", 0,
+	    "Headers with the user's name (default X-Remote-User)"),
+	OPT(struct apiserver_opts, LIST, front_uids, "requestheader-uid-headers", 0,
+	    "Headers with the user's uid (default X-Remote-Uid)"),
+	OPT(struct apiserver_opts, LIST, front_groups, "requestheader-group-headers", 0,
+	    "Headers with the user's groups (default X-Remote-Group)"),
+	OPT(struct apiserver_opts, LIST, front_extras, "requestheader-extra-headers-prefix", 0,
+	    "How headers with more of the user begin (default X-Remote-Extra-)"),
 	STR_ROW(authorization, "authorization-mode",
 		"Who decides what users may do, in this order, with commas: Node, RBAC, "
 		"AlwaysAllow, AlwaysDeny (default Node,RBAC)"),
@@ -162,6 +177,42 @@ static int split_list(struct cmd_call *call, const struct opt_list *l, const cha
 	return *ret ? 0 : arena_quota(call->arena, err);
 }
 
+/* NULL: it was not given. */
+static int split_names(struct cmd_call *call, const struct opt_list *l, const char *const **ret,
+		       struct err *err)
+{
+	const char **v;
+	size_t n;
+
+	if (!l->n)
+		return 0;
+	if (split_list(call, l, &v, &n, err) < 0)
+		return err_ret(err);
+	*ret = v;
+	return 0;
+}
+
+static int front_flags(struct cmd_call *call, const struct apiserver_opts *o,
+		       struct apiserver_conf *conf, struct err *err)
+{
+	const struct {
+		const struct opt_list *from;
+		const char *const **to;
+	} rows[] = {
+		{ &o->front_names, &conf->front_names },
+		{ &o->front_users, &conf->front_users },
+		{ &o->front_uids, &conf->front_uids },
+		{ &o->front_groups, &conf->front_groups },
+		{ &o->front_extras, &conf->front_extras },
+	};
+
+	conf->front_ca = o->front_ca;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (split_names(call, rows[i].from, rows[i].to, err) < 0)
+			return err_ret(err);
+	return 0;
+}
+
 static int apiserver_run(struct cmd_call *call, struct err *err)
 {
 	static const char *const listen_default[] = { APISERVER_LISTEN };
@@ -174,7 +225,8 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	if (o->config && config_file_read(call, o->config, err) < 0)
 		return err_ret(err);
 	if (check(o, err) < 0 || split_list(call, &o->etcd, &etcd, &conf.netcd, err) < 0 ||
-	    split_list(call, &o->audiences, &audiences, &conf.naudiences, err) < 0)
+	    split_list(call, &o->audiences, &audiences, &conf.naudiences, err) < 0 ||
+	    front_flags(call, o, &conf, err) < 0)
 		return err_ret(err);
 	conf.listen = o->listen.n ? (const char *const *)o->listen.v : listen_default;
 	conf.nlisten = o->listen.n ? o->listen.n : 1;
@@ -184,6 +236,7 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	conf.client_ca = o->client_ca;
 	conf.token_file = o->token_file;
 	conf.no_anonymous = o->anonymous_seen && !o->anonymous;
+	conf.bootstrap_tokens = o->bootstrap_tokens;
 	conf.account_keys = (const char *const *)o->account_keys.v;
 	conf.naccount_keys = o->account_keys.n;
 	conf.signing_key = o->signing_key;

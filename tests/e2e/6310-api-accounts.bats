@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 . "$TOP/tests/e2e/apiserver.bash"
 
-setup_file() { api_file_start --user 0; }
+setup_file() { api_file_start --user 0 --enable-bootstrap-token-auth; }
 teardown_file() { api_file_stop; }
 setup() {
 	[ -n "${DIR:-}" ] || skip "needs root, a built teu and $KUBECTL"
@@ -117,6 +117,34 @@ soon() { # COMMAND...
 	[ "$(kn auth can-i list pods --as="system:serviceaccount:$NS:bot")" = yes ]
 	run kn auth can-i list secrets --as="system:serviceaccount:$NS:bot"
 	[ "$output" = no ]
+}
+
+@test "nodes join by the tokens of Secrets, until they end" {
+	join() { # EXPIRATION
+		kc -n kube-system delete secret bootstrap-token-abcdef --ignore-not-found
+		kc -n kube-system create secret generic bootstrap-token-abcdef --type=bootstrap.kubernetes.io/token --from-literal=token-id=abcdef \
+			--from-literal=token-secret=0123456789abcdef --from-literal=usage-bootstrap-authentication=true \
+			--from-literal=auth-extra-groups=system:bootstrappers:new --from-literal=expiration="$1"
+	}
+	join "$(date -u -d '+1 hour' +%FT%TZ)"
+	[ "$(whois abcdef.0123456789abcdef)" = system:bootstrap:abcdef ]
+	holder abcdef.0123456789abcdef auth whoami -o 'jsonpath={.status.userInfo.groups}' | grep -q '"system:bootstrappers","system:bootstrappers:new"'
+	fails_with "must be logged in" holder abcdef.0123456789abcdeg get pods
+	join "$(date -u -d '-1 second' +%FT%TZ)"
+	fails_with "must be logged in" holder abcdef.0123456789abcdef get pods
+}
+
+@test "what the front proxy says of users is believed, of others it is not" {
+	pki=$DIR/root/apiserver/pki
+	ask() { # CERTIFICATE, then curl's words
+		within curl -sk --cert "$pki/$1.crt" --key "$pki/$1.key" -H 'Content-Type: application/json' "${@:2}" \
+			-d '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}' https://127.0.0.1:6443/apis/authentication.k8s.io/v1/selfsubjectreviews
+	}
+	who=$(ask front-proxy-client -H 'X-Remote-User: jo' -H 'X-Remote-Group: dev' -H 'X-Remote-Extra-Scope: s' | jq -c .status.userInfo)
+	[ "$who" = '{"username":"jo","groups":["dev","system:authenticated"],"extra":{"scope":["s"]}}' ]
+	[ "$(within curl -sk --cert "$pki/front-proxy-client.crt" --key "$pki/front-proxy-client.key" https://127.0.0.1:6443/api | jq .code)" = 401 ]
+	[ "$(ask scheduler -H 'X-Remote-User: jo' | jq -r .status.userInfo.username)" = system:kube-scheduler ]
+	kc -n kube-system get cm extension-apiserver-authentication -o jsonpath='{.data.requestheader-username-headers}' | grep -qxF '["X-Remote-User"]'
 }
 
 @test "keys and issuers by flags: another server believes the tokens of both keys" {

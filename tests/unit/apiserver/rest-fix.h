@@ -74,7 +74,7 @@ static inline void rest_open(struct rfix *x)
 				.store = x->f->s,
 				.shared = x->shared,
 				.window_changes = x->window_changes };
-	struct authn_conf authn = { .anonymous = true };
+	struct authn_conf authn = { .anonymous = true, .bootstrap = true };
 	struct err err = ERR_INIT;
 	char path[96];
 
@@ -90,6 +90,7 @@ static inline void rest_open(struct rfix *x)
 	if (x->accounts)
 		account_tokens_set_objects(x->accounts, x->rs);
 	authn_set_accounts(x->authn, x->accounts);
+	authn_set_objects(x->authn, x->rs);
 	x->conf.accounts = x->accounts;
 	x->metrics = metrics_new();
 	x->conf.loop = x->f->loop;

@@ -459,6 +459,84 @@ static void many_certificates_are_each_judged_right(void **state)
 	ca_fini(&other);
 }
 
+/* ---- front proxies ---- */
+
+struct shown {
+	const char *name, *value;
+};
+
+static const char *who_fronts(struct authn *n, struct arena *a, struct cert *const *c,
+			      const struct shown *h)
+{
+	struct ask k;
+
+	ask_init(&k, a);
+	k.tls = (struct tls_info){ .chain = c, .chain_n = 1 };
+	k.peer.tls = &k.tls;
+	for (; h->name; h++)
+		ask_header(&k, h->name, h->value);
+	return who(n, &k, a);
+}
+
+static void a_front_proxy_says_for_whom_it_asks(void **state)
+{
+	static const char *const names[] = { "proxy", NULL },
+				 *const users[] = { "X-Remote-User", "X-User", NULL },
+				 *const uids[] = { "X-Remote-Uid", NULL },
+				 *const groups[] = { "X-Remote-Group", NULL },
+				 *const extras[] = { "X-Remote-Extra-", NULL };
+	const struct authn_front front = { names, users, uids, groups, extras };
+	static const struct shown jo[] = { { "x-remote-user", "jo" },
+					   { "X-Remote-Uid", "7" },
+					   { "X-Remote-Group", "dev" },
+					   { "X-Remote-Group", "ops" },
+					   { NULL, NULL } };
+	static const struct shown al[] = { { "X-User", "al" },
+					   { "X-Remote-Extra-Acme%2fScope", "one" },
+					   { "X-Remote-Extra-acme%2FScope", "two" },
+					   { NULL, NULL } };
+	static const struct shown nobody[] = { { "X-Remote-Group", "system:masters" },
+					       { NULL, NULL } };
+	struct arena *a = *state;
+	struct ca ca = make_ca(), clients = make_ca();
+	CLEANUP(cert_pool_unref) struct cert_pool *fronts = cert_pool_new();
+	CLEANUP(cert_pool_unref) struct cert_pool *pool = cert_pool_new();
+	CLEANUP(authn_free) struct authn *n = NULL;
+	const struct authn_conf conf = { .front = &front, .clients = pool, .anonymous = true };
+	const unsigned use = CERT_USE_SIGN | CERT_EXT_CLIENT;
+	const int64_t end = now_s() + 500;
+	CLEANUP(cert_unref)
+	struct cert *proxy = client(&ca, "proxy", (struct cert_list){ 0 }, end, use);
+	CLEANUP(cert_unref)
+	struct cert *other = client(&ca, "other", (struct cert_list){ 0 }, end, use);
+	CLEANUP(cert_unref)
+	struct cert *strange = client(&clients, "proxy", (struct cert_list){ 0 }, end, use);
+	struct authn_found found;
+	struct ask k;
+
+	cert_pool_add(fronts, ca.cert);
+	cert_pool_add(pool, clients.cert);
+	assert_int_equal(authn_new(&conf, &n, NULL), 0);
+	assert_string_equal(who_fronts(n, a, &proxy, jo), REFUSED); /* none is believed yet */
+	authn_set_fronts(n, fronts);
+	assert_string_equal(who_fronts(n, a, &proxy, jo), "jo/7/dev,ops,system:authenticated");
+	assert_string_equal(who_fronts(n, a, &proxy, al), "al//system:authenticated");
+	ask_init(&k, a);
+	k.tls = (struct tls_info){ .chain = &proxy, .chain_n = 1 };
+	k.peer.tls = &k.tls;
+	for (size_t i = 0; al[i].name; i++)
+		ask_header(&k, al[i].name, al[i].value);
+	assert_int_equal(authn_check(n, &k.s, a, &found, NULL), 0);
+	assert_string_equal(written(a, found.user.extra, NULL),
+			    "{\"acme/scope\":[\"one\",\"two\"]}");
+	/* for nobody; by another name; by another CA: then it is a client as any */
+	assert_string_equal(who_fronts(n, a, &proxy, nobody), REFUSED);
+	assert_string_equal(who_fronts(n, a, &other, jo), REFUSED);
+	assert_string_equal(who_fronts(n, a, &strange, jo), "proxy//system:authenticated");
+	ca_fini(&ca);
+	ca_fini(&clients);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +552,7 @@ int main(void)
 		CASE(a_right_token_saves_a_wrong_certificate),
 		CASE(the_credential_is_told_as_upstream_does),
 		CASE(many_certificates_are_each_judged_right),
+		CASE(a_front_proxy_says_for_whom_it_asks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

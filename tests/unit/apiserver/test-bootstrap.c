@@ -53,8 +53,11 @@ static int make_roots(void **state)
 /* A server comes, makes sure of everything, and goes. */
 static void boot(struct rfix *x, const char *address, const char *host)
 {
+	static const char *const users[] = { "X-Remote-User", NULL };
+	static const struct authn_front front = { .users = users };
 	const struct bootstrap_conf conf = { .loop = x->f->loop,
 					     .resources = x->rs,
+					     .front = &front,
 					     .service_cidr = "10.96.0.0/12",
 					     .address = address,
 					     .port = 6443,

@@ -6,6 +6,7 @@
 #include "apiserver/apiaudit.h"
 #include "apiserver/authz.h"
 #include "apiserver/rbac.h"
+#include "base/hash.h"
 
 #define ROLES "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 #define BINDINGS "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
@@ -260,6 +261,90 @@ static void the_log_has_both(void **state)
 	buf_fini(&text);
 }
 
+/* ---- tokens of nodes that join ---- */
+
+static void base64_member(struct buf *b, const char *key, const char *value)
+{
+	char text[512];
+
+	base64_encode(text, value, strlen(value));
+	(void)buf_addf(b, "%s\"%s\":\"%s\"", b->p[b->n - 1] == '{' ? "" : ",", key, text);
+}
+
+struct joining {
+	const char *id, *secret, *end, *usage, *groups, *type;
+};
+
+static void make_joining(struct rfix *x, const struct joining *j)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(8192);
+
+	(void)ask(x, "DELETE", "/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef",
+		  ADMIN, NULL);
+	(void)buf_addf(&b,
+		       "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"type\":\"%s\",\"metadata\":{"
+		       "\"name\":\"bootstrap-token-abcdef\"},\"data\":{",
+		       j->type ? j->type : "bootstrap.kubernetes.io/token");
+	base64_member(&b, "token-id", j->id ? j->id : "abcdef");
+	base64_member(&b, "token-secret", j->secret ? j->secret : "0123456789abcdef");
+	if (j->end)
+		base64_member(&b, "expiration", j->end);
+	base64_member(&b, "usage-bootstrap-authentication", j->usage ? j->usage : "true");
+	if (j->groups)
+		base64_member(&b, "auth-extra-groups", j->groups);
+	(void)buf_adds(&b, "}}");
+	(void)post(x, "/api/v1/namespaces/kube-system/secrets", buf_str(&b));
+	assert_code(x, 201);
+}
+
+static void nodes_join_by_the_tokens_of_secrets(void **state)
+{
+	static const struct {
+		struct joining j;
+		const char *token, *groups; /* NULL: nobody's */
+	} rows[] = {
+		{ { 0 }, "abcdef.0123456789abcdef", "\"system:bootstrappers\"" },
+		{ { .end = "2999-01-01T00:00:00Z",
+		    .groups = "system:bootstrappers:b,system:"
+			      "bootstrappers:a:c" },
+		  "abcdef.0123456789abcdef",
+		  "\"system:bootstrappers\",\"system:bootstrappers:a:c\",\"system:bootstrappers:"
+		  "b\"" },
+		{ { 0 }, "abcdef.0123456789abcdee", NULL },
+		{ { 0 }, "abcdeg.0123456789abcdef", NULL },
+		{ { 0 }, "abcdef.0123456789abcdefg", NULL },
+		{ { 0 }, "ABCDEF.0123456789abcdef", NULL },
+		{ { .id = "other1" }, "abcdef.0123456789abcdef", NULL },
+		{ { .end = "2020-01-01T00:00:00Z" }, "abcdef.0123456789abcdef", NULL },
+		{ { .end = "soon-01-01T00:00:00Z" }, "abcdef.0123456789abcdef", NULL },
+		{ { .usage = "yes" }, "abcdef.0123456789abcdef", NULL },
+		{ { .groups = "system:masters" }, "abcdef.0123456789abcdef", NULL },
+		{ { .groups = "system:bootstrappers:" }, "abcdef.0123456789abcdef", NULL },
+		{ { .type = "Opaque" }, "abcdef.0123456789abcdef", NULL },
+	};
+	struct rfix *x = *state;
+	struct rights g;
+	char head[256], want[512];
+
+	rights_begin(x, &g, "");
+	make_namespace(x, "kube-system");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		make_joining(x, &rows[i].j);
+		snprintf(head, sizeof(head), JSON "Authorization: Bearer %s\r\n", rows[i].token);
+		if (!rows[i].groups) {
+			(void)ask(x, "POST", WHO, head, WHOAMI);
+			assert_status(x, 401, "Unauthorized", "Unauthorized");
+			continue;
+		}
+		snprintf(want, sizeof(want),
+			 "{\"username\":\"system:bootstrap:abcdef\",\"groups\":[%s,"
+			 "\"system:authenticated\"]}",
+			 rows[i].groups);
+		is_who(x, head, want);
+	}
+	rights_end(x, &g);
+}
+
 static void names_of_accounts_are_told_from_others(void **state)
 {
 	static const struct {
@@ -311,6 +396,7 @@ int main(void)
 		TEST(each_thing_must_be_allowed),
 		TEST(rights_on_accounts_are_those_of_their_namespace),
 		TEST(the_log_has_both),
+		TEST(nodes_join_by_the_tokens_of_secrets),
 		cmocka_unit_test(names_of_accounts_are_told_from_others),
 	};
 
