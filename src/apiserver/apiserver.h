@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include "apiserver/authz-config.h"
+
 #include "base/log.h"
 
 #include <stdbool.h>
@@ -49,7 +51,7 @@ struct apiserver_conf {
 	const char *jwks_uri;
 	int64_t token_life; /* s, the longest [any] */
 	bool no_extended_tokens;
-	const char *authorization;		  /* "Node,RBAC": authz-chain.h [that] */
+	struct authz_flags authz;		  /* authz-config.h */
 	const char *admission_on, *admission_off; /* admission.h: names of plugins [none] */
 	const char *service_cidr;		  /* one, or two with a comma [10.96.0.0/12] */
 	const char *node_ports;			  /* "30000-32767" */

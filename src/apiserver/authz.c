@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/authz.h"
 
+#include "apiserver/abac.h"
 #include "apiserver/authz-node.h"
+#include "apiserver/authz-webhook.h"
+#include "apiserver/node-graph.h"
 #include "apiserver/rbac.h"
 #include "apiserver/status.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "io/metrics.h"
 
 #include <string.h>
 
@@ -16,9 +20,9 @@
 static const char *const all[] = { "*", NULL };
 static const char *const get[] = { "get", "head", NULL };
 static const char *const create[] = { "create", NULL };
-static const char *const health[] = { "/healthz",  "/livez",	 "/readyz",
-				      "/version",  "/healthz/*", "/livez/*",
-				      "/readyz/*", "/version/",	 NULL };
+static const char *const health[] = { "/healthz", "/livez", "/readyz", NULL };
+static const char *const looks[] = { "/version", "/version/", "/healthz/*",
+				     "/livez/*", "/readyz/*", NULL };
 static const char *const discovery[] = { "/api",     "/api/*",	  "/apis",
 					 "/apis/*",  "/openapi",  "/openapi/*",
 					 "/version", "/version/", NULL };
@@ -28,10 +32,9 @@ static const char *const self_review[] = { "selfsubjectreviews", NULL };
 static const char *const self_access[] = { "selfsubjectaccessreviews", "selfsubjectrulesreviews",
 					   NULL };
 
-/* Masters' rules come first, then health; the others hold where nobody is asked, health also where
- * RBAC, whose default roles give it, is not. */
-#define MASTER_RULES 2
-#define HEALTH_RULES 3
+/* Those of masters and of health hold always: who probes does not wait for a webhook. The others
+ * hold where nobody is asked. */
+#define ALWAYS_RULES 3
 static const struct {
 	const char *member_of; /* NULL: everybody */
 	struct rbac_rule rule;
@@ -39,6 +42,7 @@ static const struct {
 	{ MASTERS, { .verbs = all, .groups = all, .resources = all } },
 	{ MASTERS, { .verbs = all, .paths = all } },
 	{ NULL, { .verbs = get, .paths = health } },
+	{ NULL, { .verbs = get, .paths = looks } },
 	{ AUTHENTICATED, { .verbs = get, .paths = discovery } },
 	{ AUTHENTICATED, { .verbs = create, .groups = authentication, .resources = self_review } },
 	{ AUTHENTICATED, { .verbs = create, .groups = authorization, .resources = self_access } },
@@ -61,36 +65,37 @@ static size_t fixed_rules(const struct authz *z)
 {
 	if (!z || (!z->nsteps && !z->rbac))
 		return ARRAY_LEN(rules);
-	return asks_rbac(z) ? MASTER_RULES : HEALTH_RULES;
+	return ALWAYS_RULES;
 }
 
 /* ---- one authorizer ---- */
 
-enum opinion { NO_OPINION, ALLOW, DENY };
-
-static enum opinion ask_rbac(const struct rbac *rbac, const struct authz_attrs *at,
-			     const struct authz_attrs *as_get, struct buf *why)
+static enum authz_opinion ask_rbac(const struct rbac *rbac, const struct authz_attrs *at,
+				   const struct authz_attrs *as_get, struct buf *why)
 {
 	struct rbac_reason reason;
 
 	if (!rbac_allows(rbac, at, &reason) &&
 	    (at == as_get || !rbac_allows(rbac, as_get, &reason)))
-		return NO_OPINION;
+		return AUTHZ_NO_OPINION;
 	if (why)
 		(void)rbac_print_reason(&reason, why);
-	return ALLOW;
+	return AUTHZ_ALLOW;
 }
 
-static enum opinion ask(const struct authz_step *s, const struct authz_attrs *at,
-			const struct authz_attrs *as_get, struct buf *why)
+static enum authz_opinion ask(const struct authz_step *s, const struct authz_attrs *at,
+			      const struct authz_attrs *as_get, struct buf *why)
 {
 	switch (s->mode) {
-	case AUTHZ_ALWAYS_ALLOW: return ALLOW;
-	case AUTHZ_ALWAYS_DENY: return NO_OPINION;
-	case AUTHZ_NODE: return authz_node_allows(s->node, at, why) ? ALLOW : NO_OPINION;
+	case AUTHZ_ALWAYS_ALLOW: return AUTHZ_ALLOW;
+	case AUTHZ_ALWAYS_DENY: return AUTHZ_NO_OPINION;
+	case AUTHZ_NODE:
+		return authz_node_allows(s->node, at, why) ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
 	case AUTHZ_RBAC: return ask_rbac(s->rbac, at, as_get, why);
+	case AUTHZ_ABAC: return abac_allows(s->abac, at, why) ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
+	case AUTHZ_WEBHOOK: break; /* is asked otherwise */
 	}
-	return DENY;
+	return AUTHZ_DENY;
 }
 
 static void cut(struct buf *b, size_t n)
@@ -101,28 +106,36 @@ static void cut(struct buf *b, size_t n)
 }
 
 /* What several have to say is told in lines; who allows is told alone. */
-static enum opinion ask_all(const struct authz *z, const struct authz_attrs *at,
-			    const struct authz_attrs *as_get, struct buf *why)
+static enum authz_opinion ask_all(const struct authz *z, const struct authz_attrs *at,
+				  const struct authz_attrs *as_get, struct buf *why)
 {
 	const size_t begin = why ? why->n : 0;
 
 	for (size_t i = 0; i < z->nsteps; i++) {
 		CLEANUP(buf_fini) struct buf one = BUF_INIT(WHY_MAX);
-		enum opinion o = ask(&z->steps[i], at, as_get, why ? &one : NULL);
+		const struct authz_step *s = &z->steps[i];
+		enum authz_opinion o;
 
+		if (s->mode != AUTHZ_WEBHOOK)
+			o = ask(s, at, as_get, why ? &one : NULL);
+		else if (authz_webhook_look(s->webhook, at, why ? &one : NULL, &o))
+			return AUTHZ_NO_OPINION; /* it is yet to be said */
 		if (why && one.n) {
-			if (o == ALLOW)
+			if (o == AUTHZ_ALLOW)
 				cut(why, begin);
 			if (why->n > begin)
 				(void)buf_addc(why, '\n');
 			(void)buf_add(why, one.p, one.n);
-		} else if (why && o == ALLOW) {
+		} else if (why && o == AUTHZ_ALLOW) {
 			cut(why, begin);
 		}
-		if (o != NO_OPINION)
-			return o;
+		if (o == AUTHZ_NO_OPINION)
+			continue;
+		if (s->decided[o == AUTHZ_ALLOW])
+			metric_inc(s->decided[o == AUTHZ_ALLOW]);
+		return o;
 	}
-	return NO_OPINION;
+	return AUTHZ_NO_OPINION;
 }
 
 bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct buf *why)
@@ -142,8 +155,8 @@ bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct b
 	if (!z)
 		return false;
 	if (z->nsteps)
-		return ask_all(z, at, as_get, why) == ALLOW;
-	return z->always || (z->rbac && ask_rbac(z->rbac, at, as_get, why) == ALLOW);
+		return ask_all(z, at, as_get, why) == AUTHZ_ALLOW;
+	return z->always || (z->rbac && ask_rbac(z->rbac, at, as_get, why) == AUTHZ_ALLOW);
 }
 
 static bool allows_all(const struct authz *z)
@@ -158,13 +171,27 @@ int authz_each_rule(const struct authz *z, const struct strategy_user *u, const 
 		    int (*each)(void *arg, const struct rbac_rule *rule), void *arg)
 {
 	const bool any = allows_all(z);
-	size_t n = any ? MASTER_RULES : fixed_rules(z);
+	size_t n = any ? ALWAYS_RULES : fixed_rules(z);
 	int r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++)
 		if (any || is_member(u, rules[i].member_of))
 			r = each(arg, &rules[i].rule);
-	return r < 0 || !z || !asks_rbac(z) ? r : rbac_each_rule(z->rbac, u, ns, each, arg);
+	if (r >= 0 && z && asks_rbac(z))
+		r = rbac_each_rule(z->rbac, u, ns, each, arg);
+	for (size_t i = 0; r >= 0 && z && i < z->nsteps; i++)
+		if (z->steps[i].mode == AUTHZ_ABAC)
+			r = abac_each_rule(z->steps[i].abac, u, ns, each, arg);
+	return r;
+}
+
+bool authz_tells_all(const struct authz *z, const struct strategy_user *u)
+{
+	for (size_t i = 0; z && i < z->nsteps; i++)
+		if (z->steps[i].mode == AUTHZ_WEBHOOK ||
+		    (z->steps[i].mode == AUTHZ_NODE && node_of_user(u)))
+			return false;
+	return true;
 }
 
 int authz_refuse(const struct authz_attrs *at, const struct buf *why, struct err *err,

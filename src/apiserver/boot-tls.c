@@ -7,6 +7,7 @@
 #include "apiserver/account-control.h"
 #include "apiserver/account-token.h"
 #include "apiserver/authn.h"
+#include "apiserver/authz-chain.h"
 #include "apiserver/boot.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/control.h"
@@ -358,6 +359,8 @@ void boot_reload(struct boot *b)
 	tell("encryption", reload_encryption(b, &err), &err);
 	err = ERR_INIT;
 	tell("certificates", use_renewed(b, &err), &err);
+	err = ERR_INIT;
+	tell("authorizers", authz_chain_reload(b->authz, &err), &err);
 }
 
 static int on_reread(struct timer *t)
@@ -373,6 +376,9 @@ static int on_reread(struct timer *t)
 	err = ERR_INIT;
 	if (tls)
 		tell("certificates", use_renewed(b, &err), &err);
+	err = ERR_INIT;
+	if (authz_chain_changed(b->authz))
+		tell("authorizers", authz_chain_reload(b->authz, &err), &err);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "apiserver/encryption.h"
 #include "apiserver/fairness.h"
 #include "apiserver/given.h"
+#include "apiserver/kubeconfig.h"
 #include "apiserver/outside.h"
 #include "apiserver/rbac-aggregate.h"
 #include "apiserver/strategy.h"
@@ -92,11 +93,13 @@ static int make_absolute(struct boot *b, const char **path, struct err *err)
 int boot_paths(struct boot *b, struct err *err)
 {
 	struct apiserver_conf *c = &b->own;
-	const char **paths[] = { &c->kubeconfig_out, &c->tls_cert,   &c->tls_key,
-				 &c->client_ca,	     &c->token_file, &c->encryption_conf,
-				 &c->etcd_ca,	     &c->etcd_cert,  &c->etcd_key,
-				 &c->audit_policy,   &c->pid_file,   &c->node_ca,
-				 &c->signing_key,    &c->front_ca };
+	const char **paths[] = {
+		&c->kubeconfig_out, &c->tls_cert,	   &c->tls_key,
+		&c->client_ca,	    &c->token_file,	   &c->encryption_conf,
+		&c->etcd_ca,	    &c->etcd_cert,	   &c->etcd_key,
+		&c->audit_policy,   &c->pid_file,	   &c->node_ca,
+		&c->authz.config,   &c->authz.policy_file, &c->authz.webhook_config, &c->signing_key, &c->front_ca
+	};
 	const char **listen, **keys;
 
 	b->texts = arena_new("paths", PATHS_MEMORY);
@@ -302,8 +305,7 @@ static int check_issuers(const struct boot *b, struct err *err)
 
 int boot_flags(struct boot *b, struct err *err)
 {
-	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0 || check_issuers(b, err) < 0 ||
-	    authz_chain_new(b->conf->authorization, &b->authz, err) < 0)
+	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0 || check_issuers(b, err) < 0)
 		return err_ret(err);
 	return find_advertise(b, err);
 }
@@ -421,8 +423,11 @@ int boot_given(struct boot *b, struct err *err)
 		watch_beside(b, given_path(b->given[files[i].id]));
 	}
 	if (authn_new(&authn, &b->authn, err) < 0 || read_account_keys(b, err) < 0 ||
+	    authz_chain_new(&c->authz, &b->authz, err) < 0 ||
 	    admission_new(c->admission_on, c->admission_off, &b->admission, err) < 0)
 		return err_ret(err);
+	for (size_t i = 0; authz_chain_file(b->authz, i); i++)
+		watch_beside(b, authz_chain_file(b->authz, i));
 	if (c->audit_log && apiaudit_new(&audit, &b->audit, err) < 0)
 		return err_wrap(err, "audit log");
 	return 0;
@@ -430,7 +435,7 @@ int boot_given(struct boot *b, struct err *err)
 
 /* ---- the fence ---- */
 
-#define PATHS_MAX 32
+#define PATHS_MAX (32 + GIVEN_SET_MAX)
 
 int boot_fence(struct boot *b, struct err *err)
 {
@@ -445,6 +450,9 @@ int boot_fence(struct boot *b, struct err *err)
 		if (b->given[i])
 			paths[n++] = (struct confine_path){ given_path(b->given[i]), CONFINE_READ,
 							    true };
+	for (size_t i = 0; authz_chain_file(b->authz, i); i++)
+		paths[n++] =
+			(struct confine_path){ authz_chain_file(b->authz, i), CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->token_file, CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->audit_policy, CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->node_ca, CONFINE_READ, true };
@@ -795,7 +803,7 @@ int boot_server(struct boot *b, struct err *err)
 
 	conf.fairness = b->fairness;
 	if (r == 0)
-		r = authz_chain_begin(b->authz, b->resources, err);
+		r = authz_chain_begin(b->authz, b->loop, b->resources, b->metrics, err);
 	if (r == 0)
 		r = server_new(&conf, &b->server, err);
 	if (r < 0)

@@ -471,3 +471,38 @@ void call_wait_objects(struct call *c, void (*next)(struct call *c))
 	else if (begin_wait(c, objects_waited))
 		cache_wait(o->cache, c->wait);
 }
+
+/* ---- authorizers that are asked ---- */
+
+static void end_asking(struct call *c, bool given_up)
+{
+	void (*next)(void *arg, bool over) = STEAL(c->asked);
+
+	next(c->asked_arg, given_up);
+	call_drop(c);
+}
+
+static void on_asked(struct authz_wait *w)
+{
+	end_asking(CONTAINER_OF(w, struct call, ask), false);
+}
+
+bool call_asks(struct call *c, void (*next)(void *arg, bool given_up), void *arg)
+{
+	if (!c->memo.open)
+		return false;
+	c->asked = next;
+	c->asked_arg = arg;
+	c->ask.done = on_asked;
+	(void)call_hold(c);
+	authz_wait(&c->ask, &c->memo);
+	return true;
+}
+
+void call_ask_no_more(struct call *c)
+{
+	if (!c->asked)
+		return;
+	authz_unwait(&c->ask);
+	end_asking(c, true);
+}

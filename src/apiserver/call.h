@@ -15,6 +15,7 @@
 #pragma once
 
 #include "apiserver/apiaudit.h"
+#include "apiserver/authz-webhook.h"
 #include "apiserver/codec.h"
 #include "apiserver/fairness.h"
 #include "apiserver/request.h"
@@ -98,6 +99,11 @@ struct call {
 	struct timer deadline;
 	struct fairness_seat seat;
 
+	struct authz_memo memo; /* what webhooks said of this request */
+	struct authz_wait ask;
+	void (*asked)(void *arg, bool given_up); /* NULL: none is asked now */
+	void *asked_arg;
+
 	const char **warnings;
 	size_t nwarnings, warned; /* bytes of all */
 };
@@ -153,6 +159,11 @@ void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c));
 /* next(c) when the objects of the resource were read, which is soon even after its definition came;
  * or after three seconds all the same. Maybe within the call. */
 void call_wait_objects(struct call *c, void (*next)(struct call *c));
+
+/* An authorizer has yet to be asked (authz.h, struct authz_memo): next(arg) runs when it was, maybe
+ * within the call, and does the same again; given_up: the request is over. false: none. */
+bool call_asks(struct call *c, void (*next)(void *arg, bool given_up), void *arg);
+void call_ask_no_more(struct call *c); /* of an end */
 
 /* resourceVersion of the query: -1 = not given. 400 for what is none. */
 int call_revision(struct call *c, const char *text, int64_t *ret, struct err *err);

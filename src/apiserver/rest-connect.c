@@ -319,6 +319,12 @@ static void begin_pod(struct call *c)
 
 /* ---- the beginning ---- */
 
+static void connect_again(void *arg, bool given_up)
+{
+	if (!given_up)
+		(void)rest_connect(arg);
+}
+
 /* A WebSocket comes as GET: what it does is the same, so it takes the same right. */
 static bool may_create(struct call *c)
 {
@@ -329,6 +335,8 @@ static bool may_create(struct call *c)
 	at.verb = "create";
 	if (authz_allowed(c->srv->conf.authz, &at, NULL))
 		return true;
+	if (call_asks(c, connect_again, c))
+		return false;
 	(void)authz_refuse(&at, NULL, &err, &c->about);
 	call_fail(c, &err);
 	return false;

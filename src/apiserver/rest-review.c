@@ -208,7 +208,8 @@ static int subject_access(struct change *x, struct doc *obj, struct doc *status,
 	struct strategy_user u = { .name = text(x, spec, "user"),
 				   .uid = text(x, spec, "uid"),
 				   .groups = v,
-				   .extra = doc_get(spec, "extra") };
+				   .extra = doc_get(spec, "extra"),
+				   .memo = &x->c->memo };
 	size_t n = 0;
 
 	if (!v)
@@ -267,7 +268,11 @@ static int rules(struct change *x, struct doc *obj, struct doc *status, struct e
 	(void)authz_each_rule(x->c->srv->conf.authz, &x->c->user, ns, tell_rule, &t);
 	doc_set(t.a, status, "resourceRules", resources);
 	doc_set(t.a, status, "nonResourceRules", paths);
-	doc_set_bool(t.a, status, "incomplete", t.n >= RULES_MAX);
+	doc_set_bool(t.a, status, "incomplete",
+		     t.n >= RULES_MAX || !authz_tells_all(x->c->srv->conf.authz, &x->c->user));
+	if (!authz_tells_all(x->c->srv->conf.authz, &x->c->user))
+		doc_set_str(t.a, status, "evaluationError",
+			    "webhook and node authorizers do not tell their rules");
 	return 0;
 }
 
@@ -303,8 +308,19 @@ static int run(struct change *x, const struct review *rv, struct doc *ret, struc
 	return arena_exceeded(call_work(c)) ? arena_quota(call_work(c), err) : 0;
 }
 
+static void answer(struct call *c);
+
+static void answer_again(void *arg, bool given_up)
+{
+	if (given_up)
+		return;
+	(void)call_work_again(arg);
+	answer(arg);
+}
+
 static void answer(struct call *c)
 {
+	int r;
 	const struct api_kind *k = c->resource->kind;
 	struct change x = {
 		.c = c, .type = k->type, .api_version = k->group->api_version, .kind = k->kind
@@ -315,7 +331,10 @@ static void answer(struct call *c)
 	for (size_t i = 0; i < ARRAY_LEN(reviews); i++) {
 		if (strcmp(reviews[i].kind, k->kind) != 0)
 			continue;
-		if (run(&x, &reviews[i], &d, &err) < 0)
+		r = run(&x, &reviews[i], &d, &err);
+		if (call_asks(c, answer_again, c))
+			return;
+		if (r < 0)
 			call_fail(c, &err);
 		else
 			call_doc(c, 201, &d, k->type);

@@ -891,6 +891,14 @@ static void store(struct change *x)
 	cache_write(x->c->srv->conf.world, &x->w);
 }
 
+static void run_again(void *arg, bool given_up)
+{
+	if (given_up)
+		change_end(arg);
+	else
+		change_run(arg);
+}
+
 void change_run(struct change *x)
 {
 	struct call *c = x->c;
@@ -909,6 +917,8 @@ void change_run(struct change *x)
 	c->about = status_about(c->resource->kind);
 	c->about.kind = x->kind;
 	r = x->prepare(x, &err);
+	if (call_asks(c, run_again, x))
+		return;
 	if (r < 0) {
 		if (!pauses(x))
 			change_fail(x, &err);

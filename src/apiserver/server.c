@@ -256,6 +256,7 @@ static void end_call(struct call *c)
 	void (*stop)(struct call * c) = STEAL(c->stop);
 
 	timer_clear(&c->deadline);
+	call_ask_no_more(c);
 	if (c->waiting) {
 		c->waiting = false;
 		world_unwait(c->wait);
@@ -485,7 +486,15 @@ static void set_deadline(struct call *c)
 	timer_set_after(&c->deadline, most);
 }
 
-/* What decided is told to the log, and to who is refused; false: answered. */
+static void proceed(struct call *c);
+
+static void proceed_again(void *arg, bool given_up)
+{
+	if (!given_up)
+		proceed(arg);
+}
+
+/* What decided is told to the log, and to who is refused; false: answered, or not known yet. */
 static bool may_proceed(struct call *c, const struct authz_attrs *at)
 {
 	const struct authz *z = c->srv->conf.authz;
@@ -493,6 +502,8 @@ static bool may_proceed(struct call *c, const struct authz_attrs *at)
 	struct err err = ERR_INIT;
 	bool may = authz_allowed(z, at, c->srv->conf.audit ? &why : NULL);
 
+	if (!may && call_asks(c, proceed_again, c))
+		return false;
 	if (!may && !c->srv->conf.audit)
 		(void)authz_allowed(z, at, &why);
 	c->decision = may ? "allow" : "forbid";
@@ -522,6 +533,8 @@ static void proceed(struct call *c)
 	}
 	r = c->rq.verb && !is_connect(c) ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad)
 					 : 0;
+	c->memo.a = c->a;
+	c->user.memo = &c->memo;
 	call_attrs(c, &at);
 	if (!may_proceed(c, &at))
 		return;

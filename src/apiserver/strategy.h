@@ -16,6 +16,7 @@
 #include "doc/doc.h"
 
 struct arena;
+struct authz_memo;
 struct err;
 
 #define STRATEGY_MORE_MAX 16
@@ -25,6 +26,7 @@ struct strategy_user {
 	const char *name, *uid;
 	const char *const *groups; /* NULL-terminated */
 	const struct doc *extra;   /* map of lists, or NULL */
+	struct authz_memo *memo;   /* authz.h: of the request; NULL: webhooks are not asked */
 };
 
 /* A further object that is written in the same transaction: IPAddress of a Service's cluster IP. */

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/cmds.h"
 #include "cli/config-file.h"
+#include "doc/schema.h"
 
 #define DAY (86400 * NS_PER_SEC)
 
@@ -17,13 +18,15 @@ struct apiserver_opts {
 	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
 		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
-		*authorization, *admission_on, *admission_off, *node_ca, *node_addresses,
+		*authorization, *authz_config, *authz_policy, *authz_webhook, *authz_version,
+		*authz_yes, *authz_no, *admission_on, *admission_off, *node_ca, *node_addresses,
 		*signing_key, *jwks_uri, *front_ca;
 	int64_t audit_age, audit_backups, audit_size, token_life;
 	bool anonymous, anonymous_seen, extend, extend_seen, bootstrap_tokens, debug, debug_seen;
 };
 
 static const char *const formats[] = { "text", "json", NULL };
+static const char *const versions[] = { "v1", "v1beta1", NULL };
 static const char *const stores[] = { "sqlite", "etcd", NULL };
 
 #define STR_ROW(field, name, help) OPT(struct apiserver_opts, STR, field, name, 0, help)
@@ -73,8 +76,20 @@ static const struct opt apiserver_opts[] = {
 	OPT(struct apiserver_opts, LIST, front_extras, "requestheader-extra-headers-prefix", 0,
 	    "How headers with more of the user begin (default X-Remote-Extra-)"),
 	STR_ROW(authorization, "authorization-mode",
-		"Who decides what users may do, in this order, with commas: Node, RBAC, "
-		"AlwaysAllow, AlwaysDeny (default Node,RBAC)"),
+		"Who decides what users may do, in this order, with commas: Node, RBAC, ABAC, "
+		"Webhook, AlwaysAllow, AlwaysDeny (default Node,RBAC)"),
+	STR_ROW(authz_config, "authorization-config",
+		"The same as a file: an AuthorizationConfiguration"),
+	STR_ROW(authz_policy, "authorization-policy-file",
+		"Policies of ABAC, a JSON object a line"),
+	STR_ROW(authz_webhook, "authorization-webhook-config-file",
+		"Kubeconfig of the webhook that is asked"),
+	OPT_CHOICE(struct apiserver_opts, authz_version, "authorization-webhook-version", 0,
+		   versions, "Version of SubjectAccessReview for it (default v1)"),
+	STR_ROW(authz_yes, "authorization-webhook-cache-authorized-ttl",
+		"How long its yes is kept (default 5m)"),
+	STR_ROW(authz_no, "authorization-webhook-cache-unauthorized-ttl",
+		"How long its no is kept (default 30s)"),
 	STR_ROW(admission_on, "enable-admission-plugins",
 		"Admission plugins to run beside those that run anyway, with commas"),
 	STR_ROW(admission_off, "disable-admission-plugins",
@@ -150,6 +165,17 @@ static int check(const struct apiserver_opts *o, struct err *err)
 	    o->audit_backups > 100000 || o->audit_size < 0 || o->audit_size > 1000000)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "--audit-log-max*: must be numbers that are not negative");
+	return 0;
+}
+
+static int read_ttl(const char *text, const char *what, int64_t *ret, struct err *err)
+{
+	if (text && (schema_parse_duration(slice_str(text), ret, NULL) < 0 || *ret <= 0))
+		return err_set(
+			err, ERR_BAD_REQUEST,
+			"--authorization-webhook-cache-%s-ttl %.32s: must be a duration such "
+			"as 30s",
+			what, text);
 	return 0;
 }
 
@@ -246,7 +272,14 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	conf.jwks_uri = o->jwks_uri;
 	conf.token_life = o->token_life / NS_PER_SEC;
 	conf.no_extended_tokens = o->extend_seen && !o->extend;
-	conf.authorization = o->authorization;
+	conf.authz = (struct authz_flags){ .modes = o->authorization,
+					   .config = o->authz_config,
+					   .policy_file = o->authz_policy,
+					   .webhook_config = o->authz_webhook,
+					   .webhook_version = o->authz_version };
+	if (read_ttl(o->authz_yes, "authorized", &conf.authz.authorized_ttl, err) < 0 ||
+	    read_ttl(o->authz_no, "unauthorized", &conf.authz.unauthorized_ttl, err) < 0)
+		return err_ret(err);
 	conf.admission_on = o->admission_on;
 	conf.admission_off = o->admission_off;
 	conf.service_cidr = o->cidr ? o->cidr : APISERVER_CIDR;

@@ -16,11 +16,11 @@ static inline void zfix_open(struct zfix *z, const char *modes)
 {
 	struct err err = ERR_INIT;
 
-	if (authz_chain_new(modes, &z->chain, &err) < 0)
+	if (authz_chain_new(&(struct authz_flags){ .modes = modes }, &z->chain, &err) < 0)
 		fail_msg("%s", err.msg);
 	z->x->conf.authz = authz_chain_authz(z->chain);
 	afix_open(z->x, NULL, NULL);
-	if (authz_chain_begin(z->chain, z->x->rs, &err) < 0)
+	if (authz_chain_begin(z->chain, z->x->f->loop, z->x->rs, NULL, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 

@@ -397,23 +397,6 @@ static void a_node_asks_for_certificates_of_its_own_name(void **state)
 		   certificate("system:node:n1"), 201);
 }
 
-static void modes_are_read_in_their_order(void **state)
-{
-	struct err err = ERR_INIT;
-	struct authz_chain *c;
-
-	(void)state;
-	assert_int_equal(authz_chain_new("RBAC,Node", &c, &err), 0);
-	assert_int_equal(authz_chain_authz(c)->nsteps, 2);
-	assert_int_equal(authz_chain_authz(c)->steps[0].mode, AUTHZ_RBAC);
-	authz_chain_free(c);
-	assert_int_equal(authz_chain_new("Node,Rbac", &c, &err), -ERR_BAD_REQUEST);
-	assert_err(&err, ERR_BAD_REQUEST, "\"Rbac\" is not a valid mode");
-	assert_int_equal(authz_chain_new("Node,Node", &c, &err), -ERR_BAD_REQUEST);
-	assert_err(&err, ERR_BAD_REQUEST, "\"Node\" is there twice");
-	assert_int_equal(authz_chain_new("", &c, &err), -ERR_BAD_REQUEST);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,7 +411,6 @@ int main(void)
 		ZCASE(a_node_makes_only_mirror_pods_of_its_own),
 		ZCASE(mirror_pods_give_nothing),
 		ZCASE(a_node_asks_for_certificates_of_its_own_name),
-		cmocka_unit_test(modes_are_read_in_their_order),
 	};
 
 	return cmocka_run_group_tests_name("authz-node", tests, NULL, NULL);

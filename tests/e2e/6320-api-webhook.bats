@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Authorizers of a file: a webhook that is slow, failing, lying; ABAC; read again while the server runs.
+
+bats_require_minimum_version 1.5.0
+TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+. "$TOP/tests/e2e/words.bash"
+. "$TOP/tests/e2e/apiserver.bash"
+KUBECTL_DEFAULT=${TEU_CACHE:-${XDG_CACHE_HOME:-/root/.cache}/teu}/kube/kubectl
+command -v "$KUBECTL" >/dev/null || KUBECTL=$KUBECTL_DEFAULT
+
+# config FAILURE-POLICY: the authorizers, written as editors do it.
+config() {
+	cat >"$HOOKS/new" <<-END
+		apiVersion: apiserver.config.k8s.io/v1
+		kind: AuthorizationConfiguration
+		authorizers:
+		- {type: Node, name: node}
+		- type: Webhook
+		  name: names
+		  webhook:
+		    timeout: 1s
+		    authorizedTTL: 1h
+		    unauthorizedTTL: 1ms
+		    subjectAccessReviewVersion: v1
+		    matchConditionSubjectAccessReviewVersion: v1
+		    failurePolicy: $1
+		    connectionInfo: {type: KubeConfigFile, kubeConfigFile: $HOOKS/kubeconfig}
+		- {type: ABAC, name: abac}
+		- {type: RBAC, name: rbac}
+	END
+	chmod 644 "$HOOKS/new"
+	mv "$HOOKS/new" "$HOOKS/config"
+}
+
+setup_file() {
+	[ "$(id -u)" = 0 ] && [ -x "$TEU" ] && command -v "$KUBECTL" >/dev/null || return 0
+	HOOKS=$(mktemp -d /tmp/teu-hooks-XXXXXX)
+	export HOOKS
+	chmod 755 "$HOOKS"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=hook \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$HOOKS/key" -out "$HOOKS/cert" 2>/dev/null
+	cat >"$HOOKS/kubeconfig" <<-END
+		current-context: c
+		contexts: [{name: c, context: {cluster: k, user: u}}]
+		clusters: [{name: k, cluster: {server: "https://127.0.0.1:8443/authorize", certificate-authority: cert}}]
+		users: [{name: u, user: {tokenFile: token}}]
+	END
+	printf 'hook-token\n' >"$HOOKS/token"
+	printf 'jo-token,jo,1,"dev"\nal-token,al,2\nold-token,old,3\n' >"$HOOKS/tokens"
+	printf '# old ways\n{"user":"old","resource":"services","readonly":true}\n' >"$HOOKS/policies"
+	: >"$HOOKS/count"
+	echo honest >"$HOOKS/mode"
+	config NoOpinion
+	chmod 644 "$HOOKS"/*
+	api_file_start --token-auth-file "$HOOKS/tokens" --authorization-config "$HOOKS/config" --authorization-policy-file "$HOOKS/policies"
+	[ -n "${DIR:-}" ] || return 0
+	nsenter -t "$SERVER" -n -- python3 "$TOP/tests/e2e/authz_webhook.py" 8443 "$HOOKS/cert" "$HOOKS/key" "$HOOKS/mode" \
+		"$HOOKS/count" >"$HOOKS/log" 2>&1 </dev/null 3>&- &
+	HOOK=$!
+	export HOOK
+	until_ok within curl -sk https://127.0.0.1:8443/ -o /dev/null
+	kc create role reader --verb=get,list --resource=configmaps
+	kc create rolebinding al --role=reader --user=al
+	for i in jo other; do kc create configmap "$i"; done
+}
+
+teardown_file() {
+	[ -n "${HOOK:-}" ] && kill "$HOOK" && wait "$HOOK" 2>/dev/null
+	api_file_stop
+	[ -z "${HOOKS:-}" ] || rm -rf "$HOOKS"
+}
+
+setup() {
+	[ -n "${DIR:-}" ] || skip "needs root, a built teu and $KUBECTL"
+	cd "$DIR"
+}
+
+as() { # USER, then kubectl's words
+	local user=$1
+	shift
+	within "$KUBECTL" --kubeconfig /dev/null --cache-dir "$DIR/cache-$user" --server https://127.0.0.1:6443 \
+		--insecure-skip-tls-verify --token "$user-token" "$@"
+}
+# get USER NAME: its code, without kubectl's own questions.
+get() {
+	within curl -sk -o "$DIR/answer" -w '%{http_code}' -H "Authorization: Bearer $1-token" \
+		"https://127.0.0.1:6443/api/v1/namespaces/default/configmaps/$2"
+}
+gets() { [ "$(get "$1" "$2")" = "$3" ] || { cat "$DIR/answer"; return 1; }; }
+asked() { grep -c "^$1 get configmaps $2 " "$HOOKS/count"; }
+mode() { echo "$1" >"$HOOKS/mode"; }
+metric() { kc get --raw /metrics | grep -q "$1"; }
+
+@test "a webhook is asked once, with its token, and its yes is kept" {
+	mode honest
+	gets jo jo 200
+	gets jo jo 200
+	[ "$(asked jo jo)" = 1 ]
+	grep -q '^jo get configmaps jo Bearer hook-token$' "$HOOKS/count"
+	gets jo other 403
+	grep -q by.name "$DIR/answer"
+	gets al other 200
+	[ "$(as jo auth can-i get configmap/jo)" = yes ]
+	run as jo auth can-i get configmap/other
+	[[ "$output" == "no - by name"* ]]
+	as jo auth can-i --list 2>&1 | grep -q 'webhook and node authorizers do not tell their rules'
+	metric 'apiserver_authorization_webhook_evaluations_total{name="names",result="success"}'
+	metric 'apiserver_authorization_decisions_total{type="Webhook",name="names",decision="allowed"}'
+	metric 'apiserver_authorization_decisions_total{type="RBAC",name="rbac",decision="allowed"}'
+}
+
+@test "policies of ABAC stand in the order with the others" {
+	mode honest
+	as old get services -A
+	fails_with "cannot list resource" as old get secrets -A
+}
+
+@test "a webhook without an answer is passed over, and nobody else waits" {
+	local begun
+	for m in fail lie both html close; do
+		mode "$m"
+		gets jo other 403
+		gets al other 200
+	done
+	mode slow
+	begun=$(date +%s%N)
+	get al other >"$DIR/slow" &
+	local slow=$!
+	within curl -sk --max-time 1 https://127.0.0.1:6443/livez | grep -qx ok
+	kc get configmap other >/dev/null
+	[ $((($(date +%s%N) - begun) / 1000000)) -lt 1000 ]
+	wait "$slow"
+	[ "$(cat "$DIR/slow")" = 200 ]
+	metric 'webhook_evaluations_fail_open_total{name="names",result="timeout"}'
+	metric 'webhook_evaluations_fail_open_total{name="names",result="error"}'
+	# who goes while it is asked leaves nothing behind
+	within curl -sk --max-time 0.3 -H "Authorization: Bearer jo-token" https://127.0.0.1:6443/api/v1/namespaces/default/configmaps/other || true
+	mode honest
+	gets al other 200
+}
+
+@test "what a webhook denies nobody else allows" {
+	mode deny
+	gets al other 403
+	grep -q "not today" "$DIR/answer"
+	mode honest
+	gets al other 200
+}
+
+@test "the file is read again when it changes, and a wrong one changes nothing" {
+	mode fail
+	gets al other 200
+	config Deny
+	until_ok gets al other 403
+	grep -q 'webhook .*names.* gave no answer' "$DIR/answer"
+	sed -i 's/failurePolicy: Deny/failurePolicy: Maybe/' "$HOOKS/config"
+	until_ok metric 'automatic_reloads_total{status="failure"} 1'
+	gets al other 403
+	grep -q 'must be NoOpinion or Deny' "$DIR/log"
+	config NoOpinion
+	until_ok gets al other 200
+	mode honest
+	run ! grep -q hook-token "$DIR/log"
+}
+
+@test "what cannot be is refused before anything is opened" {
+	fails_with "ABAC" "$TEU" --root "$DIR/r2" --run "$DIR/u2" apiserver --authorization-mode ABAC
+	fails_with "not with --authorization-mode" "$TEU" --root "$DIR/r2" --run "$DIR/u2" apiserver --authorization-mode RBAC --authorization-config "$HOOKS/config"
+	fails_with '"Magic" is not a valid mode' "$TEU" --root "$DIR/r2" --run "$DIR/u2" apiserver --authorization-mode Magic
+}
