@@ -21,7 +21,7 @@
 struct read_in {
 	struct arena *a; /* the plan's texts */
 	struct authz_plan plan;
-	struct kubeconfig to[AUTHZ_STEPS_MAX];
+	struct hook_conf to[AUTHZ_STEPS_MAX];
 	struct abac *abac;
 };
 
@@ -47,7 +47,7 @@ static void read_in_free(struct read_in *x)
 	if (!x)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(x->to); i++)
-		kubeconfig_fini(&x->to[i]);
+		hook_conf_fini(&x->to[i]);
 	abac_free(x->abac);
 	arena_free(x->a);
 	free(x);
@@ -96,8 +96,8 @@ static int read_all(struct authz_chain *c, struct read_in **ret, struct err *err
 		return err_ret(err);
 	for (size_t i = 0; i < x->plan.n; i++)
 		if (x->plan.steps[i].mode == AUTHZ_WEBHOOK &&
-		    kubeconfig_read(x->plan.steps[i].webhook.kubeconfig, &c->files, x->a, &x->to[i],
-				    err) < 0)
+		    hook_conf_read(x->plan.steps[i].webhook.kubeconfig, &c->files, x->a, &x->to[i],
+				   err) < 0)
 			return err_wrap(err, "authorizer '%s'", x->plan.steps[i].name);
 	*ret = STEAL(x);
 	return 0;

@@ -13,7 +13,7 @@
 
 #include "apiserver/authz-config.h"
 #include "apiserver/authz.h"
-#include "apiserver/kubeconfig.h"
+#include "apiserver/hook-conf.h"
 #include "base/list.h"
 
 struct authz_webhook;
@@ -25,7 +25,7 @@ struct authz_webhook_make {
 	struct loop *loop;
 	const char *name; /* copied */
 	const struct authz_webhook_conf *conf;
-	const struct kubeconfig *to; /* copied; tls is referenced, files are borrowed */
+	const struct hook_conf *to; /* copied; tls is referenced, files are borrowed */
 	struct resolver *resolver;
 	struct authz_metrics *metrics; /* NULL: none */
 };

@@ -13,7 +13,7 @@
 #include "apiserver/encryption.h"
 #include "apiserver/fairness.h"
 #include "apiserver/given.h"
-#include "apiserver/kubeconfig.h"
+#include "apiserver/hook-conf.h"
 #include "apiserver/outside.h"
 #include "apiserver/rbac-aggregate.h"
 #include "apiserver/strategy.h"
@@ -98,7 +98,8 @@ int boot_paths(struct boot *b, struct err *err)
 		&c->client_ca,	    &c->token_file,	   &c->encryption_conf,
 		&c->etcd_ca,	    &c->etcd_cert,	   &c->etcd_key,
 		&c->audit_policy,   &c->pid_file,	   &c->node_ca,
-		&c->authz.config,   &c->authz.policy_file, &c->authz.webhook_config, &c->signing_key, &c->front_ca
+		&c->authz.config,   &c->authz.policy_file, &c->authz.webhook_config,
+		&c->signing_key,    &c->front_ca
 	};
 	const char **listen, **keys;
 

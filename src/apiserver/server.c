@@ -533,7 +533,6 @@ static void proceed(struct call *c)
 	}
 	r = c->rq.verb && !is_connect(c) ? api_query_parse(q->query, c->rq.verb, c->a, &c->q, &bad)
 					 : 0;
-	c->memo.a = c->a;
 	c->user.memo = &c->memo;
 	call_attrs(c, &at);
 	if (!may_proceed(c, &at))
@@ -639,10 +638,10 @@ bool call_is_person(const struct call *c)
 }
 
 /* From here on who asked is somebody else; the log has both. */
-static int act_as(struct call *c, struct err *err)
+static int act_as(struct call *c, struct status_about *about, struct err *err)
 {
 	struct strategy_user other;
-	int r = impersonate(c->s, c->srv->conf.authz, &c->user, c->a, &other, &c->about, err);
+	int r = impersonate(c->s, c->srv->conf.authz, &c->user, c->a, &other, about, err);
 
 	if (r <= 0)
 		return r;
@@ -652,6 +651,34 @@ static int act_as(struct call *c, struct err *err)
 	*c->asker = c->user;
 	c->user = other;
 	return 0;
+}
+
+static void act(struct call *c);
+
+static void act_again(void *arg, bool given_up)
+{
+	if (!given_up)
+		act(arg);
+}
+
+/* Who asks is known. */
+static void act(struct call *c)
+{
+	struct status_about about = c->about;
+	struct err err ERR_RAW;
+	int r;
+
+	err_clear(&err);
+	c->memo.a = c->a;
+	c->user.memo = &c->memo;
+	r = act_as(c, &about, &err);
+	if (r < 0 && call_asks(c, act_again, c))
+		return;
+	c->about = about;
+	if (r < 0)
+		call_fail(c, &err);
+	else
+		enter(c);
 }
 
 static void start(struct call *c)
@@ -677,12 +704,10 @@ static void start(struct call *c)
 	for (size_t i = 0; i < who.nnotes; i++)
 		call_note(c, who.notes[i].key, who.notes[i].value);
 	audit_begin(c);
-	if (r >= 0)
-		r = act_as(c, &err);
 	if (r < 0)
 		call_fail(c, &err);
 	else
-		enter(c);
+		act(c);
 }
 
 static void on_request(struct stream *s, void *arg)

@@ -7,7 +7,7 @@
 #include "apiserver/abac.h"
 #include "apiserver/authz-config.h"
 #include "apiserver/authz-webhook.h"
-#include "apiserver/kubeconfig.h"
+#include "apiserver/hook-conf.h"
 #include "apiserver/rbac.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -350,7 +350,7 @@ static void kubeconfigs_are_read_or_refused_by_name(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct arena *a = arena_new("test", 4u << 20);
 		struct given_set files = { .n = 0 };
-		struct kubeconfig k = { 0 };
+		struct hook_conf k = { 0 };
 		struct err err = ERR_INIT;
 		int r;
 
@@ -358,7 +358,7 @@ static void kubeconfigs_are_read_or_refused_by_name(void **state)
 		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 		assert_true(dprintf(fd, "%s", quoted(head)) > 0);
 		assert_true(dprintf(fd, "%s", quoted(rows[i].clusters)) > 0);
-		r = kubeconfig_read(path, &files, a, &k, &err);
+		r = hook_conf_read(path, &files, a, &k, &err);
 		if (rows[i].says) {
 			assert_true(r < 0);
 			assert_says(&err, rows[i].says);
@@ -370,7 +370,7 @@ static void kubeconfigs_are_read_or_refused_by_name(void **state)
 			assert_string_equal(k.token, "t");
 			assert_non_null(k.tls);
 		}
-		kubeconfig_fini(&k);
+		hook_conf_fini(&k);
 		given_set_fini(&files);
 		arena_free(a);
 	}

@@ -50,14 +50,17 @@ static int make_roots(void **state)
 	return 0;
 }
 
+static const char *const names[] = { "front-proxy-client", NULL }, *const users[] = {
+	"X-Remote-User", NULL
+};
+static const struct authn_front headers = { .names = names, .users = users };
+
 /* A server comes, makes sure of everything, and goes. */
 static void boot(struct rfix *x, const char *address, const char *host)
 {
-	static const char *const users[] = { "X-Remote-User", NULL };
-	static const struct authn_front front = { .users = users };
 	const struct bootstrap_conf conf = { .loop = x->f->loop,
 					     .resources = x->rs,
-					     .front = &front,
+					     .front = &headers,
 					     .service_cidr = "10.96.0.0/12",
 					     .address = address,
 					     .port = 6443,
@@ -447,6 +450,7 @@ static void join(struct rfix *x, struct other *o, const char *address, unsigned 
 	const struct bootstrap_conf conf = { .loop = x->f->loop,
 					     .resources = o->rs,
 					     .store = x->f->s,
+					     .front = &headers,
 					     .peer_ttl = 1,
 					     .service_cidr = "10.96.0.0/12",
 					     .address = address,

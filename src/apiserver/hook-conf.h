@@ -23,7 +23,7 @@ int given_set_get(struct given_set *s, const char *path, struct given **ret, str
 bool given_set_changed(const struct given_set *s);
 void given_set_fini(struct given_set *s);
 
-struct kubeconfig {
+struct hook_conf {
 	const char *server;	  /* "https://host:port/path" */
 	struct tls_conf *tls;	  /* NULL: the server is asked in the clear */
 	const char *tls_name;	  /* NULL: the server's */
@@ -31,6 +31,6 @@ struct kubeconfig {
 	struct given *token_file; /* read when it is used; NULL: none */
 };
 /* Texts are in the arena. -ERR_INVALID says what is wrong. */
-int kubeconfig_read(const char *path, struct given_set *files, struct arena *a,
-		    struct kubeconfig *ret, struct err *err);
-void kubeconfig_fini(struct kubeconfig *k);
+int hook_conf_read(const char *path, struct given_set *files, struct arena *a,
+		   struct hook_conf *ret, struct err *err);
+void hook_conf_fini(struct hook_conf *k);

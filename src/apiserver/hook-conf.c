@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "apiserver/kubeconfig.h"
+#include "apiserver/hook-conf.h"
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -149,7 +149,7 @@ static int read_identity(struct reading *x, const struct doc *user, struct ident
 }
 
 static int make_tls(struct reading *x, const struct doc *cluster, const struct doc *user,
-		    struct kubeconfig *k)
+		    struct hook_conf *k)
 {
 	static const char *const alpn[] = { "h2", "http/1.1" };
 	CLEANUP(identity_fini) struct identity id = { .n = 0 };
@@ -183,7 +183,7 @@ static int make_tls(struct reading *x, const struct doc *cluster, const struct d
 	return tls_conf_new(&o, &k->tls, x->err);
 }
 
-static int read_user(struct reading *x, const struct doc *user, struct kubeconfig *k)
+static int read_user(struct reading *x, const struct doc *user, struct hook_conf *k)
 {
 	static const char *const refused[] = { "exec",	   "auth-provider", "as",
 					       "as-uid",   "as-groups",	    "as-user-extra",
@@ -205,7 +205,7 @@ static int read_user(struct reading *x, const struct doc *user, struct kubeconfi
 		       : 0;
 }
 
-static int read_config(struct reading *x, const struct doc *d, struct kubeconfig *k)
+static int read_config(struct reading *x, const struct doc *d, struct hook_conf *k)
 {
 	static const char *const refused[] = { "proxy-url", NULL };
 	const char *current = text(x, d, "current-context"), *name;
@@ -239,15 +239,15 @@ static int read_config(struct reading *x, const struct doc *d, struct kubeconfig
 	return k->server[4] == 's' ? make_tls(x, cluster, user, k) : 0;
 }
 
-int kubeconfig_read(const char *path, struct given_set *files, struct arena *a,
-		    struct kubeconfig *ret, struct err *err)
+int hook_conf_read(const char *path, struct given_set *files, struct arena *a,
+		   struct hook_conf *ret, struct err *err)
 {
 	CLEANUP(secret_buf_fini) struct buf bytes = BUF_INIT(FILE_MAX + 1);
 	struct reading x = { path, files, a, err };
 	struct given *g;
 	struct doc *d;
 
-	*ret = (struct kubeconfig){ 0 };
+	*ret = (struct hook_conf){ 0 };
 	if (!buf_room(&bytes, FILE_MAX) || given_set_get(files, path, &g, err) < 0 ||
 	    given_read(g, &bytes, err) < 0)
 		return err_wrap(err, "kubeconfig '%s'", path);
@@ -257,13 +257,13 @@ int kubeconfig_read(const char *path, struct given_set *files, struct arena *a,
 	if (!d)
 		return arena_quota(a, err);
 	if (read_config(&x, d, ret) < 0) {
-		kubeconfig_fini(ret);
+		hook_conf_fini(ret);
 		return err_wrap(err, "kubeconfig '%s'", path);
 	}
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }
 
-void kubeconfig_fini(struct kubeconfig *k)
+void hook_conf_fini(struct hook_conf *k)
 {
 	tls_conf_unref(STEAL(k->tls));
 }
