@@ -24,6 +24,7 @@ struct plugin {
 	const char *missing; /* why it cannot be had */
 	bool always;	     /* it is part of every write: it cannot be switched off */
 	bool looks;	     /* mutate() changes nothing */
+	bool late;	     /* it validates behind the webhooks */
 };
 
 #define CREATE ADMISSION_CREATE
@@ -33,7 +34,6 @@ struct plugin {
 	(ADMIT_POD | ADMIT_NODE | ADMIT_CLAIM | ADMIT_ACCOUNT | ADMIT_LEASE | ADMIT_CSI_NODE | \
 	 ADMIT_SLICE | ADMIT_CSR)
 #define NEEDS_CONFIG "it needs a configuration of its own, which this server does not read"
-#define NEEDS_WEBHOOKS "webhooks are not called by this server yet"
 #define NEEDS_CEL "policies in CEL are not evaluated by this server yet"
 #define NEEDS_GATE "it belongs to a feature that is off by default and not in this server"
 #define NOT_HERE "it is not in this server"
@@ -95,10 +95,11 @@ static const struct plugin plugins[] = {
 	{ "JobValidation", false, 0, 0, NULL, NULL, NULL, NEEDS_GATE },
 	{ "PodResizeValidator", true, UPDATE, ADMIT_POD, "|resize|", NULL, admit_pod_resize, NULL },
 	{ "MutatingAdmissionPolicy", false, 0, 0, NULL, NULL, NULL, NEEDS_CEL },
-	{ "MutatingAdmissionWebhook", false, 0, 0, NULL, NULL, NULL, NEEDS_WEBHOOKS },
+	{ "MutatingAdmissionWebhook", true, 0, 0, NULL, NULL, NULL, NULL },
 	{ "ValidatingAdmissionPolicy", false, 0, 0, NULL, NULL, NULL, NEEDS_CEL },
-	{ "ValidatingAdmissionWebhook", false, 0, 0, NULL, NULL, NULL, NEEDS_WEBHOOKS },
-	{ "ResourceQuota", true, WRITE, ADMIT_ALL, "||resize|status|", NULL, admit_quota, NULL },
+	{ "ValidatingAdmissionWebhook", true, 0, 0, NULL, NULL, NULL, NULL },
+	{ "ResourceQuota", true, WRITE, ADMIT_ALL, "||resize|status|", NULL, admit_quota, NULL,
+	  .late = true },
 	{ "AlwaysDeny", false, 0, 0, NULL, NULL, NULL, NOT_HERE },
 };
 _Static_assert(ARRAY_LEN(plugins) <= 64, "a bit for each plugin");
@@ -245,9 +246,13 @@ static bool concerns(const struct plugin *p, const struct admission_call *c)
 	return p->ops & c->op && p->kinds & c->kind && takes_sub(p, c->sub);
 }
 
-static int run(const struct admission *ad, struct admission_call *c, bool mutate, struct err *err)
+enum phase { MUTATE, VALIDATE, CHARGE };
+
+static int run(const struct admission *ad, struct admission_call *c, enum phase phase,
+	       struct err *err)
 {
 	struct arena *a = c->sc->a;
+	const bool mutate = phase == MUTATE;
 	bool own = !mutate || !c->obj;
 
 	c->kind = kind_of(c->sc->objects->kind);
@@ -256,7 +261,8 @@ static int run(const struct admission *ad, struct admission_call *c, bool mutate
 		admit_fn *fn = mutate ? p->mutate : p->validate;
 		int r;
 
-		if (!fn || !(ad->runs >> i & 1) || !concerns(p, c))
+		if (!fn || !(ad->runs >> i & 1) || !concerns(p, c) ||
+		    (!mutate && p->late != (phase == CHARGE)))
 			continue;
 		if (!own && !p->looks) { /* nodes may be shared with what is stored */
 			const struct doc *copy = doc_copy_shared(a, c->obj);
@@ -275,12 +281,17 @@ static int run(const struct admission *ad, struct admission_call *c, bool mutate
 
 int admission_mutate(const struct admission *ad, struct admission_call *c, struct err *err)
 {
-	return ad ? run(ad, c, true, err) : 0;
+	return ad ? run(ad, c, MUTATE, err) : 0;
 }
 
 int admission_validate(const struct admission *ad, struct admission_call *c, struct err *err)
 {
-	return ad ? run(ad, c, false, err) : 0;
+	return ad ? run(ad, c, VALIDATE, err) : 0;
+}
+
+int admission_charge(const struct admission *ad, struct admission_call *c, struct err *err)
+{
+	return ad ? run(ad, c, CHARGE, err) : 0;
 }
 
 /* ---- what plugins share ---- */

@@ -5,7 +5,10 @@
  *
  *	admission_mutate	before strategy_create or strategy_update; of deletions, before
  *				anything is done
- *	admission_validate	after api_check and strategy_commit
+ *	admission_validate	after api_check and strategy_commit; also of deletions
+ *	admission_charge	when everybody else has agreed: quotas
+ *
+ * Between them webhooks are asked (rest-hooks.h).
  *
  * Documents are canonical and in the kind's stored version; what is looked up is in the caches of
  * this process. A call may be repeated: it keeps nothing but what it puts into the document, the
@@ -58,3 +61,4 @@ struct admission_call {
 /* ad NULL: no plugin runs. obj gets nodes of its own. Errors are upstream's: mostly 403. */
 int admission_mutate(const struct admission *ad, struct admission_call *c, struct err *err);
 int admission_validate(const struct admission *ad, struct admission_call *c, struct err *err);
+int admission_charge(const struct admission *ad, struct admission_call *c, struct err *err);

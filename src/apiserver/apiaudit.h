@@ -48,7 +48,7 @@ enum apiaudit_stage {
 struct apiaudit_note {
 	const char *key, *value;
 };
-#define APIAUDIT_NOTES_MAX 8
+#define APIAUDIT_NOTES_MAX 32
 
 /* One request; texts and documents are borrowed for the call. */
 struct apiaudit_about {

@@ -110,20 +110,23 @@ void call_warn(struct call *c, const char *text)
 
 void call_note(struct call *c, const char *key, const char *value)
 {
-	struct apiaudit_note n = { arena_strdup(c->a, key), arena_strdup(c->a, value) };
-	size_t at = c->nnotes;
+	struct apiaudit_note n;
+	size_t at = 0;
 
-	if (!c->srv->conf.audit || !n.key || !n.value)
+	if (!c->srv->conf.audit || !key || !value)
 		return;
-	for (size_t i = 0; i < c->nnotes; i++)
-		if (strcmp(c->notes[i].key, key) == 0) {
-			c->notes[i] = n;
-			return;
-		}
-	if (at == APIAUDIT_NOTES_MAX)
+	n = (struct apiaudit_note){ arena_strdup(c->a, key), arena_strdup(c->a, value) };
+	if (!n.key || !n.value)
 		return;
-	for (; at > 0 && strcmp(c->notes[at - 1].key, key) > 0; at--)
-		c->notes[at] = c->notes[at - 1];
+	while (at < c->nnotes && strcmp(c->notes[at].key, key) < 0)
+		at++;
+	if (at < c->nnotes && strcmp(c->notes[at].key, key) == 0) {
+		c->notes[at] = n;
+		return;
+	}
+	if (c->nnotes == APIAUDIT_NOTES_MAX)
+		return;
+	memmove(&c->notes[at + 1], &c->notes[at], (c->nnotes - at) * sizeof(c->notes[0]));
 	c->notes[at] = n;
 	c->nnotes++;
 }

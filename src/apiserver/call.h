@@ -34,6 +34,7 @@ struct agents;
 struct authz_attrs;
 struct paths;
 struct watch;
+struct hook_desk;
 struct work_pool;
 
 #define CALL_WORK_MAX \
@@ -55,7 +56,8 @@ struct server {
 	unsigned ncorked;
 	struct server_check *checks;
 	struct paths *paths;
-	struct agents *agents; /* of nodes: rest-connect.c */
+	struct agents *agents;	     /* of nodes: rest-connect.c */
+	struct hook_desk *hook_desk; /* rest-hooks.h */
 	struct metric_family *requests, *durations, *running;
 	struct metric *watches;
 };
@@ -139,7 +141,8 @@ void call_nowhere(struct call *c);
 /* Sets Warning headers and others that all answers have. Called by the above; by who streams. */
 void call_headers(struct call *c);
 bool call_takes_gzip(const struct call *c);
-/* An annotation for the audit log, in the place of one of that key; copied. */
+/* An annotation for the audit log, in the place of one of that key; copied. NULL is nothing, and so
+ * is what comes past the maximum. */
 void call_note(struct call *c, const char *key, const char *value);
 /* Each text once, up to 4 KiB of all; copied. NULL is nothing. */
 void call_warn(struct call *c, const char *text);

@@ -200,3 +200,49 @@ int connect_query(struct connect *x, struct buf *b, struct err *err)
 	streams_query(x, b);
 	return 0;
 }
+
+/* One field of the options as the query has it; null: it has none. */
+static struct doc option(struct connect *x, const struct schema_field *f, struct arena *a)
+{
+	const char *v = query_get(&x->query, f->name);
+	struct doc list = doc_array();
+	int64_t n;
+
+	if (!v)
+		return doc_null();
+	if (f->type == SCHEMA_BOOL)
+		return connect_flag(x, f->name) ? doc_bool(true) : doc_null();
+	if (f->type != SCHEMA_LIST)
+		return doc_str(a, v);
+	for (size_t i = 0; (v = query_nth(&x->query, f->name, i)); i++)
+		if (f->elem_type != SCHEMA_INT)
+			doc_append_str(a, &list, v);
+		else if (str_int64(slice_str(v), &n, NULL) == 0)
+			doc_append(a, &list, doc_int(a, n));
+	return list;
+}
+
+int connect_options(struct connect *x, struct doc *ret, struct err *err)
+{
+	struct call *c = x->call;
+	struct arena *a = call_work(c);
+	const struct api_type *t = api_type(c->srv->conf.api, "v1", c->sub->kind);
+
+	*ret = doc_object();
+	doc_set_str(a, ret, "kind", c->sub->kind);
+	doc_set_str(a, ret, "apiVersion", "v1");
+	for (size_t i = 0; t && i < t->schema.n; i++) {
+		const struct schema_field *f = &t->schema.fields[i];
+		struct doc v = doc_null();
+
+		if (api_note_of(t, f)->flags & API_TYPE_META)
+			continue;
+		if (strcmp(f->name, "path") != 0)
+			v = option(x, f, a);
+		else if (*c->rq.rest)
+			v = doc_str(a, c->rq.rest);
+		if (v.type != DOC_NULL)
+			doc_set(a, ret, f->name, v);
+	}
+	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+}

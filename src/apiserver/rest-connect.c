@@ -30,6 +30,7 @@ static void connect_stop(struct call *c)
 	c->verb = NULL;
 	c->drain = NULL;
 	timer_fini(&x->linger);
+	hook_ask_cancel(&x->ask);
 	if (x->finding)
 		agent_find_cancel(&x->find);
 	if (x->more_stop)
@@ -373,6 +374,51 @@ static int read_query(struct connect *x, struct err *err)
 	return 0;
 }
 
+static void agreed(struct hook_ask *k, int result, struct err *err)
+{
+	struct connect *x = k->arg;
+
+	if (result == 0 && k->changed)
+		result =
+			status_internal(err, &x->call->about,
+					"a webhook changed the options of a connection, which this "
+					"server does not take up");
+	if (result < 0) {
+		pipe_close(&x->back);
+		hook_ask_fail(k, err);
+	} else if (!x->mutated) {
+		x->mutated = true;
+		hook_ask_validate(k);
+	} else {
+		x->go(x->call);
+	}
+}
+
+/* Whether it may be: webhooks are asked, but about a log, which is only read. */
+static void admit(struct call *c)
+{
+	struct connect *x = c->verb;
+	struct err err = ERR_INIT;
+
+	if (connect_options(x, &x->options, &err) < 0) {
+		connect_fail(x, &err);
+		return;
+	}
+	x->ask = (struct hook_ask){
+		.c = c,
+		.op = HOOK_CONNECT,
+		.asked = c->resource,
+		.ns = c->resource->kind->namespaced ? c->rq.namespace_ : "",
+		.name = c->rq.name,
+		.sub = c->sub->name,
+		.obj = &x->options,
+		.own = api_type(c->srv->conf.api, "v1", c->sub->kind),
+		.done = agreed,
+		.arg = x,
+	};
+	hook_ask_mutate(&x->ask);
+}
+
 static void begin(struct call *c, enum connect_sub sub)
 {
 	struct connect *x = connect_new(c, sub);
@@ -384,10 +430,11 @@ static void begin(struct call *c, enum connect_sub sub)
 		call_fail(c, &err);
 		return;
 	}
+	x->go = sub == CONNECT_PROXY ? connect_proxy : begin_pod;
 	if (read_query(x, &err) < 0)
 		connect_fail(x, &err);
 	else
-		call_wait(c, 0, sub == CONNECT_PROXY ? connect_proxy : begin_pod);
+		call_wait(c, 0, sub == CONNECT_LOG ? begin_pod : admit);
 }
 
 bool rest_connect(struct call *c)

@@ -21,6 +21,7 @@
 
 #include "apiserver/call.h"
 #include "apiserver/node-agent.h"
+#include "apiserver/rest-hooks.h"
 #include "base/loop.h"
 #include "io/stream.h"
 #include "io/url.h"
@@ -94,6 +95,10 @@ struct connect {
 	const char *target; /* path and query at the backend, encoded */
 	struct agent_find find;
 	bool finding;
+	struct hook_ask ask; /* webhooks, about: */
+	struct doc options;
+	bool mutated;
+	void (*go)(struct call *c); /* when they have agreed */
 	struct agent *agent;
 	struct pipe_end front, back; /* the client; the backend */
 	struct timer linger;	     /* the client has ended: how long the backend may be silent */
@@ -136,6 +141,9 @@ extern const struct pipe_ops connect_front;
 bool connect_flag(const struct connect *x, const char *name);
 /* Appends "?..." for the agent. 400, 422. */
 int connect_query(struct connect *x, struct buf *b, struct err *err);
+
+/* The options as an object, for webhooks: "PodExecOptions" with what the query says. */
+int connect_options(struct connect *x, struct doc *ret, struct err *err);
 
 /* ---- rest-connect-place.c ---- */
 

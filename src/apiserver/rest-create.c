@@ -21,12 +21,7 @@ static int prepare(struct change *x, struct err *err)
 		return err_set(err, ERR_SYSTEM,
 			       "resourceVersion should not be set on objects to be created");
 	}
-	r = change_create(x, &view, err);
-	/* A dry run is told too what the store would find. */
-	if (r == 0 && c->q.dry_run && !x->prefix &&
-	    cache_get(x->o->cache, call_key(c, c->rq.namespace_, x->name)))
-		return status_exists(err, &c->about, x->name);
-	return r;
+	return change_create(x, &view, err);
 }
 
 static void create(struct call *c)

@@ -7,8 +7,9 @@
  * breaks off goes on behind the last revision it was told of, and would never hear of a second
  * object that went at that revision.
  *
- * An object that changed meanwhile is looked at anew; one that went is none of ours. Deletions that
- * are done stay when a later one fails, as upstream's do.
+ * Webhooks are asked about one after the other, as upstream's one worker does it. An object that
+ * changed meanwhile is looked at, and asked about, anew; one that went is none of ours. Deletions
+ * that are done stay when a later one fails, as upstream's do.
  */
 #include "apiserver/rest-delete.h"
 
@@ -35,6 +36,11 @@ struct many {
 	struct item *items[OPS_MAX]; /* of this time; the view's */
 	size_t nitems;
 	unsigned tries;
+	struct hook_ask ask; /* webhooks, about one of them at a time */
+	struct doc old;
+	size_t nasked;
+	bool settled, inside, more;
+	int64_t agreed[OPS_MAX]; /* the revision that they were asked about; 0: it is gone */
 	struct strategy_call sc;
 	struct part parts[OPS_MAX];
 	size_t nparts, pending;
@@ -50,6 +56,8 @@ static void many_end(struct many *m)
 {
 	struct call *c = m->call;
 
+	c->stop = NULL;
+	hook_ask_cancel(&m->ask);
 	deferred_fini(&m->again);
 	for (size_t i = 0; i < OPS_MAX; i++)
 		buf_fini(&m->json[i]);
@@ -60,6 +68,7 @@ static void many_end(struct many *m)
 
 static void many_fail(struct many *m, struct err *err)
 {
+	m->call->stop = NULL; /* an answer may end the exchange at once */
 	call_fail(m->call, err);
 	many_end(m);
 }
@@ -91,7 +100,8 @@ static int add_more(struct many *m, struct err *err)
 	return r;
 }
 
-static int add_item(struct many *m, struct item *seen, struct err *err)
+/* 1: it is not what webhooks were asked about. */
+static int add_item(struct many *m, struct item *seen, int64_t agreed, struct err *err)
 {
 	struct call *c = m->call;
 	struct item *now = cache_get(m->o->cache, item_key(seen));
@@ -102,6 +112,8 @@ static int add_item(struct many *m, struct item *seen, struct err *err)
 
 	if (!now)
 		return 0;
+	if (item_revision(now) != agreed)
+		return 1;
 	op.key = item_key(seen);
 	op.expect = item_revision(now);
 	r = codec_parse(now, call_work(c), &old, err);
@@ -181,13 +193,14 @@ static void finish(struct many *m)
 	rest_list_view(c, view);
 }
 
-static int plan_item(struct many *m, struct item *item, struct err *err)
+static int plan_item(struct many *m, size_t i, struct err *err)
 {
+	struct item *item = m->items[i];
 	struct part *p = &m->parts[m->nparts];
 	const size_t first = m->nops;
-	int r = add_item(m, item, err);
+	int r = add_item(m, item, m->agreed[i], err);
 
-	if (r < 0 || m->nops == first)
+	if (r != 0 || m->nops == first)
 		return r;
 	*p = (struct part){ .m = m,
 			    .item = item,
@@ -199,6 +212,7 @@ static int plan_item(struct many *m, struct item *item, struct err *err)
 /* Those of m->items that are there are planned, as long as they fit. */
 static int plan(struct many *m, struct err *err)
 {
+	size_t changed = 0;
 	int r = 0;
 
 	m->nops = m->nparts = 0;
@@ -209,9 +223,13 @@ static int plan(struct many *m, struct err *err)
 			cache_iter_init(&m->it, m->view, m->it.prefix, item_key(m->items[i]));
 			break;
 		}
-		r = plan_item(m, m->items[i], err);
+		r = plan_item(m, i, err);
+		if (r > 0) {
+			m->items[changed++] = m->items[i];
+			r = 0;
+		}
 	}
-	m->nitems = 0;
+	m->nitems = changed;
 	return r;
 }
 
@@ -222,11 +240,119 @@ static void write_parts(struct many *m)
 		cache_write(m->call->srv->conf.world, &m->parts[i].w);
 }
 
+/* All have been asked about. */
+static void go_on(struct many *m)
+{
+	struct err err = ERR_INIT;
+
+	m->call->stop = NULL; /* writes are not given up */
+	if (plan(m, &err) < 0)
+		many_fail(m, &err);
+	else if (!m->nops || m->opt.dry_run)
+		deferred_call(&m->again);
+	else
+		write_parts(m);
+}
+
+static void ask_all(struct many *m);
+
+static void asked(struct hook_ask *k, int result, struct err *err)
+{
+	struct many *m = k->arg;
+
+	if (result < 0) {
+		m->call->stop = NULL;
+		hook_ask_fail(k, err);
+		many_end(m);
+		return;
+	}
+	if (!m->settled) {
+		m->settled = true;
+		hook_ask_validate(k);
+		return;
+	}
+	m->nasked++;
+	if (m->inside)
+		m->more = true;
+	else
+		ask_all(m);
+}
+
+static int set_ask(struct many *m, struct item *now, struct err *err)
+{
+	struct call *c = m->call;
+	const bool of_namespace = strcmp(m->o->kind->resource, "namespaces") == 0;
+	struct slice name = item_name(now), ns = of_namespace ? name : item_namespace(now);
+	struct arena *a = call_work_again(c);
+
+	m->settled = false;
+	m->ask = (struct hook_ask){
+		.c = c,
+		.op = HOOK_DELETE,
+		.asked = c->resource,
+		.ns = arena_strndup(a, ns.n ? ns.p : "", ns.n),
+		.name = arena_strndup(a, name.p, name.n),
+		.sub = "",
+		.old = &m->old,
+		.stored = m->o->kind,
+		.options = delete_options_doc(c, &m->opt),
+		.dry_run = m->opt.dry_run,
+		.done = asked,
+		.arg = m,
+	};
+	return m->ask.ns && m->ask.name ? codec_parse(now, a, &m->old, err) : arena_quota(a, err);
+}
+
+/* m may be over behind it: then the call is answered. false: it waits, or is over. */
+static bool ask_one(struct many *m)
+{
+	struct item *now = cache_get(m->o->cache, item_key(m->items[m->nasked]));
+	struct call *c = m->call;
+	struct err err = ERR_INIT;
+
+	m->agreed[m->nasked] = now ? item_revision(now) : 0;
+	if (!now) {
+		m->nasked++;
+		return true;
+	}
+	if (set_ask(m, now, &err) < 0) {
+		many_fail(m, &err);
+		return false;
+	}
+	m->inside = true;
+	m->more = false;
+	hook_ask_mutate(&m->ask);
+	if (c->answered)
+		return false;
+	m->inside = false;
+	return m->more;
+}
+
+static void stop_asking(struct call *c)
+{
+	many_end(c->verb);
+}
+
+static void ask_all(struct many *m)
+{
+	struct call *c = m->call;
+	struct collection *o;
+	struct err err = ERR_INIT;
+
+	if (call_objects(c, &o, &err) < 0) {
+		many_fail(m, &err);
+		return;
+	}
+	while (m->nasked < m->nitems)
+		if (!ask_one(m))
+			return;
+	go_on(m);
+}
+
 static void step(struct many *m)
 {
 	struct call *c = m->call;
 	CLEANUP(call_drop) struct call *held = call_hold(c);
-	struct err err = ERR_INIT;
 
 	(void)held;
 	if (c->answered) { /* gone */
@@ -237,14 +363,10 @@ static void step(struct many *m)
 		finish(m);
 		return;
 	}
-	if (plan(m, &err) < 0) {
-		many_fail(m, &err);
-		return;
-	}
-	if (!m->nops || m->opt.dry_run)
-		deferred_call(&m->again);
-	else
-		write_parts(m);
+	m->nasked = 0;
+	c->verb = m;
+	c->stop = stop_asking;
+	ask_all(m);
 }
 
 static void again(struct deferred *d)

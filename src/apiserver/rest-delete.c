@@ -115,6 +115,31 @@ int delete_read_options(struct call *c, struct delete_options *ret, struct err *
 	return r < 0 ? r : delete_options_read(c, &canonical, ret, err);
 }
 
+const struct doc *delete_options_doc(struct call *c, const struct delete_options *o)
+{
+	struct arena *a = call_work(c);
+	struct doc *d = doc_new_object(a), *conditions;
+
+	doc_set_str(a, d, "kind", "DeleteOptions");
+	doc_set_str(a, d, "apiVersion", "meta.k8s.io/v1");
+	if (o->has_grace)
+		doc_set_int(a, d, "gracePeriodSeconds", o->grace);
+	if (*o->uid || *o->revision) {
+		conditions = doc_set_object(a, d, "preconditions");
+		if (*o->uid)
+			doc_set_str(a, conditions, "uid", o->uid);
+		if (*o->revision)
+			doc_set_str(a, conditions, "resourceVersion", o->revision);
+	}
+	if (o->orphan >= 0)
+		doc_set_bool(a, d, "orphanDependents", o->orphan);
+	if (*o->propagation)
+		doc_set_str(a, d, "propagationPolicy", o->propagation);
+	if (o->dry_run)
+		doc_append_str(a, doc_set_array(a, d, "dryRun"), "All");
+	return d;
+}
+
 /* ---- finalizers ---- */
 
 static bool has_finalizer(const struct doc *meta, const char *name)
@@ -533,6 +558,16 @@ static void answer(struct change *x, struct item *i)
 		call_doc(c, code, &view, c->resource->kind->type);
 }
 
+static int finish(struct change *x, struct err *err)
+{
+	const struct removal *rm = x->arg;
+
+	if (rm->outcome == DELETE_UPDATE)
+		return change_same(x);
+	x->remove = true;
+	return change_commit_removal(x, err);
+}
+
 static int prepare(struct change *x, struct err *err)
 {
 	struct removal *rm = x->arg;
@@ -551,10 +586,10 @@ static int prepare(struct change *x, struct err *err)
 		return r;
 	if (rm->outcome == DELETE_PENDING)
 		return 1;
-	if (rm->outcome == DELETE_UPDATE)
-		return change_same(x);
-	x->remove = true;
-	return change_commit_removal(x, err);
+	x->finish = finish;
+	change_ask(x, HOOK_DELETE, false, NULL);
+	x->ask.options = delete_options_doc(c, &rm->opt);
+	return 0;
 }
 
 void rest_delete_warn(struct call *c, const struct delete_options *opt)

@@ -16,6 +16,9 @@ struct delete_options {
 int delete_options_read(struct call *c, const struct doc *d, struct delete_options *ret,
 			struct err *err);
 
+/* The same as a document in the work arena, for those who are asked about it. */
+const struct doc *delete_options_doc(struct call *c, const struct delete_options *o);
+
 enum delete_outcome {
 	DELETE_REMOVE,	/* it goes now */
 	DELETE_UPDATE,	/* `obj` is stored: it waits for finalizers, or for its time */

@@ -123,59 +123,82 @@ static int copy_old(struct change *x, struct err *err)
 	return 0;
 }
 
-static int prepare_binding(struct change *x, struct err *err)
+static int settle_binding(struct change *x, struct err *err)
 {
 	const struct api_kind *kind = api_kind(x->c->srv->conf.api, "v1", "Binding");
-	struct doc binding;
-	int r = read_for_pod(x, &binding, err);
+	int r = api_check(x->c->srv->conf.api, kind, "", &x->body, NULL, call_work(x->c), err);
 
-	if (r == 0)
-		r = api_check(x->c->srv->conf.api, kind, "", &binding, NULL, call_work(x->c), err);
 	if (r == 0)
 		r = copy_old(x, err);
 	if (r < 0)
 		return r;
 	begin_strategy(x);
-	r = binding_set(&x->sc, &x->obj, &binding, err);
+	r = binding_set(&x->sc, &x->obj, &x->body, err);
 	return r < 0 ? r : change_admit(x, &x->old, err);
+}
+
+static int prepare_binding(struct change *x, struct err *err)
+{
+	int r = read_for_pod(x, &x->body, err);
+
+	x->settle = settle_binding;
+	if (r == 0)
+		change_ask(x, HOOK_CREATE, true, "CreateOptions");
+	return r;
 }
 
 struct eviction {
 	struct delete_options opt;
 };
 
-static int prepare_eviction(struct change *x, struct err *err)
+static int read_eviction(struct change *x, struct err *err)
+{
+	const struct doc *options = doc_get(&x->body, "deleteOptions");
+	struct eviction *e = x->arg;
+	int r = delete_options_read(x->c, options ? options : &(struct doc){ .type = DOC_OBJECT },
+				    &e->opt, err);
+
+	if (r == 0)
+		x->c->q.dry_run |= e->opt.dry_run;
+	return r;
+}
+
+static int settle_eviction(struct change *x, struct err *err)
 {
 	struct eviction *e = x->arg;
-	struct call *c = x->c;
 	enum delete_outcome outcome;
-	const struct doc *options;
-	struct doc eviction;
-	int r = read_for_pod(x, &eviction, err);
+	int r = read_eviction(x, err);
 
 	if (r < 0)
 		return r;
-	options = doc_get(&eviction, "deleteOptions");
-	r = delete_options_read(c, options ? options : &(struct doc){ .type = DOC_OBJECT }, &e->opt,
-				err);
-	if (r < 0)
-		return r;
-	c->q.dry_run |= e->opt.dry_run;
 	begin_strategy(x);
-	r = eviction_allow(&x->sc, &x->old, &eviction, err);
+	r = eviction_allow(&x->sc, &x->old, &x->body, err);
 	if (r < 0) {
-		c->about.retry_after = eviction_retry_after(err);
+		x->c->about.retry_after = eviction_retry_after(err);
 		return r;
 	}
-	r = delete_plan(c, x->o, x->live, &x->old, &e->opt, &x->obj, &outcome, err);
+	r = delete_plan(x->c, x->o, x->live, &x->old, &e->opt, &x->obj, &outcome, err);
 	if (r < 0)
 		return r;
+	x->allotted = x->sc.nmore;
 	if (outcome == DELETE_PENDING)
 		return 1;
 	x->remove = outcome == DELETE_REMOVE;
 	if (!x->remove)
 		eviction_mark(&x->sc, &x->obj);
 	return 0;
+}
+
+static int prepare_eviction(struct change *x, struct err *err)
+{
+	int r = read_for_pod(x, &x->body, err);
+
+	if (r == 0)
+		r = read_eviction(x, err);
+	x->settle = settle_eviction;
+	if (r == 0)
+		change_ask(x, HOOK_CREATE, true, "CreateOptions");
+	return r;
 }
 
 static void post_to_pod(struct call *c)

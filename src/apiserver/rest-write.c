@@ -499,6 +499,64 @@ static void admission_of(struct change *x, const struct doc *old, struct admissi
 	};
 }
 
+static int admit_again(struct hook_ask *k, struct err *err)
+{
+	struct change *x = k->arg;
+
+	return change_admit(x, x->live ? &x->old : NULL, err);
+}
+
+/* CreateOptions or UpdateOptions as the query has them. */
+static const struct doc *options_of(struct change *x, const char *kind)
+{
+	struct call *c = x->c;
+	struct arena *a = call_work(c);
+	struct doc *d = doc_new_object(a);
+
+	doc_set_str(a, d, "kind", kind);
+	doc_set_str(a, d, "apiVersion", "meta.k8s.io/v1");
+	if (c->q.dry_run)
+		doc_append_str(a, doc_set_array(a, d, "dryRun"), "All");
+	if (*c->q.field_manager)
+		doc_set_str(a, d, "fieldManager", c->q.field_manager);
+	if (c->q.validation != VALIDATION_WARN)
+		doc_set_str(a, d, "fieldValidation",
+			    c->q.validation == VALIDATION_STRICT ? "Strict" : "Ignore");
+	return d;
+}
+
+void change_ask(struct change *x, enum hook_op op, bool own, const char *options)
+{
+	struct call *c = x->c;
+	const struct api_kind *k = x->o->kind;
+	const bool of_namespace = !*k->group->group && strcmp(k->resource, "namespaces") == 0;
+
+	x->asks = true;
+	x->kept = k;
+	x->ask = (struct hook_ask){
+		.c = c,
+		.op = op,
+		.asked = c->resource,
+		.ns = of_namespace ? x->name : namespace_of(c),
+		.name = x->prefix ? "" : x->name,
+		.sub = c->sub ? c->sub->name : "",
+		.obj = own		   ? &x->body
+		       : op == HOOK_DELETE ? NULL
+					   : &x->obj,
+		.old = op == HOOK_CREATE ? NULL
+		       : own		 ? &x->view
+					 : &x->old,
+		.own = own ? x->type : NULL,
+		.stored = own ? NULL : k,
+		.options = options ? options_of(x, options) : NULL,
+		.made = op == HOOK_CREATE && !own,
+		.generated = x->prefix != NULL,
+		.dry_run = c->q.dry_run,
+		.again = own || op == HOOK_DELETE ? NULL : admit_again,
+		.arg = x,
+	};
+}
+
 int change_admit(struct change *x, const struct doc *old, struct err *err)
 {
 	struct admission_call ac;
@@ -526,7 +584,7 @@ static void keep_notes(struct call *c, const struct admission_call *ac)
 }
 
 /* Checked, allocated for, warned of. */
-static int settle(struct change *x, struct err *err)
+static int check_all(struct change *x, struct err *err)
 {
 	const struct doc *old = x->live ? &x->old : NULL;
 	struct arena *a = call_work(x->c);
@@ -547,7 +605,17 @@ static int settle(struct change *x, struct err *err)
 		return r;
 	strategy_warnings(&x->sc, &x->obj, old);
 	tell_warnings(x);
+	x->allotted = x->sc.nmore;
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+}
+
+/* Quotas, when everybody has agreed. */
+static int charge(struct change *x, struct err *err)
+{
+	struct admission_call ac;
+
+	admission_of(x, x->live ? &x->old : NULL, &ac);
+	return admission_charge(x->c->srv->conf.admission, &ac, err);
 }
 
 int change_commit_removal(struct change *x, struct err *err)
@@ -583,6 +651,47 @@ static int begin_meta(struct change *x, struct doc *meta, struct err *err)
 	return 0;
 }
 
+/* A webhook may have given it another name. */
+static int rename_made(struct change *x, struct err *err)
+{
+	const char *name = meta_text(x, doc_get(&x->obj, "metadata"), "name");
+
+	if (strcmp(name, x->name) == 0)
+		return 0;
+	x->prefix = NULL;
+	x->name = arena_strdup(call_work(x->c), name);
+	x->c->named = arena_strdup(x->c->a, name);
+	if (!x->name || !x->c->named)
+		return arena_quota(call_work(x->c), err);
+	x->c->about.name = x->name;
+	return 0;
+}
+
+static int settle_made(struct change *x, struct err *err)
+{
+	int r = 0;
+
+	if (x->ask.changed) {
+		dedup_owners(x, &x->obj);
+		r = rename_made(x, err);
+	}
+	if (r == 0)
+		r = strategy_create(&x->sc, &x->obj, err);
+	return r < 0 ? r : check_all(x, err);
+}
+
+static int finish_made(struct change *x, struct err *err)
+{
+	struct call *c = x->c;
+	int r = charge(x, err);
+
+	/* A dry run is told too what the store would find. */
+	if (r == 0 && c->q.dry_run && !x->prefix &&
+	    cache_get(x->o->cache, call_key(c, namespace_of(c), x->name)))
+		return status_exists(err, &c->about, x->name);
+	return r;
+}
+
 int change_create(struct change *x, struct doc *view, struct err *err)
 {
 	struct call *c = x->c;
@@ -607,10 +716,10 @@ int change_create(struct change *x, struct doc *view, struct err *err)
 	c->about.name = x->name;
 	x->created = true;
 	change_strategy(x);
-	r = change_admit(x, NULL, err);
-	if (r == 0)
-		r = strategy_create(&x->sc, &x->obj, err);
-	return r < 0 ? r : settle(x, err);
+	x->settle = settle_made;
+	x->finish = finish_made;
+	change_ask(x, HOOK_CREATE, false, "CreateOptions");
+	return change_admit(x, NULL, err);
 }
 
 /* ---- update ---- */
@@ -763,6 +872,34 @@ static int to_stored(struct change *x, struct doc *view, struct err *err)
 	return 0;
 }
 
+static int settle_changed(struct change *x, struct err *err)
+{
+	int r = 0;
+
+	if (x->ask.changed && x->scale) {
+		r = to_stored(x, &x->body, err);
+		if (r == 0)
+			keep_old_meta(x, change_meta(x, x->o->kind->type, &x->obj));
+	} else if (x->ask.changed) {
+		dedup_owners(x, &x->obj);
+	}
+	if (r == 0)
+		r = strategy_update(&x->sc, &x->obj, &x->old, err);
+	return r < 0 ? r : check_all(x, err);
+}
+
+static int finish_changed(struct change *x, struct err *err)
+{
+	int r = charge(x, err);
+
+	if (r < 0)
+		return r;
+	if (!is_over(x))
+		return change_same(x);
+	x->remove = true;
+	return change_commit_removal(x, err);
+}
+
 int change_update(struct change *x, struct doc *view, bool put, struct err *err)
 {
 	struct doc *meta = change_meta(x, x->type, view);
@@ -784,17 +921,12 @@ int change_update(struct change *x, struct doc *view, bool put, struct err *err)
 		return r;
 	keep_old_meta(x, meta);
 	change_strategy(x);
-	r = change_admit(x, &x->old, err);
-	if (r == 0)
-		r = strategy_update(&x->sc, &x->obj, &x->old, err);
-	if (r == 0)
-		r = settle(x, err);
-	if (r < 0)
-		return r;
-	if (!is_over(x))
-		return change_same(x);
-	x->remove = true;
-	return change_commit_removal(x, err);
+	x->settle = settle_changed;
+	x->finish = finish_changed;
+	if (x->scale)
+		x->body = *view;
+	change_ask(x, HOOK_UPDATE, x->scale, "UpdateOptions");
+	return change_admit(x, &x->old, err);
 }
 
 /* ---- writing ---- */
@@ -836,6 +968,8 @@ static int fill_ops(struct change *x, struct err *err)
 	return r;
 }
 
+static void finish_change(struct change *x);
+
 /* Someone was faster. */
 static void again(struct change *x)
 {
@@ -855,6 +989,11 @@ static void again(struct change *x)
 	/* What is written beside it (a quota) was: somebody else got on, so this ends. */
 	if (x->w.failed > 0)
 		x->tries--;
+	if (x->asks && x->w.failed > x->allotted) { /* nobody need be asked again */
+		x->sc.nmore = x->allotted;
+		finish_change(x);
+		return;
+	}
 	if (x->tries < x->tries_max) {
 		change_run(x);
 		return;
@@ -891,12 +1030,126 @@ static void store(struct change *x)
 	cache_write(x->c->srv->conf.world, &x->w);
 }
 
+/* ---- the way ---- */
+
 static void run_again(void *arg, bool given_up)
 {
 	if (given_up)
 		change_end(arg);
 	else
 		change_run(arg);
+}
+
+static void concluded(struct change *x, int r, struct err *err)
+{
+	struct call *c = x->c;
+
+	if (r < 0) {
+		if (!pauses(x))
+			change_fail(x, err);
+	} else if (r == 1) {
+		x->answer(x, x->live);
+		change_end(x);
+	} else if (c->q.dry_run) {
+		x->answer(x, NULL);
+		change_end(x);
+	} else {
+		store(x);
+	}
+}
+
+static void finish_change(struct change *x)
+{
+	struct err err ERR_RAW;
+	int r;
+
+	err_clear(&err);
+	r = x->finish ? x->finish(x, &err) : 0;
+	if (!call_asks(x->c, run_again, x))
+		concluded(x, r, &err);
+}
+
+/* The client has gone, or its time is up, while webhooks are asked. */
+static void stop_asking(struct call *c)
+{
+	struct change *x = c->verb;
+
+	hook_ask_cancel(&x->ask);
+	change_end(x);
+}
+
+/* What was prepared may have been overtaken while others were asked. 1: it has to begin anew. */
+static int look_again(struct change *x, struct err *err)
+{
+	struct collection *o;
+	int r = call_objects(x->c, &o, err);
+
+	return r < 0 ? r : o != x->o || o->kind != x->kept;
+}
+
+static void asked(struct hook_ask *k, int result, struct err *err)
+{
+	struct change *x = k->arg;
+	struct call *c = x->c;
+	CLEANUP(call_drop) struct call *held = call_hold(c);
+	const bool first = !x->settled;
+
+	(void)held;
+	c->stop = NULL;
+	if (result < 0 && k->denied.type != DOC_NULL) {
+		hook_ask_fail(k, err);
+		change_end(x);
+		return;
+	}
+	if (result == 0)
+		result = look_again(x, err);
+	if (result == 1) {
+		change_run(x);
+		return;
+	}
+	if (result == 0 && first && x->settle)
+		result = x->settle(x, err);
+	if (call_asks(c, run_again, x))
+		return;
+	if (result != 0) {
+		concluded(x, result, err);
+		return;
+	}
+	if (!first) {
+		finish_change(x);
+		return;
+	}
+	x->settled = true;
+	c->stop = stop_asking;
+	hook_ask_validate(k);
+}
+
+static void ask(struct change *x)
+{
+	struct call *c = x->c;
+
+	x->settled = false;
+	x->ask.done = asked;
+	c->verb = x;
+	c->stop = stop_asking;
+	hook_ask_mutate(&x->ask);
+}
+
+/* What an earlier attempt noted for the log is not so any more. */
+static void forget_notes(struct change *x)
+{
+	struct call *c = x->c;
+
+	if (!x->noted) {
+		x->noted = true;
+		x->notes = ARENA_ARRAY(c->a, struct apiaudit_note, c->nnotes);
+		x->nnotes = x->notes ? c->nnotes : 0;
+		for (size_t i = 0; i < x->nnotes; i++)
+			x->notes[i] = c->notes[i];
+	}
+	for (size_t i = 0; i < x->nnotes; i++)
+		c->notes[i] = x->notes[i];
+	c->nnotes = x->nnotes;
 }
 
 void change_run(struct change *x)
@@ -907,8 +1160,10 @@ void change_run(struct change *x)
 
 	err_clear(&err);
 	x->tries++;
-	x->remove = x->created = x->applied = x->clear = false;
+	x->remove = x->created = x->applied = x->clear = x->asks = false;
+	x->settle = x->finish = NULL;
 	x->sc.nmore = 0;
+	forget_notes(x);
 	if (c->answered) { /* the client has gone: what it asked for is not tried again */
 		change_end(x);
 		return;
@@ -919,16 +1174,8 @@ void change_run(struct change *x)
 	r = x->prepare(x, &err);
 	if (call_asks(c, run_again, x))
 		return;
-	if (r < 0) {
-		if (!pauses(x))
-			change_fail(x, &err);
-	} else if (r == 1) {
-		x->answer(x, x->live);
-		change_end(x);
-	} else if (c->q.dry_run) {
-		x->answer(x, NULL);
-		change_end(x);
-	} else {
-		store(x);
-	}
+	if (r == 0 && x->asks)
+		ask(x);
+	else
+		concluded(x, r, &err);
 }

@@ -4,6 +4,10 @@
  * written if that is still so, and else prepared again.
  *
  *	prepare()	change_read, change_create or change_update, ...: what is to be stored
+ *	(webhooks)	may change it: x->ask, when change_ask was called
+ *	settle()	completed, checked, allocated for
+ *	(webhooks)	may refuse it
+ *	finish()	charged to quotas; is it a change at all?
  *	cache_write	durable, seen by all
  *	answer()	the object as it is now
  *
@@ -14,7 +18,7 @@
 
 #include "api/apply.h"
 #include "api/object.h"
-#include "apiserver/call.h"
+#include "apiserver/rest-hooks.h"
 #include "base/clock.h"
 #include "doc/doc.h"
 
@@ -34,6 +38,10 @@ struct change {
 	/* 0: x->obj is to be stored, or removed (x->remove); 1: nothing changes: answered with what
 	 * is there. */
 	int (*prepare)(struct change *x, struct err *err);
+	/* Set by prepare, may be NULL: what comes behind the webhooks that change things, and
+	 * behind those that only refuse. Results as prepare's. */
+	int (*settle)(struct change *x, struct err *err);
+	int (*finish)(struct change *x, struct err *err);
 	/* i: as written, or as it was removed; NULL of a dry run: x->obj. */
 	void (*answer)(struct change *x, struct item *i);
 
@@ -55,6 +63,16 @@ struct change {
 	struct cache_op ops[1 + STRATEGY_MORE_MAX];
 	struct buf json[1 + STRATEGY_MORE_MAX];
 	void *arg; /* prepare's own */
+
+	bool asks, settled; /* webhooks, by: */
+	struct hook_ask ask;
+	struct doc body;	     /* an object of the subresource's own kind, for them */
+	const struct api_kind *kept; /* how x->obj is stored, when they were asked */
+	size_t allotted;	     /* of sc.more: what finish adds is behind it */
+
+	bool noted; /* what the log was told before the first attempt is kept: */
+	struct apiaudit_note *notes;
+	size_t nnotes;
 };
 
 /* In the call's arena, for the collection that the call's resource is of. NULL: answered. */
@@ -84,6 +102,9 @@ int change_names(struct change *x, struct doc *view, struct err *err);
 
 /* x->sc, empty, for this attempt. */
 void change_strategy(struct change *x);
+/* Webhooks are asked about x->obj and x->old, or, own, about x->body of the subresource's kind.
+ * options: their kind, "CreateOptions"; NULL for DELETE: then they are the caller's to set. */
+void change_ask(struct change *x, enum hook_op op, bool own, const char *options);
 /* Admission's part before the strategy; old NULL: it is made. */
 int change_admit(struct change *x, const struct doc *old, struct err *err);
 /* Of an object that goes: what was allocated for it. */

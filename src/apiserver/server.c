@@ -11,6 +11,7 @@
 #include "apiserver/call.h"
 #include "apiserver/impersonate.h"
 #include "apiserver/node-agent.h"
+#include "apiserver/rest-hooks.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/work.h"
@@ -780,6 +781,8 @@ int server_new(const struct server_conf *conf, struct server **ret, struct err *
 	if (r == 0)
 		r = work_pool_new(conf->loop, PACKERS, PACKERS_WAITING, &srv->packers, err);
 	if (r == 0)
+		r = hook_desk_new(srv, &srv->hook_desk, err);
+	if (r == 0)
 		r = http_server_new(conf->loop, &http, &srv->http, err);
 	if (r < 0)
 		return r;
@@ -797,6 +800,7 @@ void server_free(struct server *srv)
 		if (loop_step(srv->conf.loop, -1, NULL) < 0)
 			break;
 	work_pool_free(srv->packers); /* idle: a call is held by its piece */
+	hook_desk_free(srv->hook_desk);
 	agents_free(srv->agents);
 	paths_free(srv->paths);
 	buf_fini(&srv->line);

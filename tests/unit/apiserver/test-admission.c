@@ -37,7 +37,6 @@ static void flags_name_plugins(void **state)
 	refuse_flags("Bogus", NULL, "--enable-admission-plugins: unknown plugin 'Bogus'");
 	refuse_flags(NULL, "Bogus", "--disable-admission-plugins: unknown plugin 'Bogus'");
 	refuse_flags("Priority", "Priority", "Priority is both enabled and disabled");
-	refuse_flags("MutatingAdmissionWebhook", NULL, "webhooks are not called");
 	refuse_flags("ValidatingAdmissionPolicy", NULL, "CEL");
 	refuse_flags("EventRateLimit", NULL, "configuration");
 	refuse_flags(NULL, "NamespaceLifecycle", "cannot be disabled");

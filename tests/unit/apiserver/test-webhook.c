@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Admission webhooks through the whole server: who is asked, what is told, what answers do. */
+#include "webhook-fix.h"
+
+#define PODS_N1 "/api/v1/namespaces/n1/pods"
+#define FAILS "'failurePolicy':'Fail',"
+#define OPEN "'failurePolicy':'Ignore',"
+
+/* ---- validating ---- */
+
+static void what_is_allowed_is_stored(void **state)
+{
+	struct wfix *f = *state;
+
+	hook_on(f, VALIDATING, "a", "/allow", ON_MAPS);
+	apost(f->x, MAPS "?fieldManager=me", MAP("m", "'k':'v'"), 201);
+	assert_int_equal(f->nasked, 1);
+	told(f, "{'kind':'AdmissionReview','apiVersion':'admission.k8s.io/v1','request':{'uid':'");
+	told(f, "'kind':{'group':'','version':'v1','kind':'ConfigMap'},'resource':{'group':'',"
+		"'version':'v1','resource':'configmaps'},'requestKind':{'group':'','version':'v1',"
+		"'kind':'ConfigMap'},'requestResource':{'group':'','version':'v1','resource':"
+		"'configmaps'},'name':'m','namespace':'n1','operation':'CREATE','userInfo':"
+		"{'username':'admin','uid':'1','groups':['system:masters',"
+		"'system:authenticated']},'object':{'kind':'ConfigMap','apiVersion':'v1',"
+		"'metadata':{'name':'m','namespace':'n1','uid':'");
+	told(f, "'data':{'k':'v'}},'oldObject':null,'dryRun':false,'options':{'kind':"
+		"'CreateOptions','apiVersion':'meta.k8s.io/v1','fieldManager':'me'}}}");
+	amerge(f->x, MAPS "/m", "{'data':{'k':'w'}}", 200);
+	told(f, "'operation':'UPDATE'");
+	told(f, "'data':{'k':'w'}},'oldObject':{'kind':'ConfigMap'");
+	told(f, "'kind':'UpdateOptions'");
+	(void)ask(f->x, "DELETE", MAPS "/m", ADMIN JSON,
+		  quoted("{'kind':'DeleteOptions','apiVersion':'v1','gracePeriodSeconds':7,"
+			 "'propagationPolicy':'Background'}"));
+	assert_code(f->x, 200);
+	told(f, "'operation':'DELETE'");
+	told(f, "'object':null,'oldObject':{'kind':'ConfigMap'");
+	told(f, "'options':{'kind':'DeleteOptions','apiVersion':'meta.k8s.io/v1',"
+		"'gracePeriodSeconds':7,'propagationPolicy':'Background'}");
+	assert_int_equal(f->nasked, 3);
+	(void)get(f->x, MAPS);
+	assert_int_equal(f->nasked, 3); /* reads are nobody's business */
+}
+
+static void a_denial_is_told_as_the_webhook_said(void **state)
+{
+	struct wfix *f = *state;
+
+	hook_on(f, VALIDATING, "a", "/deny", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 422);
+	assert_status(f->x, 422, "Invalid",
+		      "admission webhook \"a.example.com\" denied the request: no such thing");
+	ahas(f->x, "'status':'Failure'");
+	(void)get(f->x, MAPS "/m");
+	assert_code(f->x, 404);
+	hooks_off(f);
+	hook_on(f, VALIDATING, "a", "/deny-plain", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 400);
+	ahas(f->x, "admission webhook \\'a.example.com\\' denied the request without explanation");
+	hooks_off(f);
+	hook_on(f, VALIDATING, "a", "/deny-odd", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 400);
+	ahas(f->x, "denied the request: Because");
+}
+
+static void all_have_to_agree(void **state)
+{
+	struct wfix *f = *state;
+
+	hook_on(f, VALIDATING, "b", "/deny", ON_MAPS);
+	hook_on(f, VALIDATING, "c", "/allow", ON_MAPS);
+	hook_on(f, VALIDATING, "a", "/allow", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 422);
+	ahas(f->x, "b.example.com");
+	assert_int_equal(f->nasked, 3);
+}
+
+static void updates_and_deletions_can_be_denied(void **state)
+{
+	struct wfix *f = *state;
+
+	apost(f->x, MAPS, MAP("m", "'k':'v'"), 201);
+	apost(f->x, MAPS, MAP("n", "'k':'v'"), 201);
+	hook_on(f, VALIDATING, "a", "/deny", RULE("'UPDATE','DELETE'", "", "v1", "configmaps"));
+	amerge(f->x, MAPS "/m", "{'data':{'k':'w'}}", 422);
+	aput(f->x, MAPS "/m", MAP("m", "'k':'w'"), 422);
+	(void)ask(f->x, "DELETE", MAPS "/m", ADMIN, NULL);
+	assert_code(f->x, 422);
+	f->nasked = 0;
+	(void)ask(f->x, "DELETE", MAPS, ADMIN, NULL);
+	assert_code(f->x, 422);
+	assert_int_equal(f->nasked, 1); /* the first that refuses ends it */
+	(void)get(f->x, MAPS);
+	ahas(f->x, "'name':'m'");
+	ahas(f->x, "'name':'n'");
+	ahasnt(f->x, "'k':'w'");
+	apost(f->x, MAPS, MAP("o", ""), 201);
+}
+
+static void a_collection_is_asked_about_one_by_one(void **state)
+{
+	struct wfix *f = *state;
+
+	apost(f->x, MAPS, MAP("m", ""), 201);
+	apost(f->x, MAPS, MAP("n", ""), 201);
+	apost(f->x, MAPS, MAP("o", ""), 201);
+	hook_on(f, VALIDATING, "a", "/allow", ON_MAPS);
+	hook_on(f, MUTATING, "b", "/allow", ON_MAPS);
+	(void)ask(f->x, "DELETE", MAPS "?dryRun=All", ADMIN, NULL);
+	assert_code(f->x, 200);
+	told(f, "'dryRun':true");
+	assert_int_equal(f->nasked, 6);
+	(void)ask(f->x, "DELETE", MAPS, ADMIN, NULL);
+	assert_code(f->x, 200);
+	assert_int_equal(f->nasked, 12);
+	told(f, "'name':'o','namespace':'n1','operation':'DELETE'");
+	(void)get(f->x, MAPS);
+	ahas(f->x, "'items':[]");
+}
+
+/* ---- who is asked ---- */
+
+static void rules_choose(void **state)
+{
+	static const struct {
+		const char *rule;
+		bool maps, status;
+	} rows[] = {
+		{ RULE("'CREATE'", "", "v1", "configmaps"), true, false },
+		{ RULE("'*'", "*", "*", "*"), true, false },
+		{ RULE("'*'", "*", "*", "*/*"), true, true },
+		{ RULE("'*'", "*", "*", "*/status"), false, true },
+		{ RULE("'*'", "", "v1", "pods/status"), false, true },
+		{ RULE("'*'", "", "v1", "pods/*"), false, true },
+		{ RULE("'UPDATE'", "", "v1", "configmaps"), false, false },
+		{ RULE("'*'", "apps", "v1", "configmaps"), false, false },
+		{ RULE("'*'", "", "v2", "configmaps"), false, false },
+		{ "'rules':[{'operations':['*'],'apiGroups':['*'],'apiVersions':['*'],'resources':"
+		  "['configmaps'],'scope':'Cluster'}]",
+		  false, false },
+		{ "'rules':[{'operations':['*'],'apiGroups':['*'],'apiVersions':['*'],'resources':"
+		  "['configmaps'],'scope':'Namespaced'}]",
+		  true, false },
+		{ "'rules':[]", false, false },
+	};
+	struct wfix *f = *state;
+
+	apost(f->x, PODS_N1, APOD("p", C1), 201);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char more[512];
+
+		snprintf(more, sizeof(more), "%s%s", FAILS, rows[i].rule);
+		hook_on(f, VALIDATING, "a", "/deny", more);
+		apost(f->x, MAPS "?dryRun=All", MAP("m", ""), rows[i].maps ? 422 : 201);
+		amerge(f->x, PODS_N1 "/p/status?dryRun=All", "{'status':{'message':'x'}}",
+		       rows[i].status ? 422 : 200);
+		hooks_off(f);
+	}
+	(void)ask(f->x, "DELETE", PODS_N1 "/p?gracePeriodSeconds=0", ADMIN, NULL);
+	assert_code(f->x, 200);
+}
+
+static void selectors_choose(void **state)
+{
+	struct wfix *f = *state;
+
+	hook_on(f, VALIDATING, "a", "/deny", "'objectSelector':{'matchLabels':{'v':'1'}}," ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 201);
+	amerge(f->x, MAPS "/m", "{'metadata':{'labels':{'v':'1'}}}", 422); /* the new one has it */
+	hooks_off(f);
+	amerge(f->x, MAPS "/m", "{'metadata':{'labels':{'v':'1'}}}", 200);
+	hook_on(f, VALIDATING, "a", "/deny", "'objectSelector':{'matchLabels':{'v':'1'}}," ON_MAPS);
+	amerge(f->x, MAPS "/m", "{'metadata':{'labels':{'v':null}}}", 422); /* the old one had it */
+	hooks_off(f);
+	hook_on(f, VALIDATING, "a", "/deny",
+		"'namespaceSelector':{'matchExpressions':[{'key':'kubernetes.io/metadata.name',"
+		"'operator':'NotIn','values':['n1']}]}," RULE("'*'", "*", "*", "*"));
+	apost(f->x, MAPS, MAP("n", ""), 201);
+	apost(f->x, "/api/v1/namespaces/default/configmaps", MAP("n", ""), 404);
+	apost(f->x, "/api/v1/namespaces",
+	      "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'n2','labels':{'a':'b'}}}",
+	      422);
+	told(f, "'name':'n2','namespace':'n2','operation':'CREATE'");
+	/* What is of the cluster is never left out by namespaces. */
+	apost(f->x, "/api/v1/nodes", "{'apiVersion':'v1','kind':'Node','metadata':{'name':'x'}}",
+	      422);
+}
+
+static void equivalent_versions_are_converted(void **state)
+{
+#define HPAS "namespaces/n1/horizontalpodautoscalers"
+#define HPA                                                                                   \
+	"{'apiVersion':'autoscaling/v1','kind':'HorizontalPodAutoscaler','metadata':{'name':" \
+	"'h'},'spec':{'maxReplicas':3,'targetCPUUtilizationPercentage':50,'scaleTargetRef':{" \
+	"'kind':'Deployment','name':'d','apiVersion':'apps/v1'}}}"
+	struct wfix *f = *state;
+
+	hook_on(f, VALIDATING, "a", "/deny",
+		RULE("'*'", "autoscaling", "v2", "horizontalpodautoscalers"));
+	apost(f->x, "/apis/autoscaling/v1/" HPAS, HPA, 422);
+	told(f, "'kind':{'group':'autoscaling','version':'v2','kind':'HorizontalPodAutoscaler'},"
+		"'resource':{'group':'autoscaling','version':'v2',");
+	told(f, "'requestKind':{'group':'autoscaling','version':'v1',");
+	told(f, "'apiVersion':'autoscaling/v2'");
+	told(f, "'metrics':[{");
+	hooks_off(f);
+	hook_on(f, VALIDATING, "a", "/deny",
+		"'matchPolicy':'Exact'," RULE("'*'", "autoscaling", "v2",
+					      "horizontalpodautoscalers"));
+	apost(f->x, "/apis/autoscaling/v1/" HPAS "?dryRun=All", HPA, 201);
+	hooks_off(f);
+	f->patch = "[{'op':'add','path':'/spec/minReplicas','value':2}]";
+	hook_on(f, MUTATING, "a", "/patch",
+		RULE("'*'", "autoscaling", "v2", "horizontalpodautoscalers"));
+	apost(f->x, "/apis/autoscaling/v1/" HPAS "?dryRun=All", HPA, 201);
+	ahas(f->x, "'apiVersion':'autoscaling/v1'");
+	ahas(f->x, "'minReplicas':2");
+	ahas(f->x, "'targetCPUUtilizationPercentage':50");
+}
+
+static void configurations_are_nobodys_business(void **state)
+{
+	struct wfix *f = *state;
+
+	f->patch = "[{'op':'add','path':'/metadata/labels','value':{'a':'b'}}]";
+	hook_on(f, VALIDATING, "a", "/deny", RULE("'*'", "*", "*", "*"));
+	hook_on(f, MUTATING, "b", "/patch", RULE("'*'", "*", "*", "*"));
+	hook_on(f, VALIDATING, "c", "/allow", ON_MAPS);
+	ahasnt(f->x, "'labels'");
+	(void)ask(f->x, "DELETE", VALIDATING "/c", ADMIN, NULL);
+	assert_code(f->x, 200);
+	assert_int_equal(f->nasked, 0);
+}
+
+static void subresources_are_told_as_their_kinds(void **state)
+{
+#define DEPLOYMENTS "/apis/apps/v1/namespaces/n1/deployments"
+	struct wfix *f = *state;
+
+	apost(f->x, DEPLOYMENTS,
+	      "{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':'d'},'spec':{"
+	      "'selector':{'matchLabels':{'a':'b'}},'template':{'metadata':{'labels':{'a':'b'}},"
+	      "'spec':{" C1 "}}}}",
+	      201);
+	f->patch = "[{'op':'replace','path':'/spec/replicas','value':5}]";
+	hook_on(f, MUTATING, "a", "/patch", RULE("'*'", "apps", "v1", "deployments/scale"));
+	amerge(f->x, DEPLOYMENTS "/d/scale", "{'spec':{'replicas':3}}", 200);
+	ahas(f->x, "'replicas':5");
+	told(f, "'kind':{'group':'autoscaling','version':'v1','kind':'Scale'},'resource':{'group':"
+		"'apps','version':'v1','resource':'deployments'},'subResource':'scale'");
+	told(f, "'object':{'kind':'Scale','apiVersion':'autoscaling/v1'");
+	told(f, "'oldObject':{'kind':'Scale'");
+	(void)get(f->x, DEPLOYMENTS "/d");
+	ahas(f->x, "'replicas':5");
+	hooks_off(f);
+	apost(f->x, PODS_N1, APOD("p", C1), 201);
+	hook_on(f, VALIDATING, "a", "/deny", RULE("'*'", "", "v1", "pods/eviction"));
+	hook_on(f, VALIDATING, "b", "/deny", RULE("'*'", "", "v1", "pods/binding"));
+	hook_on(f, VALIDATING, "c", "/deny", RULE("'CONNECT'", "", "v1", "pods/attach"));
+	apost(f->x, PODS_N1 "/p/eviction",
+	      "{'apiVersion':'policy/v1','kind':'Eviction','metadata':{'name':'p'}}", 422);
+	told(f, "'kind':{'group':'policy','version':'v1','kind':'Eviction'}");
+	told(f, "'subResource':'eviction'");
+	apost(f->x, PODS_N1 "/p/binding",
+	      "{'apiVersion':'v1','kind':'Binding','metadata':{'name':'p'},'target':{'kind':'Node',"
+	      "'name':'x'}}",
+	      422);
+	told(f, "'object':{'kind':'Binding'");
+	(void)ask(f->x, "POST", PODS_N1 "/p/attach?container=c&stdin=1&stdout=true&tty=false",
+		  ADMIN, NULL);
+	assert_status(f->x, 422, "Invalid", "\"c.example.com\" denied the request");
+	told(f, "'name':'p','namespace':'n1','operation':'CONNECT'");
+	told(f, "'object':{'kind':'PodAttachOptions','apiVersion':'v1','stdin':true,'stdout':true,"
+		"'container':'c'},'oldObject':null");
+	hooks_off(f);
+	(void)ask(f->x, "DELETE", PODS_N1 "/p?gracePeriodSeconds=0", ADMIN, NULL);
+	assert_code(f->x, 200);
+	(void)ask(f->x, "DELETE", DEPLOYMENTS "/d", ADMIN, NULL);
+	assert_code(f->x, 200);
+}
+
+/* ---- mutating ---- */
+
+static void patches_are_applied_defaulted_and_checked(void **state)
+{
+	struct wfix *f = *state;
+
+	f->patch = "[{'op':'add','path':'/data/more','value':'1'},{'op':'add','path':"
+		   "'/strange','value':'1'}]";
+	hook_on(f, MUTATING, "a", "/patch", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", "'k':'v'"), 201);
+	ahas(f->x, "'data':{'k':'v','more':'1'}");
+	ahasnt(f->x, "strange");
+	ahas(f->x, "'uid':'");
+	ahas(f->x, "'creationTimestamp':'");
+	untold(f, "'creationTimestamp':'"); /* it is yet to be made */
+	(void)get(f->x, MAPS "/m");
+	ahas(f->x, "'more':'1'");
+	hooks_off(f);
+	f->patch =
+		"[{'op':'add','path':'/spec/initContainers','value':[{'name':'i','image':'x'}]}]";
+	hook_on(f, MUTATING, "a", "/patch", RULE("'CREATE'", "", "v1", "pods"));
+	apost(f->x, PODS_N1 "?dryRun=All", APOD("p", C1), 201);
+	ahas(f->x, "'initContainers':[{'name':'i','image':'x','resources':{},"
+		   "'terminationMessagePath':'/dev/termination-log'");
+	f->patch = "[{'op':'add','path':'/spec/containers','value':[]}]";
+	apost(f->x, PODS_N1 "?dryRun=All", APOD("p", C1), 422);
+	ahas(f->x, "spec.containers: Required value");
+}
+
+static void what_only_the_server_gives_stays(void **state)
+{
+	struct wfix *f = *state;
+
+	f->patch = "[{'op':'add','path':'/metadata/uid','value':'mine'},{'op':'add','path':"
+		   "'/metadata/creationTimestamp','value':'2001-01-01T00:00:00Z'},{'op':'add',"
+		   "'path':'/metadata/labels','value':{'a':'b'}}]";
+	hook_on(f, MUTATING, "a", "/patch", ON_MAPS);
+	apost(f->x, MAPS, "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'generateName':'g-'}}",
+	      201);
+	untold(f, "'name':'g-");
+	ahas(f->x, "'name':'g-");
+	ahasnt(f->x, "'uid':'mine'");
+	ahasnt(f->x, "2001-");
+	ahas(f->x, "'labels':{'a':'b'}");
+	f->patch = "[{'op':'replace','path':'/metadata/name','value':'other'}]";
+	apost(f->x, MAPS, MAP("m", ""), 201);
+	ahas(f->x, "'name':'other'");
+	(void)get(f->x, MAPS "/other");
+	assert_code(f->x, 200);
+	f->patch = "[{'op':'replace','path':'/metadata/name','value':'another'}]";
+	amerge(f->x, MAPS "/other", "{'data':{'x':'y'}}", 422);
+	ahas(f->x, "metadata.name: Invalid value");
+	f->patch = "[{'op':'replace','path':'/kind','value':'Secret'}]";
+	apost(f->x, MAPS, MAP("m", ""), 500);
+	f->patch = "[{'op':'replace','path':'/nowhere','value':'x'}]";
+	apost(f->x, MAPS, MAP("m", ""), 500);
+	ahas(f->x, "InternalError");
+	f->patch = "[{'op':'remove','path':'/metadata'}]";
+	apost(f->x, MAPS, MAP("m", ""), 422);
+}
+
+static void each_sees_what_those_before_it_made(void **state)
+{
+	struct wfix *f = *state;
+
+	f->patch = "[{'op':'add','path':'/data/x','value':'1'}]";
+	hook_on(f, MUTATING, "b", "/patch", ON_MAPS);
+	hook_on(f, MUTATING, "c", "/allow", ON_MAPS);
+	hook_on(f, VALIDATING, "a", "/allow", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", "'k':'v'"), 201);
+	assert_int_equal(f->nasked, 3);
+	assert_string_equal(f->path[0], "/patch");
+	assert_string_equal(f->path[1], "/allow");
+	told(f, "'data':{'k':'v','x':'1'}");
+	told(f, "'uid':'");
+}
+
+static void those_who_want_to_are_asked_once_more(void **state)
+{
+	struct wfix *f = *state;
+
+	f->patch = "[{'op':'add','path':'/data/x','value':'1'}]";
+	hook_on(f, MUTATING, "a", "/allow-a", "'reinvocationPolicy':'IfNeeded'," ON_MAPS);
+	hook_on(f, MUTATING, "b", "/allow-b", ON_MAPS);
+	hook_on(f, MUTATING, "c", "/patch", "'reinvocationPolicy':'IfNeeded'," ON_MAPS);
+	apost(f->x, MAPS, MAP("m", "'k':'v'"), 201);
+	assert_int_equal(f->nasked, 4);
+	assert_string_equal(f->path[3], "/allow-a");
+	told(f, "'x':'1'");
+	f->nasked = 0;
+	amerge(f->x, MAPS "/m", "{'data':{'k':'w'}}", 200); /* x is there: nothing is changed */
+	assert_int_equal(f->nasked, 3);
+}
+
+static void nothing_can_be_made_of_what_goes(void **state)
+{
+	struct wfix *f = *state;
+
+	apost(f->x, MAPS, MAP("m", ""), 201);
+	f->patch = "[{'op':'add','path':'/data','value':{}}]";
+	hook_on(f, MUTATING, "a", "/patch", ON_MAPS);
+	(void)ask(f->x, "DELETE", MAPS "/m", ADMIN, NULL);
+	assert_status(f->x, 500, "InternalError", "not supported for this operation");
+	hooks_off(f);
+	hook_on(f, VALIDATING, "a", "/patch", ON_MAPS);
+	(void)ask(f->x, "DELETE", MAPS "/m", ADMIN, NULL);
+	assert_status(f->x, 500, "InternalError",
+		      "received invalid webhook response: validating webhook may not return "
+		      "response.patch");
+}
+
+/* ---- failures ---- */
+
+static void who_cannot_be_asked_fails_or_is_passed_over(void **state)
+{
+	static const struct {
+		const char *path, *why;
+	} rows[] = {
+		{ "/lie-uid", "received invalid webhook response: expected response.uid=" },
+		{ "/lie-kind", "received invalid webhook response: expected webhook response of" },
+		{ "/lie-type", "received invalid webhook response: response.allowed is of type" },
+		{ "/lie-patch", "unsupported patch type \"MergePatch\"" },
+		{ "/nothing", "received invalid webhook response: " },
+		{ "/garbage", "received invalid webhook response: " },
+		{ "/huge", "failed to call webhook: Post " },
+		{ "/redirect", "redirects are not followed" },
+		{ "/error", "failed to call webhook: Post "
+			    "\"https://hook.n1.svc:443/error?timeout=10s\": the server responded "
+			    "with status 500" },
+	};
+	struct wfix *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		hook_on(f, MUTATING, "a", rows[i].path, FAILS ON_MAPS);
+		apost(f->x, MAPS, MAP("m", ""), 500);
+		assert_status(
+			f->x, 500, "InternalError",
+			"Internal error occurred: failed calling webhook \"a.example.com\": ");
+		assert_status(f->x, 500, "InternalError", rows[i].why);
+		hooks_off(f);
+		hook_on(f, MUTATING, "a", rows[i].path, OPEN ON_MAPS);
+		apost(f->x, MAPS "?dryRun=All", MAP("m", ""), 201);
+		hooks_off(f);
+	}
+}
+
+static void addresses_that_do_not_answer_are_named(void **state)
+{
+	struct wfix *f = *state;
+	char hook[8192];
+
+	snprintf(hook, sizeof(hook),
+		 "{'name':'a.example.com','clientConfig':{'service':{'namespace':'n1','name':"
+		 "'none'},'caBundle':'%s'},'sideEffects':'None','admissionReviewVersions':['v1'],%"
+		 "s}",
+		 f->ca, ON_MAPS);
+	hook_config(f, VALIDATING, "a", hook, 201);
+	apost(f->x, MAPS, MAP("m", ""), 500);
+	assert_status(f->x, 500, "InternalError",
+		      "Post \"https://none.n1.svc:443/?timeout=10s\": service \"none\" not found");
+	hooks_off(f);
+	snprintf(hook, sizeof(hook),
+		 "{'name':'a.example.com','clientConfig':{'service':{'namespace':'n1','name':"
+		 "'hook','port':9},'caBundle':'%s'},'sideEffects':'None',"
+		 "'admissionReviewVersions':['v1'],%s}",
+		 f->ca, ON_MAPS);
+	hook_config(f, VALIDATING, "a", hook, 201);
+	apost(f->x, MAPS, MAP("m", ""), 500);
+	assert_status(f->x, 500, "InternalError", "no service port 9 found for service \"hook\"");
+	hooks_off(f);
+	/* By its address: the certificate has it; nobody vouches for it without the bundle. */
+	snprintf(hook, sizeof(hook),
+		 "{'name':'a.example.com','clientConfig':{'url':'https://" AGENT_IP
+		 ":%u/allow','caBundle':'%s'},'sideEffects':'None','admissionReviewVersions':"
+		 "['v1'],%s}",
+		 f->port, f->ca, ON_MAPS);
+	hook_config(f, VALIDATING, "a", hook, 201);
+	apost(f->x, MAPS "?dryRun=All", MAP("m", ""), 201);
+	hooks_off(f);
+	snprintf(hook, sizeof(hook),
+		 "{'name':'a.example.com','clientConfig':{'url':'https://" AGENT_IP
+		 ":%u/allow'},'sideEffects':'None','admissionReviewVersions':['v1'],%s}",
+		 f->port, ON_MAPS);
+	hook_config(f, VALIDATING, "a", hook, 201);
+	apost(f->x, MAPS, MAP("m", ""), 500);
+	assert_status(f->x, 500, "InternalError", "failed to call webhook: Post ");
+	hooks_off(f);
+	snprintf(hook, sizeof(hook),
+		 "{'name':'a.example.com','clientConfig':{'url':'https://" AGENT_IP
+		 ":1/allow','caBundle':'%s'},'sideEffects':'None','admissionReviewVersions':"
+		 "['v1'],%s}",
+		 f->ca, ON_MAPS);
+	hook_config(f, VALIDATING, "a", hook, 201);
+	apost(f->x, MAPS, MAP("m", ""), 500);
+	assert_status(f->x, 500, "InternalError", "failed to call webhook: Post ");
+}
+
+static void who_is_slow_has_its_time_and_no_more(void **state)
+{
+	struct wfix *f = *state;
+	const int64_t since = clock_mono();
+
+	hook_on(f, VALIDATING, "a", "/slow", "'timeoutSeconds':1," ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 500);
+	assert_status(f->x, 500, "InternalError",
+		      "failed calling webhook \"a.example.com\": failed to call webhook: Post "
+		      "\"https://hook.n1.svc:443/slow?timeout=1s\": context deadline exceeded");
+	assert_true(clock_mono() - since > NS_PER_SEC - 100 * NS_PER_MS);
+	hooks_off(f);
+	/* The request's own time is shorter. */
+	f->slow_closed = false;
+	hook_on(f, VALIDATING, "a", "/slow", "'timeoutSeconds':30," ON_MAPS);
+	apost(f->x, MAPS "?timeout=300ms", MAP("m", ""), 504);
+	assert_status(f->x, 504, "Timeout", "within the allotted timeout");
+	until(f, f->slow_closed); /* nobody waits any more */
+	hooks_off(f);
+	(void)get(f->x, MAPS "/m");
+	assert_code(f->x, 404);
+}
+
+/* A world that went on meanwhile: the write is prepared, and asked about, again. */
+static void what_changed_meanwhile_is_asked_about_anew(void **state)
+{
+	struct wfix *f = *state;
+	struct peer p;
+
+	apost(f->x, MAPS, MAP("m", "'k':'v'"), 201);
+	hook_on(f, VALIDATING, "a", "/slow",
+		"'timeoutSeconds':1,'failurePolicy':'Ignore','objectSelector':{'matchLabels':"
+		"{'slow':'1'}}," ON_MAPS);
+	peer_open(f->x, &p);
+	peer_send(&p, "PATCH", MAPS "/m", ADMIN MERGE,
+		  quoted("{'metadata':{'labels':{'slow':'1'}}}"));
+	until(f, f->held == 1);
+	amerge(f->x, MAPS "/m", "{'data':{'k':'w'}}", 200);
+	peer_answer(&p, false);
+	assert_code(f->x, 200);
+	ahas(f->x, "'slow':'1'");
+	ahas(f->x, "'k':'w'");
+	assert_int_equal(f->held, 2);
+	peer_close(&p);
+}
+
+static void side_effects_and_conditions_are_not_guessed_at(void **state)
+{
+	struct wfix *f = *state;
+	char hook[16384];
+
+	hook_on(f, VALIDATING, "a", "/allow",
+		"'matchConditions':[{'name':'x','expression':'true'}]," FAILS ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 500);
+	ahas(f->x, "matchConditions in CEL are not evaluated by this server");
+	hooks_off(f);
+	hook_on(f, VALIDATING, "a", "/allow",
+		"'matchConditions':[{'name':'x','expression':'true'}]," OPEN ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 201);
+	assert_int_equal(f->nasked, 0);
+	hooks_off(f);
+	assert_true(str_copy(hook, sizeof(hook), hook_text(f, "a.example.com", "/allow", ON_MAPS)));
+	memcpy(strstr(hook, "'None'"), "'Some'", 6);
+	hook_config(f, VALIDATING, "a", hook, 422); /* v1 does not have it */
+}
+
+static void warnings_reach_the_client(void **state)
+{
+	struct wfix *f = *state;
+
+	hook_on(f, VALIDATING, "a", "/tell", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 201);
+	awarned(f->x, "be careful");
+}
+
+static void older_reviews_are_spoken(void **state)
+{
+	struct wfix *f = *state;
+	char hook[16384];
+	char *at;
+
+	assert_true(str_copy(hook, sizeof(hook), hook_text(f, "a.example.com", "/allow", ON_MAPS)));
+	at = strstr(hook, "['v1'],'rules'");
+	assert_non_null(at);
+	memmove(at + strlen("['v1beta1']"), at + strlen("['v1']"),
+		strlen(at + strlen("['v1']")) + 1);
+	memcpy(at, "['v1beta1']", strlen("['v1beta1']"));
+	hook_config(f, VALIDATING, "a", hook, 201);
+	apost(f->x, MAPS, MAP("m", ""), 500); /* it is answered in v1 */
+	told(f, "'apiVersion':'admission.k8s.io/v1beta1'");
+	ahas(f->x, "expected webhook response of admission.k8s.io/v1beta1");
+}
+
+static void they_are_counted(void **state)
+{
+	struct wfix *f = *state;
+
+	hook_on(f, VALIDATING, "counted", "/deny", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 422);
+	(void)get(f->x, "/metrics");
+	assert_has(f->x, "apiserver_admission_webhook_rejection_count{error_type=\"no_error\","
+			 "name=\"counted.example.com\",operation=\"CREATE\",rejection_code=\"422\","
+			 "type=\"validating\"} 1");
+	assert_has(f->x, "apiserver_admission_webhook_admission_duration_seconds_count{"
+			 "name=\"counted.example.com\"");
+	assert_has(f->x, "apiserver_admission_webhook_fail_open_count{name=\"a.example.com\",type="
+			 "\"admit\"}");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HCASE(what_is_allowed_is_stored),
+		HCASE(a_denial_is_told_as_the_webhook_said),
+		HCASE(all_have_to_agree),
+		HCASE(updates_and_deletions_can_be_denied),
+		HCASE(a_collection_is_asked_about_one_by_one),
+		HCASE(rules_choose),
+		HCASE(selectors_choose),
+		HCASE(equivalent_versions_are_converted),
+		HCASE(configurations_are_nobodys_business),
+		HCASE(subresources_are_told_as_their_kinds),
+		HCASE(patches_are_applied_defaulted_and_checked),
+		HCASE(what_only_the_server_gives_stays),
+		HCASE(each_sees_what_those_before_it_made),
+		HCASE(those_who_want_to_are_asked_once_more),
+		HCASE(nothing_can_be_made_of_what_goes),
+		HCASE(who_cannot_be_asked_fails_or_is_passed_over),
+		HCASE(addresses_that_do_not_answer_are_named),
+		HCASE(who_is_slow_has_its_time_and_no_more),
+		HCASE(what_changed_meanwhile_is_asked_about_anew),
+		HCASE(side_effects_and_conditions_are_not_guessed_at),
+		HCASE(warnings_reach_the_client),
+		HCASE(older_reviews_are_spoken),
+		HCASE(they_are_counted),
+	};
+
+	return cmocka_run_group_tests(tests, hook_group, hook_group_end);
+}
