@@ -102,6 +102,8 @@ static int field(struct cel_run *r, const struct cel_node *n, const struct cel_v
 	if (v->rep == CEL_REP_DOC && v->kind == CEL_T_OBJECT && n->kind == CEL_SELECT &&
 	    !n->optional && t->kind == CEL_T_OBJECT) {
 		d = doc_getn(v->doc, n->name);
+		if (!cel_work(r, v->doc->n / 4))
+			return -1;
 		if (!d)
 			return 0;
 		return cel_from_doc(r, d, n->type, ret) ? 1 : -1;

@@ -83,6 +83,7 @@ static bool parse_quantity(struct slice s, struct quantity *ret)
 	for (int e = suffix.base == 2 ? suffix.exponent : 0; e > 0; e--) {
 		/* With a fraction to come off later the intermediate may pass the maximum. */
 		if (x > QUANTITY_MAX * 1000000 && scale < 0) {
+			rest = rest || x % 10;
 			x /= 10;
 			scale++;
 		}

@@ -338,7 +338,7 @@ static int doc_lookup(struct cel_run *r, const struct cel_value *v, struct slice
 {
 	const struct doc *d = doc_getn(v->doc, name);
 
-	if (!cel_work(r, v->doc->n))
+	if (!cel_work(r, v->doc->n / 4))
 		return -1;
 	if (!d)
 		return 0;

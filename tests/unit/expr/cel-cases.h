@@ -1392,4 +1392,4 @@
 	{ "network_ext/cidr/cidr_prefix_length_ipv6", "cidr('2001:db8::/32').prefixLength()", NULL, "32" },
 	{ "network_ext/cidr/cidr_to_string", "string(cidr('192.168.0.0/24'))", NULL, "\"192.168.0.0/24\"" },
 	{ "network_ext/cidr/cidr_type", "type(cidr('192.168.0.0/24')) == net.CIDR", NULL, "true" },
-/* clang-format on */
+	/* clang-format on */
