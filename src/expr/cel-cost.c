@@ -14,7 +14,8 @@
 #define COST_CHECK 350000 /* two checks of an authorizer fit into a call */
 #define TRAVERSAL 0.1
 #define PATTERN 0.25
-#define FORMAT_PATTERN 128 /* what a named format counts as */
+#define FORMAT_PATTERN 128 /* what a named format is estimated as */
+#define FORMAT_NAME 64
 
 /* ---- numbers that stay at their end ---- */
 
@@ -92,14 +93,15 @@ static uint64_t call_cost(struct cel_run *r, const struct cel_function *f,
 	case CEL_CHARGE_JOIN: return part(cel_size(ret), 2 * TRAVERSAL);
 	case CEL_CHARGE_CHECK: return COST_CHECK;
 	case CEL_CHARGE_SELECTOR:
-		return COST_LIST + part(b, TRAVERSAL) + part(b, 0.5 * (COST_LIST + COST_OBJECT));
+		return COST_LIST + part(b, TRAVERSAL) +
+		       times(part(b, 0.5), COST_LIST + COST_OBJECT);
 	case CEL_CHARGE_HOLDS: return part(2 * a, TRAVERSAL);
 	case CEL_CHARGE_HOLDS_TEXT: return part(2 * a, TRAVERSAL) + part(b, TRAVERSAL);
 	case CEL_CHARGE_HOLDS_NET: return part(2 * a, TRAVERSAL) + part(a, TRAVERSAL) + 1;
 	case CEL_CHARGE_HOLDS_NET_TEXT:
 		return part(2 * a, TRAVERSAL) + part(a, TRAVERSAL) + 1 + part(b, TRAVERSAL);
 	case CEL_CHARGE_VALIDATE:
-		return times(part(b + 1, TRAVERSAL), part(FORMAT_PATTERN, PATTERN));
+		return times(part(b + 1, TRAVERSAL), part(cel_format_size(&v[0]), PATTERN));
 	case CEL_CHARGE_PRODUCT: return plus(1, times(a, b));
 	case CEL_CHARGE_PRODUCT_TWICE: return plus(1, times(2, times(a, b)));
 	case CEL_CHARGE_MAKE_LIST: return plus(1 + COST_LIST, cel_size(ret));
@@ -164,6 +166,16 @@ static struct cel_cost size_of_type(const struct cel_type *t)
 	case CEL_T_DOUBLE:
 	case CEL_T_TIMESTAMP:
 	case CEL_T_DURATION: return fixed(1);
+	case CEL_T_FORMAT: return (struct cel_cost){ 1, FORMAT_NAME };
+	case CEL_T_QUANTITY:
+	case CEL_T_SEMVER:
+	case CEL_T_IP:
+	case CEL_T_CIDR:
+	case CEL_T_AUTHORIZER:
+	case CEL_T_PATH_CHECK:
+	case CEL_T_GROUP_CHECK:
+	case CEL_T_RESOURCE_CHECK:
+	case CEL_T_DECISION: return fixed(1);
 	case CEL_T_OPTIONAL: return size_of_type(t->of[0]);
 	default: return t->max ? (struct cel_cost){ 0, t->max } : unknown;
 	}
@@ -297,7 +309,7 @@ static struct cel_cost traversed(const struct cel_node *n, const struct guess *a
 	if (t->kind != CEL_T_LIST)
 		return scaled(a[0].size, TRAVERSAL);
 	if (t->of[0]->kind == CEL_T_STRING || t->of[0]->kind == CEL_T_BYTES)
-		one = sum(one, scaled(a[0].item, TRAVERSAL));
+		one.max = plus(one.max, part(a[0].item.max, TRAVERSAL));
 	return product(a[0].size, one);
 }
 
@@ -331,13 +343,15 @@ static struct cel_cost charge_of(const struct cel_node *n, const struct cel_func
 
 		l.min -= l.min > 0;
 		l.max -= l.max > 0 && l.max != UINT64_MAX;
-		return scaled(sum(product(a[0].size, a[0].item), product(by, l)), TRAVERSAL);
+		return scaled(sum((struct cel_cost){ 0, times(a[0].size.max, a[0].item.max) },
+				  product(by, l)),
+			      TRAVERSAL);
 	}
 	case CEL_CHARGE_CHECK: return fixed(COST_CHECK);
 	case CEL_CHARGE_SELECTOR:
 		return sum(fixed(COST_LIST),
 			   sum(scaled(a[1].size, TRAVERSAL),
-			       scaled(a[1].size, 0.5 * (COST_LIST + COST_OBJECT))));
+			       product(scaled(a[1].size, 0.5), fixed(COST_LIST + COST_OBJECT))));
 	case CEL_CHARGE_HOLDS: return scaled(sum(address, address), TRAVERSAL);
 	case CEL_CHARGE_HOLDS_TEXT:
 		return sum(scaled(sum(address, address), TRAVERSAL), scaled(a[1].size, TRAVERSAL));
@@ -372,6 +386,9 @@ static void size_of_result(const struct cel_function *f, const struct cel_node *
 		g->key = either(a[0].key, a[1].key);
 	} else if (strcmp(f->name, "replace") == 0) {
 		g->size = replaced(a);
+	} else if (strcmp(f->name, "strings.quote") == 0) {
+		g->size = (struct cel_cost){ plus(a[0].size.min, 2),
+					     plus(times(a[0].size.max, 2), 2) };
 	} else if (strcmp(f->name, "bytes") == 0) {
 		g->size = (struct cel_cost){ a[0].size.min, times(a[0].size.max, 4) };
 	} else if (strcmp(f->name, "split") == 0 || strcmp(f->name, "find") == 0 ||
@@ -387,7 +404,8 @@ static void size_of_result(const struct cel_function *f, const struct cel_node *
 				  ? fixed((uint64_t)n->args[0]->i)
 				  : unknown;
 		g->item = fixed(1);
-	} else if (f->charge == CEL_CHARGE_SCAN || f->charge == CEL_CHARGE_SORT ||
+	} else if ((f->charge == CEL_CHARGE_SCAN && n->type->kind <= CEL_T_MAP) ||
+		   n->type->kind == CEL_T_URL || f->charge == CEL_CHARGE_SORT ||
 		   f->charge == CEL_CHARGE_MAKE_LIST || strcmp(f->name, "dyn") == 0) {
 		g->size = a[0].size;
 		g->item = a[0].item;

@@ -332,7 +332,7 @@ static bool eval_struct(struct cel_run *r, const struct cel_node *n, struct cel_
 static bool eval_logic(struct cel_run *r, const struct cel_node *n, bool decides,
 		       struct cel_value *ret)
 {
-	struct cel_failure first = { .msg = "" };
+	struct cel_failure first ERR_RAW;
 	bool failed = false;
 
 	for (uint32_t i = 0; i < n->n; i++) {
@@ -393,7 +393,7 @@ static bool kind_fits(const struct cel_type *t, const struct cel_value *v)
 static bool eval_call(struct cel_run *r, const struct cel_node *n, struct cel_value *ret)
 {
 	const struct cel_bound_call *b = n->bound;
-	struct cel_value args[CEL_ARGS_MAX];
+	struct cel_value args[CEL_ARGS_MAX] ERR_RAW;
 
 	if (b->op == CEL_OP_AND || b->op == CEL_OP_OR)
 		return eval_logic(r, n, b->op == CEL_OP_OR, ret);
@@ -468,7 +468,7 @@ static int holds(struct cel_run *r, const struct cel_node *n)
 static bool fold_logic(struct cel_run *r, struct fold *f, struct cel_value *ret)
 {
 	bool decides = f->n->fold == CEL_EXISTS, failed = false;
-	struct cel_failure first = { .msg = "" };
+	struct cel_failure first ERR_RAW;
 
 	while (f->i < f->range.n) {
 		int h;
@@ -483,7 +483,8 @@ static bool fold_logic(struct cel_run *r, struct fold *f, struct cel_value *ret)
 			first = r->failure;
 		} else if (h == decides) {
 			*ret = cel_bool(decides);
-			return cel_charge(r, 1);
+			/* cel-go finds out when it begins the next round. */
+			return cel_charge(r, 1 + (f->i < f->range.n ? 2 + decides : 0));
 		}
 	}
 	if (failed) {
@@ -550,7 +551,7 @@ static bool add_entry(struct cel_run *r, const struct fold *f, struct cel_map *m
 	if (n == 0)
 		return cel_fail(r, "insert failed: key %s already exists",
 				cel_value_text(key, text, sizeof(text)));
-	return n > 0 && cel_charge(r, 3);
+	return n > 0 && cel_charge(r, f->n->fold == CEL_TRANSFORM_MAP ? 3 : 2);
 }
 
 static bool fold_map(struct cel_run *r, struct fold *f, struct cel_value *ret)

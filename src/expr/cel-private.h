@@ -290,4 +290,5 @@ int cel_opaque_equal(const struct cel_value *a, const struct cel_value *b);
 uint64_t cel_net_size(const struct cel_value *v); /* bytes of an IP, of a CIDR's prefix */
 int cel_net_equal(const struct cel_value *a, const struct cel_value *b);
 bool cel_net_text(const struct cel_value *v, char *dst, size_t n); /* cut to what fits */
-const char *cel_url_error(struct slice s); /* NULL: an absolute URL or path */
+uint64_t cel_format_size(const struct cel_value *v); /* of the pattern that it counts as */
+const char *cel_url_error(struct slice s);	     /* NULL: an absolute URL or path */

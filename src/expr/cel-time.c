@@ -176,7 +176,8 @@ size_t cel_time_text(const struct cel_value *v, char dst[CEL_TIME_TEXT])
 /* Go gives the seconds as a double. */
 size_t cel_duration_text(const struct cel_value *v, char dst[CEL_TIME_TEXT])
 {
-	double d = (double)(v->i / NS_PER_SEC) + (double)(v->i % NS_PER_SEC) / 1e9;
+	int64_t seconds = v->i / NS_PER_SEC, rest = v->i % NS_PER_SEC;
+	double d = (double)seconds + (double)rest / 1e9;
 	size_t n = cel_double_fixed(d, dst);
 
 	dst[n++] = 's';

@@ -373,6 +373,10 @@ static void runs_cost_what_they_do_in_kubernetes(void **state)
 		{ "ip('2001:db8::1') == ip('::')", 4 },
 		{ "quantity('1') == quantity('2')", 3 },
 		{ "sets.contains([1, 2], [1])", 3 },
+		{ "{'a': 1, 'b': 2}.exists(k, v, v > 0)", 40 },
+		{ "{'a': 1, 'b': 2}.transformMapEntry(k, v, {k: v + 1})", 131 },
+		{ "format.named('dns1123Subdomain').value().validate('my-name')", 17 },
+		{ "url('http://x.b') == url('http://x.b')", 3 },
 	};
 	struct cel_value v;
 	struct cel_test t;
@@ -415,6 +419,17 @@ static void estimates_follow_the_sizes_of_types(void **state)
 		{ "self.tags.isSorted()", 2, 202 },
 		{ "self.name + self.name == 'x'", 5, 7 },
 		{ "self.tags.join(',').size() > 1", 4, 114 },
+		{ "[1, 2, 3, 4, 5].filter(x, x % 2 == 0)", 41, 101 },
+		{ "[1, 2, 3, 4, 5].map(x, x).map(x, x)", 162, 162 },
+		{ "[1, 2, 3, 4, 5].map(x, x).exists(x, x == 5) == true", 108, 118 },
+		{ "[1, 2, 3, 4, 5].map(x, [x, x]).all(y, y.all(y, y == 1))", 157, 217 },
+		{ "[1, 2, 3].all(i, i in [1, 2, 3].map(j, j + j))", 20, 230 },
+		{ "{'hello': 'hi'}['hello'] != {'hello': 'bye'}['hello']", 63, 63 },
+		{ "{'a': 1, 'b': 2}.all(k, v, v > 0)", 37, 41 },
+		{ "{'a': 1, 'b': 2}.exists(k, v, v > 0)", 39, 43 },
+		{ "format.named('dns1123Label').value().validate('my-name')", 34, 34 },
+		{ "isIP('x') && cidr('::/0').containsIP('::1')", 1, 7 },
+		{ "sets.contains([], [])", 21, 21 },
 	};
 	const struct cel_prog *p;
 	struct cel_test t;
