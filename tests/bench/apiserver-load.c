@@ -11,8 +11,10 @@
  * second, microseconds). fill: ConfigMaps f0000000... of about BYTES each; prints the rate. watch:
  * RATE updates a second of one object of each group, each of which the watchers of its group are
  * told; on as many connections as watchers by HTTP/1.1, on fewer by HTTP/2, where a group's
- *watchers lie on different ones; prints "events N p50 U p99 U max U errors N", from when an update
- *was due to be sent (so a stall is not spared) to its arrival at each watcher.
+ * watchers lie on different ones; prints "events N p50 U p99 U max U errors N late U share P": from
+ * when an update was due to be sent (so a stall is not spared) to its arrival at each watcher; how
+ * late this program itself was to send at p99, which is within it (and it is as late to look at
+ *what came); and the percent of a core that it took.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -23,6 +25,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define ASKERS_MAX 64
 #define FILL_ASKERS 64
@@ -57,7 +60,9 @@ struct load {
 	unsigned askers, running;
 	struct watcher *w;
 	unsigned watchers, groups, open, connections;
-	struct histogram *h;
+	struct histogram *h, *late;
+	double cpu; /* seconds, when updates began */
+	bool held;  /* as many updates as may be are under way */
 	uint64_t done, errors, left, seen;
 	int64_t begin, count_from, end, stop_at, revision;
 	double rate;
@@ -227,7 +232,7 @@ static void run_askers(struct load *l, unsigned n)
 
 static void say(const struct load *l, const char *what, double n)
 {
-	printf("%s %.1f p50 %.1f p99 %.1f max %.1f errors %llu\n", what, n,
+	printf("%s %.1f p50 %.1f p99 %.1f max %.1f errors %llu", what, n,
 	       (double)histogram_percentile(l->h, 50) / 1e3,
 	       (double)histogram_percentile(l->h, 99) / 1e3, (double)histogram_max(l->h) / 1e3,
 	       (unsigned long long)l->errors);
@@ -271,6 +276,7 @@ static void run_rate(struct load *l, unsigned n, double seconds)
 	if (loop_run(l->loop, NULL) < 0)
 		die("loop", "it failed");
 	say(l, "rate", (double)l->done / seconds);
+	printf("\n");
 }
 
 static void run_fill(struct load *l, uint64_t objects)
@@ -281,6 +287,7 @@ static void run_fill(struct load *l, uint64_t objects)
 	l->left = objects;
 	run_askers(l, FILL_ASKERS);
 	say(l, "rate", (double)l->done / ((double)(clock_mono() - begin) / 1e9));
+	printf("\n");
 }
 
 /* ---- updates at a rate, and who is told ---- */
@@ -431,9 +438,16 @@ static int on_due(struct timer *t)
 
 	for (;;) {
 		due = l->begin + (int64_t)((double)l->sent / l->rate * 1e9);
+		if (l->running == UPDATERS)
+			l->held = true; /* what is late now is so for the server's sake */
+		else if (due > now)
+			l->held = false;
 		if (due > now || due > l->end || l->running == UPDATERS)
 			break;
+		if (due >= l->count_from && !l->held)
+			histogram_record(l->late, now - due);
 		update(l, (unsigned)(l->sent++ % l->groups), due, false);
+		now = clock_mono();
 	}
 	if (due > l->end && (l->running == 0 || now > l->stop_at)) {
 		loop_stop(l->loop, 0);
@@ -443,10 +457,20 @@ static int on_due(struct timer *t)
 	return 0;
 }
 
+static double cpu_seconds(void)
+{
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_SELF, &u); /* cannot fail */
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
 static void begin_updates(struct load *l)
 {
 	int64_t seconds = l->end;
 
+	l->cpu = cpu_seconds();
 	l->begin = clock_mono() + NS_PER_SEC / 10;
 	l->count_from = l->begin + NS_PER_SEC / 2;
 	l->end = l->count_from + seconds;
@@ -495,6 +519,8 @@ static void run_watch(struct load *l, unsigned watchers, unsigned groups, double
 	if (l->seen < want - want / 50)
 		l->errors++;
 	say(l, "events", (double)l->seen);
+	printf(" late %.1f share %.1f\n", (double)histogram_percentile(l->late, 99) / 1e3,
+	       (cpu_seconds() - l->cpu) / ((double)(clock_mono() - l->begin) / 1e9) * 100);
 }
 
 static double number(const char *s)
@@ -513,6 +539,7 @@ int main(int argc, char **argv)
 	l.address = argv[1];
 	l.token = argv[2];
 	l.h = histogram_new();
+	l.late = histogram_new();
 	if (loop_new(&l.loop, &err) < 0)
 		die("loop", err.msg);
 	l.tls = speak("http/1.1");

@@ -154,18 +154,44 @@ def rates(scratch):
     s.end()
 
 
+def disk(scratch):
+    """What the disk alone takes for a commit's bytes: below it no durable write goes."""
+    path, took = os.path.join(scratch.path, "disk"), []
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.pwrite(fd, bytes(1 << 20), 0)
+    os.fsync(fd)
+    for i in range(100 if QUICK else 400):
+        begun = time.perf_counter()
+        os.pwrite(fd, bytes(8192), i * 8192 % (1 << 20))
+        os.fdatasync(fd)
+        took.append((time.perf_counter() - begun) * 1000)
+        time.sleep(0.002)
+    os.close(fd)
+    os.unlink(path)
+    took.sort()
+    tell("the disk alone: 8 KB written and synced, p50", took[len(took) // 2], "ms", "-")
+    tell("the disk alone: 8 KB written and synced, p99", took[len(took) * 99 // 100], "ms", "-")
+
+
+def tell_client(what, got):
+    tell(what + ": the client's own lateness, p99", got["late"] / 1000, "ms", "-")
+    tell(what + ": the client's share of a core", got["share"], "%", "-")
+
+
 def watches(scratch):
     s = begin(scratch, "watches", False)
     s.start()
     got = load(s, "watch", 10, 10, 20, 2 if QUICK else 10, 10)
     tell("write to event, idle, p50", got["p50"] / 1000, "ms", "-")
     tell("write to event, idle, p99", got["p99"] / 1000, "ms", "<= 2")
+    tell_client("write to event, idle", got)
     for rate in (1000, 5000):
         for connections, how in ((1000, "1,000 connections"), (100, "100 connections of HTTP/2")):
             got = load(s, "watch", 1000, 100, rate, 2 if QUICK else 8, connections)
             what = f"{rate:,} events/s, each to 10 of 1,000 watchers, {how}"
             tell(what + ", p50", got["p50"] / 1000, "ms", "-")
             tell(what + ", p99", got["p99"] / 1000, "ms", "<= 5" if rate == 5000 else "-")
+            tell_client(what, got)
     s.end()
 
 
@@ -200,7 +226,7 @@ def main():
     print(f"{'what':58} {'teu':>12} {'':10} {'published':>8} {'ratio':>8}   goal")
     with api.Scratch("bench-apiserver") as scratch:
         base = 0
-        for part in (empty, rates, watches, etcd_puts, lambda x: many(x, OBJECTS, base), big_list, *([lambda x: many(x, 1000000, base)] if FULL else [])):
+        for part in (empty, disk, rates, watches, etcd_puts, lambda x: many(x, OBJECTS, base), big_list, *([lambda x: many(x, 1000000, base)] if FULL else [])):
             try:
                 base = part(scratch) or base
             except (api.Died, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as e:
