@@ -29,7 +29,9 @@
 #define BATCH_MAX 256
 #define WAL_FORCE 4096 /* pages: 16 MiB of log */
 #define IDLE_MS 50     /* quiet time before a checkpoint */
-/* Of a steady database: pages of log that are not worth a checkpoint, and that are. */
+/* Of a steady database: the same, for the next write comes soon; pages of log that are not worth a
+ * checkpoint then, and that are at any time. */
+#define STEADY_IDLE_MS 1000
 #define LOG_SMALL 128
 #define LOG_LARGE 1024
 #define STACK_SIZE (256 * 1024)
@@ -353,17 +355,15 @@ static void checkpoint(struct db *db)
  * use. */
 static struct db_job *take_batch(struct db *db, bool want_idle, bool *idle)
 {
+	const int64_t wait_ms = db->keeper.started ? STEADY_IDLE_MS : IDLE_MS;
 	struct db_job *list, *last;
 	struct timespec ts;
+	int64_t until;
 
 	*idle = false;
 	pthread_mutex_lock(&db->lock);
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_nsec += IDLE_MS * 1000000L;
-	if (ts.tv_nsec >= 1000000000L) {
-		ts.tv_nsec -= 1000000000L;
-		ts.tv_sec++;
-	}
+	until = clock_mono() + wait_ms * NS_PER_MS;
+	ts = (struct timespec){ .tv_sec = until / NS_PER_SEC, .tv_nsec = until % NS_PER_SEC };
 	while (!db->head && !db->closing && !*idle) {
 		if (!want_idle)
 			pthread_cond_wait(&db->wake, &db->lock);

@@ -417,6 +417,45 @@ static void posts_of_many_threads_all_arrive_in_order(void **state)
 	assert_int_equal(loop_step(loop, 0, NULL), 0);
 }
 
+struct told {
+	struct source s;
+	struct post p;
+	int fd;
+};
+static struct told told[2];
+static char told_order[8];
+
+static void on_told(struct post *p)
+{
+	strcat(told_order, "p");
+}
+
+static int tells(struct source *s, uint32_t events)
+{
+	struct told *t = CONTAINER_OF(s, struct told, s);
+
+	strcat(told_order, "s");
+	source_fini(s);
+	t->p.fn = on_told;
+	loop_post(loop, &t->p); /* as another thread would */
+	return 0;
+}
+
+static void a_post_does_not_wait_for_the_rest_of_the_round(void **state)
+{
+	struct err err = ERR_INIT;
+
+	told_order[0] = '\0';
+	for (int i = 0; i < 2; i++) {
+		told[i].fd = eventfd(1, EFD_CLOEXEC);
+		assert_ok(source_init(&told[i].s, loop, told[i].fd, EPOLLIN, tells, &err));
+	}
+	assert_int_equal(loop_step(loop, 0, NULL), 1);
+	assert_string_equal(told_order, "spsp");
+	for (int i = 0; i < 2; i++)
+		fd_close(told[i].fd);
+}
+
 static void what_outlives_the_loop_is_detached(void **state)
 {
 	struct err err = ERR_INIT;
@@ -465,6 +504,7 @@ int main(void)
 		CASE(children_are_reaped_with_their_status),
 		CASE(somebody_elses_child_has_no_status),
 		CASE(posts_of_many_threads_all_arrive_in_order),
+		CASE(a_post_does_not_wait_for_the_rest_of_the_round),
 		CASE(what_outlives_the_loop_is_detached),
 	};
 
