@@ -19,3 +19,12 @@ struct err;
  */
 int api_merge(const struct api_type *t, const struct doc *obj, const struct doc *patch,
 	      struct arena *a, struct doc *ret, struct err *err);
+
+/*
+ * The patch that turns `live` into what `now` says, and removes what `last` said and `now` does not
+ * (both as their owner wrote them; last NULL = nothing was said). What neither says stays. An empty
+ * object: there is nothing to change. Without a type lists are replaced whole: a JSON merge patch.
+ * *ret shares nodes with all three. -ERR_BAD_REQUEST: an element without its merge key.
+ */
+int api_merge_diff(const struct api_type *t, const struct doc *last, const struct doc *now,
+		   const struct doc *live, struct arena *a, struct doc *ret, struct err *err);

@@ -6,7 +6,10 @@
 
 /* clang-format off */
 #define KUBECTL_CMDS(X) \
-	X(get) \
+	X(create) X(get) X(delete) \
+	X(apply) X(patch) X(replace) X(scale) \
+	X(label) X(annotate) X(wait) \
+	X(auth_can_i) X(auth_whoami) \
 	X(cluster_info) \
 	X(api_resources) X(api_versions) \
 	X(config_current_context) X(config_delete_cluster) X(config_delete_context) \

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "cli/kubectl-cmds.h"
-#include "doc/json.h"
+#include "doc/doc.h"
 #include "expr/jsonpath.h"
 #include "io/url.h"
 
@@ -21,7 +21,6 @@
 	"application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;" \
 	"v=v1beta1;g=meta.k8s.io,application/json"
 #define COLUMNS_MAX 64
-#define EVENT_MAX (64u << 20) /* bytes of one line of a watch */
 #define TARGET_MAX 65536
 
 struct get_opts {
@@ -596,42 +595,27 @@ static int get_once(struct get *g, struct err *err)
 struct watching {
 	struct get *g;
 	const struct kubectl_item *it;
-	struct buf line;
-	bool gone; /* our window of history is over */
 };
 
-static int show_event(struct watching *w, struct slice line, struct err *err)
+static int show_event(void *arg, struct arena *a, const char *type, struct doc *obj,
+		      struct err *err)
 {
-	CLEANUP(arena_free) struct arena *a = arena_new("watch event", 4 * (size_t)EVENT_MAX);
+	struct watching *w = arg;
 	struct get *g = w->g;
 	struct arena *outer = g->k->arena;
-	struct json_options opt = { .copy = true };
-	struct doc *d, *obj;
-	const char *type;
-	int r = json_read(a, line, &opt, &d, err);
+	int r;
 
-	if (r < 0)
-		return err_wrap(err, "watch");
-	type = doc_cstr(a, doc_get(d, "type"));
-	obj = doc_get(d, "object");
-	if (!type || !obj)
-		return err_set(err, ERR_INVALID, "watch: an event without type or object");
-	if (strcmp(type, "BOOKMARK") == 0)
-		return 0;
-	if (strcmp(type, "ERROR") == 0) {
-		struct slice m = doc_slice(doc_get(obj, "message"));
-
-		return err_set(err, ERR_GONE, "%.*s", (int)m.n, m.n ? m.p : "");
-	}
 	/* What an event needs is freed with it: a watch may run for months. */
 	g->k->arena = a;
 	if (is_table(g)) {
 		r = show_table(g, w->it->res, obj, g->o->events ? type : NULL, err);
 	} else if (g->o->events) {
 		struct doc *event = doc_new_object(a);
+		const struct doc *bare = kubectl_unmanaged(a, obj);
 
 		doc_set_str(a, event, "type", type);
-		doc_set(a, event, "object", *kubectl_unmanaged(a, obj));
+		if (bare)
+			doc_set(a, event, "object", *bare);
 		r = kubectl_print_doc(&g->print, event, err);
 	} else {
 		r = kubectl_print_doc(&g->print, obj, err);
@@ -640,34 +624,11 @@ static int show_event(struct watching *w, struct slice line, struct err *err)
 	return r < 0 ? r : kubectl_flush(g->k, err);
 }
 
-static int take_events(void *arg, struct slice bytes, struct err *err)
-{
-	struct watching *w = arg;
-
-	if (buf_add(&w->line, bytes.p, bytes.n) < 0)
-		return err_set(err, ERR_TOO_LARGE, "watch: an event is longer than %u bytes",
-			       EVENT_MAX);
-	for (;;) {
-		const char *end = w->line.n ? memchr(w->line.p, '\n', w->line.n) : NULL;
-		int r;
-
-		if (!end)
-			return 0;
-		r = show_event(w, slice_of(w->line.p, (size_t)(end - w->line.p)), err);
-		if (r < 0)
-			return r;
-		buf_consume(&w->line, (size_t)(end - w->line.p) + 1);
-	}
-}
-
 static int watch_from(struct get *g, const char *version, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf path = BUF_INIT(TARGET_MAX);
 	struct kubectl_item it = g->items.v[0];
-	struct watching w = { .g = g, .it = &it, .line = BUF_INIT(EVENT_MAX) };
-	struct client_request rq = { .accept = g->table ? AS_TABLE : NULL,
-				     .consume = take_events,
-				     .arg = &w };
+	struct watching w = { .g = g, .it = &it };
 	const char *fields = NULL, *name = it.name;
 	int r;
 
@@ -678,16 +639,10 @@ static int watch_from(struct get *g, const char *version, struct err *err)
 	query_add(&path, "fieldSelector", fields);
 	query_add(&path, "resourceVersion", version);
 	query_add(&path, "watch", "true");
-	rq.target = buf_str(&path);
 	if (r == 0)
-		r = client_call(g->k->client, g->k->arena, &rq, NULL, err);
-	buf_fini(&w.line);
-	/* The time that was given is over: no failure. */
-	if (r == -ERR_TIMEOUT && g->k->conf.time) {
-		*err = ERR_INIT;
-		r = 0;
-	}
-	return r;
+		r = kubectl_watch(g->k, buf_str(&path), g->table ? AS_TABLE : NULL, g->k->conf.time,
+				  show_event, &w, err);
+	return r < 0 ? r : 0;
 }
 
 static int get_watch(struct get *g, struct err *err)

@@ -31,14 +31,35 @@ static const struct cmd *const cmds[] = {
 /* Commands of kubectl that are not here yet: refused by name. */
 static const char *const absent[] = {
 #define A(name) name
-	A("alpha"),	A("annotate"),	  A("apply"),	     A("attach"),   A("auth"),
-	A("autoscale"), A("certificate"), A("completion"),   A("cordon"),   A("cp"),
-	A("create"),	A("debug"),	  A("delete"),	     A("describe"), A("diff"),
-	A("drain"),	A("edit"),	  A("events"),	     A("exec"),	    A("explain"),
-	A("expose"),	A("kustomize"),	  A("label"),	     A("logs"),	    A("options"),
-	A("patch"),	A("plugin"),	  A("port-forward"), A("proxy"),    A("replace"),
-	A("rollout"),	A("run"),	  A("scale"),	     A("set"),	    A("taint"),
-	A("top"),	A("uncordon"),	  A("wait"),	     NULL
+	A("alpha"),
+	A("attach"),
+	A("autoscale"),
+	A("certificate"),
+	A("completion"),
+	A("cordon"),
+	A("cp"),
+	A("debug"),
+	A("describe"),
+	A("diff"),
+	A("drain"),
+	A("edit"),
+	A("events"),
+	A("exec"),
+	A("explain"),
+	A("expose"),
+	A("kustomize"),
+	A("logs"),
+	A("options"),
+	A("plugin"),
+	A("port-forward"),
+	A("proxy"),
+	A("rollout"),
+	A("run"),
+	A("set"),
+	A("taint"),
+	A("top"),
+	A("uncordon"),
+	NULL
 #undef A
 };
 
@@ -305,7 +326,8 @@ static void explain_status(struct kubectl *k, const struct doc *status, struct b
 	else if (strcmp(reason, "Unauthorized") == 0)
 		buf_addf(out, "error: You must be logged in to the server (%s)\n", message);
 	else if (*reason)
-		buf_addf(out, "Error from server (%s): %s\n", reason, message);
+		buf_addf(out, "Error from server (%s): %s%s%s\n", reason, k->about ? k->about : "",
+			 k->about ? ": " : "", message);
 	else
 		buf_addf(out, "Error from server: %s\n", message);
 }
@@ -323,7 +345,8 @@ void kubectl_explain(struct kubectl *k, const struct err *err, struct buf *out)
 	const char *message = kubectl_text(k, status, "message");
 
 	/* What was wrapped on its way is told whole; the server's own words are not cut. */
-	if (status && strncmp(err->msg, message, MIN(strlen(message), (size_t)900)) == 0)
+	if (status && strncmp(err->msg, message, MIN(strlen(message), (size_t)900)) == 0 &&
+	    (strlen(err->msg) >= 900 || strlen(err->msg) == strlen(message)))
 		explain_status(k, status, out);
 	else if (err->sys == ECONNREFUSED && k->client)
 		buf_addf(out,
@@ -333,12 +356,33 @@ void kubectl_explain(struct kubectl *k, const struct err *err, struct buf *out)
 	else if (strncmp(err->msg, "context was not found", 21) == 0)
 		buf_addf(out, "Error in configuration: %s\n", err->msg);
 	else
-		buf_addf(out, "error: %s\n", err->msg);
+		buf_addf(out, "error: %s%s%s\n", k->about ? k->about : "", k->about ? ": " : "",
+			 err->msg);
+}
+
+/* Of several complaints none begins with "error: ", as kubectl has it. */
+static void drop_prefix(struct kubectl *k, size_t at)
+{
+	struct slice s = { k->errors.p + at, k->errors.n - at };
+
+	if (!slice_starts(s, SLICE("error: ")))
+		return;
+	memmove(k->errors.p + at, k->errors.p + at + 7, s.n - 7 + 1);
+	k->errors.n -= 7;
 }
 
 void kubectl_note(struct kubectl *k, const struct err *err)
 {
+	size_t at;
+
+	if (k->failed)
+		drop_prefix(k, k->first_note);
+	at = k->errors.n;
 	kubectl_explain(k, err, &k->errors);
+	if (k->failed)
+		drop_prefix(k, at);
+	else
+		k->first_note = at;
 	k->failed = true;
 }
 
@@ -442,12 +486,13 @@ static int no_command(struct kubectl *k, const struct cmd_program *prog, const s
 	const char *near;
 
 	if (is_family(s->words[0]) && s->n == 1) {
-		buf_addf(&k->out, "Usage:  kubectl %s COMMAND\n\nCommands:\n", s->words[0]);
+		buf_addf(&k->errors, "Usage:  kubectl %s COMMAND\n\nCommands:\n", s->words[0]);
 		for (size_t i = 0; i < ARRAY_LEN(cmds); i++)
-			if (strncmp(cmds[i]->path, s->words[0], strlen(s->words[0])) == 0)
-				buf_addf(&k->out, "  %-16s  %s\n",
+			if (strncmp(cmds[i]->path, s->words[0], strlen(s->words[0])) == 0 &&
+			    cmds[i]->path[strlen(s->words[0])] == ' ')
+				buf_addf(&k->errors, "  %-16s  %s\n",
 					 cmds[i]->path + strlen(s->words[0]) + 1, cmds[i]->help);
-		return kubectl_flush(k, &(struct err){ 0 }) < 0 ? 1 : 0;
+		return tell(k, 1);
 	}
 	if (is_family(s->words[0])) {
 		buf_addf(&k->errors,

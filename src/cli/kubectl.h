@@ -44,7 +44,9 @@ struct kubectl {
 	bool catalog_read;
 	size_t warnings;
 	struct buf out, errors;
+	const char *about; /* stands before the server's words: "error when creating \"f\"" */
 	bool failed;
+	size_t first_note; /* where in errors the first complaint begins, when failed */
 };
 
 static inline struct kubectl *kubectl_of(const struct cmd_call *call)
@@ -162,6 +164,46 @@ const char *kubectl_object_name(struct kubectl *k, const struct doc *d);
 void kubectl_go_value(const struct doc *v, struct buf *out);
 /* Without metadata.managedFields; shares nodes. */
 struct doc *kubectl_unmanaged(struct arena *a, const struct doc *d);
+
+/* ---- changing things ---- */
+
+/* Objects of a list are found now: each item has a name then, and `obj` where it was listed. */
+int kubectl_expand(struct kubectl *k, const char *labels, const char *fields,
+		   struct kubectl_items *items, struct err *err);
+/* One request about an item. Zero is the default in brackets. */
+struct kubectl_send {
+	const char *method; /* [GET] */
+	const char *sub;    /* subresource [none] */
+	bool collection;    /* of all, not of the one */
+	const char *type;   /* of the body [application/json] */
+	const struct doc *body;
+	const char *manager, *validation, *dry_run, *force; /* query, NULL = not there */
+};
+int kubectl_send(struct kubectl *k, const struct kubectl_item *it, const struct kubectl_send *s,
+		 struct doc **ret, struct err *err);
+
+enum kubectl_dry { DRY_NONE, DRY_CLIENT, DRY_SERVER };
+/* --dry-run's value; "unchanged" (without a value) means client. */
+int kubectl_dry(const char *text, enum kubectl_dry *ret, struct err *err);
+/* --validate's value to that of fieldValidation. */
+int kubectl_validation(const char *text, const char **ret, struct err *err);
+/* Prints the object in the form that was asked for, or "pod/x created (dry run)". */
+int kubectl_done(struct kubectl_print *p, const struct doc *d, const char *what,
+		 enum kubectl_dry dry, struct err *err);
+/* Keeps the object, as JSON, in its own annotation for apply. */
+int kubectl_save_config(struct kubectl *k, struct doc *obj, struct err *err);
+/* What each command says when nothing was given. */
+int kubectl_nothing_given(struct err *err);
+
+/* One event of a watch; obj lies in `a`, which is freed behind the call. 1 ends the watch. */
+typedef int kubectl_event_fn(void *arg, struct arena *a, const char *type, struct doc *obj,
+			     struct err *err);
+/* 1: fn ended it; 0: the server or the time did. time in ns, 0 = none. */
+int kubectl_watch(struct kubectl *k, const char *target, const char *accept, int64_t time,
+		  kubectl_event_fn *fn, void *arg, struct err *err);
+/* Events of one object from a version on. */
+int kubectl_watch_one(struct kubectl *k, const struct kubectl_item *it, const char *version,
+		      int64_t time, kubectl_event_fn *fn, void *arg, struct err *err);
 
 #define KUBECTL_BASIC "Basic Commands"
 #define KUBECTL_CLUSTER "Cluster Management Commands"

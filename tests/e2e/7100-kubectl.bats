@@ -113,7 +113,7 @@ tk() { within "$DIR/bin/kubectl" "$@"; }
 	says "Usage:  kubectl" tk --help
 	says "Print objects" tk get --help
 	says "Print objects" tk help get
-	says "get-contexts" tk config
+	fails_with "get-contexts" tk config
 	fails_with "kubectl top: not supported by teu kubectl yet" tk top
 	fails_with "not supported by teu kubectl yet" tk get pods -o go-template={{.x}}
 	fails_with "--kustomize is not supported" tk get -k .

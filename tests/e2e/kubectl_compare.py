@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kubectl_compare.py LIST KUBECTL TEU [FOLDER FOLDER]: gives both programs each line of LIST and compares what they say.
+"""kubectl_compare.py LIST KUBECTL TEU [FOLDER FOLDER | ns=NAME ns=NAME]: gives both programs each line of LIST and compares
+what they say.
 
 With folders each program has a copy of the kubeconfig files a and b of its own, which must be the same after each line.
+With ns= each has a namespace of its own: then lines may change objects.
 """
 import concurrent.futures
 import os
@@ -14,21 +16,34 @@ import sys
 def normal(text):
     """Ages differ from run to run, and with them the blanks behind."""
     text = re.sub(r"(?<![\w.:/-])\d+[smhdy](?:\d+[smhd])?(?= |$)", "AGE", text, flags=re.M)
-    return re.sub(r"AGE +", "AGE ", text)
+    text = re.sub(r"AGE +", "AGE ", text)
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID", text)
+    text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
+    return re.sub(r"(resourceVersion\"?: \"?)\d+", r"\1N", text)
 
 
 def run(words, folder=None):
     env = dict(os.environ)
+    space = folder and folder.startswith("ns=") and folder[3:]
+    if space:
+        words, folder = [*words, "-n", space], None
     if folder:
         env["KUBECONFIG"] = f"{folder}/a:{folder}/b"
-    p = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=env, timeout=60)
+    try:
+        p = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=env, timeout=30)
+    except subprocess.TimeoutExpired as late:
+        return normal((late.stdout or b"").decode()), "has not ended", id(words)
     out, err = p.stdout.decode(), p.stderr.decode()
     if folder:
         out, err = out.replace(folder, "DIR"), err.replace(folder, "DIR")
+    if space:
+        out, err = out.replace(space, "SPACE"), err.replace(space, "SPACE")
     return normal(out), normal(err), p.returncode
 
 
 def files(folder):
+    if folder.startswith("ns="):
+        return None
     return {f: open(f"{folder}/{f}").read() for f in ("a", "b") if os.path.exists(f"{folder}/{f}")}
 
 
