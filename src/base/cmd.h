@@ -83,8 +83,9 @@ struct opt {
 #define CMD_OPTS_FIRST 1u /* options end at the first argument */
 #define CMD_NEEDS_ENGINE 2u
 #define CMD_HIDDEN 4u
-#define CMD_OWN_OPTS 8u /* all words behind the command are arguments: it has a table of its own \
-			 */
+#define CMD_OWN_OPTS                                                                \
+	8u /* all words behind the command are arguments: it has a table of its own \
+	    */
 
 struct cmd_call {
 	struct arena *arena; /* freed after run */

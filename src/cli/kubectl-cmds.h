@@ -8,7 +8,7 @@
 #define KUBECTL_CMDS(X) \
 	X(create) X(get) X(delete) \
 	X(apply) X(patch) X(replace) X(scale) \
-	X(label) X(annotate) X(wait) \
+	X(label) X(annotate) X(wait) X(completion) \
 	X(auth_can_i) X(auth_whoami) \
 	X(cluster_info) \
 	X(api_resources) X(api_versions) \

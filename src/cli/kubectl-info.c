@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "cli/docs.h"
 #include "cli/kubectl-cmds.h"
 #include "doc/json.h"
 #include "doc/yaml.h"
@@ -400,4 +401,37 @@ const struct cmd kubectl_api_versions = {
 	.max = UINT8_MAX,
 	.group = KUBECTL_OTHER,
 	.run = versions_run,
+};
+
+/* ---- completion ---- */
+
+static int completion_run(struct cmd_call *call, struct err *err)
+{
+	struct kubectl *k = kubectl_of(call);
+	struct cmd_program prog = kubectl_program();
+	const char *shell = call->nargs ? call->args[0] : NULL;
+
+	if (!shell)
+		return err_set(err, ERR_BAD_REQUEST, "shell not specified");
+	if (call->nargs > 1)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "too many arguments. Expected only the shell type");
+	if (strcmp(shell, "bash") == 0)
+		docs_bash(&prog, &k->out);
+	else if (strcmp(shell, "zsh") == 0)
+		docs_zsh(&prog, &k->out);
+	else if (strcmp(shell, "fish") == 0)
+		docs_fish(&prog, &k->out);
+	else
+		return err_set(err, ERR_UNSUPPORTED, "unsupported shell type \"%s\"", shell);
+	return 0;
+}
+
+const struct cmd kubectl_completion = {
+	.path = "completion",
+	.args = "bash|zsh|fish",
+	.help = "Print a completion script for a shell",
+	.max = UINT8_MAX,
+	.group = KUBECTL_SETTINGS,
+	.run = completion_run,
 };

@@ -46,9 +46,9 @@ int kubectl_save_config(struct kubectl *k, struct doc *obj, struct err *err)
 
 /* ---- create ---- */
 
-struct create_opts {
+struct write_opts {
 	struct kubectl_files files;
-	const char *output, *template, *validate, *dry, *manager;
+	const char *output, *template, *validate, *dry, *manager, *sub;
 	bool save, managed;
 };
 
@@ -69,17 +69,17 @@ struct create_opts {
 #define CHECK_HELP "What the server does with unknown fields: strict (default), warn, ignore"
 
 static const struct opt create_opts[] = {
-	STR_ROW(struct create_opts, dry, "dry-run", 0, DRY_HELP),
+	STR_ROW(struct write_opts, dry, "dry-run", 0, DRY_HELP),
 	OPT_NOT_SUPPORTED(BOOL, "edit", 0, "teu kubectl has no editor yet"),
-	STR_ROW(struct create_opts, manager, "field-manager", 0,
+	STR_ROW(struct write_opts, manager, "field-manager", 0,
 		"Who owns the fields (default kubectl-create)"),
-	FILE_ROWS(struct create_opts),
-	PRINT_ROWS(struct create_opts),
+	FILE_ROWS(struct write_opts),
+	PRINT_ROWS(struct write_opts),
 	OPT_NOT_SUPPORTED(STR, "raw", 0, "teu kubectl sends no raw objects yet"),
-	OPT(struct create_opts, BOOL, save, "save-config", 0,
+	OPT(struct write_opts, BOOL, save, "save-config", 0,
 	    "Keep the object in its annotation, for apply"),
 	OPT_NOT_SUPPORTED(STR, "selector", 'l', "teu kubectl creates all that is in files"),
-	STR_ROW(struct create_opts, validate, "validate", 0, CHECK_HELP),
+	STR_ROW(struct write_opts, validate, "validate", 0, CHECK_HELP),
 	OPT_END
 };
 
@@ -108,37 +108,41 @@ static int create_one(struct writing *w, const struct kubectl_item *it, struct e
 	return r == 0 ? kubectl_done(&w->print, got, "created", w->dry, err) : r;
 }
 
-static int must_name_files(const struct kubectl_files *f, struct err *err)
+/* What create and replace begin with: flags, then the objects. */
+static int prepare(struct cmd_call *call, struct writing *w, const struct write_opts *o,
+		   struct err *err)
 {
-	return f->names.n ? 0 : err_set(err, ERR_BAD_REQUEST, "must specify one of -f and -k");
+	int r = o->files.names.n ? 0
+				 : err_set(err, ERR_BAD_REQUEST, "must specify one of -f and -k");
+
+	if (r == 0 && call->nargs) {
+		(void)err_set(err, ERR_BAD_REQUEST, "Unexpected args: [%s]", call->args[0]);
+		return kubectl_usage(w->k, err);
+	}
+	if (r == 0)
+		r = kubectl_dry(o->dry, &w->dry, err);
+	if (r == 0)
+		r = kubectl_validation(o->validate, &w->validation, err);
+	if (r == 0)
+		r = kubectl_print_init(&w->print, w->k, o->output, o->template, err);
+	w->print.managed = o->managed;
+	w->save = o->save;
+	if (o->manager)
+		w->manager = o->manager;
+	return r == 0 ? kubectl_read_files(w->k, &o->files, &w->items, err) : r;
 }
 
 static int create_run(struct cmd_call *call, struct err *err)
 {
-	const struct create_opts *o = call->opts;
-	struct writing w = { .k = kubectl_of(call),
-			     .manager = o->manager ? o->manager : "kubectl-create",
-			     .save = o->save };
-	int r = 0;
+	const struct write_opts *o = call->opts;
+	struct writing w = { .k = kubectl_of(call), .manager = "kubectl-create" };
+	int r;
 
 	if (call->nargs && !o->files.names.n)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "kubectl create %s: not supported by teu kubectl yet; create -f is",
 			       call->args[0]);
-	r = must_name_files(&o->files, err);
-	if (r == 0 && call->nargs) {
-		(void)err_set(err, ERR_BAD_REQUEST, "Unexpected args: [%s]", call->args[0]);
-		return kubectl_usage(w.k, err);
-	}
-	if (r == 0)
-		r = kubectl_dry(o->dry, &w.dry, err);
-	if (r == 0)
-		r = kubectl_validation(o->validate, &w.validation, err);
-	if (r == 0)
-		r = kubectl_print_init(&w.print, w.k, o->output, o->template, err);
-	w.print.managed = o->managed;
-	if (r == 0)
-		r = kubectl_read_files(w.k, &o->files, &w.items, err);
+	r = prepare(call, &w, o, err);
 	for (size_t i = 0; i < w.items.n && r == 0; i++)
 		if (create_one(&w, &w.items.v[i], err) < 0) {
 			note_about(w.k, &w.items.v[i], "creating", err);
@@ -152,7 +156,7 @@ const struct cmd kubectl_create = {
 	.args = "-f FILE [OPTIONS]",
 	.help = "Create the objects of files",
 	.opts = create_opts,
-	.opts_size = sizeof(struct create_opts),
+	.opts_size = sizeof(struct write_opts),
 	.max = UINT8_MAX,
 	.group = KUBECTL_BASIC,
 	.run = create_run,
@@ -425,26 +429,21 @@ const struct cmd kubectl_delete = {
 
 /* ---- replace ---- */
 
-struct replace_opts {
-	struct kubectl_files files;
-	const char *output, *template, *validate, *dry, *manager, *sub;
-	bool save, managed;
-};
 static const struct opt replace_opts[] = {
 	OPT_NOT_SUPPORTED(STR, "cascade", 0, "it goes with --force"),
-	STR_ROW(struct replace_opts, dry, "dry-run", 0, DRY_HELP),
-	STR_ROW(struct replace_opts, manager, "field-manager", 0,
+	STR_ROW(struct write_opts, dry, "dry-run", 0, DRY_HELP),
+	STR_ROW(struct write_opts, manager, "field-manager", 0,
 		"Who owns the fields (default kubectl-replace)"),
-	FILE_ROWS(struct replace_opts),
+	FILE_ROWS(struct write_opts),
 	OPT_NOT_SUPPORTED(BOOL, "force", 0, "delete -f and create -f do that"),
 	OPT_NOT_SUPPORTED(INT, "grace-period", 0, "it goes with --force"),
-	PRINT_ROWS(struct replace_opts),
+	PRINT_ROWS(struct write_opts),
 	OPT_NOT_SUPPORTED(STR, "raw", 0, "teu kubectl sends no raw objects yet"),
-	OPT(struct replace_opts, BOOL, save, "save-config", 0,
+	OPT(struct write_opts, BOOL, save, "save-config", 0,
 	    "Keep the object in its annotation, for apply"),
-	STR_ROW(struct replace_opts, sub, "subresource", 0, "Of this subresource: status, scale"),
+	STR_ROW(struct write_opts, sub, "subresource", 0, "Of this subresource: status, scale"),
 	OPT_NOT_SUPPORTED(DURATION, "timeout", 0, "it goes with --force"),
-	STR_ROW(struct replace_opts, validate, "validate", 0, CHECK_HELP),
+	STR_ROW(struct write_opts, validate, "validate", 0, CHECK_HELP),
 	OPT_NOT_SUPPORTED(BOOL, "wait", 0, "it goes with --force"),
 	OPT_END
 };
@@ -483,21 +482,10 @@ static int replace_one(struct writing *w, const struct kubectl_item *it, const c
 
 static int replace_run(struct cmd_call *call, struct err *err)
 {
-	const struct replace_opts *o = call->opts;
-	struct writing w = { .k = kubectl_of(call),
-			     .manager = o->manager ? o->manager : "kubectl-replace",
-			     .save = o->save };
-	int r = must_name_files(&o->files, err);
+	const struct write_opts *o = call->opts;
+	struct writing w = { .k = kubectl_of(call), .manager = "kubectl-replace" };
+	int r = prepare(call, &w, o, err);
 
-	if (r == 0)
-		r = kubectl_dry(o->dry, &w.dry, err);
-	if (r == 0)
-		r = kubectl_validation(o->validate, &w.validation, err);
-	if (r == 0)
-		r = kubectl_print_init(&w.print, w.k, o->output, o->template, err);
-	w.print.managed = o->managed;
-	if (r == 0)
-		r = kubectl_read_files(w.k, &o->files, &w.items, err);
 	for (size_t i = 0; i < w.items.n && r == 0; i++)
 		if (replace_one(&w, &w.items.v[i], o->sub, err) < 0) {
 			note_about(w.k, &w.items.v[i], "replacing", err);
@@ -511,7 +499,7 @@ const struct cmd kubectl_replace = {
 	.args = "-f FILE [OPTIONS]",
 	.help = "Put the objects of files in the place of those that are there",
 	.opts = replace_opts,
-	.opts_size = sizeof(struct replace_opts),
+	.opts_size = sizeof(struct write_opts),
 	.max = UINT8_MAX,
 	.group = KUBECTL_ADVANCED,
 	.run = replace_run,

@@ -30,37 +30,10 @@ static const struct cmd *const cmds[] = {
 
 /* Commands of kubectl that are not here yet: refused by name. */
 static const char *const absent[] = {
-#define A(name) name
-	A("alpha"),
-	A("attach"),
-	A("autoscale"),
-	A("certificate"),
-	A("completion"),
-	A("cordon"),
-	A("cp"),
-	A("debug"),
-	A("describe"),
-	A("diff"),
-	A("drain"),
-	A("edit"),
-	A("events"),
-	A("exec"),
-	A("explain"),
-	A("expose"),
-	A("kustomize"),
-	A("logs"),
-	A("options"),
-	A("plugin"),
-	A("port-forward"),
-	A("proxy"),
-	A("rollout"),
-	A("run"),
-	A("set"),
-	A("taint"),
-	A("top"),
-	A("uncordon"),
-	NULL
-#undef A
+	"alpha",    "attach",	 "autoscale", "certificate", "cordon", "cp",	       "debug",
+	"describe", "diff",	 "drain",     "edit",	     "events", "exec",	       "explain",
+	"expose",   "kustomize", "logs",      "options",     "plugin", "port-forward", "proxy",
+	"rollout",  "run",	 "set",	      "taint",	     "top",    "uncordon",     NULL
 };
 
 #define STR_ROW(field, name, letter, help) OPT(struct kubectl_flags, STR, field, name, letter, help)

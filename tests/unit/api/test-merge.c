@@ -148,6 +148,87 @@ static void directives_are_checked(void **state)
 	assert_string_equal(SPEC(a, "{}", "[]"), "a strategic merge patch is an object, not array");
 }
 
+/* The patch that is made, a blank, and what it makes of the live object. */
+static const char *made(struct arena *a, const char *kind, const char *last, const char *now,
+			const char *live)
+{
+	CLEANUP(api_fini) struct api api;
+	const struct api_type *t;
+	struct err err = ERR_INIT;
+	struct doc patch, out;
+
+	assert_int_equal(api_load(a, &api, &err), 0);
+	t = kind ? api_type(&api, "v1", kind) : NULL;
+	if (api_merge_diff(t, last ? must_read(a, last) : NULL, must_read(a, now),
+			   must_read(a, live), a, &patch, &err) < 0)
+		return arena_strdup(a, err.msg);
+	assert_int_equal(api_merge(t, must_read(a, live), &patch, a, &out, &err), 0);
+	return arena_printf(a, "%s %s", written(a, &patch, NULL), written(a, &out, NULL));
+}
+
+static void patches_are_made_of_three_sides(void **state)
+{
+	struct arena *a = *state;
+
+	/* what others have set stays, what was said and is not said any more goes */
+	assert_string_equal(made(a, "ConfigMap",
+				 "{\"data\":{\"a\":\"1\",\"b\":\"1\",\"gone\":\"1\"}}",
+				 "{\"data\":{\"a\":\"2\"}}",
+				 "{\"data\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"3\"}}"),
+			    "{\"data\":{\"a\":\"2\",\"b\":null}} "
+			    "{\"data\":{\"a\":\"2\",\"c\":\"3\"}}");
+	assert_string_equal(made(a, "ConfigMap", NULL, "{\"data\":{\"a\":\"1\"}}",
+				 "{\"data\":{\"a\":\"1\",\"b\":\"2\"}}"),
+			    "{} {\"data\":{\"a\":\"1\",\"b\":\"2\"}}");
+	assert_string_equal(made(a, "ConfigMap", NULL, "{\"data\":null,\"immutable\":null}",
+				 "{\"data\":{\"a\":\"1\"}}"),
+			    "{\"data\":null} {}");
+}
+
+static void patches_of_keyed_lists_name_elements(void **state)
+{
+	struct arena *a = *state;
+	const char *live = "{\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"tty\":true},"
+			   "{\"name\":\"b\",\"image\":\"y\"},{\"name\":\"c\"}]}";
+
+	assert_string_equal(
+		made(a, "PodSpec", "{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}",
+		     "{\"containers\":[{\"name\":\"a\",\"image\":\"z\"}]}", live),
+		"{\"$setElementOrder/containers\":[{\"name\":\"a\"}],\"containers\":["
+		"{\"image\":\"z\",\"name\":\"a\"},{\"name\":\"b\",\"$patch\":\"delete\"}]} "
+		"{\"containers\":[{\"name\":\"a\",\"image\":\"z\",\"tty\":true},{\"name\":"
+		"\"c\"}]}");
+	assert_string_equal(made(a, "PodSpec", NULL,
+				 "{\"containers\":[{\"name\":\"a\"},{\"name\":\"c\"}]}", live),
+			    arena_printf(a, "{} %s", live));
+	/* only the order is another */
+	assert_string_equal(made(a, "PodSpec", NULL,
+				 "{\"containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]}",
+				 "{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}"),
+			    "{\"$setElementOrder/containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]} "
+			    "{\"containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]}");
+	assert_string_equal(made(a, "PodSpec", NULL, "{\"containers\":[{\"image\":\"x\"}]}", live),
+			    "containers: an element without its merge key name");
+	/* lists that are no sets, and all lists without a type, are replaced */
+	assert_string_equal(
+		made(a, "PodSpec", NULL, "{\"tolerations\":[{\"key\":\"b\"}]}",
+		     "{\"tolerations\":[{\"key\":\"a\"}]}"),
+		"{\"tolerations\":[{\"key\":\"b\"}]} {\"tolerations\":[{\"key\":\"b\"}]}");
+	assert_string_equal(
+		made(a, NULL, NULL, "{\"l\":[{\"name\":\"b\"}]}", "{\"l\":[{\"name\":\"a\"}]}"),
+		"{\"l\":[{\"name\":\"b\"}]} {\"l\":[{\"name\":\"b\"}]}");
+}
+
+static void patches_of_sets_say_what_goes(void **state)
+{
+	assert_string_equal(
+		made(*state, "ObjectMeta", "{\"finalizers\":[\"a\",\"b\"]}",
+		     "{\"finalizers\":[\"b\",\"c\"]}", "{\"finalizers\":[\"a\",\"b\",\"x\"]}"),
+		"{\"$setElementOrder/finalizers\":[\"b\",\"c\"],"
+		"\"$deleteFromPrimitiveList/finalizers\":[\"a\"],\"finalizers\":[\"c\"]} "
+		"{\"finalizers\":[\"b\",\"c\",\"x\"]}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +238,9 @@ int main(void)
 		CASE(an_order_is_kept),
 		CASE(keys_are_retained),
 		CASE(directives_are_checked),
+		CASE(patches_are_made_of_three_sides),
+		CASE(patches_of_keyed_lists_name_elements),
+		CASE(patches_of_sets_say_what_goes),
 	};
 
 	return cmocka_run_group_tests_name("api merge", tests, NULL, NULL);
