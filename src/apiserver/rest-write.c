@@ -987,13 +987,13 @@ static void again(struct change *x)
 		return;
 	}
 	/* What is written beside it (a quota) was: somebody else got on, so this ends. */
-	if (x->w.failed > 0)
-		x->tries--;
-	if (x->asks && x->w.failed > x->allotted) { /* nobody need be asked again */
-		x->sc.nmore = x->allotted;
+	if (x->asks && x->w.failed > x->allotted && !c->answered) {
+		x->sc.nmore = x->allotted; /* webhooks need not be asked again */
 		finish_change(x);
 		return;
 	}
+	if (x->w.failed > 0)
+		x->tries--;
 	if (x->tries < x->tries_max) {
 		change_run(x);
 		return;

@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 import kube  # noqa: E402
 import conform_machinery  # noqa: E402,F401
 import conform_crd  # noqa: E402,F401
+import conform_hooks  # noqa: E402,F401
 import conform_apps  # noqa: E402,F401
 import conform_network  # noqa: E402,F401
 import conform_node  # noqa: E402,F401

@@ -418,45 +418,11 @@ def webhook(name, **more):
             "failurePolicy": "Ignore", **more}
 
 
-def hooks(n):
-    return {"metadata": {"name": "hooks-" + n}, "webhooks": [webhook("one.k8s.example.com"), webhook("two.k8s.example.com")]}
-
-
 @case("AdmissionWebhook should include webhook resources in discovery documents")
 def _():
     for plural in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
         equal(told(kind(plural))["namespaced"], False)
         equal(kind(plural).gv, "admissionregistration.k8s.io/v1")
-
-
-@case("AdmissionWebhook listing mutating webhooks should work", without="needs-webhook")
-def _():
-    operations("mutatingwebhookconfigurations", hooks)
-
-
-@case("AdmissionWebhook listing validating webhooks should work", without="needs-webhook")
-def _():
-    operations("validatingwebhookconfigurations", hooks)
-
-
-def hooks_change(plural):
-    k = kind(plural)
-    k.create(hooks("changed"))
-    k.change("hooks-changed", lambda o: o["webhooks"][0]["rules"][0].update(operations=["UPDATE"]))
-    equal(k.get("hooks-changed")["webhooks"][0]["rules"][0]["operations"], ["UPDATE"])
-    got = k.patch("hooks-changed", {"webhooks": [{"name": "one.k8s.example.com", "rules": [{**webhook("x")["rules"][0]}]}]}, "strategic")
-    equal([w["rules"][0]["operations"] for w in got["webhooks"]], [["CREATE"], ["CREATE"]])
-    k.delete("hooks-changed")
-
-
-@case("AdmissionWebhook patching/updating a mutating webhook should work", without="needs-webhook")
-def _():
-    hooks_change("mutatingwebhookconfigurations")
-
-
-@case("AdmissionWebhook patching/updating a validating webhook should work", without="needs-webhook")
-def _():
-    hooks_change("validatingwebhookconfigurations")
 
 
 def match_conditions(plural):
