@@ -37,6 +37,11 @@ struct apiserver_conf {
 	const char *token_file;
 	bool no_anonymous;
 	bool bootstrap_tokens;
+	/* Other issuers (authn-jwt.h): by a file, or one by flags; both NULL: none */
+	const char *authn_conf;
+	const char *oidc_issuer, *oidc_client, *oidc_ca; /* oidc_ca: file */
+	const char *oidc_user, *oidc_user_prefix, *oidc_groups, *oidc_groups_prefix;
+	const char *const *oidc_required, *const *oidc_algs; /* NULL-terminated, or NULL */
 	/* Front proxies (authn.h); lists are NULL-terminated, NULL = as kubeadm has them */
 	const char *front_ca; /* PEM file [its own] */
 	const char *const *front_names,

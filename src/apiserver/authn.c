@@ -6,6 +6,7 @@
 #include "apiserver/authn.h"
 
 #include "apiserver/account-token.h"
+#include "apiserver/authn-jwt.h"
 #include "apiserver/bootstrap-token.h"
 #include "apiserver/given.h"
 #include "apiserver/header-extra.h"
@@ -56,6 +57,7 @@ struct authn {
 	struct given *file;
 	struct token_file *tokens;
 	struct account_tokens *accounts;
+	struct authn_jwt *issuers;
 	const struct resources *rs;
 	bool bootstrap, anonymous;
 };
@@ -137,6 +139,11 @@ void authn_set_objects(struct authn *n, const struct resources *rs)
 void authn_set_accounts(struct authn *n, struct account_tokens *t)
 {
 	n->accounts = t;
+}
+
+void authn_set_issuers(struct authn *n, struct authn_jwt *t)
+{
+	n->issuers = t;
 }
 
 /* ---- results ---- */
@@ -462,9 +469,23 @@ static int by_file(struct authn *n, struct slice token, const char *const *wante
 	return for_us(n, wanted, a, ret, err);
 }
 
+/* Tokens without audiences for this server: of nodes that join, and of other issuers. */
+static int by_others(struct authn *n, struct slice token, const char *const *wanted, int64_t now,
+		     struct arena *a, struct authn_found *ret, struct err *err)
+{
+	int r = 0;
+
+	if (n->bootstrap && n->rs)
+		r = bootstrap_token_check(n->rs, token, now, a, &ret->user, err);
+	if (r == 0 && n->issuers)
+		r = authn_jwt_check(n->issuers, token, wanted, now, a, ret, err);
+	return r == 1 ? for_us(n, wanted, a, ret, err) : r;
+}
+
 int authn_token(struct authn *n, struct slice token, const char *const *wanted, struct arena *a,
 		struct authn_found *ret, struct err *err)
 {
+	const int64_t now = clock_real() / NS_PER_SEC;
 	struct err why = ERR_INIT;
 	int r = 0, file;
 
@@ -473,15 +494,10 @@ int authn_token(struct authn *n, struct slice token, const char *const *wanted, 
 		return 0;
 	/* those of accounts first: they are most, and the file is looked at anew each time */
 	if (n->accounts && slice_has(token, '.'))
-		r = account_tokens_check(n->accounts, token, wanted, clock_real() / NS_PER_SEC, a,
-					 ret, &why);
+		r = account_tokens_check(n->accounts, token, wanted, now, a, ret, &why);
 	file = r != 1 && n->file ? by_file(n, token, wanted, a, ret, err) : 0;
-	if (r == 0 && file == 0 && n->bootstrap && n->rs) {
-		r = bootstrap_token_check(n->rs, token, clock_real() / NS_PER_SEC, a, &ret->user,
-					  &why);
-		if (r == 1)
-			r = for_us(n, wanted, a, ret, &why);
-	}
+	if (r == 0 && file == 0)
+		r = by_others(n, token, wanted, now, a, ret, &why);
 	if (r < 0 && !file && err)
 		*err = why;
 	return file ? file : r;
@@ -503,6 +519,13 @@ static int by_token(struct authn *n, struct stream *s, struct arena *a, struct a
 
 /* ---- all ---- */
 
+static bool takes_anonymous(const struct authn *n, struct stream *s)
+{
+	int r = n->issuers ? authn_jwt_anonymous(n->issuers, stream_request(s)->path) : -1;
+
+	return r < 0 ? n->anonymous : r;
+}
+
 int authn_check(struct authn *n, struct stream *s, struct arena *a, struct authn_found *ret,
 		struct err *err)
 {
@@ -519,7 +542,7 @@ int authn_check(struct authn *n, struct stream *s, struct arena *a, struct authn
 	r = by_token(n, s, a, ret, err);
 	if (r == 1)
 		return 0;
-	if (r < 0 || by_cert < 0 || !n->anonymous)
+	if (r < 0 || by_cert < 0 || !takes_anonymous(n, s))
 		return err && err->code && err->code != ERR_UNAUTHORIZED ? err_ret(err)
 									 : refuse(err);
 	*ret = (struct authn_found){

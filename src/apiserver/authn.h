@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who asks: what a front proxy says that they are, client certificates (CN is the user, O its
- * groups), tokens of a file, of service accounts or of nodes that join, anonymous. (Who they act
- * as: impersonate.h.)
+ * groups), tokens of a file, of service accounts, of nodes that join or of other issuers,
+ * anonymous. (Who they act as: impersonate.h.)
  */
 #pragma once
 
@@ -14,6 +14,7 @@
 struct account_tokens;
 struct arena;
 struct authn;
+struct authn_jwt;
 struct cert_pool;
 struct err;
 struct resources;
@@ -49,6 +50,7 @@ void authn_set_objects(struct authn *n, const struct resources *rs);
 
 /* Believed from now on; NULL: none. Borrowed. */
 void authn_set_accounts(struct authn *n, struct account_tokens *t);
+void authn_set_issuers(struct authn *n, struct authn_jwt *t);
 
 #define AUTHN_NOTES_MAX 2
 struct authn_found {

@@ -361,6 +361,9 @@ void boot_reload(struct boot *b)
 	tell("certificates", use_renewed(b, &err), &err);
 	err = ERR_INIT;
 	tell("authorizers", authz_chain_reload(b->authz, &err), &err);
+	err = ERR_INIT;
+	if (b->given[GIVEN_AUTHN])
+		tell("issuers", boot_reread_issuers(b, &err), &err);
 }
 
 static int on_reread(struct timer *t)
@@ -379,6 +382,9 @@ static int on_reread(struct timer *t)
 	err = ERR_INIT;
 	if (authz_chain_changed(b->authz))
 		tell("authorizers", authz_chain_reload(b->authz, &err), &err);
+	err = ERR_INIT;
+	if (b->given[GIVEN_AUTHN] && given_changed(b->given[GIVEN_AUTHN]))
+		tell("issuers", boot_reread_issuers(b, &err), &err);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "apiserver/account-token.h"
 #include "apiserver/admission.h"
 #include "apiserver/apiaudit.h"
+#include "apiserver/authn-jwt.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz-chain.h"
 #include "apiserver/bootstrap.h"
@@ -99,7 +100,8 @@ int boot_paths(struct boot *b, struct err *err)
 		&c->etcd_ca,	    &c->etcd_cert,	   &c->etcd_key,
 		&c->audit_policy,   &c->pid_file,	   &c->node_ca,
 		&c->authz.config,   &c->authz.policy_file, &c->authz.webhook_config,
-		&c->signing_key,    &c->front_ca
+		&c->signing_key,    &c->front_ca,	   &c->authn_conf,
+		&c->oidc_ca
 	};
 	const char **listen, **keys;
 
@@ -395,6 +397,8 @@ int boot_given(struct boot *b, struct err *err)
 		{ GIVEN_KEY, c->tls_key, "--tls-private-key-file" },
 		{ GIVEN_CLIENT_CA, c->client_ca, "--client-ca-file" },
 		{ GIVEN_FRONT_CA, c->front_ca, "--requestheader-client-ca-file" },
+		{ GIVEN_AUTHN, c->authn_conf, "--authentication-config" },
+		{ GIVEN_OIDC_CA, c->oidc_ca, "--oidc-ca-file" },
 		{ GIVEN_ENCRYPTION, c->encryption_conf, "--encryption-provider-config" },
 		{ GIVEN_ETCD_CA, c->etcd_ca, "--etcd-cafile" },
 		{ GIVEN_ETCD_CERT, c->etcd_cert, "--etcd-certfile" },
@@ -415,6 +419,9 @@ int boot_given(struct boot *b, struct err *err)
 	};
 
 	choose_front(b);
+	/* read while we may look there; issuers may have a CA of their own instead */
+	if (c->authn_conf || c->oidc_issuer)
+		(void)cert_pool_system(&b->system, NULL);
 	b->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		if (!files[i].path)
@@ -463,7 +470,7 @@ int boot_fence(struct boot *b, struct err *err)
 		paths[n++] = (struct confine_path){ c->kubeconfig_out, CONFINE_LOGS, true };
 		paths[n++] = (struct confine_path){ c->pid_file, CONFINE_LOGS, true };
 	}
-	if (c->netcd) { /* names of hosts */
+	if (c->netcd || c->authn_conf || c->oidc_issuer) { /* names of hosts */
 		paths[n++] = (struct confine_path){ "/etc", CONFINE_READ, false };
 		if (access("/run/systemd/resolve", F_OK) == 0)
 			paths[n++] = (struct confine_path){ "/run/systemd/resolve", CONFINE_READ,
@@ -475,6 +482,64 @@ int boot_fence(struct boot *b, struct err *err)
 				(struct confine_path){ c->listen[i] + 7, CONFINE_SOCKETS, true };
 	f.npaths = n;
 	return confine_enter(&f, err) < 0 ? err_wrap(err, "give up rights") : 0;
+}
+
+/* ---- other issuers ---- */
+
+static int read_given_text(struct boot *b, enum given_id id, struct buf *out, struct err *err)
+{
+	return b->given[id] ? given_read(b->given[id], out, err) : 0;
+}
+
+static int set_oidc(struct boot *b, struct err *err)
+{
+	const struct apiserver_conf *c = b->conf;
+	CLEANUP(buf_fini) struct buf ca = BUF_INIT(PEM_MAX);
+	struct authn_oidc o = { .issuer = c->oidc_issuer,
+				.client = c->oidc_client,
+				.user = c->oidc_user,
+				.user_prefix = c->oidc_user_prefix,
+				.groups = c->oidc_groups,
+				.groups_prefix = c->oidc_groups_prefix,
+				.required = c->oidc_required,
+				.algs = c->oidc_algs };
+
+	if (read_given_text(b, GIVEN_OIDC_CA, &ca, err) < 0)
+		return err_wrap(err, "--oidc-ca-file");
+	o.ca = buf_slice(&ca);
+	return authn_jwt_set_flags(b->issuers, &o, err);
+}
+
+int boot_reread_issuers(struct boot *b, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(PEM_MAX);
+
+	if (!b->given[GIVEN_AUTHN])
+		return 0;
+	if (read_given_text(b, GIVEN_AUTHN, &text, err) < 0 ||
+	    authn_jwt_read(b->issuers, buf_slice(&text), err) < 0)
+		return err_wrap(err, "--authentication-config");
+	return 0;
+}
+
+/* Behind the fence: threads that fetch keys are within it, too. */
+int boot_issuers(struct boot *b, struct err *err)
+{
+	const struct apiserver_conf *c = b->conf;
+	const struct authn_jwt_conf conf = { .loop = b->loop,
+					     .accounts = c->issuers,
+					     .system = b->system };
+
+	if (!c->authn_conf && !c->oidc_issuer)
+		return 0;
+	if (authn_jwt_new(&conf, &b->issuers, err) < 0 ||
+	    (c->oidc_issuer ? set_oidc(b, err) : boot_reread_issuers(b, err)) < 0)
+		return err_ret(err);
+	if (c->no_anonymous && authn_jwt_anonymous(b->issuers, "/") >= 0)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--anonymous-auth: --authentication-config says it, too");
+	authn_set_issuers(b->authn, b->issuers);
+	return 0;
 }
 
 /* ---- the store ---- */
@@ -880,6 +945,8 @@ void boot_close(struct boot *b)
 	resolver_free(b->resolver);
 	apiaudit_free(b->audit);
 	authn_free(b->authn);
+	authn_jwt_free(b->issuers);
+	cert_pool_unref(b->system);
 	account_tokens_free(b->accounts);
 	encryption_free(b->encryption);
 	cert_pool_unref(b->clients);

@@ -23,6 +23,7 @@ struct crd_controller;
 struct account_control;
 struct account_tokens;
 struct apiaudit;
+struct authn_jwt;
 struct authz_chain;
 struct bootstrap;
 struct cert_pool;
@@ -42,6 +43,8 @@ enum given_id {
 	GIVEN_CLIENT_CA,
 	GIVEN_FRONT_CA,
 	GIVEN_ENCRYPTION, /* these five are read again */
+	GIVEN_AUTHN,	  /* so is this, by itself */
+	GIVEN_OIDC_CA,
 	GIVEN_ETCD_CA,
 	GIVEN_ETCD_CERT,
 	GIVEN_ETCD_KEY,
@@ -80,6 +83,8 @@ struct boot {
 	struct authn_front front;
 	struct authn *authn;
 	struct account_tokens *accounts;
+	struct cert_pool *system; /* the machine's; NULL: not needed, or none */
+	struct authn_jwt *issuers;
 	struct encryption *encryption;
 
 	struct arena *texts; /* of the paths */
@@ -120,6 +125,8 @@ int boot_user(struct boot *b, struct err *err);
 int boot_place(struct boot *b, struct err *err);
 int boot_given(struct boot *b, struct err *err);
 int boot_fence(struct boot *b, struct err *err);
+/* Of users' tokens: their keys begin to be fetched. */
+int boot_issuers(struct boot *b, struct err *err);
 int boot_store(struct boot *b, struct err *err);
 int boot_objects(struct boot *b, struct err *err);
 int boot_server(struct boot *b, struct err *err);
@@ -139,6 +146,8 @@ int boot_roots(struct boot *b, struct buf *out, struct err *err);
 int boot_kubeconfigs(struct boot *b, struct err *err);
 /* Timer and inotify: begun when all is ready. */
 int boot_follow(struct boot *b, struct err *err);
+/* The AuthenticationConfiguration again. */
+int boot_reread_issuers(struct boot *b, struct err *err);
 /* SIGHUP, or files changed: what is wrong is logged and stays as it was. */
 void boot_reload(struct boot *b);
 int boot_renew(struct boot *b, const char *name, struct err *err);

@@ -72,13 +72,21 @@ static const struct step {
 	const char *name;
 	int (*run)(struct boot *b, struct err *err);
 } steps[] = {
-	{ "paths", boot_paths },       { "flags", boot_flags },
-	{ "user", boot_user },	       { "files for others", start_outside },
-	{ "loop", start_loop },	       { "directory", boot_place },
-	{ "files given", boot_given }, { "fence", boot_fence },
-	{ "certificates", boot_pki },  { "TLS", boot_tls },
-	{ "store", boot_store },       { "objects", boot_objects },
-	{ "server", boot_server },     { "kubeconfigs", boot_kubeconfigs },
+	{ "paths", boot_paths },
+	{ "flags", boot_flags },
+	{ "user", boot_user },
+	{ "files for others", start_outside },
+	{ "loop", start_loop },
+	{ "directory", boot_place },
+	{ "files given", boot_given },
+	{ "fence", boot_fence },
+	{ "certificates", boot_pki },
+	{ "TLS", boot_tls },
+	{ "issuers", boot_issuers },
+	{ "store", boot_store },
+	{ "objects", boot_objects },
+	{ "server", boot_server },
+	{ "kubeconfigs", boot_kubeconfigs },
 	{ "follow", boot_follow },
 };
 

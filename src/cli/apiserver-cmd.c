@@ -14,13 +14,14 @@
 
 struct apiserver_opts {
 	struct opt_list listen, etcd, account_keys, issuers, audiences, front_names, front_users,
-		front_uids, front_groups, front_extras;
+		front_uids, front_groups, front_extras, oidc_required, oidc_algs;
 	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
 		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
 		*authorization, *authz_config, *authz_policy, *authz_webhook, *authz_version,
 		*authz_yes, *authz_no, *admission_on, *admission_off, *node_ca, *node_addresses,
-		*signing_key, *jwks_uri, *front_ca;
+		*signing_key, *jwks_uri, *front_ca, *authn_conf, *oidc_issuer, *oidc_client,
+		*oidc_ca, *oidc_user, *oidc_user_prefix, *oidc_groups, *oidc_groups_prefix;
 	int64_t audit_age, audit_backups, audit_size, token_life;
 	bool anonymous, anonymous_seen, extend, extend_seen, bootstrap_tokens, debug, debug_seen;
 };
@@ -75,6 +76,23 @@ static const struct opt apiserver_opts[] = {
 	    "Headers with the user's groups (default X-Remote-Group)"),
 	OPT(struct apiserver_opts, LIST, front_extras, "requestheader-extra-headers-prefix", 0,
 	    "How headers with more of the user begin (default X-Remote-Extra-)"),
+	STR_ROW(authn_conf, "authentication-config",
+		"Whose tokens are taken, too, and who may be anonymous: an "
+		"AuthenticationConfiguration"),
+	STR_ROW(oidc_issuer, "oidc-issuer-url", "Take ID tokens of this issuer, too"),
+	STR_ROW(oidc_client, "oidc-client-id", "Audience that they must have"),
+	STR_ROW(oidc_ca, "oidc-ca-file", "CA of the issuer (default: the machine's)"),
+	STR_ROW(oidc_user, "oidc-username-claim", "Claim with the user's name (default sub)"),
+	STR_ROW(oidc_user_prefix, "oidc-username-prefix",
+		"In front of the name (default: the issuer and #, but of email; - is none)"),
+	STR_ROW(oidc_groups, "oidc-groups-claim", "Claim with the user's groups"),
+	STR_ROW(oidc_groups_prefix, "oidc-groups-prefix", "In front of each"),
+	OPT(struct apiserver_opts, LIST, oidc_required, "oidc-required-claim", 0,
+	    "CLAIM=VALUE that a token must have"),
+	OPT(struct apiserver_opts, LIST, oidc_algs, "oidc-signing-algs", 0,
+	    "Schemes that may have signed it, with commas (default RS256)"),
+	OPT_NOT_SUPPORTED(STR, "authentication-token-webhook-config-file", 0,
+			  "webhooks are not asked for tokens by this server yet"),
 	STR_ROW(authorization, "authorization-mode",
 		"Who decides what users may do, in this order, with commas: Node, RBAC, ABAC, "
 		"Webhook, AlwaysAllow, AlwaysDeny (default Node,RBAC)"),
@@ -157,6 +175,13 @@ static int check(const struct apiserver_opts *o, struct err *err)
 	    (o->token_life < 3600 * NS_PER_SEC || o->token_life > (INT64_C(1) << 32) * NS_PER_SEC))
 		return err_set(err, ERR_BAD_REQUEST,
 			       "--service-account-max-token-expiration: must be from 1h to 2^32 s");
+	if (o->authn_conf && o->oidc_issuer)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--authentication-config: not with --oidc-issuer-url");
+	if (!o->oidc_issuer &&
+	    (o->oidc_client || o->oidc_ca || o->oidc_user || o->oidc_user_prefix ||
+	     o->oidc_groups || o->oidc_groups_prefix || o->oidc_required.n || o->oidc_algs.n))
+		return err_set(err, ERR_BAD_REQUEST, "--oidc-*: go with --oidc-issuer-url");
 	if (o->account_keys.n && !o->signing_key)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "--service-account-key-file: goes with "
@@ -218,8 +243,8 @@ static int split_names(struct cmd_call *call, const struct opt_list *l, const ch
 	return 0;
 }
 
-static int front_flags(struct cmd_call *call, const struct apiserver_opts *o,
-		       struct apiserver_conf *conf, struct err *err)
+static int user_flags(struct cmd_call *call, const struct apiserver_opts *o,
+		      struct apiserver_conf *conf, struct err *err)
 {
 	const struct {
 		const struct opt_list *from;
@@ -230,9 +255,19 @@ static int front_flags(struct cmd_call *call, const struct apiserver_opts *o,
 		{ &o->front_uids, &conf->front_uids },
 		{ &o->front_groups, &conf->front_groups },
 		{ &o->front_extras, &conf->front_extras },
+		{ &o->oidc_required, &conf->oidc_required },
+		{ &o->oidc_algs, &conf->oidc_algs },
 	};
 
 	conf->front_ca = o->front_ca;
+	conf->authn_conf = o->authn_conf;
+	conf->oidc_issuer = o->oidc_issuer;
+	conf->oidc_client = o->oidc_client;
+	conf->oidc_ca = o->oidc_ca;
+	conf->oidc_user = o->oidc_user;
+	conf->oidc_user_prefix = o->oidc_user_prefix;
+	conf->oidc_groups = o->oidc_groups;
+	conf->oidc_groups_prefix = o->oidc_groups_prefix;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (split_names(call, rows[i].from, rows[i].to, err) < 0)
 			return err_ret(err);
@@ -245,14 +280,16 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	const struct cli_global *g = cli_of(call);
 	const struct apiserver_opts *o = call->opts;
 	struct apiserver_conf conf = { .root = g->root, .run = g->run };
-	static const char *const issuer_default[] = { APISERVER_ISSUER };
+	static const char *const issuer_default[] = { APISERVER_ISSUER, NULL };
+	const char *const *issuers = NULL;
 	const char **etcd, **audiences;
 
 	if (o->config && config_file_read(call, o->config, err) < 0)
 		return err_ret(err);
 	if (check(o, err) < 0 || split_list(call, &o->etcd, &etcd, &conf.netcd, err) < 0 ||
 	    split_list(call, &o->audiences, &audiences, &conf.naudiences, err) < 0 ||
-	    front_flags(call, o, &conf, err) < 0)
+	    split_names(call, &o->issuers, &issuers, err) < 0 ||
+	    user_flags(call, o, &conf, err) < 0)
 		return err_ret(err);
 	conf.listen = o->listen.n ? (const char *const *)o->listen.v : listen_default;
 	conf.nlisten = o->listen.n ? o->listen.n : 1;
@@ -266,8 +303,9 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	conf.account_keys = (const char *const *)o->account_keys.v;
 	conf.naccount_keys = o->account_keys.n;
 	conf.signing_key = o->signing_key;
-	conf.issuers = o->issuers.n ? (const char *const *)o->issuers.v : issuer_default;
-	conf.nissuers = o->issuers.n ? o->issuers.n : 1;
+	conf.issuers = issuers ? issuers : issuer_default;
+	while (conf.issuers[conf.nissuers])
+		conf.nissuers++;
 	conf.audiences = audiences;
 	conf.jwks_uri = o->jwks_uri;
 	conf.token_life = o->token_life / NS_PER_SEC;

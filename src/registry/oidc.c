@@ -4,18 +4,13 @@
 
 #include "base/fd.h"
 #include "crypto/jwt.h"
-#include "crypto/tls.h"
 #include "crypto/x509.h"
-#include "doc/json.h"
-#include "io/http-agent.h"
+#include "io/issuer.h"
 #include "registry/private.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WELL_KNOWN "/.well-known/openid-configuration"
-#define DOC_MAX (256u << 10)
 
 struct key_source {
 	struct list link;
@@ -49,18 +44,10 @@ struct oidc {
 
 int oidc_check(const struct oidc_source *s, struct err *err)
 {
-	static const char *const local[] = { "http://127.0.0.1", "http://localhost",
-					     "http://[::1]" };
 	const char *url = s->url ? s->url : s->issuer;
 
-	if (strncmp(url, "https://", 8) == 0)
+	if (issuer_url_is_safe(url))
 		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(local); i++) {
-		size_t n = strlen(local[i]);
-
-		if (strncmp(url, local[i], n) == 0 && strchr(":/", url[n]))
-			return 0;
-	}
 	return err_set(err, ERR_INVALID,
 		       "'%.200s': keys come by https (or http from loopback), or from a file "
 		       "(jwks)",
@@ -81,91 +68,16 @@ static int read_pool(const char *ca, struct cert_pool **ret, struct err *err)
 	return r < 0 ? err_wrap(err, "caFile '%s'", ca) : 0;
 }
 
-static int get(struct http_agent *a, const char *url, struct http_answer *ret, struct err *err)
-{
-	const struct http_header accept = { SLICE("Accept"), SLICE("application/json") };
-	struct http_call call = {
-		.headers = &accept, .headers_n = 1, .body_max = JWKS_MAX, .time = OIDC_TIME / 2
-	};
-	int r = http_agent_call(a, url, &call, ret, err);
-
-	if (r >= 0 && ret->status != 200)
-		r = err_set(err, ERR_UNAVAILABLE, "status %d", ret->status);
-	return r < 0 ? err_wrap(err, "GET %s", url) : 0;
-}
-
-/* The issuer must name itself, else another one's keys would be taken (Discovery 4.3). */
-static int discover(struct key_source *s, struct http_agent *a, struct arena *arena,
-		    const char **ret, struct err *err)
-{
-	CLEANUP(http_answer_fini) struct http_answer answer = HTTP_ANSWER_INIT;
-	size_t n = strlen(s->issuer);
-	const char *url = arena_printf(arena, "%.*s" WELL_KNOWN,
-				       (int)(n - (n && s->issuer[n - 1] == '/')), s->issuer);
-	struct oidc_source to = { .issuer = s->issuer };
-	struct doc *d;
-	int r = url ? get(a, url, &answer, err) : arena_quota(arena, err);
-
-	if (r >= 0)
-		r = json_read(arena, answer.body, NULL, &d, err);
-	if (r < 0)
-		return r;
-	if (!doc_str_is(doc_get(d, "issuer"), s->issuer))
-		return err_set(err, ERR_INVALID, "'%s' speaks for another issuer", url);
-	to.url = doc_cstr(arena, doc_get(d, "jwks_uri"));
-	if (!to.url)
-		return err_set(err, ERR_INVALID, "'%s' has no jwks_uri", url);
-	to.url = arena_strdup(arena, to.url);
-	if (!to.url)
-		return arena_quota(arena, err);
-	*ret = to.url;
-	return oidc_check(&to, err);
-}
-
-static int fetch(struct key_source *s, struct http_agent *a, struct err *err)
-{
-	CLEANUP(arena_free) struct arena *arena = arena_new("discovery", DOC_MAX * 8);
-	CLEANUP(http_answer_fini) struct http_answer answer = HTTP_ANSWER_INIT;
-	CLEANUP(jwks_free) struct jwks *keys = NULL;
-	const char *url = s->url;
-	int r = url ? 0 : discover(s, a, arena, &url, err);
-
-	if (r >= 0)
-		r = get(a, url, &answer, err);
-	if (r < 0)
-		return r;
-	keys = jwks_new();
-	r = jwks_read(keys, answer.body, err);
-	if (r >= 0 && jwks_len(keys) == 0)
-		r = err_set(err, ERR_INVALID, "'%s' has no key that can verify", url);
-	if (r >= 0)
-		s->fresh = STEAL(keys);
-	return r;
-}
-
 static void run_fetch(struct work *w)
 {
 	struct key_source *s = CONTAINER_OF(w, struct key_source, work);
 	CLEANUP(cert_pool_unref) struct cert_pool *trust = NULL;
-	CLEANUP(tls_conf_unref) struct tls_conf *tls = NULL;
-	CLEANUP(http_agent_free) struct http_agent *a = NULL;
-	struct tls_options to = { 0 };
-	struct http_agent_conf ac = { .client = { .connect_time = OIDC_TIME / 4,
-						  .head_time = OIDC_TIME / 4,
-						  .body_time = OIDC_TIME / 4 },
-				      .names = true,
-				      .retry = { .attempts_max = 1 },
-				      .redirects = 3 };
-	int r = read_pool(s->ca, &trust, &s->err);
+	struct issuer_ask from = { .name = s->issuer, .keys = s->url, .time = OIDC_TIME };
 
-	to.trust = trust;
-	if (r >= 0)
-		r = tls_conf_new(&to, &tls, &s->err);
-	ac.client.tls = tls;
-	if (r >= 0)
-		r = http_agent_new(&ac, &a, &s->err);
-	if (r >= 0)
-		(void)fetch(s, a, &s->err); /* told by fetched() */
+	if (read_pool(s->ca, &trust, &s->err) < 0)
+		return;
+	from.trust = trust;
+	(void)issuer_fetch(&from, &s->fresh, &s->err); /* told by fetched() */
 }
 
 /* ---- on the loop ---- */
