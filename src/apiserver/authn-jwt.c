@@ -416,21 +416,23 @@ static int read_anonymous(struct reading *r, const struct doc *d)
 {
 	static const char *const names[] = { "enabled", "conditions", NULL };
 	static const char *const condition[] = { "path", NULL };
-	const struct doc *list = doc_get(d, "conditions");
+	const struct doc *list = doc_get(d, "conditions"), *enabled = doc_get(d, "enabled");
 	size_t n = 0;
 
 	if (!d || doc_is(d, DOC_NULL))
 		return 0;
 	if (only(r, d, "anonymous", names) < 0)
 		return -1;
+	if (enabled && !doc_is(enabled, DOC_BOOL))
+		return wrong(r, "anonymous.enabled", "must be true or false");
+	if (list && (!doc_is(list, DOC_ARRAY) || doc_len(list) > LIST_MAX))
+		return wrong(r, "anonymous.conditions", "must be a list");
 	r->c->says_anonymous = true;
-	r->c->anonymous = doc_true(doc_get(d, "enabled"));
+	r->c->anonymous = doc_true(enabled);
 	if (!doc_len(list))
 		return 0;
 	if (!r->c->anonymous)
 		return wrong(r, "anonymous.conditions", "must not be set when it is not enabled");
-	if (!doc_is(list, DOC_ARRAY) || doc_len(list) > LIST_MAX)
-		return wrong(r, "anonymous.conditions", "must be a list");
 	r->c->paths = ARENA_ARRAY(r->c->a, const char *, doc_len(list) + 1);
 	if (!r->c->paths)
 		return arena_quota(r->c->a, r->err);
