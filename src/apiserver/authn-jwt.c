@@ -341,7 +341,10 @@ static int read_issuer(struct reading *r, const struct doc *d, struct rule *to)
 			     "must be MatchAny when there are several audiences");
 	to->source = source_of(r->t, to->issuer, discovery && *discovery ? discovery : NULL,
 			       ca && *ca ? ca : NULL, r->err);
-	return to->source ? 0 : err_wrap(r->err, "%s.issuer.certificateAuthority", r->at);
+	if (to->source)
+		return 0;
+	r->err->code = ERR_INVALID;
+	return err_wrap(r->err, "%s.issuer.certificateAuthority", r->at);
 }
 
 static int read_required(struct reading *r, const struct doc *list, struct rule *to)
