@@ -22,12 +22,12 @@
 #include "io/issuer.h"
 #include "io/url.h"
 
-#include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FETCH_TIME (20 * NS_PER_SEC)
+#define FETCH_TIME (10 * NS_PER_SEC)
 #define FETCH_EVERY (3600 * NS_PER_SEC)
 #define FETCH_AGAIN (10 * NS_PER_SEC)
 #define LEEWAY 10 /* seconds */
@@ -86,7 +86,7 @@ struct authn_jwt {
 	struct list sources;
 	struct config *config;
 	struct timer timer;
-	bool ending;
+	atomic_bool ending; /* workers look, too */
 	uint64_t generations;
 	struct map by_digest;
 	unsigned oldest;
@@ -104,7 +104,8 @@ static void run_fetch(struct work *w)
 					.time = FETCH_TIME,
 					.no_redirects = true };
 
-	(void)issuer_fetch(&ask, &s->fresh, &s->err); /* told by fetched() */
+	if (!s->t->ending)
+		(void)issuer_fetch(&ask, &s->fresh, &s->err); /* told by fetched() */
 }
 
 static void fetched(struct work *w)
