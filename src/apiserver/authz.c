@@ -71,12 +71,12 @@ static size_t fixed_rules(const struct authz *z)
 /* ---- one authorizer ---- */
 
 static enum authz_opinion ask_rbac(const struct rbac *rbac, const struct authz_attrs *at,
-				   const struct authz_attrs *as_get, struct buf *why)
+				   const struct authz_attrs *getting, struct buf *why)
 {
 	struct rbac_reason reason;
 
 	if (!rbac_allows(rbac, at, &reason) &&
-	    (at == as_get || !rbac_allows(rbac, as_get, &reason)))
+	    (at == getting || !rbac_allows(rbac, getting, &reason)))
 		return AUTHZ_NO_OPINION;
 	if (why)
 		(void)rbac_print_reason(&reason, why);
@@ -84,14 +84,14 @@ static enum authz_opinion ask_rbac(const struct rbac *rbac, const struct authz_a
 }
 
 static enum authz_opinion ask(const struct authz_step *s, const struct authz_attrs *at,
-			      const struct authz_attrs *as_get, struct buf *why)
+			      const struct authz_attrs *getting, struct buf *why)
 {
 	switch (s->mode) {
 	case AUTHZ_ALWAYS_ALLOW: return AUTHZ_ALLOW;
 	case AUTHZ_ALWAYS_DENY: return AUTHZ_NO_OPINION;
 	case AUTHZ_NODE:
 		return authz_node_allows(s->node, at, why) ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
-	case AUTHZ_RBAC: return ask_rbac(s->rbac, at, as_get, why);
+	case AUTHZ_RBAC: return ask_rbac(s->rbac, at, getting, why);
 	case AUTHZ_ABAC: return abac_allows(s->abac, at, why) ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
 	case AUTHZ_WEBHOOK: break; /* is asked otherwise */
 	}
@@ -107,7 +107,7 @@ static void cut(struct buf *b, size_t n)
 
 /* What several have to say is told in lines; who allows is told alone. */
 static enum authz_opinion ask_all(const struct authz *z, const struct authz_attrs *at,
-				  const struct authz_attrs *as_get, struct buf *why)
+				  struct buf *why)
 {
 	const size_t begin = why ? why->n : 0;
 
@@ -116,9 +116,7 @@ static enum authz_opinion ask_all(const struct authz *z, const struct authz_attr
 		const struct authz_step *s = &z->steps[i];
 		enum authz_opinion o;
 
-		if (s->mode != AUTHZ_WEBHOOK)
-			o = ask(s, at, as_get, why ? &one : NULL);
-		else if (authz_webhook_look(s->webhook, at, why ? &one : NULL, &o))
+		if (authz_step_look(s, at, why ? &one : NULL, &o))
 			return AUTHZ_NO_OPINION; /* it is yet to be said */
 		if (why && one.n) {
 			if (o == AUTHZ_ALLOW)
@@ -138,25 +136,50 @@ static enum authz_opinion ask_all(const struct authz *z, const struct authz_attr
 	return AUTHZ_NO_OPINION;
 }
 
+/* Rules of paths name "get" for both. */
+static const struct authz_attrs *as_get(const struct authz_attrs *at, struct authz_attrs *room)
+{
+	if (at->resource_request || strcmp(at->verb, "head") != 0)
+		return at;
+	*room = *at;
+	room->verb = "get";
+	return room;
+}
+
+bool authz_step_look(const struct authz_step *s, const struct authz_attrs *at, struct buf *why,
+		     enum authz_opinion *ret)
+{
+	struct authz_attrs room;
+
+	if (s->mode == AUTHZ_WEBHOOK)
+		return authz_webhook_look(s->webhook, at, why, ret);
+	*ret = ask(s, at, as_get(at, &room), why);
+	return false;
+}
+
+bool authz_is_fixed(const struct authz *z, const struct authz_attrs *at)
+{
+	struct authz_attrs room;
+
+	at = as_get(at, &room);
+	for (size_t i = 0; i < fixed_rules(z); i++)
+		if (is_member(at->user, rules[i].member_of) && rbac_rule_allows(&rules[i].rule, at))
+			return true;
+	return false;
+}
+
 bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct buf *why)
 {
-	struct authz_attrs get_too = *at;
-	const struct authz_attrs *as_get = at;
+	struct authz_attrs room;
 
-	/* Rules of paths name "get" for both. */
-	if (!at->resource_request && strcmp(at->verb, "head") == 0) {
-		get_too.verb = "get";
-		as_get = &get_too;
-	}
-	for (size_t i = 0; i < fixed_rules(z); i++)
-		if (is_member(at->user, rules[i].member_of) &&
-		    rbac_rule_allows(&rules[i].rule, as_get))
-			return true;
+	if (authz_is_fixed(z, at))
+		return true;
 	if (!z)
 		return false;
 	if (z->nsteps)
-		return ask_all(z, at, as_get, why) == AUTHZ_ALLOW;
-	return z->always || (z->rbac && ask_rbac(z->rbac, at, as_get, why) == AUTHZ_ALLOW);
+		return ask_all(z, at, why) == AUTHZ_ALLOW;
+	return z->always ||
+	       (z->rbac && ask_rbac(z->rbac, at, as_get(at, &room), why) == AUTHZ_ALLOW);
 }
 
 static bool allows_all(const struct authz *z)

@@ -85,6 +85,11 @@ struct authz_memo {
 /* why: what decided, or what is missing where an authorizer says so, for the audit log,
  * `SubjectAccessReview` and authz_refuse; may be NULL. Appended; cut when it is full. */
 bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct buf *why);
+/* What one of the steps says of it; true: it has yet to be asked, as authz_allowed. */
+bool authz_step_look(const struct authz_step *s, const struct authz_attrs *at, struct buf *why,
+		     enum authz_opinion *ret);
+/* Is it allowed to everybody, or to masters, whatever the steps say? */
+bool authz_is_fixed(const struct authz *z, const struct authz_attrs *at);
 /* The 403 in upstream's words; why: as authz_allowed left it, or NULL. */
 int authz_refuse(const struct authz_attrs *at, const struct buf *why, struct err *err,
 		 struct status_about *about);

@@ -8,6 +8,7 @@
 #include "apiserver/authn-jwt.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz-chain.h"
+#include "apiserver/authz-why.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/control.h"
 #include "apiserver/crd-controller.h"
@@ -31,6 +32,7 @@
 #include "io/cidr.h"
 #include "io/metrics.h"
 #include "io/resolver.h"
+#include "io/stream.h"
 #include "io/url.h"
 #include "linux/confine.h"
 #include "linux/sys.h"
@@ -153,13 +155,23 @@ int boot_user(struct boot *b, struct err *err)
 	return r;
 }
 
+static void why(void *arg, struct stream *s)
+{
+	struct boot *b = arg;
+
+	if (b->ready)
+		authz_why_serve(authz_chain_authz(b->authz), b->resources, s);
+	else
+		(void)stream_replyf(s, 503, "text/plain", "the API server is not ready yet\n");
+}
+
 int boot_place(struct boot *b, struct err *err)
 {
 	const struct place_want want = {
 		.make = true, .take = b->drop, .uid = b->uid, .gid = b->gid, .lock = true
 	};
 	struct control_conf admin = {
-		.loop = b->loop, .status = boot_status, .renew = NULL, .arg = b
+		.loop = b->loop, .status = boot_status, .renew = NULL, .why = why, .arg = b
 	};
 	char path[PATH_MAX];
 	int r = place_open(b->conf->root, &want, &b->place, err);

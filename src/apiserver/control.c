@@ -213,15 +213,24 @@ static void post_renew(struct control *m, struct stream *s)
 		get_status(m, s);
 }
 
+static void get_why(struct control *m, struct stream *s)
+{
+	m->conf.why(m->conf.arg, s);
+}
+
 /* ---- dispatch ---- */
 
 static const struct row {
 	const char *method, *path;
 	void (*fn)(struct control *m, struct stream *s);
 } rows[] = {
-	{ "GET", "/status", get_status },	  { "GET", "/store/stats", get_stats },
-	{ "POST", "/store/verify", post_verify }, { "POST", "/store/compact", post_compact },
-	{ "GET", "/store/backup", get_backup },	  { "POST", "/certs/renew", post_renew },
+	{ "GET", "/status", get_status },
+	{ "GET", "/store/stats", get_stats },
+	{ "POST", "/store/verify", post_verify },
+	{ "POST", "/store/compact", post_compact },
+	{ "GET", "/store/backup", get_backup },
+	{ "POST", "/certs/renew", post_renew },
+	{ "GET", "/why", get_why },
 };
 
 static void request(struct stream *s, void *arg)

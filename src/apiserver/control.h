@@ -8,6 +8,7 @@
  *	POST /store/compact          history before now goes
  *	GET  /store/backup           the whole database, of one revision, while writes go on
  *	POST /certs/renew?name=NAME  one certificate, or all
+ *	GET  /why?user=...           may somebody do something, and what says so (authz-why.h)
  */
 #pragma once
 
@@ -19,6 +20,7 @@ struct doc;
 struct err;
 struct loop;
 struct store;
+struct stream;
 
 struct control_conf {
 	struct loop *loop;
@@ -26,6 +28,7 @@ struct control_conf {
 	/* What only the role knows. */
 	void (*status)(void *arg, struct arena *a, struct doc *d);
 	int (*renew)(void *arg, const char *name, struct err *err);
+	void (*why)(void *arg, struct stream *s); /* answers */
 	void *arg;
 };
 /* Listens; answers 503 until it has a store. A backup is first made in the working directory. */

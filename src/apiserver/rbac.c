@@ -395,7 +395,24 @@ static int walk_all(const struct walk *w, const struct strategy_user *u, const c
 struct asking {
 	const struct authz_attrs *at;
 	const struct rbac_link *by;
+	const struct rbac_rule *rule;
 };
+
+static struct rbac_reason reason_of(const struct rbac_link *by, const struct rbac_rule *rule)
+{
+	const struct rbac_binding *b = by->binding;
+
+	return (struct rbac_reason){
+		.cluster = !*b->ns,
+		.binding = b->name,
+		.ns = b->ns,
+		.role = b->role->name,
+		.cluster_role = b->role->cluster,
+		.subject = by->subject->name,
+		.subject_kind = by->subject->name[-1] == 'u' ? "User" : "Group",
+		.rule = rule,
+	};
+}
 
 static int ask(void *arg, const struct rbac_link *link, const struct rbac_rule *rule)
 {
@@ -404,6 +421,7 @@ static int ask(void *arg, const struct rbac_link *link, const struct rbac_rule *
 	if (!rbac_rule_allows(rule, a->at))
 		return 0;
 	a->by = link;
+	a->rule = rule;
 	return 1;
 }
 
@@ -411,22 +429,11 @@ bool rbac_allows(const struct rbac *r, const struct authz_attrs *at, struct rbac
 {
 	struct asking a = { .at = at };
 	const struct walk w = { .r = r, .each = ask, .arg = &a };
-	const struct rbac_binding *b;
 
 	if (!walk_all(&w, at->user, at->resource_request ? at->ns : ""))
 		return false;
-	if (!ret_why)
-		return true;
-	b = a.by->binding;
-	*ret_why = (struct rbac_reason){
-		.cluster = !*b->ns,
-		.binding = b->name,
-		.ns = b->ns,
-		.role = b->role->name,
-		.cluster_role = b->role->cluster,
-		.subject = a.by->subject->name,
-		.subject_kind = a.by->subject->name[-1] == 'u' ? "User" : "Group",
-	};
+	if (ret_why)
+		*ret_why = reason_of(a.by, a.rule);
 	return true;
 }
 
@@ -462,6 +469,44 @@ int rbac_each_rule(const struct rbac *r, const struct strategy_user *u, const ch
 	const struct walk w = { .r = r, .each = tell, .arg = &t };
 
 	return walk_all(&w, u, ns);
+}
+
+struct granting {
+	int (*each)(void *arg, const struct rbac_reason *by);
+	void *arg;
+};
+
+static int grant(void *arg, const struct rbac_link *link, const struct rbac_rule *rule)
+{
+	const struct granting *g = arg;
+	const struct rbac_reason by = reason_of(link, rule);
+
+	return g->each(g->arg, &by);
+}
+
+int rbac_each_grant(const struct rbac *r, const struct strategy_user *u, const char *ns,
+		    int (*each)(void *arg, const struct rbac_reason *by), void *arg)
+{
+	struct granting g = { each, arg };
+	const struct walk w = { .r = r, .each = grant, .arg = &g };
+
+	return walk_all(&w, u, ns);
+}
+
+int rbac_each_role(const struct rbac *r,
+		   int (*each)(void *arg, struct slice ns, const char *name,
+			       const struct rbac_rule *rule),
+		   void *arg)
+{
+	const struct rbac_role *role;
+	size_t i = 0;
+	int got = 0;
+
+	while (got >= 0 && (role = map_next(&r->roles, &i, NULL)))
+		for (size_t k = 0; got >= 0 && role->rules && k < role->rules->n; k++)
+			got = each(arg, slice_of(role->key, (size_t)(role->name - 1 - role->key)),
+				   role->name, &role->rules->v[k]);
+	return got;
 }
 
 /* ---- life ---- */

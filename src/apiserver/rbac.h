@@ -50,6 +50,7 @@ struct rbac_reason {
 	const char *role;
 	bool cluster_role;
 	const char *subject_kind, *subject; /* "Group", "system:masters" */
+	const struct rbac_rule *rule;	    /* of the role */
 };
 /* ret_why may be NULL. */
 bool rbac_allows(const struct rbac *r, const struct authz_attrs *at, struct rbac_reason *ret_why);
@@ -60,6 +61,15 @@ int rbac_print_reason(const struct rbac_reason *why, struct buf *out);
  * from `each` ends it and is the result. */
 int rbac_each_rule(const struct rbac *r, const struct strategy_user *u, const char *ns,
 		   int (*each)(void *arg, const struct rbac_rule *rule), void *arg);
+
+/* The same with what gives each of them. */
+int rbac_each_grant(const struct rbac *r, const struct strategy_user *u, const char *ns,
+		    int (*each)(void *arg, const struct rbac_reason *by), void *arg);
+/* Every rule of every role, in no order of roles; ns "" = a ClusterRole. */
+int rbac_each_role(const struct rbac *r,
+		   int (*each)(void *arg, struct slice ns, const char *name,
+			       const struct rbac_rule *rule),
+		   void *arg);
 
 /*
  * Escalation: does the user hold, in that namespace, all that these rules (an array of PolicyRule,

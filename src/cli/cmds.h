@@ -23,6 +23,7 @@
 	X(registry_webhook) X(registry_replication) \
 	X(apiserver) X(kubectl) X(certs_list) X(certs_renew) X(certs_export) \
 	X(store_backup) X(store_restore) X(store_verify) X(store_stats) X(store_compact) \
+	X(why_can) \
 	X(completion) X(man) X(help) \
 	X(container_inspect) X(image_inspect) X(network_inspect) X(volume_inspect)
 /* clang-format on */

@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Who may do what, beyond roles: nodes.
+# Who may do what, beyond roles: nodes; and why.
 
 bats_require_minimum_version 1.5.0
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+. "$TOP/tests/e2e/words.bash"
 . "$TOP/tests/e2e/apiserver.bash"
 KUBECTL_DEFAULT=${TEU_CACHE:-${XDG_CACHE_HOME:-/root/.cache}/teu}/kube/kubectl
 command -v "$KUBECTL" >/dev/null || KUBECTL=$KUBECTL_DEFAULT
@@ -59,4 +60,29 @@ as() { # USER, then kubectl's words
 	fails_with "only its own Node object" as n2 get node n1
 	fails_with "can only create mirror pods" as n1 -n "$NS" run p --image=i --overrides='{"spec":{"nodeName":"n1"}}'
 	says yes as n1 auth can-i get node/n1
+}
+
+why() { "$TEU" --root "$DIR/root" --run "$DIR/run" why can "$@"; }
+
+@test "why can: the rule that says so, or what is missing" {
+	says "members of system:masters may do everything" why root get secrets -A -g system:masters
+	kn create role reader --verb=get,list --resource=pods,deployments
+	kn create rolebinding readers --role=reader --group=dev
+	local out
+	out=$(why jo list po -n "$NS" --group dev)
+	[[ $out == "yes: jo list pods in the namespace $NS"*"RBAC: allowed by RoleBinding \"readers/$NS\" of Role \"reader\" to Group \"dev\""* ]]
+	[[ $out == *"rule: verbs get,list; resources pods; groups \"\""* ]]
+	run -1 why jo delete pods web -n "$NS" -g dev
+	[[ $output == "no: jo delete pods web in the namespace $NS"* ]]
+	[[ $output == *'RBAC: no opinion'* ]]
+	[[ $output == *"nearest, lacks the verb: RoleBinding \"$NS/readers\" of Role \"reader\" to Group \"dev\""* ]]
+	[[ $output == *'ClusterRole "system:aggregate-to-edit"'* ]]
+	run -1 why system:node:n1 list pods -A
+	[[ $output == *"Node: no opinion: can only list/watch pods with spec.nodeName field selector"* ]]
+	why system:node:n1 list pods -A --field-selector spec.nodeName=n1
+	why al get /livez
+	run -1 why al get /metrics
+	why system:serviceaccount:kube-system:job-controller create pods -n "$NS" | grep -q system:controller:job-controller
+	run why jo list
+	[ "$status" -ne 0 ]
 }
