@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What authorizers read: a webhook's answer, ABAC's policies, an AuthorizationConfiguration. The
+ * first byte chooses. Nothing but a whole review allows anything; policies of nobody allow nobody.
+ */
+#include "apiserver/abac.h"
+#include "apiserver/authz-config.h"
+#include "apiserver/authz-webhook.h"
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void answer(struct slice text)
+{
+	CLEANUP(buf_fini) struct buf why = BUF_INIT(4096);
+	enum authz_opinion o = AUTHZ_NO_OPINION;
+	struct err err = ERR_INIT;
+
+	if (authz_webhook_read(text, false, &o, &why, &err) < 0) {
+		assert(err.code && err.msg[0] && o == AUTHZ_NO_OPINION);
+		return;
+	}
+	assert(o == AUTHZ_NO_OPINION || o == AUTHZ_ALLOW || o == AUTHZ_DENY);
+	assert(memmem(text.p, text.n, "true", 4) || o == AUTHZ_NO_OPINION);
+}
+
+static void policies(struct slice text)
+{
+	static const char *const none[] = { NULL };
+	const struct strategy_user nobody = { .name = "", .uid = "", .groups = none };
+	const struct authz_attrs at = { .user = &nobody,
+					.verb = "get",
+					.resource_request = true,
+					.group = "",
+					.version = "v1",
+					.resource = "secrets",
+					.sub = "",
+					.name = "",
+					.ns = "",
+					.path = "" };
+	CLEANUP(abac_free) struct abac *b = NULL;
+	struct err err = ERR_INIT;
+
+	if (abac_read(text, &b, &err) < 0)
+		assert(err.code && err.msg[0]);
+	else
+		assert(!abac_allows(b, &at, NULL));
+}
+
+static void plan(struct slice text)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("fuzz", 16u << 20);
+	struct authz_plan p;
+	struct err err = ERR_INIT;
+
+	if (authz_plan_read(text, true, a, &p, &err) < 0) {
+		assert(err.code && err.msg[0]);
+		return;
+	}
+	assert(p.n > 0 && p.n <= AUTHZ_STEPS_MAX);
+	for (size_t i = 0; i < p.n; i++) {
+		assert(*p.steps[i].name);
+		if (p.steps[i].mode == AUTHZ_WEBHOOK)
+			assert(p.steps[i].webhook.kubeconfig[0] == '/' &&
+			       p.steps[i].webhook.timeout > 0);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static void (*const readers[])(struct slice text) = { answer, policies, plan };
+
+	if (n > 0)
+		readers[data[0] % ARRAY_LEN(readers)](slice_of((const char *)data + 1, n - 1));
+	return 0;
+}
