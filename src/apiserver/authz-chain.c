@@ -216,11 +216,12 @@ bool authz_chain_changed(const struct authz_chain *c)
 static void count_reload(struct authz_chain *c, bool good)
 {
 	const char *const label[] = { good ? "success" : "failure" };
+	const int64_t now = clock_real() / NS_PER_SEC;
 
 	if (!c->counts)
 		return;
 	metric_inc(metric_with(c->metrics.reloads, label));
-	metric_set(metric_with(c->metrics.reloaded, label), (double)(clock_real() / NS_PER_SEC));
+	metric_set(metric_with(c->metrics.reloaded, label), (double)now);
 }
 
 int authz_chain_reload(struct authz_chain *c, struct err *err)

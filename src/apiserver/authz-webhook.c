@@ -248,13 +248,15 @@ static void keep(struct authz_webhook *w, const char *key, enum authz_opinion op
 	const int64_t ttl =
 		opinion == AUTHZ_ALLOW ? w->conf.authorized_ttl : w->conf.unauthorized_ttl;
 	struct kept *k = map_get(&w->kept, slice_str(key));
+	struct kept *oldest;
 
 	if (k)
 		forget(w, k);
 	if (ttl <= 0 || strlen(key) > KEPT_KEY_MAX)
 		return;
-	if (map_count(&w->kept) >= KEPT_MAX)
-		forget(w, LIST_FIRST(&w->latest, struct kept, link));
+	oldest = LIST_FIRST(&w->latest, struct kept, link);
+	if (oldest && map_count(&w->kept) >= KEPT_MAX)
+		forget(w, oldest);
 	k = must(calloc(1, sizeof(*k)));
 	k->key = must(strdup(key));
 	k->reason = must(strdup(reason));

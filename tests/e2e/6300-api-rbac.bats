@@ -107,6 +107,12 @@ as() { # USER, then kubectl's words
 	as al create rolebinding viewers --clusterrole=view --user=al
 	run as al create rolebinding editors --clusterrole=edit --user=al
 	[ "$status" -eq 0 ] || [[ "$output" == *"not currently held"* ]]
+	# what the garbage collector writes gives nothing away
+	k create role held --verb=get --resource=secrets
+	as al patch role held --type=merge -p '{"metadata":{"finalizers":["example.com/x"]}}'
+	as al patch role held --type=merge -p '{"metadata":{"finalizers":null}}'
+	run as al label role held a=b
+	[[ "$output" == *"not currently held"* ]]
 	k create clusterrole escalator --verb=escalate --resource=roles
 	k create clusterrolebinding escalator --clusterrole=escalator --user=al
 	as al create role big --verb=get --resource=secrets

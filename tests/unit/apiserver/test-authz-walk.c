@@ -190,8 +190,7 @@ static bool write_rbac(struct walk *w)
 		"{'aggregationRule':{'clusterRoleSelectors':[{}]}}",
 		"{'aggregationRule':null}",
 		"{'rules':null}",
-		"{'subjects':[{'apiGroup':'rbac.authorization.k8s.io','kind':'User','name':'mate'}]"
-		"}",
+		"{'subjects':[{'kind':'User','name':'mate'}]}",
 		"{'roleRef':{'name':'c0'}}",
 	};
 	const unsigned k = below(w, ARRAY_LEN(kinds));
