@@ -7,7 +7,7 @@
  * round (a source removed in a round gets no stale event). Handlers do bounded work and return 0; a
  * negative return ends loop_run with that value. Only loop_post may be called from another thread.
  * Order in a round: events by source priority as epoll gave them, timers that are due, deferred
- * calls.
+ * calls. What other threads posted runs between any two events.
  */
 #pragma once
 
