@@ -39,8 +39,8 @@ struct db_options {
 	unsigned page_size; /* of a file that is made; 0 = 4096 */
 	bool read_only;	    /* no writer thread, no migration */
 	/* Written all the time: checkpoints have a thread of their own, so that no write waits for
-	 * one; and the log's file grows in steps of 1 MiB, so that a commit need not also sync its
-	 * new length. */
+	 * one; and the log's file grows in steps of 1 MiB and more, so that a commit need not also
+	 * sync its new length. */
 	bool steady;
 };
 
