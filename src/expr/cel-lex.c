@@ -275,6 +275,18 @@ static bool at_close(const struct text *x)
 	return peek(x->l, 0) == q && (!x->triple || (peek(x->l, 1) == q && peek(x->l, 2) == q));
 }
 
+/* Bytes up to the closing quotes, or to the end of the text: what the value takes at most. */
+static size_t written(const struct text *x)
+{
+	struct cel_lexer l = *x->l;
+	struct text ahead = *x;
+
+	ahead.l = &l;
+	while (l.at < l.text.n && !at_close(&ahead))
+		l.at += peek(&l, 0) == '\\' && !x->raw ? 2 : 1;
+	return MIN((size_t)l.at, l.text.n) - MIN((size_t)x->l->at, l.text.n);
+}
+
 static int string(struct text *x, struct err *err)
 {
 	struct cel_lexer *l = x->l;
@@ -283,7 +295,7 @@ static int string(struct text *x, struct err *err)
 	x->quote = peek(l, 0);
 	x->triple = peek(l, 1) == x->quote && peek(l, 2) == x->quote;
 	l->at += x->triple ? 3 : 1;
-	begin = x->p = arena_alloc_raw(l->a, l->text.n - MIN((size_t)l->at, l->text.n) + 1, 1);
+	begin = x->p = arena_alloc_raw(l->a, written(x), 1);
 	if (!begin)
 		return arena_quota(l->a, err);
 	while (!at_close(x)) {

@@ -539,6 +539,24 @@ static void depth_and_types_are_bounded(void **state)
 	test_fini(&t);
 }
 
+/* Each takes what it is, not what is left of the text. */
+static void many_literals_take_little(void **state)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("small", 4u << 20);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
+	const struct cel_prog *p;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	(void)buf_adds(&b, "x in ['a'");
+	for (int i = 0; i < 5000; i++)
+		(void)buf_adds(&b, ", '\\u00e4'");
+	(void)buf_addc(&b, ']');
+	assert_int_equal(cel_compile(cel_env_new(a, 0), buf_slice(&b), NULL, a, &p, &err),
+			 -ERR_INVALID);
+	assert_non_null(strstr(err.msg, "undeclared reference to 'x'"));
+}
+
 /* Every allocation fails once: an error, never a crash. */
 static void a_full_arena_is_an_error(void **state)
 {
@@ -615,6 +633,7 @@ int main(void)
 		cmocka_unit_test(hostile_expressions_end_by_cost),
 		cmocka_unit_test(a_budget_is_for_all_runs_of_an_object),
 		cmocka_unit_test(depth_and_types_are_bounded),
+		cmocka_unit_test(many_literals_take_little),
 		cmocka_unit_test(a_full_arena_is_an_error),
 		cmocka_unit_test(a_typical_rule_is_fast),
 	};
