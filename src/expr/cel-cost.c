@@ -70,6 +70,13 @@ static uint64_t traversal(struct cel_run *r, const struct cel_value *v, unsigned
 	}
 }
 
+/* Counting the code points of a long text is work too, for a comparison with a short one. */
+static uint64_t size_of(struct cel_run *r, const struct cel_value *v)
+{
+	(void)cel_work(r, v->kind == CEL_T_STRING ? v->n / 16 : 0);
+	return cel_size(v);
+}
+
 static uint64_t call_cost(struct cel_run *r, const struct cel_function *f,
 			  const struct cel_value *v, const struct cel_value *ret)
 {
@@ -79,8 +86,8 @@ static uint64_t call_cost(struct cel_run *r, const struct cel_function *f,
 		return 1;
 	if (f->charge == CEL_CHARGE_TRAVERSE)
 		return traversal(r, &v[0], 64);
-	a = f->n > 0 ? cel_size(&v[0]) : 0;
-	b = f->n > 1 ? cel_size(&v[1]) : 0;
+	a = f->n > 0 ? size_of(r, &v[0]) : 0;
+	b = f->n > 1 ? size_of(r, &v[1]) : 0;
 	switch ((enum cel_charge)f->charge) {
 	case CEL_CHARGE_SCAN:
 	case CEL_CHARGE_SCAN_ONE: return part(a, TRAVERSAL);

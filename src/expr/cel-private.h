@@ -162,7 +162,7 @@ struct cel_cost cel_estimate(const struct cel_prog *p, struct arena *a);
  * Work is what cost does not see: bytes and elements that a step looks at. Its limit is far above
  * what an honest expression needs; it ends what is cheap by cost and yet long.
  */
-#define CEL_WORK_MAX (50u * 1000 * 1000)
+#define CEL_WORK_MAX (20u * 1000 * 1000)
 
 struct cel_failure {
 	char msg[256];

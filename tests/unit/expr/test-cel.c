@@ -462,6 +462,9 @@ static void hostile_expressions_end_by_cost(void **state)
 		"cel.bind(a, lists.range(100000), lists.range(100000).all(x, a == a))",
 		"cel.bind(s, lists.range(50000).map(x, "
 		"'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa').join(''), "
+		"lists.range(100000).all(x, s != 'a'))",
+		"cel.bind(s, lists.range(50000).map(x, "
+		"'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa').join(''), "
 		"lists.range(100000).all(x, s.size() > 0))",
 		"cel.bind(a, [1, 1], cel.bind(b, [a, a], cel.bind(c, [b, b], cel.bind(d, [c, c], "
 		"cel.bind(e, [d, d], cel.bind(f, [e, e], cel.bind(g, [f, f], cel.bind(h, [g, g], "
