@@ -48,6 +48,7 @@ struct job {
 	struct own_put put;
 	struct cache_write removal;
 	struct cache_op op;
+	struct buf json;
 	char *ns, *name;
 	char key[]; /* "KIND/NS/NAME" */
 };
@@ -82,6 +83,7 @@ static void job_free(struct job *j)
 {
 	(void)map_del(&j->c->jobs, slice_str(j->key));
 	list_del(&j->link);
+	buf_fini(&j->json);
 	arena_free(j->a);
 	free(j->ns);
 	free(j->name);
@@ -139,14 +141,26 @@ static void put_off(struct job *j)
 		timer_set_after(&j->c->again, RETRY);
 }
 
+/* It no longer runs. */
+static void rest(struct job *j)
+{
+	j->c->running -= j->running;
+	j->running = false;
+	buf_fini(&j->json);
+	arena_free(STEAL(j->a));
+}
+
+static void rest_job(struct job *j)
+{
+	rest(j);
+	put_off(j);
+}
+
 static void end_job(struct job *j, int result, const struct err *err)
 {
 	struct account_control *c = j->c;
 
-	if (j->running)
-		c->running--;
-	j->running = false;
-	arena_free(STEAL(j->a));
+	rest(j);
 	if (result < 0 && !c->stopped) {
 		log_kv(LOG_LEVEL_WARN,
 		       "an object of a namespace could not be written, it is tried "
@@ -325,42 +339,42 @@ static void removed(struct cache_write *w)
 	end_job(j, w->result < 0 ? w->result : 0, &w->err);
 }
 
-static int mark_secret(struct own_put *p, struct arena *a, struct doc *obj,
-		       const struct doc *want_doc, struct err *err)
+/* As it waits for its finalizers; 0: it does so already. */
+static int mark_secret(struct job *j, struct doc *obj, struct err *err)
 {
-	const struct api_type *t = api_type(resources_api(p->rs), API_META, "ObjectMeta");
+	const struct api_type *t = api_type(resources_api(j->c->rs), API_META, "ObjectMeta");
 	struct doc *meta = doc_get(obj, "metadata");
 	char text[CLOCK_TEXT_MAX];
 
-	(void)want_doc;
-	(void)err;
-	if (!doc_len(doc_get(meta, "finalizers")) ||
-	    doc_is(doc_get(meta, "deletionTimestamp"), DOC_STRING))
+	if (doc_is(doc_get(meta, "deletionTimestamp"), DOC_STRING))
 		return 0;
 	(void)clock_rfc3339nano(text, clock_real() / NS_PER_SEC * NS_PER_SEC);
-	api_set(t, meta, a, "deletionTimestamp", doc_str(a, text));
-	api_set(t, meta, a, "deletionGracePeriodSeconds", doc_int(a, 0));
-	return 1;
+	api_set(t, meta, j->a, "deletionTimestamp", doc_str(j->a, text));
+	api_set(t, meta, j->a, "deletionGracePeriodSeconds", doc_int(j->a, 0));
+	if (arena_exceeded(j->a))
+		return arena_quota(j->a, err);
+	return codec_store(obj, &j->json, err) < 0 ? err_ret(err) : 1;
 }
 
 /* Its account is not there, or is another one of that name. */
-static int remove_secret(struct job *j, struct item *i, const struct doc *obj)
+static int remove_secret(struct job *j, struct item *i, struct doc *obj)
 {
-	struct doc *d = doc_new_object(j->a);
 	struct collection *o = resources_objects(j->c->rs, "", "secrets");
+	struct err err = ERR_INIT;
 
-	if (doc_len(doc_find(obj, "metadata.finalizers"))) {
-		doc_set_str(j->a, d, "type", TOKEN_TYPE);
-		put(j, "secrets", d, mark_secret, true);
-		return 1;
-	}
-	j->op = (struct cache_op){ .cache = o->cache, .expect = item_revision(i) };
+	j->json = BUF_INIT(JOB_MEMORY);
+	if (doc_len(doc_find(obj, "metadata.finalizers")) && mark_secret(j, obj, &err) <= 0)
+		return 0;
+	j->op = (struct cache_op){ .cache = o->cache,
+				   .expect = item_revision(i),
+				   .json = buf_slice(&j->json) };
 	j->op.key = slice_str(arena_printf(j->a, "%s/%s", j->ns, j->name));
 	j->removal = (struct cache_write){ .ops = &j->op, .n = 1, .done = removed };
 	cache_write(resources_world(j->c->rs), &j->removal);
 	return 1;
 }
 
+/* 2: to be looked at later. */
 static int look_at_secret(struct job *j)
 {
 	struct item *i = find(j, "secrets"), *account;
@@ -375,6 +389,8 @@ static int look_at_secret(struct job *j)
 	who.name = note_of(j->a, &d, NAME_NOTE);
 	uid = note_of(j->a, &d, UID_NOTE);
 	account = resources_get(j->c->rs, "", "serviceaccounts", j->ns, who.name);
+	if (!account && strcmp(who.name, DEFAULT) == 0 && is_active(j->c, j->ns))
+		return 2; /* it is being made */
 	if (!account)
 		return remove_secret(j, i, &d);
 	if (codec_parse(account, j->a, &of, &err) < 0)
@@ -422,13 +438,17 @@ static void run_job(struct job *j)
 {
 	static int (*const runs[])(struct job * j) = { make_account, make_roots, look_at_secret,
 						       note_use };
+	int r;
 
 	list_del(&j->link);
 	j->a = arena_new("objects of namespaces", JOB_MEMORY);
 	j->running = true;
 	j->c->running++;
-	if (runs[j->kind](j) == 0)
+	r = runs[j->kind](j);
+	if (r == 0)
 		end_job(j, 0, NULL);
+	else if (r == 2)
+		rest_job(j);
 }
 
 static void look(struct deferred *d)
