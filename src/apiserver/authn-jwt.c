@@ -225,6 +225,8 @@ struct reading {
 
 static int wrong(struct reading *r, const char *field, const char *why)
 {
+	if (!*r->at && !*field)
+		return err_set(r->err, ERR_INVALID, "%s", why);
 	return err_set(r->err, ERR_INVALID, "%s%s%s: %s", r->at, *r->at && *field ? "." : "", field,
 		       why);
 }
@@ -273,28 +275,42 @@ static int check_url(struct reading *r, const char *url, const char *field)
 {
 	struct url u;
 
-	if (!url || strncmp(url, "https://", 8) != 0 || strpbrk(url, "?#") ||
+	if (strncmp(url, "https://", 8) != 0 || strpbrk(url, "?#") ||
 	    url_parse(r->c->a, url, &u, NULL) < 0)
 		return wrong(r, field, "must be an https URL without query and fragment");
 	return strchr(url + 8, '@') ? wrong(r, field, "must not have a user in it") : 0;
 }
 
+/* How many there are; -1: it is no list, or too long. Absent: none. */
+static int list_len(struct reading *r, const struct doc *list, const char *field, size_t *ret)
+{
+	*ret = 0;
+	if (!list)
+		return 0;
+	if (!doc_is(list, DOC_ARRAY) || list->n > LIST_MAX)
+		return wrong(r, field, "must be a list");
+	*ret = list->n;
+	return 0;
+}
+
 static int read_list(struct reading *r, const struct doc *list, const char *field,
 		     const char ***ret, size_t *ret_n)
 {
-	if (list && (!doc_is(list, DOC_ARRAY) || doc_len(list) > LIST_MAX))
-		return wrong(r, field, "must be a list of texts");
-	*ret = ARENA_ARRAY(r->c->a, const char *, doc_len(list) + 1);
+	size_t len;
+
+	if (list_len(r, list, field, &len) < 0)
+		return -1;
+	*ret = ARENA_ARRAY(r->c->a, const char *, len + 1);
 	*ret_n = 0;
 	if (!*ret)
 		return arena_quota(r->c->a, r->err);
-	DOC_EACH (one, list) {
+	for (size_t i = 0; i < len; i++) {
+		const struct doc *one = doc_at(list, i);
 		const char *s = doc_is(one, DOC_STRING) ? doc_cstr(r->c->a, one) : NULL;
 
 		if (!s || !*s || str_is_one_of(s, *ret))
 			return wrong(r, field,
-				     "has an element that is no text, empty or there "
-				     "twice");
+				     "has an element that is no text, empty or there twice");
 		(*ret)[(*ret_n)++] = s;
 	}
 	return 0;
@@ -307,11 +323,12 @@ static int read_issuer(struct reading *r, const struct doc *d, struct rule *to)
 		"audiences", "audienceMatchPolicy", "egressSelectorType",
 		NULL
 	};
-	const char *discovery, *ca, *policy, *egress;
+	const char *url, *discovery, *ca, *policy, *egress;
 
-	if (only(r, d, "issuer", names) < 0 ||
-	    text_at(r, d, "url", "issuer.url", &to->issuer) < 0 ||
-	    check_url(r, to->issuer, "issuer.url") < 0 ||
+	if (only(r, d, "issuer", names) < 0 || text_at(r, d, "url", "issuer.url", &url) < 0)
+		return -1;
+	to->issuer = url ? url : "";
+	if (check_url(r, to->issuer, "issuer.url") < 0 ||
 	    text_at(r, d, "discoveryURL", "issuer.discoveryURL", &discovery) < 0 ||
 	    text_at(r, d, "certificateAuthority", "issuer.certificateAuthority", &ca) < 0 ||
 	    text_at(r, d, "audienceMatchPolicy", "issuer.audienceMatchPolicy", &policy) < 0 ||
@@ -353,12 +370,15 @@ static int read_required(struct reading *r, const struct doc *list, struct rule 
 	static const char *const names[] = { "claim", "requiredValue", "expression", "message",
 					     NULL };
 
-	if (list && (!doc_is(list, DOC_ARRAY) || doc_len(list) > LIST_MAX))
-		return wrong(r, "claimValidationRules", "must be a list");
-	to->required = ARENA_ARRAY(r->c->a, struct claim, doc_len(list) + 1);
+	size_t len;
+
+	if (list_len(r, list, "claimValidationRules", &len) < 0)
+		return -1;
+	to->required = ARENA_ARRAY(r->c->a, struct claim, len + 1);
 	if (!to->required)
 		return arena_quota(r->c->a, r->err);
-	DOC_EACH (one, list) {
+	for (size_t k = 0; k < len; k++) {
+		const struct doc *one = doc_at(list, k);
 		struct claim *c = &to->required[to->nrequired++];
 
 		if (only(r, one, "claimValidationRules", names) < 0 ||
@@ -421,7 +441,7 @@ static int read_anonymous(struct reading *r, const struct doc *d)
 	static const char *const names[] = { "enabled", "conditions", NULL };
 	static const char *const condition[] = { "path", NULL };
 	const struct doc *list = doc_get(d, "conditions"), *enabled = doc_get(d, "enabled");
-	size_t n = 0;
+	size_t n = 0, len;
 
 	if (!d || doc_is(d, DOC_NULL))
 		return 0;
@@ -429,18 +449,19 @@ static int read_anonymous(struct reading *r, const struct doc *d)
 		return -1;
 	if (enabled && !doc_is(enabled, DOC_BOOL))
 		return wrong(r, "anonymous.enabled", "must be true or false");
-	if (list && (!doc_is(list, DOC_ARRAY) || doc_len(list) > LIST_MAX))
-		return wrong(r, "anonymous.conditions", "must be a list");
+	if (list_len(r, list, "anonymous.conditions", &len) < 0)
+		return -1;
 	r->c->says_anonymous = true;
 	r->c->anonymous = doc_true(enabled);
-	if (!doc_len(list))
+	if (!len)
 		return 0;
 	if (!r->c->anonymous)
 		return wrong(r, "anonymous.conditions", "must not be set when it is not enabled");
-	r->c->paths = ARENA_ARRAY(r->c->a, const char *, doc_len(list) + 1);
+	r->c->paths = ARENA_ARRAY(r->c->a, const char *, len + 1);
 	if (!r->c->paths)
 		return arena_quota(r->c->a, r->err);
-	DOC_EACH (one, list) {
+	for (size_t i = 0; i < len; i++) {
+		const struct doc *one = doc_at(list, i);
 		const char *path;
 
 		if (only(r, one, "anonymous.conditions", condition) < 0 ||
@@ -460,6 +481,7 @@ static int read_config(struct reading *r, struct slice text)
 	const struct doc *list;
 	const char *version, *kind;
 	struct doc *d;
+	size_t len;
 
 	if (yaml_read(r->c->a, text, NULL, &d, r->err) < 0 || only(r, d, "", names) < 0 ||
 	    text_at(r, d, "apiVersion", "apiVersion", &version) < 0 ||
@@ -469,11 +491,13 @@ static int read_config(struct reading *r, struct slice text)
 	    strcmp(kind, "AuthenticationConfiguration") != 0)
 		return wrong(r, "", "must be an AuthenticationConfiguration of " GROUP "/v1");
 	list = doc_get(d, "jwt");
-	if (list && (!doc_is(list, DOC_ARRAY) || doc_len(list) > AUTHN_JWT_ISSUERS_MAX))
+	if (list_len(r, list, "jwt", &len) < 0)
+		return -1;
+	if (len > AUTHN_JWT_ISSUERS_MAX)
 		return wrong(r, "jwt", "must be a list of at most 64");
-	DOC_EACH (one, list) {
+	for (size_t i = 0; i < len; i++) {
 		(void)snprintf(r->at, sizeof(r->at), "jwt[%zu]", r->c->n);
-		if (read_rule(r, one, &r->c->rules[r->c->n]) < 0)
+		if (read_rule(r, doc_at(list, i), &r->c->rules[r->c->n]) < 0)
 			return -1;
 		r->c->n++;
 	}
@@ -599,7 +623,7 @@ static int set_flags(struct authn_jwt *t, const struct authn_oidc *o, struct con
 
 	if (!o->client || !*o->client)
 		return flag_wrong(err, "client-id", "goes with --oidc-issuer-url");
-	if (check_url(&r, o->issuer, "") < 0)
+	if (check_url(&r, o->issuer ? o->issuer : "", "") < 0)
 		return flag_wrong(err, "issuer-url", "must be an https URL");
 	if (t->accounts && str_is_one_of(o->issuer, t->accounts))
 		return flag_wrong(err, "issuer-url", "is the one of service accounts");
