@@ -29,7 +29,7 @@ static int wrong_args(struct cmd_call *call, const char *what, struct err *err)
 
 struct view_opts {
 	const char *output, *template;
-	bool flatten, merge, merge_given, minify, raw, managed, missing_ok;
+	bool flatten, merge, merge_given, minify, raw, managed, missing_ok, missing_given;
 };
 static const struct opt view_opts[] = {
 	OPT(struct view_opts, BOOL, flatten, "flatten", 0, "Put files that it names into it"),
@@ -42,8 +42,9 @@ static const struct opt view_opts[] = {
 	OPT(struct view_opts, STR, template, "template", 0, "Template of -o jsonpath"),
 	OPT(struct view_opts, BOOL, managed, "show-managed-fields", 0,
 	    "Keep managedFields; a kubeconfig has none"),
-	OPT(struct view_opts, BOOL, missing_ok, "allow-missing-template-keys", 0,
-	    "What is not there is nothing in templates (default true)"),
+	OPT_SEEN_AT(struct view_opts, BOOL, missing_ok, missing_given,
+		    "allow-missing-template-keys", 0,
+		    "What is not there is nothing in templates (default true)"),
 	OPT_END
 };
 
@@ -117,6 +118,7 @@ static int view_run(struct cmd_call *call, struct err *err)
 		r = kubectl_config(k, err);
 	if (r < 0)
 		return r;
+	p.missing_ok = !o->missing_given || o->missing_ok;
 	config = doc_copy(k->arena, k->config.merged);
 	if (!config)
 		return arena_quota(k->arena, err);

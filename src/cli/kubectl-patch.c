@@ -517,6 +517,7 @@ static int scale_one(void *arg, const struct kubectl_item *it, struct err *err)
 	struct kubectl_send s = { .method = "PATCH",
 				  .sub = "scale",
 				  .type = MERGE_PATCH,
+				  .manager = c->o->manager,
 				  .dry_run = dry_word(c->dry),
 				  .body = &patch };
 	int r = kubectl_send(c->k, it, &get, &live, err);

@@ -64,7 +64,8 @@ static const struct opt global_opts[] = {
 	STR_ROW(token, "token", 0, "Bearer token"),
 	STR_ROW(user, "user", 0, "User of the kubeconfig to be"),
 	STR_ROW(username, "username", 0, "User name for basic authentication"),
-	OPT(struct kubectl_flags, INT, verbose, "v", 'v', "How much is logged: 6 has requests"),
+	OPT(struct kubectl_flags, INT, verbose, "v", 'v',
+	    "What is told on stderr: 6 and more, each request"),
 	OPT_NOT_SUPPORTED(STR, "vmodule", 0, "use --v"),
 	OPT(struct kubectl_flags, BOOL, warnings_fatal, "warnings-as-errors", 0,
 	    "Fail when the server warns"),
@@ -169,6 +170,18 @@ static void on_warning(void *arg, struct slice text)
 	kubectl_warn(arg, text);
 }
 
+#define VERBOSE_CALLS 6
+
+static void on_call(void *arg, const char *method, const char *url, int status, int64_t ns)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(TEXT_MAX);
+
+	(void)arg;
+	buf_addf(&b, "%s %s %d in %lld milliseconds\n", method, url ? url : "", status,
+		 (long long)(ns / NS_PER_MS));
+	(void)fd_write_all(2, buf_str(&b), b.n); /* nobody is left to tell */
+}
+
 int kubectl_client(struct kubectl *k, struct err *err)
 {
 	int r;
@@ -180,6 +193,8 @@ int kubectl_client(struct kubectl *k, struct err *err)
 		r = client_new(&k->conf, &k->client, err);
 	if (r == 0)
 		client_on_warning(k->client, on_warning, k);
+	if (r == 0 && k->flags.verbose >= VERBOSE_CALLS)
+		client_on_call(k->client, on_call, NULL);
 	return r;
 }
 

@@ -43,6 +43,8 @@ struct client {
 	const struct doc *failure;
 	void (*warning)(void *arg, struct slice text);
 	void *warning_arg;
+	void (*told)(void *arg, const char *method, const char *url, int status, int64_t ns);
+	void *told_arg;
 };
 
 /* ---- who we are ---- */
@@ -274,6 +276,15 @@ void client_on_warning(struct client *c, void (*fn)(void *arg, struct slice text
 	c->warning_arg = arg;
 }
 
+void client_on_call(struct client *c,
+		    void (*fn)(void *arg, const char *method, const char *url, int status,
+			       int64_t ns),
+		    void *arg)
+{
+	c->told = fn;
+	c->told_arg = arg;
+}
+
 /* ---- refusals ---- */
 
 static const struct refusal {
@@ -434,6 +445,7 @@ static int one_call(struct client *c, struct arena *a, const struct client_reque
 		.arg = &k,
 		.time = rq->time ? rq->time : c->conf->time,
 	};
+	int64_t start;
 	int r;
 
 	memcpy(headers, c->headers, c->headers_n * sizeof(*headers));
@@ -447,7 +459,12 @@ static int one_call(struct client *c, struct arena *a, const struct client_reque
 		};
 	if (!call.target)
 		return arena_quota(a, err);
+	start = clock_mono();
 	r = http_client_call(c->http, &call, &ans, err);
+	if (c->told)
+		c->told(c->told_arg, call.method,
+			arena_printf(a, "%s%s", c->conf->server, rq->target), ans.status,
+			clock_mono() - start);
 	if (r == 0) {
 		tell_warnings(c, &ans);
 		*ret_wait = put_off(&ans);

@@ -94,3 +94,8 @@ int client_call_doc(struct client *c, struct arena *a, const struct client_reque
 const struct doc *client_failure(const struct client *c);
 /* Texts of Warning headers (RFC 9110 code 299) are given to fn as they come. */
 void client_on_warning(struct client *c, void (*fn)(void *arg, struct slice text), void *arg);
+/* Each exchange is told to fn when it is over: method, address, status (0: none came), time. */
+void client_on_call(struct client *c,
+		    void (*fn)(void *arg, const char *method, const char *url, int status,
+			       int64_t ns),
+		    void *arg);
