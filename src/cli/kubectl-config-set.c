@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "cli/kubectl-cmds.h"
+#include "crypto/aead.h"
 #include "doc/doc.h"
 
 #include <fcntl.h>
@@ -47,7 +48,7 @@ static void put_text(struct arena *a, struct doc *d, const char *name, const cha
 static int put_data(struct kubectl *k, struct doc *d, const char *name, const char *path,
 		    struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(PEM_MAX);
+	CLEANUP(secret_buf_fini) struct buf b = BUF_INIT(PEM_MAX);
 	int r = fd_read_file(AT_FDCWD, path, &b, err);
 	char *text;
 
@@ -57,7 +58,6 @@ static int put_data(struct kubectl *k, struct doc *d, const char *name, const ch
 	if (!text)
 		return arena_quota(k->arena, err);
 	base64_encode(text, buf_str(&b), b.n);
-	explicit_bzero(b.p, b.p ? b.n : 0);
 	doc_set_str(k->arena, d, arena_printf(k->arena, "%s-data", name), text);
 	doc_remove(d, name);
 	return 0;

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/loop.h"
 #include "client/exec.h"
+#include "crypto/aead.h"
 #include "crypto/key.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
@@ -78,7 +79,7 @@ static int add_basic(struct client *c, struct err *err)
 /* A token's file goes before the token, as it is the one that is renewed. */
 static const char *token_of(struct client *c)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(TOKEN_MAX);
+	CLEANUP(secret_buf_fini) struct buf b = BUF_INIT(TOKEN_MAX);
 	const char *token = c->conf->token;
 	struct slice s;
 
@@ -88,7 +89,6 @@ static const char *token_of(struct client *c)
 			s.n--;
 		if (s.n)
 			token = arena_strndup(c->arena, s.p, s.n);
-		explicit_bzero(b.p, b.n);
 	}
 	return token;
 }

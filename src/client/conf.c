@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "client/kubeconfig.h"
+#include "crypto/aead.h"
 #include "doc/doc.h"
 
 #include <fcntl.h>
@@ -25,7 +26,7 @@ static const char *text(struct arena *a, const struct doc *d, const char *name)
 /* What is in the file, or {NULL,0}. */
 static int read_file(struct arena *a, const char *path, struct slice *ret, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(PEM_MAX);
+	CLEANUP(secret_buf_fini) struct buf b = BUF_INIT(PEM_MAX);
 	int r = fd_read_file(AT_FDCWD, path, &b, err);
 	const char *copy = r == 0 ? arena_strndup(a, buf_str(&b), b.n) : NULL;
 
@@ -33,7 +34,6 @@ static int read_file(struct arena *a, const char *path, struct slice *ret, struc
 		r = arena_quota(a, err);
 	if (r == 0)
 		*ret = slice_of(copy, b.n);
-	explicit_bzero(b.p, b.p ? b.n : 0);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "client/client.h"
 #include "client/kubeconfig.h"
+#include "crypto/aead.h"
 #include "doc/json.h"
 #include "linux/proc.h"
 #include "linux/sys.h"
@@ -17,6 +18,7 @@
 
 #define ANSWER_MAX (1u << 20)
 #define WORDS_MAX 1024
+#define PIECE 65536u /* more than any answer has: the buffer, a secret, does not grow */
 #define GROUP "client.authentication.k8s.io/"
 
 extern char **environ;
@@ -177,17 +179,17 @@ static int words(const struct client_conf *conf, const char *version, struct are
 static int read_answer(int fd, struct buf *b, struct err *err)
 {
 	for (;;) {
-		char *room = buf_room(b, 4096);
+		char *room = buf_room(b, PIECE);
 		ssize_t n;
 
 		if (!room)
 			return err_set(err, ERR_TOO_LARGE, "its answer is longer than %u bytes",
 				       ANSWER_MAX);
-		n = fd_read_full(fd, room, 4096);
+		n = fd_read_full(fd, room, PIECE);
 		if (n < 0)
 			return err_sys(err, "read its answer");
 		b->n += (size_t)n;
-		if (n < 4096)
+		if (n < (ssize_t)PIECE)
 			return 0;
 	}
 }
@@ -225,7 +227,7 @@ static int run(struct plugin *p, bool person, struct buf *answer, struct err *er
 int exec_ask(const struct client_conf *conf, struct arena *a, struct exec_credential *ret,
 	     struct err *err)
 {
-	CLEANUP(buf_fini) struct buf answer = BUF_INIT(ANSWER_MAX);
+	CLEANUP(secret_buf_fini) struct buf answer = BUF_INIT(ANSWER_MAX);
 	const char *command = doc_cstr(a, doc_get(conf->exec, "command"));
 	const char *version = doc_cstr(a, doc_get(conf->exec, "apiVersion"));
 	const char *hint = doc_cstr(a, doc_get(conf->exec, "installHint"));
@@ -254,6 +256,5 @@ int exec_ask(const struct client_conf *conf, struct arena *a, struct exec_creden
 		r = run(&p, isatty(0) && !doc_str_is(mode, "Never"), &answer, err);
 	if (r == 0)
 		r = exec_read(buf_slice(&answer), version, a, ret, err);
-	explicit_bzero(answer.p, answer.p ? answer.n : 0);
 	return r < 0 ? err_wrap(err, "exec plugin '%s'", command) : 0;
 }

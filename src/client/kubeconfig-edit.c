@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "client/kubeconfig-private.h"
+#include "crypto/aead.h"
 #include "doc/yaml.h"
 #include "linux/sys.h"
 
@@ -50,14 +51,15 @@ static int make_folder(const char *path, struct err *err)
 
 static int save(struct arena *a, const struct kubeconfig_file *f, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf out = BUF_INIT(KUBECONFIG_FILE_MAX);
+	CLEANUP(secret_buf_fini) struct buf out = BUF_INIT(KUBECONFIG_FILE_MAX);
 	struct yaml_style style = { .sorted = true };
 	const struct doc *shown = kubeconfig_shown(a, f->doc);
-	int r = shown ? yaml_write(shown, &style, &out, err) : arena_quota(a, err);
+	/* Room for most, so that no copies of secrets stay behind as it grows. */
+	int r = shown && buf_room(&out, 1u << 20) ? yaml_write(shown, &style, &out, err)
+						  : arena_quota(a, err);
 
 	if (r == 0)
 		r = fd_replace_file(AT_FDCWD, f->path, buf_str(&out), out.n, 0600, err);
-	explicit_bzero(out.p, out.p ? out.n : 0);
 	return r;
 }
 

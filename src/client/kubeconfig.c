@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "client/kubeconfig-private.h"
+#include "crypto/aead.h"
 #include "doc/yaml.h"
 
 #include <fcntl.h>
@@ -375,7 +376,7 @@ struct doc *kubeconfig_merge(struct arena *a, const struct kubeconfig_file *file
 
 int kubeconfig_read_file(struct arena *a, struct kubeconfig_file *f, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(KUBECONFIG_FILE_MAX);
+	CLEANUP(secret_buf_fini) struct buf b = BUF_INIT(KUBECONFIG_FILE_MAX);
 	const char *text;
 	int r = fd_read_file(AT_FDCWD, f->path, &b, err);
 
@@ -391,7 +392,6 @@ int kubeconfig_read_file(struct arena *a, struct kubeconfig_file *f, struct err 
 	if (!text)
 		return arena_quota(a, err);
 	r = kubeconfig_read(a, slice_of(text, b.n), &f->doc, err);
-	explicit_bzero(b.p, b.p ? b.n : 0); /* it may hold keys and tokens */
 	return r < 0 ? err_wrap(err, "error loading config file \"%s\"", f->path) : 0;
 }
 
