@@ -188,7 +188,7 @@ static int diff_member(struct diff *x, const struct api_type *t, const struct do
 {
 	struct slice name = slice_of(key->s, key->n);
 	const struct schema_field *f = field_of(t, name);
-	const struct api_type *type = f ? api_note_of(t, f)->type : NULL;
+	const struct api_type *type = t && f ? api_note_of(t, f)->type : NULL;
 	struct doc sub = doc_object();
 	int r;
 

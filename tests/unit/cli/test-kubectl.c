@@ -98,16 +98,8 @@ static void all_of_kubectls_flags_are_known(void **state)
 
 static void columns_are_as_wide_as_they_need(void **state)
 {
-	static const char *const cells[] = { "NAME",
-					     "READY",
-					     "x",
-					     "a",
-					     "1/1",
-					     "",
-					     "\xc3\xa4"
-					     "bcdefg",
-					     "0/1",
-					     "y" };
+	static const char *const cells[] = { "NAME", "READY",	       "x",   "a", "1/1",
+					     "",     "\303\244bcdefg", "0/1", "y" };
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);
 	struct columns c = { 0 };
 
@@ -115,8 +107,7 @@ static void columns_are_as_wide_as_they_need(void **state)
 	columns_print(&c, cells, 3, 3, &b);
 	assert_string_equal(buf_str(&b), "NAME      READY   x\n"
 					 "a         1/1     \n"
-					 "\xc3\xa4"
-					 "bcdefg   0/1     y\n");
+					 "\303\244bcdefg   0/1     y\n");
 	buf_clear(&b);
 	/* widths are remembered: what a watch adds stands below */
 	columns_print(&c, (const char *const[]){ "b", "2/2", "z" }, 1, 3, &b);
