@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of admissionregistration.k8s.io/v1. Expressions in CEL are looked at for being there. */
+/* Rules of admissionregistration.k8s.io/v1. Match conditions of webhooks are compiled; other
+ * expressions in CEL are looked at for being there. */
 #include "api/check-parts.h"
+#include "api/match-condition.h"
 
 #include "base/arena.h"
+#include "base/err.h"
+
+#define CONDITION_BYTES (16u << 20)
 
 static const struct path in_spec = PATH(NULL, "spec");
 
@@ -97,7 +102,23 @@ static void check_rule(struct check *c, const struct path *p, const struct doc *
 
 /* ---- webhooks ---- */
 
-static void check_match_conditions(struct check *c, const struct path *p, const struct doc *obj)
+/* One that compiles to a bool. */
+static void check_condition(struct check *c, const struct path *p, const struct doc *text)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("a match condition", CONDITION_BYTES);
+	const struct path at = PATH(p, "expression");
+	const struct cel_prog *prog;
+	struct err err = ERR_INIT;
+	struct cel_env *env;
+
+	if (match_env_new(a, &env, &err) < 0 ||
+	    match_compile(env, doc_slice(text), a, &prog, &err) < 0)
+		check_invalid(c, &at, text, "compilation failed: %s", err.msg);
+}
+
+/* compiled: those of webhooks; policies have further variables, and are not evaluated. */
+static void check_match_conditions(struct check *c, const struct path *p, const struct doc *obj,
+				   bool compiled)
 {
 	const struct path at = PATH(p, "matchConditions");
 	const struct doc *list = doc_get(obj, "matchConditions");
@@ -109,6 +130,8 @@ static void check_match_conditions(struct check *c, const struct path *p, const 
 
 		if (is_blank(doc_get(doc_at(list, i), "expression")))
 			part_required(c, &one, "expression", "");
+		else if (compiled)
+			check_condition(c, &one, doc_get(doc_at(list, i), "expression"));
 		part_text(c, &one, doc_at(list, i), "name", form_qualified_name);
 	}
 	check_unique(c, &at, list, "name");
@@ -138,7 +161,7 @@ static void check_hook(struct check *c, const struct path *p, const struct doc *
 	part_selector(c, p, hook, "namespaceSelector");
 	part_selector(c, p, hook, "objectSelector");
 	part_client(c, &client, doc_get(hook, "clientConfig"));
-	check_match_conditions(c, p, hook);
+	check_match_conditions(c, p, hook, true);
 	part_review_versions(c, &versions, doc_get(hook, "admissionReviewVersions"),
 			     "must specify one of v1, v1beta1");
 }
@@ -336,7 +359,7 @@ static void check_policy_head(struct check *c, const struct doc *spec)
 		if (!part_full(match, "resourceRules"))
 			part_required(c, &at, "resourceRules", "");
 	}
-	check_match_conditions(c, &in_spec, spec);
+	check_match_conditions(c, &in_spec, spec, false);
 	check_variables(c, spec);
 }
 

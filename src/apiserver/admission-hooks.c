@@ -2,6 +2,7 @@
 #include "apiserver/admission-hooks.h"
 
 #include "api/check.h"
+#include "api/match-condition.h"
 #include "apiserver/codec.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -133,8 +134,30 @@ static int read_version(const struct doc *list, struct hook *k, struct err *err)
 	return err_set(err, ERR_INVALID, "webhook does not accept known AdmissionReview versions");
 }
 
-static int read_hook(const struct doc *d, struct arena *a, struct hook *k, struct err *err)
+static int read_conditions(struct hook_set *s, const struct doc *list, struct hook *k,
+			   struct err *err)
 {
+	struct hook_condition *v = ARENA_ARRAY(s->a, struct hook_condition, doc_len(list));
+	size_t n = 0;
+
+	if (!v)
+		return arena_quota(s->a, err);
+	if (doc_len(list) && !s->env && match_env_new(s->a, &s->env, err) < 0)
+		return err_ret(err);
+	DOC_EACH (x, list) {
+		v[n].name = doc_cstr(s->a, doc_get(x, "name"));
+		if (match_compile(s->env, doc_slice(doc_get(x, "expression")), s->a, &v[n++].prog,
+				  err) < 0)
+			return err_ret(err);
+	}
+	k->conditions = v;
+	k->nconditions = n;
+	return 0;
+}
+
+static int read_hook(struct hook_set *s, const struct doc *d, struct hook *k, struct err *err)
+{
+	struct arena *a = s->a;
 	const struct doc *effects = doc_get(d, "sideEffects");
 	int64_t seconds = check_number(doc_get(d, "timeoutSeconds"));
 
@@ -157,8 +180,10 @@ static int read_hook(const struct doc *d, struct arena *a, struct hook *k, struc
 		err_clear(err);
 	}
 	/* Not asking it, or asking it always, would both be wrong. */
-	if (doc_len(doc_get(d, "matchConditions")))
-		k->broken = "matchConditions in CEL are not evaluated by this server";
+	if (read_conditions(s, doc_get(d, "matchConditions"), k, err) < 0) {
+		k->broken = arena_printf(a, "matchConditions: %s", err->msg);
+		err_clear(err);
+	}
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }
 
@@ -186,7 +211,7 @@ static int read_config(struct hook_set *s, struct item *i, struct err *err)
 	DOC_EACH (x, list) {
 		struct hook k = { .config = config, .index = index++ };
 
-		r = read_hook(x, s->a, &k, err);
+		r = read_hook(s, x, &k, err);
 		if (r < 0)
 			return r;
 		s->v[s->n++] = k;

@@ -13,6 +13,8 @@
 #include "apiserver/webhook-client.h"
 #include "base/cleanup.h"
 
+struct cel_env;
+struct cel_prog;
 struct doc;
 
 enum hook_op {
@@ -31,6 +33,11 @@ struct hook_rule {
 	const char *const *groups, *const *versions, *const *resources; /* NULL-terminated */
 };
 
+struct hook_condition {
+	const char *name;
+	const struct cel_prog *prog; /* api/match-condition.h */
+};
+
 struct hook {
 	const char *config, *name;
 	size_t index; /* in its configuration */
@@ -38,6 +45,8 @@ struct hook {
 	const char *broken; /* why it cannot be asked; NULL: it can */
 	const struct hook_rule *rules;
 	size_t nrules;
+	const struct hook_condition *conditions; /* all have to hold */
+	size_t nconditions;
 	struct selector namespaces, objects;
 	bool no_namespaces, no_objects; /* a selector that selects nothing */
 	bool fails_open;		/* failurePolicy Ignore */
@@ -51,6 +60,7 @@ struct hook {
 struct hook_set {
 	unsigned refs;
 	struct arena *a;
+	struct cel_env *env; /* of conditions; NULL: there are none yet */
 	struct hook *v;
 	size_t n;
 };

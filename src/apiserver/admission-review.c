@@ -54,14 +54,8 @@ static void put_doc(struct arena *a, struct doc *to, const char *field, const st
 	doc_set(a, to, field, d ? *d : doc_null());
 }
 
-int review_write(const struct review *r, struct buf *out, struct err *err)
+static void put_request(struct arena *a, struct doc *q, const struct review *r)
 {
-	CLEANUP(arena_free) struct arena *a = arena_new("a review", 4u << 20);
-	struct doc *top = doc_new_object(a), *q;
-
-	doc_set_str(a, top, "kind", "AdmissionReview");
-	doc_set_str(a, top, "apiVersion", version_of(r));
-	q = doc_set_object(a, top, "request");
 	doc_set_str(a, q, "uid", r->uid);
 	put_gvk(a, q, "kind", &r->kind, false);
 	put_gvk(a, q, "resource", &r->resource, true);
@@ -77,6 +71,24 @@ int review_write(const struct review *r, struct buf *out, struct err *err)
 	put_doc(a, q, "oldObject", r->old);
 	doc_set_bool(a, q, "dryRun", r->dry_run);
 	put_doc(a, q, "options", r->options);
+}
+
+const struct doc *review_request(const struct review *r, struct arena *a)
+{
+	struct doc *q = doc_new_object(a);
+
+	put_request(a, q, r);
+	return q;
+}
+
+int review_write(const struct review *r, struct buf *out, struct err *err)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("a review", 4u << 20);
+	struct doc *top = doc_new_object(a);
+
+	doc_set_str(a, top, "kind", "AdmissionReview");
+	doc_set_str(a, top, "apiVersion", version_of(r));
+	put_request(a, doc_set_object(a, top, "request"), r);
 	if (arena_exceeded(a))
 		return arena_quota(a, err);
 	return json_write(top, NULL, out, err);

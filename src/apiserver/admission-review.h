@@ -30,6 +30,8 @@ struct review {
 	const struct doc *obj, *old, *options; /* NULL = none */
 	bool dry_run;
 };
+/* Its `request`, for conditions; NULL when the arena is full. */
+const struct doc *review_request(const struct review *r, struct arena *a);
 /* -ERR_QUOTA: it does not fit. */
 int review_write(const struct review *r, struct buf *out, struct err *err);
 

@@ -2,6 +2,7 @@
 #include "apiserver/rest-hooks.h"
 
 #include "api/defaults.h"
+#include "api/match-condition.h"
 #include "apiserver/admission-review.h"
 #include "apiserver/admission.h"
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "doc/json.h"
 #include "doc/patch.h"
+#include "expr/cel.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -273,7 +275,8 @@ static struct review_gvk resource_of(const struct api_kind *k)
 	return (struct review_gvk){ k->group->group, k->group->version, k->resource };
 }
 
-static int write_body(struct hook_one *o, struct err *err)
+/* What is said of the request. */
+static int describe(struct hook_one *o, struct err *err)
 {
 	struct hook_ask *k = o->run->k;
 	int r = show(o, err);
@@ -298,9 +301,67 @@ static int write_body(struct hook_one *o, struct err *err)
 		.options = k->options,
 		.dry_run = k->dry_run,
 	};
+	return 0;
+}
+
+static int write_body(struct hook_one *o, struct err *err)
+{
+	int r = describe(o, err);
+
+	if (r < 0)
+		return r;
 	o->body.max = BODY_MAX;
 	buf_clear(&o->body);
 	return review_write(&o->review, &o->body, err);
+}
+
+/* ---- conditions ---- */
+
+/* One that is false decides; else one that failed: *ret_why, of err. */
+static int run_conditions(struct hook_one *o, const char **ret_why, struct err *err)
+{
+	struct arena *a = call_work(o->run->k->c);
+	struct cel_value v[MATCH_VARS], result;
+	struct cel_budget budget = { .left = MATCH_COST_MAX };
+	const struct cel_vars vars = { .v = v, .n = MATCH_VARS };
+	const struct review *q = &o->review;
+
+	*ret_why = NULL;
+	if (match_values(q->obj, q->old, review_request(q, a), a, v, err) < 0)
+		return err_ret(err);
+	for (size_t i = 0; i < o->hook->nconditions; i++) {
+		const struct hook_condition *c = &o->hook->conditions[i];
+		struct err one = ERR_INIT;
+
+		if (cel_run(c->prog, &vars, &budget, a, &result, &one) < 0) {
+			if (!*ret_why)
+				*ret_why = arena_printf(a, "%s: %s", c->name, one.msg);
+		} else if (result.kind != CEL_T_BOOL || !result.b) {
+			return 0;
+		}
+	}
+	return arena_exceeded(a) ? arena_quota(a, err) : 1;
+}
+
+/* Do the conditions want it to be asked? Negative: the request is refused. */
+static int conditions_hold(struct hook_one *o, struct err *err)
+{
+	struct hook_ask *k = o->run->k;
+	const char *why;
+	int r;
+
+	if (!o->hook->nconditions)
+		return 1;
+	if (describe(o, err) < 0)
+		return err_ret(err);
+	r = run_conditions(o, &why, err);
+	if (r <= 0 || !why)
+		return r;
+	if (o->hook->fails_open)
+		return 0;
+	return status_forbidden(err, &k->c->about, k->name,
+				"match conditions of webhook \"%s\" could not be evaluated: %s",
+				o->hook->name, why);
 }
 
 /* ---- what is told ---- */
@@ -666,6 +727,9 @@ static int mutate_one(struct hook_run *run, struct hook_one *o, struct err *err)
 		count(o, 500, "calling_webhook_error");
 		return o->result;
 	}
+	r = conditions_hold(o, err);
+	if (r <= 0)
+		return r;
 	r = ask(o, on_mutated, err);
 	return r < 0 ? r : 1;
 }
@@ -757,7 +821,10 @@ static int choose(struct hook_run *run, struct err *err)
 		o->run = run;
 		o->hook = &run->set->v[i];
 		o->place = i;
-		run->n++;
+		r = o->hook->broken ? 1 : conditions_hold(o, err);
+		if (r < 0)
+			return r;
+		run->n += r > 0;
 	}
 	return 0;
 }

@@ -256,6 +256,33 @@ def _():
         equal(got["data"], {"mutation-start": "yes", "mutation-stage-1": "yes", "mutation-stage-2": "yes"})
 
 
+@case("AdmissionWebhook should mutate everything except 'skip-me' configmaps")
+def _():
+    ns = space()
+    maps = kind("configmaps", ns)
+    but = [{"name": "skip-me", "expression": "object.metadata.name != 'skip-me'"}]
+    with Hooks("mutating", ns, ("/stages", rule("configmaps", "CREATE")), matchConditions=but):
+        equal(maps.create(config("skip-me", mutation_start="yes"))["data"], {"mutation-start": "yes"})
+        equal(maps.create(config("other", mutation_start="yes"))["data"], {"mutation-start": "yes", "mutation-stage-1": "yes"})
+
+
+def bad_conditions(which):
+    bad = [{"name": "invalid-expression", "expression": "... [] bad expression"}]
+    h = Hooks(which, None, ("/deny", rule("configmaps", "CREATE")), matchConditions=bad)
+    denied(lambda: h.k.create(h.body), "compilation failed", code=422)
+    h.k.gone(h.name)
+
+
+@case("AdmissionWebhook should reject mutating webhook configurations with invalid match conditions")
+def _():
+    bad_conditions("mutating")
+
+
+@case("AdmissionWebhook should reject validating webhook configurations with invalid match conditions")
+def _():
+    bad_conditions("validating")
+
+
 @case("AdmissionWebhook should mutate pod and apply defaults after mutation")
 def _():
     ns = space()

@@ -522,24 +522,67 @@ static void what_changed_meanwhile_is_asked_about_anew(void **state)
 	peer_close(&p);
 }
 
-static void side_effects_and_conditions_are_not_guessed_at(void **state)
+static void side_effects_have_to_be_told(void **state)
 {
 	struct wfix *f = *state;
 	char hook[16384];
 
-	hook_on(f, VALIDATING, "a", "/allow",
-		"'matchConditions':[{'name':'x','expression':'true'}]," FAILS ON_MAPS);
-	apost(f->x, MAPS, MAP("m", ""), 500);
-	ahas(f->x, "matchConditions in CEL are not evaluated by this server");
-	hooks_off(f);
-	hook_on(f, VALIDATING, "a", "/allow",
-		"'matchConditions':[{'name':'x','expression':'true'}]," OPEN ON_MAPS);
-	apost(f->x, MAPS, MAP("m", ""), 201);
-	assert_int_equal(f->nasked, 0);
-	hooks_off(f);
 	assert_true(str_copy(hook, sizeof(hook), hook_text(f, "a.example.com", "/allow", ON_MAPS)));
 	memcpy(strstr(hook, "'None'"), "'Some'", 6);
 	hook_config(f, VALIDATING, "a", hook, 422); /* v1 does not have it */
+}
+
+#define IF(expression) "'matchConditions':[{'name':'x','expression':'" expression "'}],"
+
+static void conditions_choose(void **state)
+{
+	static const struct {
+		const char *condition;
+		int code; /* of who is denied when it holds */
+	} rows[] = {
+		{ IF("true"), 422 },
+		{ IF("false"), 201 },
+		{ IF("object.metadata.name == \\'m\\'"), 422 },
+		{ IF("object.metadata.name.startsWith(\\'x\\')"), 201 },
+		{ IF("oldObject == null && request.operation == \\'CREATE\\'"), 422 },
+		{ IF("request.kind.kind == \\'ConfigMap\\' && request.resource.group == \\'\\'"),
+		  422 },
+		{ IF("\\'system:masters\\' in request.userInfo.groups && request.dryRun"), 422 },
+		{ IF("request.options.fieldManager == \\'me\\'"), 422 },
+		{ IF("has(request.subResource)"), 201 },
+		{ "'matchConditions':[{'name':'a','expression':'object.nothing == 1'},{'name':'b',"
+		  "'expression':'false'}],",
+		  201 },
+		{ IF("object.nothing == 1"), 403 },
+		{ "'failurePolicy':'Ignore'," IF("object.nothing == 1"), 201 },
+		{ IF("[1,2,3,4,5,6,7,8,9,10].all(a,[1,2,3,4,5,6,7,8,9,10].all(b,[1,2,3,4,5,6,7,8,9,"
+		     "10].all(c,[1,2,3,4,5,6,7,8,9,10].all(d,[1,2,3,4,5,6,7,8,9,10].all(e,[1,2,3,"
+		     "4,5,6,7,8,9,10].all(f,a+b+c+d+e+f>0))))))"),
+		  403 },
+	};
+	static const char *const bad[] = {
+		IF("object.metadata.name =="), IF("1"), IF("nothing"), IF("request.nothing == 1"),
+		IF("authorizer == 1"),
+	};
+	struct wfix *f = *state;
+	char more[2048];
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+		const int code = rows[i / 2].code;
+
+		snprintf(more, sizeof(more), "%s%s", rows[i / 2].condition, ON_MAPS);
+		hook_on(f, i % 2 ? VALIDATING : MUTATING, "a", "/deny", more);
+		apost(f->x, MAPS "?dryRun=All&fieldManager=me", MAP("m", ""), code);
+		if (code == 403)
+			ahas(f->x, "match conditions of webhook");
+		hooks_off(f);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		snprintf(more, sizeof(more), "%s%s", bad[i], ON_MAPS);
+		hook_config(f, VALIDATING, "a", hook_text(f, "a.example.com", "/deny", more), 422);
+		ahas(f->x, "webhooks[0].matchConditions[0].expression");
+		ahas(f->x, "compilation failed");
+	}
 }
 
 static void warnings_reach_the_client(void **state)
@@ -607,7 +650,8 @@ int main(void)
 		HCASE(addresses_that_do_not_answer_are_named),
 		HCASE(who_is_slow_has_its_time_and_no_more),
 		HCASE(what_changed_meanwhile_is_asked_about_anew),
-		HCASE(side_effects_and_conditions_are_not_guessed_at),
+		HCASE(side_effects_have_to_be_told),
+		HCASE(conditions_choose),
 		HCASE(warnings_reach_the_client),
 		HCASE(older_reviews_are_spoken),
 		HCASE(they_are_counted),
