@@ -585,6 +585,40 @@ static void conditions_choose(void **state)
 	}
 }
 
+/* Three at once for two places: what collides is the charge, and webhooks are asked once of each.
+ */
+static void quotas_are_charged_when_all_have_agreed(void **state)
+{
+#define QUOTAS "/api/v1/namespaces/n1/resourcequotas"
+	static const char *const maps[] = { MAP("m", ""), MAP("n", ""), MAP("o", "") };
+	struct wfix *f = *state;
+	struct peer p[ARRAY_LEN(maps)];
+	int made = 0, refused = 0;
+
+	apost(f->x, QUOTAS,
+	      "{'apiVersion':'v1','kind':'ResourceQuota','metadata':{'name':'q'},'spec':{'hard':{"
+	      "'count/configmaps':'2'}}}",
+	      201);
+	hook_on(f, VALIDATING, "a", "/allow", ON_MAPS);
+	for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+		peer_open(f->x, &p[i]);
+		peer_send(&p[i], "POST", MAPS, ADMIN JSON, quoted(maps[i]));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+		peer_answer(&p[i], false);
+		made += f->x->code == 201;
+		refused += f->x->code == 403;
+		peer_close(&p[i]);
+	}
+	assert_int_equal(made, 2);
+	assert_int_equal(refused, 1);
+	assert_int_equal(f->nasked, 3);
+	(void)get(f->x, QUOTAS "/q");
+	ahas(f->x, "'used':{'count/configmaps':'2'}");
+	(void)ask(f->x, "DELETE", QUOTAS "/q", ADMIN, NULL);
+	assert_code(f->x, 200);
+}
+
 static void warnings_reach_the_client(void **state)
 {
 	struct wfix *f = *state;
@@ -652,6 +686,7 @@ int main(void)
 		HCASE(what_changed_meanwhile_is_asked_about_anew),
 		HCASE(side_effects_have_to_be_told),
 		HCASE(conditions_choose),
+		HCASE(quotas_are_charged_when_all_have_agreed),
 		HCASE(warnings_reach_the_client),
 		HCASE(older_reviews_are_spoken),
 		HCASE(they_are_counted),
