@@ -207,7 +207,7 @@ static bool is_forbidden_label(struct slice label)
 		"topology.kubernetes.io/region",
 		"topology.kubernetes.io/zone",
 	};
-	const char *slash = memchr(label.p, '/', label.n);
+	const char *slash = !label.n ? NULL : memchr(label.p, '/', label.n);
 	const struct slice domain =
 		slash ? slice_of(label.p, (size_t)(slash - label.p)) : SLICE("");
 

@@ -19,9 +19,15 @@
 #define MEMORY_MAX (16u << 20)
 #define GROUPS_MAX 64
 #define NEAREST_MAX 8
-#define ROLES_MAX 8
+#define ROLES_MAX 8u
+#define ROLES_LOOKED_AT 4096
 #define WHY_MAX 1024
 #define ANSWER_MAX (1u << 20)
+
+struct giving { /* a role that would allow it */
+	const char *name;
+	bool cluster;
+};
 
 struct why {
 	const struct authz *z;
@@ -33,7 +39,8 @@ struct why {
 	struct strategy_user user;
 	struct authz_attrs at;
 	struct selector fields;
-	struct doc *answer, *nearest, *roles;
+	struct doc *answer, *nearest;
+	struct giving *roles;
 	size_t nnearest, nroles;
 };
 
@@ -263,33 +270,56 @@ static int near_miss(void *arg, const struct rbac_reason *by)
 static int giving_role(void *arg, struct slice ns, const char *name, const struct rbac_rule *rule)
 {
 	struct why *y = arg;
-	const char *text;
+	struct giving *last = y->nroles ? &y->roles[y->nroles - 1] : NULL;
 
-	if (y->nroles == ROLES_MAX || (ns.n && !slice_is(ns, y->at.ns)) ||
-	    !rbac_rule_allows(rule, &y->at))
+	if ((ns.n && !slice_is(ns, y->at.ns)) || !rbac_rule_allows(rule, &y->at))
 		return 0;
-	text = arena_printf(y->a, "%s \"%s\"", ns.n ? "Role" : "ClusterRole", name);
-	DOC_EACH (d, y->roles)
-		if (text && doc_str_is(d, text))
-			return 0;
-	if (text && doc_append_str(y->a, y->roles, text))
-		y->nroles++;
+	if (last && last->name == name) /* another rule of it */
+		return 0;
+	if (y->nroles < ROLES_LOOKED_AT)
+		y->roles[y->nroles++] = (struct giving){ name, ns.n == 0 };
 	return 0;
+}
+
+/* Those that people bind come before the system's own. */
+static int compare_roles(const void *va, const void *vb)
+{
+	const struct giving *a = va, *b = vb;
+	const bool ours = strncmp(a->name, "system:", 7) == 0;
+	const bool theirs = strncmp(b->name, "system:", 7) == 0;
+
+	return ours != theirs ? (int)ours - (int)theirs : strcmp(a->name, b->name);
+}
+
+static void tell_roles(struct why *y)
+{
+	struct doc *list = doc_set_array(y->a, y->answer, "roles");
+
+	y->roles = ARENA_ARRAY(y->a, struct giving, ROLES_LOOKED_AT);
+	y->nroles = 0;
+	if (!y->roles)
+		return; /* the arena is full: told by reply */
+	(void)rbac_each_role(y->z->rbac, giving_role, y);
+	if (y->nroles)
+		qsort(y->roles, y->nroles, sizeof(y->roles[0]), compare_roles);
+	for (size_t i = 0; y->roles && i < MIN(y->nroles, ROLES_MAX); i++)
+		doc_append_str(y->a, list,
+			       arena_printf(y->a, "%s \"%s\"",
+					    y->roles[i].cluster ? "ClusterRole" : "Role",
+					    y->roles[i].name));
 }
 
 static void tell_missing(struct why *y)
 {
-	struct doc nearest = doc_array(), roles = doc_array();
+	struct doc nearest = doc_array();
 
 	if (!y->z->rbac)
 		return;
 	y->nearest = &nearest;
-	y->roles = &roles;
 	(void)rbac_each_grant(y->z->rbac, &y->user, y->at.resource_request ? y->at.ns : "",
 			      near_miss, y);
-	(void)rbac_each_role(y->z->rbac, giving_role, y);
 	doc_set(y->a, y->answer, "nearest", nearest);
-	doc_set(y->a, y->answer, "roles", roles);
+	tell_roles(y);
 }
 
 /* ---- the answer ---- */
@@ -340,6 +370,7 @@ static void ask(struct why *y_taken)
 	bool may = authz_is_fixed(y->z, &y->at);
 
 	y->answer = doc_new_object(y->a);
+	y->nnearest = 0;
 	print_question(y);
 	if (may) {
 		doc_set_str(y->a, y->answer, "decided", "always");
