@@ -270,14 +270,14 @@ static int near_miss(void *arg, const struct rbac_reason *by)
 static int giving_role(void *arg, struct slice ns, const char *name, const struct rbac_rule *rule)
 {
 	struct why *y = arg;
-	struct giving *last = y->nroles ? &y->roles[y->nroles - 1] : NULL;
+	struct giving *v = y->roles;
 
+	if (!v || y->nroles == ROLES_LOOKED_AT)
+		return -1;
 	if ((ns.n && !slice_is(ns, y->at.ns)) || !rbac_rule_allows(rule, &y->at))
 		return 0;
-	if (last && last->name == name) /* another rule of it */
-		return 0;
-	if (y->nroles < ROLES_LOOKED_AT)
-		y->roles[y->nroles++] = (struct giving){ name, ns.n == 0 };
+	if (!y->nroles || v[y->nroles - 1].name != name) /* else it is another rule of it */
+		v[y->nroles++] = (struct giving){ name, ns.n == 0 };
 	return 0;
 }
 
