@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST serviceaccounts/NAME/token: a token of the account, perhaps bound to an object. */
 #include "apiserver/account-token.h"
+#include "apiserver/admission.h"
 #include "apiserver/rest-write.h"
 #include "apiserver/strategy-private.h"
 #include "base/clock.h"
@@ -90,6 +91,31 @@ static int check(struct request *t, struct err *err)
 				 .type = t->x.type };
 
 	return api_check(c->srv->conf.api, &kind, "", &t->obj, NULL, call_work(c), err);
+}
+
+/* Nodes get tokens of their own pods only: NodeRestriction. */
+static int admit(struct request *t, struct err *err)
+{
+	struct call *c = t->x.c;
+	struct strategy_call sc = { .rs = c->srv->conf.resources,
+				    .objects = c->resource->objects,
+				    .sub = "token",
+				    .a = call_work(c),
+				    .now = call_now(c),
+				    .user = c->user,
+				    .dry_run = c->q.dry_run };
+	struct admission_call ac = {
+		.sc = &sc,
+		.op = ADMISSION_CREATE,
+		.ns = c->rq.namespace_,
+		.sub = "token",
+		.name = c->rq.name,
+		.obj = &t->obj,
+		.authz = c->srv->conf.authz,
+		.about = &c->about,
+	};
+
+	return admission_mutate(c->srv->conf.admission, &ac, err);
 }
 
 /* ---- what it is bound to ---- */
@@ -223,6 +249,8 @@ static int make(struct request *t, struct err *err)
 		r = check_names(t, err);
 	if (r == 0 && !look(t, "serviceaccounts", c->rq.namespace_, c->rq.name, &t->account, err))
 		return err_ret(err);
+	if (r == 0)
+		r = admit(t, err);
 	if (r == 0)
 		r = read_audiences(t, err);
 	if (r == 0)

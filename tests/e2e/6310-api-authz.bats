@@ -45,6 +45,12 @@ as() { # USER, then kubectl's words
 	fails_with "can only list/watch pods with spec.nodeName field selector" as n2 get pods -A --field-selector spec.nodeName=n1
 	as n1 get services -A
 	fails_with "cannot list resource" as n1 get deployments -A
+	kn create serviceaccount robot
+	kn run q --image=i --restart=Never --overrides='{"spec":{"nodeName":"n1","serviceAccountName":"robot"}}'
+	fails_with "node requested token not bound to a pod" as n1 -n "$NS" create token robot
+	fails_with "no relationship found" as n2 -n "$NS" create token robot
+	as n1 -n "$NS" create token robot --bound-object-kind Pod --bound-object-name q \
+		--bound-object-uid "$(kn get pod q -o jsonpath='{.metadata.uid}')"
 	kn delete pod p --grace-period=0 --force
 	fails_with "no relationship found" as n1 -n "$NS" get secret s1
 }
