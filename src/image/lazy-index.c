@@ -152,6 +152,31 @@ static bool keeps(const char *name)
 	       (slice_starts(s, SLICE("user.")) && !slice_starts(s, SLICE("user.overlay.")));
 }
 
+int lazy_entry_clean(const struct tar_entry *e, struct lazy_entry_room *room, struct tar_entry *ret,
+		     struct err *err)
+{
+	int r = tar_name_clean(e->name, room->name, err);
+
+	if (r >= 0 && e->type == TAR_HARD)
+		r = tar_name_clean(e->link, room->link, err);
+	if (r < 0)
+		return r;
+	if (e->uid < 0 || e->gid < 0 || e->uid >= UINT32_MAX || e->gid >= UINT32_MAX)
+		return err_set(err, ERR_INVALID, "layer entry '%.300s': has an impossible owner",
+			       e->name);
+	*ret = *e;
+	ret->name = room->name;
+	ret->link = e->type == TAR_HARD ? room->link : e->link;
+	ret->mode = e->mode & 07777;
+	ret->size = e->type == TAR_REG ? e->size : 0;
+	ret->xattrs = room->xattrs;
+	ret->nxattrs = 0;
+	for (size_t i = 0; i < e->nxattrs; i++)
+		if (keeps(e->xattrs[i].name))
+			room->xattrs[ret->nxattrs++] = e->xattrs[i];
+	return 0;
+}
+
 static void put_xattrs(struct buf *b, const struct tar_entry *e)
 {
 	size_t n = 0;
@@ -176,6 +201,8 @@ int lazy_writer_entry(struct lazy_writer *w, const struct tar_entry *e, struct e
 	struct buf *b = &w->entries;
 	int r = tar_name_clean(e->name, name, err);
 
+	if (e->sparse) /* its bytes are not all in the tar, and an index has one place a file */
+		return err_set(err, ERR_UNSUPPORTED, "the layer has a sparse file");
 	if (r >= 0 && e->type == TAR_HARD) {
 		r = tar_name_clean(e->link, link, err);
 		target = link;

@@ -107,6 +107,15 @@ int lazy_writer_entry(struct lazy_writer *w, const struct tar_entry *e, struct e
 int lazy_writer_finish(struct lazy_writer *w, enum lazy_kind kind, uint64_t blob_size,
 		       struct buf *ret, struct err *err);
 
+/* An entry as an index tells it: clean names, only attributes that are kept, size and offset of
+ * files alone. In `room`, and borrowed of *e. -ERR_INVALID: names that are none, or owners. */
+struct lazy_entry_room {
+	char name[TAR_NAME_MAX + 1], link[TAR_NAME_MAX + 1];
+	struct tar_xattr xattrs[TAR_XATTRS_MAX];
+};
+int lazy_entry_clean(const struct tar_entry *e, struct lazy_entry_room *room, struct tar_entry *ret,
+		     struct err *err);
+
 /* All of `in` to `out`, decompressed (plain bytes as they are), while its index is made. An index
  * that cannot be made is no failure: *ret is empty then. */
 int lazy_build_fd(int in, int out, struct buf *ret, uint64_t *ret_bytes, struct err *err);

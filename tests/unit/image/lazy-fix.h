@@ -71,6 +71,40 @@ static inline struct slice seeded_tar(struct tarball *t, uint64_t seed, unsigned
 	return tar_end(t);
 }
 
+static inline void raw_member(struct tarball *t, const char *name, char type, const char *data,
+			      size_t n)
+{
+	char h[TAR_BLOCK] = "";
+	unsigned sum = 0;
+
+	snprintf(h, 100, "%s", name);
+	memcpy(h + 100, "0000644", 8);
+	memcpy(h + 108, "0000000", 8);
+	memcpy(h + 116, "0000000", 8);
+	snprintf(h + 124, 12, "%011zo", n);
+	memcpy(h + 136, "00000000000", 12);
+	memcpy(h + 148, "        ", 8);
+	h[156] = type;
+	memcpy(h + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < sizeof(h); i++)
+		sum += (unsigned char)h[i];
+	snprintf(h + 148, 8, "%06o", sum);
+	buf_add(&t->b, h, sizeof(h));
+	memset(h, 0, sizeof(h));
+	memcpy(h, data, n);
+	buf_add(&t->b, h, sizeof(h));
+}
+
+/* Nine bytes, of which the fourth and fifth are "xy" and the others in holes (pax 0.1). */
+static inline void sparse_into(struct tarball *t, const char *name)
+{
+	static const char records[] = "21 GNU.sparse.size=9\n26 GNU.sparse.numblocks=1\n"
+				      "22 GNU.sparse.map=4,2\n";
+
+	raw_member(t, "pax", 'x', records, sizeof(records) - 1);
+	raw_member(t, name, '0', "xy", 2);
+}
+
 enum form { FORM_PLAIN, FORM_GZIP, FORM_MEMBERS, FORM_ZSTD, FORM_FRAMES, FORMS };
 
 static inline void gzip_into(struct buf *b, const char *p, size_t n)

@@ -202,6 +202,26 @@ static void a_stream_that_is_no_layer_has_no_index(void **state)
 	buf_fini(&plain);
 }
 
+/* Its bytes are not all in the tar: such a layer is never begun by an index. */
+static void a_layer_with_a_sparse_file_has_no_index(void **state)
+{
+	struct buf index, plain;
+	struct err err = ERR_INIT;
+	struct tarball t;
+	struct slice tar;
+
+	tar_begin(&t);
+	tar_file(&t, "a", "text");
+	sparse_into(&t, "s");
+	tar = tar_end(&t);
+	assert_int_equal(build_index(tar, &index, &plain, &err), 0);
+	assert_int_equal(index.n, 0);
+	assert_int_equal(plain.n, tar.n);
+	buf_fini(&index);
+	buf_fini(&plain);
+	buf_fini(&t.b);
+}
+
 /* More than LAZY_CHUNK_MAX in one frame: there is nothing to begin at. */
 static void one_large_zstd_frame_is_sequential(void **state)
 {
@@ -232,6 +252,7 @@ int main(void)
 		cmocka_unit_test(a_chunk_of_other_bytes_is_refused),
 		cmocka_unit_test(a_damaged_index_is_refused_and_never_crashes),
 		cmocka_unit_test(a_stream_that_is_no_layer_has_no_index),
+		cmocka_unit_test(a_layer_with_a_sparse_file_has_no_index),
 		cmocka_unit_test(one_large_zstd_frame_is_sequential),
 	};
 
