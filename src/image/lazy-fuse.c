@@ -2,6 +2,8 @@
 /* The table of operations. A handler appends the reply's body, or returns a negative errno. */
 #include "image/lazy-fuse.h"
 
+#include "image/lazy-growth.h"
+
 #include <errno.h>
 #include <linux/fuse.h>
 #include <string.h>
@@ -40,10 +42,23 @@ static void fill_attr(struct fuse_attr *a, uint64_t ino, const struct lazy_inode
 				 .blksize = 4096 };
 }
 
+static bool grows(const struct request *q)
+{
+	return q->fs->growth && !lazy_growth_ended(q->fs->growth);
+}
+
+/* Links to a file may still come, which its count tells. */
+static uint64_t attr_valid(const struct request *q, uint64_t ino)
+{
+	return grows(q) && !S_ISDIR(lazy_tree_inode(q->fs->tree, ino)->mode) ? 0 : FOR_EVER;
+}
+
 static void fill_entry(const struct request *q, struct fuse_entry_out *e, uint32_t ino)
 {
 	*e = (struct fuse_entry_out){ .nodeid = ino, .generation = 1, .entry_valid = FOR_EVER };
 	e->attr_valid = FOR_EVER;
+	if (ino)
+		e->attr_valid = attr_valid(q, ino);
 	if (ino)
 		fill_attr(&e->attr, ino, lazy_tree_inode(q->fs->tree, ino));
 }
@@ -77,8 +92,11 @@ static int do_lookup(struct request *q)
 {
 	struct slice name = { q->body, strnlen(q->body, q->n) };
 	struct fuse_entry_out e;
-	uint32_t ino = lazy_tree_lookup(q->fs->tree, (uint32_t)q->h->nodeid, name);
+	uint32_t dir = (uint32_t)q->h->nodeid, ino = lazy_tree_lookup(q->fs->tree, dir, name);
+	struct lazy_growth *g = q->fs->growth;
 
+	if (g && !(ino ? lazy_growth_tell_inode(g, ino) : lazy_growth_tell_absent(g, dir, name)))
+		return WAIT;
 	/* Node 0 with a time is a "not there" that the kernel may remember. */
 	fill_entry(q, &e, ino);
 	(void)buf_add(q->out, &e, sizeof(e));
@@ -87,8 +105,10 @@ static int do_lookup(struct request *q)
 
 static int do_getattr(struct request *q)
 {
-	struct fuse_attr_out out = { .attr_valid = FOR_EVER };
+	struct fuse_attr_out out = { .attr_valid = attr_valid(q, q->h->nodeid) };
 
+	if (q->fs->growth && !lazy_growth_tell_inode(q->fs->growth, (uint32_t)q->h->nodeid))
+		return WAIT;
 	fill_attr(&out.attr, q->h->nodeid, q->node);
 	(void)buf_add(q->out, &out, sizeof(out));
 	return 0;
@@ -158,7 +178,7 @@ static bool add_name(struct request *q, size_t limit, bool plus, uint64_t cookie
 				 .type = (n->mode & S_IFMT) >> 12 };
 	struct fuse_entry_out e = { 0 };
 
-	if (plus && cookie > 2)
+	if (plus && cookie > 2 && (!q->fs->growth || lazy_growth_tell_inode(q->fs->growth, ino)))
 		fill_entry(q, &e, ino);
 	return add_record(q, limit, plus ? &e : NULL, &d, name.p);
 }
@@ -174,6 +194,8 @@ static int list(struct request *q, bool plus)
 
 	if (!S_ISDIR(q->node->mode))
 		return -ENOTDIR;
+	if (q->fs->growth && !lazy_growth_tell_names(q->fs->growth, (uint32_t)q->h->nodeid))
+		return WAIT;
 	if (from == 0 && !add_name(q, limit, plus, 1, (uint32_t)q->h->nodeid, SLICE(".")))
 		return 0;
 	if (from <= 1 && !add_name(q, limit, plus, 2, q->node->parent, SLICE("..")))
@@ -223,11 +245,14 @@ static int do_getxattr(struct request *q)
 	struct slice name = { p, strnlen(p, q->n - sizeof(*in)) }, have, value;
 
 	/* Asked for at each exec; this answer is the last that is ever asked for. */
-	if (!lazy_tree_has_xattrs(q->fs->tree))
+	if (!lazy_tree_has_xattrs(q->fs->tree) && !grows(q))
 		return -ENOSYS;
 	for (unsigned i = 0; lazy_tree_xattr(q->fs->tree, q->node, i, &have, &value); i++)
 		if (slice_eq(have, name))
 			return size_or(q, in->size, value);
+	if (grows(q) && S_ISDIR(q->node->mode) && slice_is(name, LAZY_OPAQUE) &&
+	    !lazy_growth_tell_plain(q->fs->growth, (uint32_t)q->h->nodeid))
+		return WAIT;
 	return -ENODATA;
 }
 
@@ -370,8 +395,10 @@ enum lazy_verdict lazy_fuse_answer(const struct lazy_fs *fs, const void *request
 	}
 	put_head(out, h->unique, 0);
 	r = dispatch(&q);
-	if (r == WAIT)
+	if (r == WAIT && !fs->stalled)
 		return LAZY_WAIT;
+	if (r == WAIT)
+		r = -EIO;
 	if (r < 0) {
 		put_head(out, h->unique, r);
 		return LAZY_ANSWER;

@@ -18,8 +18,12 @@
 #define LAZY_REQUEST_MAX 8192	 /* the kernel's least buffer; no request we let come is longer */
 #define LAZY_REPLY_MAX (LAZY_READ_MAX + 4096)
 
+struct lazy_growth;
+
 struct lazy_fs {
 	const struct lazy_tree *tree;
+	struct lazy_growth *growth; /* the tree is its; NULL: all of it is here */
+	bool stalled;		    /* what would be waited for is EIO: it does not come */
 	bool failed; /* the layer is not what it was said to be: all but its mount's end is EIO */
 	/* Bytes of the tar: 0; 1 = not here yet, they are asked for; or a negative errno. */
 	int (*data)(void *ctx, uint64_t offset, size_t n, char *dst);

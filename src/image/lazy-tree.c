@@ -11,7 +11,6 @@
 #include <sys/sysmacros.h>
 
 #define TEXT_MAX (256u << 20)
-#define OPAQUE_NAME "trusted.overlay.opaque"
 
 struct lazy_tree {
 	struct lazy_inode *inodes;
@@ -456,7 +455,7 @@ bool lazy_tree_xattr(const struct lazy_tree *t, const struct lazy_inode *n, unsi
 	uint32_t count = 0, lens[2];
 
 	if (n->opaque && i-- == 0) {
-		*name = SLICE(OPAQUE_NAME);
+		*name = SLICE(LAZY_OPAQUE);
 		*value = SLICE("y");
 		return true;
 	}

@@ -19,6 +19,7 @@ struct err;
 struct lazy_tree;
 
 #define LAZY_ROOT 1u /* inode number; 0 is none */
+#define LAZY_OPAQUE "trusted.overlay.opaque"
 
 struct lazy_inode {
 	uint32_t mode; /* with the type */
