@@ -143,15 +143,18 @@ int image_open_in(struct image_store *is, struct db_conn *c, const char *id, str
 {
 	CLEANUP(image_unref) struct image *img = NULL;
 	struct image *hit = cache_get(is, id);
-	int64_t one;
+	int64_t size;
 	int r;
 
 	if (hit) { /* immutable, but it may have been removed, by another process too */
-		r = db_query_int(c, &one, err, "SELECT 1 FROM images WHERE id = ?", "t", id);
+		r = db_query_int(c, &size, err, "SELECT size FROM images WHERE id = ?", "t", id);
 		if (r <= 0)
 			return r < 0 ? r : err_set(err, ERR_NOT_FOUND, "No such image: %s", id);
-		*ret = image_ref(hit);
-		return 0;
+		if ((uint64_t)size == hit->size) {
+			*ret = image_ref(hit);
+			return 0;
+		}
+		image_cache_clear(is); /* a lazy layer came, whose size was not known */
 	}
 	img = calloc(1, sizeof(*img));
 	if (!img)

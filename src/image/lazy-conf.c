@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/frame.h"
 #include "image/lazy.h"
+#include "image/store.h"
 
 #define CONF_MAX (256u << 10)
 #define LIST_MAX 1024
@@ -34,6 +35,11 @@ int lazy_conf_write(const struct lazy_conf *c, struct buf *ret, struct err *err)
 	put_list(&o, c->remotes.insecure, c->remotes.ninsecure);
 	put_list(&o, c->remotes.mirrors, c->remotes.nmirrors);
 	wire_put_str(&o, c->remotes.certs_dir);
+	wire_put_u32(&o, c->early);
+	wire_put_u64(&o, c->size);
+	wire_put_u64(&o, c->plain_max);
+	wire_put_u64(&o, c->ratio_free);
+	wire_put_u32(&o, c->ratio_max);
 	if (o.bad)
 		return err_set(err, ERR_TOO_LARGE, "the configuration of registries is too large");
 	ret->n = o.n;
@@ -60,6 +66,24 @@ static const char *const *get_list(struct wire_in *in, struct arena *a, size_t *
 	return v;
 }
 
+static void get_early(struct wire_in *in, struct lazy_conf *c)
+{
+	c->early = wire_u32(in) != 0;
+	c->size = wire_u64(in);
+	c->plain_max = wire_u64(in);
+	c->ratio_free = wire_u64(in);
+	c->ratio_max = wire_u32(in);
+}
+
+void lazy_conf_early(struct lazy_conf *c, uint64_t size, const struct image_limits *limits)
+{
+	c->early = true;
+	c->size = size;
+	c->plain_max = limits->layer_max;
+	c->ratio_free = limits->ratio_free;
+	c->ratio_max = limits->ratio_max;
+}
+
 int lazy_conf_read(struct arena *a, struct slice bytes, struct lazy_conf *ret, struct err *err)
 {
 	struct wire_in in = { (const unsigned char *)bytes.p,
@@ -76,8 +100,10 @@ int lazy_conf_read(struct arena *a, struct slice bytes, struct lazy_conf *ret, s
 	c.remotes.insecure = get_list(&in, a, &c.remotes.ninsecure);
 	c.remotes.mirrors = get_list(&in, a, &c.remotes.nmirrors);
 	c.remotes.certs_dir = get(&in, a);
-	if (in.bad || arena_exceeded(a) || !c.host || !c.repo || !c.digest ||
-	    !image_digest_valid(slice_str(c.digest)))
+	if (!in.bad && in.p != in.end) /* else one that was kept by an earlier version */
+		get_early(&in, &c);
+	if (in.bad || arena_exceeded(a) || (c.early && !c.ratio_max) || !c.host || !c.repo ||
+	    !c.digest || !image_digest_valid(slice_str(c.digest)))
 		return err_set(err, ERR_INVALID, "lazy server: its configuration is broken");
 	*ret = c;
 	return 0;

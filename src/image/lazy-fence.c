@@ -135,6 +135,7 @@ static const char *const calls[] = {
 	"munmap",
 	"nanosleep",
 	"newfstatat",
+	"pipe2",
 	"poll",
 	"ppoll",
 	"prctl",

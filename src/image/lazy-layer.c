@@ -16,11 +16,15 @@
 #include "linux/path.h"
 #include "linux/sys.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
-#define WARM_MAX (1 << 20) /* bytes of a file that are read before a start */
+/* A layer below this is here before it would be of use. */
+#define EARLY_MIN (1 << 20)
 
 /* ---- rows ---- */
 
@@ -176,6 +180,12 @@ int lazy_publish_whole(struct image_publish *p, struct db_conn *c, struct image_
 			    "INSERT OR IGNORE INTO image_blobs SELECT image, ? FROM image_layers"
 			    " WHERE chain = ?",
 			    "tt", l->blob, l->chain);
+	if (r >= 0) /* of one that was served early the size was not known */
+		r = db_exec(c, err,
+			    "UPDATE images SET size = (SELECT sum(layers.size) FROM image_layers"
+			    " JOIN layers USING (chain) WHERE image = images.id) WHERE id IN"
+			    " (SELECT image FROM image_layers WHERE chain = ?)",
+			    "t", l->chain);
 	if (r >= 0)
 		r = db_exec(c, err, "DELETE FROM lazy WHERE chain = ?", "t", l->chain);
 	return r < 0 ? r : 1;
@@ -216,7 +226,7 @@ int lazy_layer_reserve(struct layer_job *j, struct db_conn *c, struct err *err)
 	int64_t failed;
 	int r;
 
-	j->served = j->whole = false;
+	j->served = j->whole = j->early = false;
 	j->index[0] = '\0';
 	r = db_query_int(c, &failed, err, "SELECT failed FROM lazy WHERE chain = ?", "t", j->chain);
 	j->whole = r > 0 && failed;
@@ -232,11 +242,18 @@ int lazy_layer_reserve(struct layer_job *j, struct db_conn *c, struct err *err)
 			     j->d->digest, j->diff);
 	if (r >= 0)
 		r = db_row_next(row, err);
-	if (r <= 0)
+	if (r <= 0) {
+		j->early = j->p->o.lazy_early && j->d->size >= EARLY_MIN && !j->d->urls.n;
 		return r;
+	}
 	db_row_get(row, "t", &blob);
 	(void)str_copy(j->index, sizeof(j->index), blob);
 	return image_lease_add_in(lease, c, IMAGE_ITEM_BLOB, j->index, err);
+}
+
+static bool is_early(const struct layer_job *j)
+{
+	return j->early && !j->foreign.n;
 }
 
 static int copy_index(struct layer_job *j, int dir, struct err *err)
@@ -245,6 +262,8 @@ static int copy_index(struct layer_job *j, int dir, struct err *err)
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(LAZY_FILE_MAX);
 	int r;
 
+	if (is_early(j))
+		return fd_replace_file(dir, "early", "", 0, 0600, err);
 	if (j->foreign.n) { /* marked: it is compared with the layer's own when that is whole */
 		r = fd_replace_file(dir, "foreign", "", 0, 0600, err);
 		return r < 0 ? r
@@ -285,7 +304,7 @@ static void unmount(const struct layer_job *j)
  * layer is fetched here. A layer without the file has nothing to fetch. */
 static int warm(int dir, struct err *err)
 {
-	static const char *const files[] = { "etc/passwd", "etc/group" };
+	static const char *const files[] = LAZY_WARM_FILES;
 	CLEANUP(fd_close) int mnt = sys_openat(dir, "mnt", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	char bytes[16384];
 	ssize_t n = 0;
@@ -304,12 +323,53 @@ static int warm(int dir, struct err *err)
 		fd_close(STEAL_FD(fd));
 		if (path_open_in(mnt, files[i], O_RDONLY, &fd, &none) < 0)
 			continue;
-		for (off_t at = 0; at < WARM_MAX && (n = sys_read(fd, bytes, sizeof(bytes))) > 0;)
+		for (off_t at = 0;
+		     at < (off_t)LAZY_WARM_MAX && (n = sys_read(fd, bytes, sizeof(bytes))) > 0;)
 			at += n;
 		if (n < 0)
 			return err_sys(err, "read '%s' of a lazy layer", files[i]);
 	}
 	return 0;
+}
+
+/* 1 = go on waiting. */
+static int on_letter(int conn, struct err *err)
+{
+	char c;
+	ssize_t n = recv(conn, &c, 1, 0);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 1;
+	if (n <= 0)
+		return err_set(err, ERR_SYSTEM, "its server ended");
+	if (c == LAZY_FALSE)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "it cannot be served while it comes (its server has said why)");
+	if (c == LAZY_AWAY)
+		return err_set(err, ERR_UNAVAILABLE, "the registry does not give it");
+	return c != LAZY_READY && c != LAZY_COMPLETE;
+}
+
+/* A layer that just begins to come: until what a start reads of it is here. Not by reading it: a
+ * pull can be cancelled. */
+static int wait_ready(const struct layer_job *j, int dir, struct err *err)
+{
+	CLEANUP(fd_close) int conn = -1;
+	struct pollfd p = { .events = POLLIN };
+	int r = 1;
+
+	if (lazy_connect(dir, &conn) < 0)
+		return err_sys(err, "connect to a lazy server");
+	p.fd = conn;
+	while (r > 0) {
+		if (atomic_load(&j->p->t.cancel))
+			return err_set(err, ERR_UNAVAILABLE, "it was cancelled");
+		if (poll(&p, 1, 1000) < 0 && errno != EINTR)
+			return err_sys(err, "wait for a lazy server");
+		if (p.revents)
+			r = on_letter(conn, err);
+	}
+	return r;
 }
 
 static int begin(struct layer_job *j, struct err *err)
@@ -326,6 +386,8 @@ static int begin(struct layer_job *j, struct err *err)
 
 	if (p->o.remotes)
 		c.remotes = *p->o.remotes;
+	if (is_early(j))
+		lazy_conf_early(&c, (uint64_t)j->d->size, &p->t.is->o.limits);
 	c.wait_s = lazy_manager_wait(p->t.is->lazy);
 	j->source = (struct lazy_source){ .blob = j->d->digest,
 					  .media = j->d->media,
@@ -341,8 +403,10 @@ static int begin(struct layer_job *j, struct err *err)
 		r = lazy_start(dir, p->t.is->helper, p->t.is->path, &c, &rep, err);
 	if (r < 0)
 		return r;
-	j->bytes = rep.bytes;
-	r = warm(dir, err);
+	j->bytes = is_early(j) ? (uint64_t)j->d->size : rep.bytes;
+	r = is_early(j) ? wait_ready(j, dir, err) : 0;
+	if (r >= 0)
+		r = warm(dir, err);
 	if (r < 0)
 		unmount(j);
 	return r;

@@ -107,6 +107,8 @@ static int make_rooms(struct lazy_server *s, struct err *err)
 	size_t raw = 0;
 	int r = share(sizeof(*s->shared), &s->shared, err);
 
+	if (s->conf.early)
+		return r < 0 ? r : share(sizeof(*s->flow), &s->flow, err);
 	for (size_t i = 0; i < s->ix->npoints; i++) {
 		uint64_t from, n;
 
@@ -126,6 +128,8 @@ static int make_files(struct lazy_server *s, struct err *err)
 {
 	int r = make_file("data", s->ix->plain_size, &s->data, err);
 
+	if (r >= 0 && s->conf.early)
+		r = make_file("holes", 0, &s->holes, err);
 	if (r >= 0)
 		r = make_file("blob", s->ix->blob_size, &s->blob, err);
 	if (r >= 0 && (fd_set_nonblock(s->fuse, true) < 0 || fd_set_nonblock(s->listen, true) < 0))
@@ -155,14 +159,14 @@ static int start(struct start *st, struct err *err)
 	(void)sigaction(SIGCHLD, &ignore, NULL); /* children are seen by their sockets */
 	s->fuse = LAZY_FD_FUSE;
 	s->listen = LAZY_FD_LISTEN;
-	s->partner = -1;
+	s->partner = s->holes = s->stream = -1;
 	for (size_t i = 0; i < LAZY_LINES; i++)
 		s->lines[i].fd = -1, s->lines[i].chunk = -1;
 	for (size_t i = 0; i < LAZY_CONNS; i++)
 		s->conns[i] = -1;
 	r = read_conf(st, err);
 	if (r >= 0)
-		r = read_index(st, err);
+		r = s->conf.early ? lazy_flow_open(s, err) : read_index(st, err);
 	if (r >= 0)
 		r = make_rooms(s, err);
 	if (r >= 0)

@@ -28,9 +28,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/un.h>
+#include <sys/socket.h>
 
 #define LAYERS_MAX 512
+#define READ_SIZE (256u << 10)
 #define RETRY (10 * NS_PER_SEC) /* of what failed for a reason that may pass */
 
 struct layer {
@@ -169,18 +170,13 @@ static int open_dir(struct image_lazy *m, const struct layer *l, int *ret, struc
 	return path_open_beneath(m->is->dir, path, O_RDONLY | O_DIRECTORY, 0, ret, err);
 }
 
-static int connect_to(int dir, int *ret)
+static bool has_mark(struct image_lazy *m, const struct layer *l, const char *name)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	char path[96];
+	struct stat st;
 
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/sock", dir);
-	*ret = sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (*ret < 0)
-		return -1;
-	if (sys_connect(*ret, (struct sockaddr *)&sa, sizeof(sa)) == 0)
-		return 0;
-	fd_close(STEAL_FD(*ret));
-	return -1;
+	snprintf(path, sizeof(path), "lazy/%s/%s", IMAGE_HEX(l->chain), name);
+	return sys_fstatat(m->is->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* Both of the pair died, or the machine was started again. */
@@ -200,6 +196,8 @@ static int restart(struct image_lazy *m, struct layer *l, int dir, struct err *e
 
 	snprintf(path, sizeof(path), "%s/lazy/%s/mnt", m->is->path, IMAGE_HEX(l->chain));
 	lazy_unmount(path);
+	if (has_mark(m, l, "early"))
+		lazy_conf_early(&c, (uint64_t)l->size, &m->is->o.limits);
 	if (lazy_auth_read(dir, a, &c.auth, &why) < 0)
 		log_kv(LOG_LEVEL_ERROR, "a lazy layer is fetched without credentials", "layer",
 		       l->blob, "why", why.msg, NULL);
@@ -238,11 +236,11 @@ static int reach(struct image_lazy *m, struct layer *l, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (connect_to(dir, &l->conn) < 0) {
+	if (lazy_connect(dir, &l->conn) < 0) {
 		r = restart(m, l, dir, err);
 		if (r < 0)
 			return r;
-		if (connect_to(dir, &l->conn) < 0)
+		if (lazy_connect(dir, &l->conn) < 0)
 			return err_sys(err, "connect to a lazy server");
 	}
 	r = db_write_wait(m->is->db, run_refresh, l, err);
@@ -288,13 +286,39 @@ static int check_index(struct image_lazy *m, const struct layer *l, struct image
 	return import_blob_from_bytes(im, buf_slice(&u->index), LAZY_MEDIA, n->index, err);
 }
 
-static bool is_foreign(struct image_lazy *m, const struct layer *l)
+/* One that came for the first time: the tar that was told of must be the layer's. Its index is kept
+ * from now on, if it can have one. */
+static int check_served(struct image_lazy *m, const struct layer *l, struct image_import *im,
+			const struct pump *u, struct image_new_layer *n, struct err *err)
 {
-	char path[96];
-	struct stat st;
+	CLEANUP_FREE char *p = malloc(READ_SIZE);
+	CLEANUP(fd_close) int fd = -1;
+	char path[96], digest[IMAGE_DIGEST_MAX];
+	struct image_hash h;
+	ssize_t got = 1;
+	int r;
 
-	snprintf(path, sizeof(path), "lazy/%s/foreign", IMAGE_HEX(l->chain));
-	return sys_fstatat(m->is->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!p)
+		abort();
+	snprintf(path, sizeof(path), "lazy/%s/data", IMAGE_HEX(l->chain));
+	r = path_open_beneath(m->is->dir, path, O_RDONLY, 0, &fd, err);
+	if (r < 0)
+		return r;
+	image_hash_init(&h, IMAGE_SHA256);
+	while (got > 0) {
+		if (atomic_load(&m->stop))
+			return err_set(err, ERR_UNAVAILABLE, "it was cancelled");
+		got = fd_read_full(fd, p, READ_SIZE);
+		if (got < 0)
+			return err_sys(err, "read a lazy layer");
+		image_hash_update(&h, p, (size_t)got);
+	}
+	image_hash_final(&h, digest);
+	if (strcmp(digest, l->diff) != 0)
+		return err_set(err, ERR_INVALID, "what was served of it has diff id %s", digest);
+	return u->index.n
+		       ? import_blob_from_bytes(im, buf_slice(&u->index), LAZY_MEDIA, n->index, err)
+		       : 0;
 }
 
 static int unpack(struct image_lazy *m, struct layer *l, struct image_import *im, struct pump *u,
@@ -302,6 +326,7 @@ static int unpack(struct image_lazy *m, struct layer *l, struct image_import *im
 {
 	char path[96], file[32];
 	CLEANUP(fd_close) int copy = -1, target = -1, src = -1;
+	bool foreign = has_mark(m, l, "foreign"), early = has_mark(m, l, "early");
 	int r = import_snapshot_dir(im, n->dir, &target, err);
 
 	if (r >= 0)
@@ -323,13 +348,15 @@ static int unpack(struct image_lazy *m, struct layer *l, struct image_import *im
 			    .target = target,
 			    .empty = im->dir,
 			    .base_layer = l->base,
-			    .want_index = is_foreign(m, l),
+			    .want_index = foreign || early,
 			    .size_max = m->is->o.limits.layer_max };
 	r = pump_run(u, err);
 	if (r >= 0)
 		r = check_digests(l, u, err);
-	if (r >= 0 && u->want_index)
+	if (r >= 0 && foreign)
 		r = check_index(m, l, im, u, n, err);
+	else if (r >= 0 && early)
+		r = check_served(m, l, im, u, n, err);
 	if (r >= 0)
 		r = import_finish_layer(im, n, target, buf_slice(&u->unpacked.extra), err);
 	if (r >= 0 && (sys_fsync(copy) < 0 || syncfs(im->dir) < 0))
@@ -438,7 +465,10 @@ static void on_conn(struct image_lazy *m, struct layer *l)
 	} else if (c == LAZY_COMPLETE && !l->complete) {
 		on_complete(m, l);
 	} else if (c == LAZY_FALSE && !l->failed) {
-		is_false(m, l, "the index that the registry gave does not fit its bytes");
+		is_false(m, l,
+			 has_mark(m, l, "early")
+				 ? "its server could not go on with what came (and has said why)"
+				 : "the index that the registry gave does not fit its bytes");
 	}
 }
 

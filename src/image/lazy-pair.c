@@ -12,6 +12,7 @@
 #include "linux/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -20,7 +21,7 @@
 
 struct birth {
 	struct lazy_server *s;
-	int ends[LAZY_LINES]; /* the child's */
+	int ends[LAZY_LINES], out; /* the child's */
 	pid_t parent;
 };
 
@@ -33,6 +34,7 @@ static void set_name(const char *name)
 static void forget(struct lazy_server *s)
 {
 	fd_close(STEAL_FD(s->partner));
+	fd_close(STEAL_FD(s->stream));
 	for (size_t i = 0; i < LAZY_LINES; i++)
 		fd_close(STEAL_FD(s->lines[i].fd));
 	for (size_t i = 0; i < LAZY_CONNS; i++)
@@ -60,8 +62,12 @@ static int fetcher_main(void *arg)
 	forget(s);
 	fd_close(s->fuse);
 	fd_close(s->data);
-	fd_close(s->blob);
 	fd_close(s->listen);
+	if (s->conf.early) {
+		fd_close(s->holes);
+		lazy_stream(s, b->ends[0], b->out);
+	}
+	fd_close(s->blob);
 	lazy_fetch(s, b->ends);
 }
 
@@ -72,8 +78,8 @@ static int forgetter_main(void *arg)
 
 	set_name("lazy-forget");
 	forget(s);
-	for (uint64_t i = LAZY_ROOT; i < LAZY_ROOT + lazy_tree_inodes(s->tree) + 1; i++) {
-		const struct lazy_inode *n = lazy_tree_inode(s->tree, i);
+	for (uint64_t i = LAZY_ROOT; i < LAZY_ROOT + lazy_tree_inodes(s->fs.tree) + 1; i++) {
+		const struct lazy_inode *n = lazy_tree_inode(s->fs.tree, i);
 
 		if (!n || !S_ISREG(n->mode))
 			continue;
@@ -122,15 +128,29 @@ int lazy_spawn_forgetter(struct lazy_server *s, struct err *err)
 
 void lazy_end_fetcher(struct lazy_server *s)
 {
+	fd_close(STEAL_FD(s->stream));
 	for (size_t i = 0; i < LAZY_LINES; i++) {
 		fd_close(STEAL_FD(s->lines[i].fd));
 		s->lines[i].chunk = -1;
 	}
 }
 
+/* Of a layer without an index: what the fetcher decompresses. */
+static int make_stream(struct lazy_server *s, int *ret, struct err *err)
+{
+	int ends[2];
+
+	if (sys_pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(err, "make a pipe");
+	s->stream = ends[0];
+	*ret = ends[1];
+	(void)sys_fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* fewer switches; may be refused */
+	return fd_set_nonblock(s->stream, true) < 0 ? err_sys(err, "set up a pipe") : 0;
+}
+
 int lazy_spawn_fetcher(struct lazy_server *s, struct err *err)
 {
-	struct birth b = { .s = s, .parent = getpid() };
+	struct birth b = { .s = s, .parent = getpid(), .out = -1 };
 	int mine[LAZY_LINES], r = 0;
 
 	lazy_end_fetcher(s);
@@ -148,10 +168,13 @@ int lazy_spawn_fetcher(struct lazy_server *s, struct err *err)
 	}
 	for (size_t i = 0; i < LAZY_LINES; i++)
 		s->lines[i].fd = mine[i]; /* so that the child forgets them */
+	if (r >= 0 && s->conf.early)
+		r = make_stream(s, &b.out, err);
 	if (r >= 0)
 		r = give_birth(&b, fetcher_main, err);
 	for (size_t i = 0; i < LAZY_LINES; i++)
 		fd_close(b.ends[i]);
+	fd_close(b.out);
 	if (r < 0)
 		lazy_end_fetcher(s);
 	return r;

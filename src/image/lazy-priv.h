@@ -3,6 +3,7 @@
 #pragma once
 
 #include "image/lazy-fuse.h"
+#include "image/lazy-growth.h"
 #include "image/lazy-index.h"
 #include "image/lazy.h"
 
@@ -28,11 +29,20 @@ struct lazy_shared {
 	unsigned char have[LAZY_POINTS_MAX]; /* chunks that are in "data" */
 };
 
+/* Of a layer that comes for the first time, shared as well: bytes of its tar that are in "data" and
+ * in the tree, bytes of its blob that are in "blob", and what was told of it. */
+struct lazy_flow {
+	atomic_ullong plain_done, blob_done;
+	struct lazy_told told;
+};
+#define LAZY_FLOW_PIECE (256u << 10)
+
 /* A fetch: asked on a line's socket with the chunk's number, answered with this. The bytes are in
  * the line's room, first as uncompressed, then as they came. */
 struct lazy_fetched {
 	uint32_t chunk, code; /* enum err_code */
-	char msg[248];
+	uint32_t final;	      /* no other try makes it better */
+	char msg[244];
 };
 
 struct lazy_chunk {
@@ -49,6 +59,11 @@ struct lazy_server {
 	struct lazy_fs fs;
 	int fuse, data, blob, listen;
 	bool foreign; /* the index came from a registry */
+	/* conf.early: there is no index yet */
+	struct lazy_flow *flow;
+	struct lazy_growth *growth;
+	int holes, stream; /* file of sparse files; the fetcher's pipe */
+	bool ready;	   /* what a start reads first is here */
 	struct lazy_shared *shared;
 	char *room; /* LAZY_LINES times line_room bytes, shared */
 	size_t plain_max, line_room;
@@ -80,3 +95,16 @@ void lazy_end_fetcher(struct lazy_server *s);
 int lazy_spawn_forgetter(struct lazy_server *s, struct err *err);
 /* lazy-fetch.c: the fetching process. */
 _Noreturn void lazy_fetch(struct lazy_server *s, const int lines[LAZY_LINES]);
+/* lazy-stream.c: that of a layer which comes for the first time. */
+_Noreturn void lazy_stream(struct lazy_server *s, int line, int out);
+
+/* lazy-flow.c: before the processes are made; as a process begins to serve. */
+int lazy_flow_open(struct lazy_server *s, struct err *err);
+int lazy_flow_begin(struct lazy_server *s, struct err *err);
+/* Reads some of the stream: pieces read, 0 = there is nothing now. *ret_disk: it failed for want of
+ * the disk; every other failure is final. */
+int lazy_flow_read(struct lazy_server *s, bool *ret_disk, struct err *err);
+int lazy_flow_data(struct lazy_server *s, uint64_t offset, size_t n,
+		   char *dst); /* struct lazy_fs */
+/* What who starts a container reads of each layer is here, or known to be not there. */
+bool lazy_flow_ready(const struct lazy_server *s);

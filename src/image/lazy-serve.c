@@ -99,13 +99,28 @@ static void interrupt(struct lazy_server *s, uint64_t unique)
 	}
 }
 
+/* Somebody waits for the chunk. Tries for nobody count no more: who waits has a time of its own. */
+static void want(struct lazy_server *s, size_t chunk)
+{
+	struct lazy_chunk *c = &s->chunks[chunk];
+
+	if (!c->wanted) {
+		*c = (struct lazy_chunk){ .wanted = true, .unfit = c->unfit };
+		s->fill_at = chunk + 1;
+	}
+	s->demanded = clock_mono();
+}
+
 /* True when the request needs no place any more. */
 static bool handle(struct lazy_server *s, const char *request, size_t n)
 {
 	uint64_t unique = 0;
 
 	switch (lazy_fuse_answer(&s->fs, request, n, &s->out, &unique)) {
-	case LAZY_WAIT: return false;
+	case LAZY_WAIT:
+		if (s->conf.early)
+			want(s, 0);
+		return false;
 	case LAZY_ANSWER: send_reply(s, request); break;
 	case LAZY_INTERRUPT: interrupt(s, unique); break;
 	default: break;
@@ -166,6 +181,11 @@ static void retry_waiting(struct lazy_server *s)
 
 /* ---- chunks ---- */
 
+static int on_flow(void *ctx, uint64_t offset, size_t n, char *dst)
+{
+	return lazy_flow_data(ctx, offset, n, dst);
+}
+
 static int on_data(void *ctx, uint64_t offset, size_t n, char *dst)
 {
 	struct lazy_server *s = ctx;
@@ -179,13 +199,7 @@ static int on_data(void *ctx, uint64_t offset, size_t n, char *dst)
 			continue;
 		if (s->chunks[i].failed)
 			return -EIO;
-		if (!s->chunks[i].wanted) {
-			/* Tries for nobody count no more: who waits now has a time of its own. */
-			s->chunks[i] =
-				(struct lazy_chunk){ .wanted = true, .unfit = s->chunks[i].unfit };
-			s->fill_at = i + 1;
-		}
-		s->demanded = clock_mono();
+		want(s, i);
 		r = 1;
 	}
 	for (size_t at = 0; r == 0 && at < n;) {
@@ -311,12 +325,24 @@ static int store(struct lazy_server *s, size_t line, size_t chunk, struct err *e
 static void fail(struct lazy_server *s);
 static void tell_all(struct lazy_server *s);
 
+/* To who waits for a layer to begin. */
+static void tell_away(struct lazy_server *s)
+{
+	const char c = LAZY_AWAY;
+
+	for (size_t i = 0; i < LAZY_CONNS && s->conf.early; i++)
+		if (s->conns[i] >= 0)
+			(void)send(s->conns[i], &c, 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* it left */
+}
+
 /* A foreign index and the registry's bytes do not fit: one of the two is false, and no other try
- * makes it true. */
+ * makes it true. Or of a layer that came for the first time more was told than is true. */
 static void do_not_fit(struct lazy_server *s, const char *why)
 {
-	log_kv(LOG_LEVEL_ERROR, "the index that the registry gave does not fit its layer", "why",
-	       why, "layer", s->conf.digest, "registry", s->conf.host, NULL);
+	log_kv(LOG_LEVEL_ERROR,
+	       s->conf.early ? "a layer that came for the first time cannot be served any longer"
+			     : "the index that the registry gave does not fit its layer",
+	       "why", why, "layer", s->conf.digest, "registry", s->conf.host, NULL);
 	atomic_store(&s->shared->unfit, 1);
 	fail(s);
 	tell_all(s);
@@ -340,8 +366,10 @@ static void chunk_failed(struct lazy_server *s, size_t chunk, enum err_code code
 		return;
 	log_kv(LOG_LEVEL_ERROR, "a lazy layer cannot be read: input/output error", "why", why,
 	       "layer", s->conf.digest, "registry", s->conf.host, NULL);
-	c->failed = true;
+	c->failed = s->fs.stalled = true;
 	retry_waiting(s);
+	s->fs.stalled = false;
+	tell_away(s);
 	*c = (struct lazy_chunk){ .next = now + RETRY_FIRST }; /* the next read tries anew */
 }
 
@@ -363,6 +391,7 @@ static void tell(struct lazy_server *s, int conn)
 {
 	char c = atomic_load(&s->shared->unfit)	     ? LAZY_FALSE
 		 : atomic_load(&s->shared->complete) ? LAZY_COMPLETE
+		 : s->ready			     ? LAZY_READY
 						     : LAZY_WORKING;
 
 	(void)send(conn, &c, 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* a peer that left: poll tells */
@@ -384,6 +413,78 @@ static void complete(struct lazy_server *s)
 	tell_all(s);
 }
 
+/* ---- a layer that comes for the first time ---- */
+
+/* Pieces that came; negative: it ended badly, and was told. */
+static int read_stream(struct lazy_server *s)
+{
+	struct err err = ERR_INIT;
+	bool disk;
+	int n = s->stream < 0 ? 0 : lazy_flow_read(s, &disk, &err);
+
+	if (n < 0 && disk) { /* what was read is lost: from the file again */
+		lazy_end_fetcher(s);
+		chunk_failed(s, 0, err.code, err.msg);
+	} else if (n < 0) {
+		do_not_fit(s, err.msg);
+	}
+	if (n <= 0)
+		return n;
+	s->chunks[0].tries = 0; /* it moves */
+	retry_waiting(s);
+	if (!s->ready && lazy_flow_ready(s)) {
+		s->ready = true;
+		tell_all(s);
+	}
+	return n;
+}
+
+static bool is_refusal(enum err_code code)
+{
+	return code == ERR_NOT_FOUND || code == ERR_UNAUTHORIZED || code == ERR_FORBIDDEN;
+}
+
+static void end_stream(struct lazy_server *s, const struct lazy_fetched *f)
+{
+	struct err err = ERR_INIT;
+	int n;
+
+	while ((n = read_stream(s)) > 0) /* it was sent before the answer */
+		;
+	if (n < 0)
+		return;
+	if (f->code && f->final) {
+		do_not_fit(s, f->msg);
+	} else if (f->code) {
+		if (is_refusal((enum err_code)f->code))
+			tell_away(s); /* a pull that waits for the beginning tries no longer */
+		chunk_failed(s, 0, (enum err_code)f->code, f->msg);
+	} else if (lazy_growth_finish(s->growth, &err) < 0) {
+		do_not_fit(s, err.msg);
+	} else {
+		s->shared->have[0] = 1;
+		s->nhave = 1;
+		s->chunks[0] = (struct lazy_chunk){ 0 };
+		s->ready = true;
+		complete(s);
+		retry_waiting(s);
+	}
+}
+
+/* In the tree of this process: of what came before it. */
+static void begin_stream(struct lazy_server *s)
+{
+	struct err err = ERR_INIT;
+
+	s->fs.data = on_flow;
+	s->chunks[0].wanted = true; /* nothing else is to be done */
+	if (lazy_flow_begin(s, &err) < 0 && !atomic_load(&s->shared->failed)) {
+		do_not_fit(s, err.msg);
+		return;
+	}
+	s->ready = lazy_flow_ready(s);
+}
+
 static void read_line(struct lazy_server *s, size_t line)
 {
 	struct lazy_fetched f;
@@ -399,6 +500,10 @@ static void read_line(struct lazy_server *s, size_t line)
 	}
 	s->lines[line].chunk = -1;
 	f.msg[sizeof(f.msg) - 1] = '\0';
+	if (s->conf.early) {
+		end_stream(s, &f);
+		return;
+	}
 	if (f.code || store(s, line, (size_t)chunk, &err) < 0) {
 		chunk_failed(s, (size_t)chunk, f.code ? (enum err_code)f.code : err.code,
 			     f.code ? f.msg : err.msg);
@@ -460,6 +565,7 @@ enum {
 	WAIT_FUSE,
 	WAIT_LISTEN,
 	WAIT_PARTNER,
+	WAIT_STREAM,
 	WAIT_LINES,
 	WAIT_CONNS = WAIT_LINES + LAZY_LINES,
 	WAIT_ALL = WAIT_CONNS + LAZY_CONNS
@@ -488,7 +594,8 @@ static void wait_and_serve(struct lazy_server *s)
 {
 	struct pollfd p[WAIT_ALL] = { [WAIT_FUSE] = { has_place(s) ? s->fuse : -1, POLLIN, 0 },
 				      [WAIT_LISTEN] = { s->listen, POLLIN, 0 },
-				      [WAIT_PARTNER] = { s->partner, POLLIN, 0 } };
+				      [WAIT_PARTNER] = { s->partner, POLLIN, 0 },
+				      [WAIT_STREAM] = { s->stream, POLLIN, 0 } };
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < LAZY_LINES; i++)
@@ -501,6 +608,8 @@ static void wait_and_serve(struct lazy_server *s)
 		log_kv(LOG_LEVEL_ERROR, "a lazy server has no partner", "why", err.msg, NULL);
 	if (p[WAIT_FUSE].revents)
 		read_requests(s);
+	if (p[WAIT_STREAM].revents)
+		(void)read_stream(s);
 	for (size_t i = 0; i < LAZY_LINES; i++)
 		if (p[WAIT_LINES + i].revents && s->lines[i].fd == p[WAIT_LINES + i].fd)
 			read_line(s, i);
@@ -532,6 +641,8 @@ static void begin(struct lazy_server *s)
 		s->nhave += s->shared->have[i];
 	if (lazy_spawn_partner(s, &err) < 0)
 		log_kv(LOG_LEVEL_ERROR, "a lazy server has no partner", "why", err.msg, NULL);
+	if (s->conf.early)
+		begin_stream(s);
 	if (s->nhave == s->ix->npoints && !atomic_load(&s->shared->complete))
 		complete(s);
 	take_landing(s); /* what the one before us has left */

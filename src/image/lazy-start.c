@@ -105,6 +105,20 @@ static int listen_at(int dir, int *ret, struct err *err)
 	return 0;
 }
 
+int lazy_connect(int dir, int *ret)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
+	mount_path(dir, "sock", sa.sun_path);
+	*ret = sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*ret < 0)
+		return -1;
+	if (sys_connect(*ret, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return 0;
+	fd_close(STEAL_FD(*ret));
+	return -1;
+}
+
 /* In memory: it has credentials. */
 static int conf_fd(const struct lazy_conf *c, int *ret, struct err *err)
 {

@@ -15,11 +15,19 @@
  * file but the resolver's and the roots of trust, a seccomp list that kills.
  *
  * Its fds: 2 log, 3 report (one struct lazy_report), 4 the layer's directory (holds "index"; "data"
- * and "blob" are made; "foreign" marks an index that came from a registry), 5 /dev/fuse, 6 its
+ * and "blob" are made; "foreign" marks an index that came from a registry; "early" that there is
+ * none: conf.early), 5 /dev/fuse, 6 its
  * configuration, 7 a listening socket of its starter's. On a connection to that (SOCK_SEQPACKET,
  * one letter a packet) the server says LAZY_WORKING, then LAZY_COMPLETE, or LAZY_FALSE when a
  * foreign index and the registry's bytes do not fit; the starter may say LAZY_FAIL: from then on
  * all is EIO, also what the kernel had in its cache.
+ *
+ * A layer that comes for the first time can be served as well, before its digest is known
+ * (conf.early): the fetching process reads the blob from its beginning and decompresses it, the
+ * serving one reads the tar and tells what came (lazy-growth.h). It says LAZY_READY when what every
+ * start reads is here, and LAZY_FALSE when it cannot go on: something was told that is not so, or
+ * the layer is none that can be served. What was told is believed when the whole has its digest and
+ * "data" its diff id, which the starter looks at.
  */
 #pragma once
 
@@ -43,7 +51,16 @@ enum { LAZY_FD_REPORT = 3, LAZY_FD_DIR, LAZY_FD_FUSE, LAZY_FD_CONF, LAZY_FD_LIST
 #define LAZY_WORKING 'w'
 #define LAZY_COMPLETE 'c'
 #define LAZY_FALSE 'x'
+#define LAZY_READY 'r'
+#define LAZY_AWAY 'a' /* the registry is, or it refuses */
 #define LAZY_FAIL 'f'
+
+/* What who starts a container reads of each layer, so many bytes of a file at most. */
+#define LAZY_WARM_FILES                   \
+	{                                 \
+		"etc/passwd", "etc/group" \
+	}
+#define LAZY_WARM_MAX (1u << 20)
 
 #define LAZY_WAIT_DEFAULT 60 /* seconds that a read waits for a registry which does not answer */
 
@@ -53,7 +70,14 @@ struct lazy_conf {
 	unsigned wait_s; /* 0 = the default */
 	struct remote_auth auth;
 	struct image_remotes remotes;
+	/* Served while it comes for the first time: the blob's bytes, and limits of its tar as in
+	 * struct image_limits. */
+	bool early;
+	uint64_t size, plain_max, ratio_free;
+	unsigned ratio_max;
 };
+struct image_limits;
+void lazy_conf_early(struct lazy_conf *c, uint64_t size, const struct image_limits *limits);
 /* -ERR_TOO_LARGE when it does not fit. */
 int lazy_conf_write(const struct lazy_conf *c, struct buf *ret, struct err *err);
 int lazy_conf_read(struct arena *a, struct slice bytes, struct lazy_conf *ret, struct err *err);
@@ -89,6 +113,7 @@ struct layer_job;
  */
 int lazy_start(int dir, const char *program, const char *label, const struct lazy_conf *c,
 	       struct lazy_report *ret, struct err *err);
+int lazy_connect(int dir, int *ret); /* to its server; a non-blocking socket. -1 with errno */
 void lazy_unmount(const char *path); /* of what was mounted there; detached: users keep it */
 
 /* Where a layer comes from that is published before it is here. */

@@ -230,7 +230,7 @@ static int do_layer(struct layer_job *j, struct err *err)
 
 	if ((j->has_layer && j->has_blob) || j->served)
 		return 0;
-	if (!j->has_blob && (j->index[0] || j->foreign.n) && lazy_layer_begin(j) > 0)
+	if (!j->has_blob && (j->index[0] || j->foreign.n || j->early) && lazy_layer_begin(j) > 0)
 		return 0;
 	r = image_store_step(j->p->t.is, "layer-begin", err);
 	if (r >= 0)

@@ -27,6 +27,7 @@ struct layer_job {
 	bool done;
 	/* Lazily: served already, or its index is here; what came of it. */
 	bool served, begun, whole; /* whole: its lazy start failed */
+	bool early;		   /* it has no index, and may be served while it comes */
 	char index[IMAGE_DIGEST_MAX];
 	struct buf foreign; /* an index of the registry's, in place of one of ours */
 	struct lazy_source source;

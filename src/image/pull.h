@@ -47,6 +47,10 @@ struct image_pull_options {
 	 * it, and the whole layer by the image; what differs is found out when the layer is whole.
 	 */
 	bool lazy_trust;
+	/* A layer without an index is served while it comes for the first time: before its digest
+	 * is known. What of it was believed is verified at its end; a container that began on
+	 * another one is left with I/O errors. */
+	bool lazy_early;
 	image_transfer_fn *progress; /* may be NULL; on the loop after image_pull_start, else on any
 					thread, one at a time */
 	void *ctx;
