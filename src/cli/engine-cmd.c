@@ -11,7 +11,7 @@
 
 struct engine_opts {
 	struct opt_list hosts, insecure, mirrors;
-	bool detach, debug, no_bridge, lazy, lazy_trust;
+	bool detach, debug, no_bridge, lazy, lazy_trust, lazy_early;
 	int64_t lazy_wait;
 	const char *log_format, *bip, *pid_file, *storage_driver;
 };
@@ -39,6 +39,9 @@ static const struct opt engine_opts[] = {
 	    "Start containers before their layers are here, where there is an index"),
 	OPT(struct engine_opts, BOOL, lazy_trust, "lazy-trust", 0,
 	    "Start by indexes that a registry has beside its images, too"),
+	OPT(struct engine_opts, BOOL, lazy_early, "lazy-early", 0,
+	    "With --lazy: start by what came of a layer without an index, before its digest is "
+	    "known"),
 	OPT(struct engine_opts, INT, lazy_wait, "lazy-wait", 0,
 	    "Seconds that a lazy read waits for a registry that is away (default 60)"),
 	OPT(struct engine_opts, STR, pid_file, "pid-file", 0, "Write our process id there"),
@@ -99,6 +102,8 @@ static int detach(struct cmd_call *call, struct err *err)
 		v[n++] = "--lazy";
 	if (o->lazy_trust)
 		v[n++] = "--lazy-trust";
+	if (o->lazy_early)
+		v[n++] = "--lazy-early";
 	if (o->lazy_wait) {
 		v[n++] = "--lazy-wait";
 		v[n++] = arena_printf(call->arena, "%u", (unsigned)o->lazy_wait);
@@ -126,6 +131,7 @@ static int engine_run(struct cmd_call *call, struct err *err)
 		.storage_driver = o->storage_driver,
 		.lazy = o->lazy,
 		.lazy_trust = o->lazy_trust,
+		.lazy_early = o->lazy_early,
 		.lazy_wait = (unsigned)o->lazy_wait,
 		.debug = o->debug || g->debug,
 		.log_format = o->log_format && strcmp(o->log_format, "json") == 0 ? LOG_FORMAT_JSON
@@ -133,6 +139,8 @@ static int engine_run(struct cmd_call *call, struct err *err)
 		.pid_file = o->pid_file,
 	};
 
+	if (o->lazy_early && !o->lazy)
+		return err_set(err, ERR_BAD_REQUEST, "--lazy-early needs --lazy");
 	if (o->lazy_wait < 0 || o->lazy_wait > 86400)
 		return err_set(err, ERR_BAD_REQUEST, "--lazy-wait %lld is not 1 to 86400 seconds",
 			       (long long)o->lazy_wait);

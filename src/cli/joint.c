@@ -41,14 +41,14 @@ static void print_warnings(const struct doc *answer)
 /* The image is not here, or is wanted anew. */
 static int pull(struct cmd_call *call, const struct run_opts *o, struct err *err)
 {
-	const struct pull_request rq = { .ref = call->args[0],
-					 .platform = o->platform,
-					 .quiet = o->quiet,
-					 .lazy = o->lazy,
-					 .fd = 2 };
-	int r = pull_image(call, &rq, err);
+	struct pull_request rq = {
+		.ref = call->args[0], .platform = o->platform, .quiet = o->quiet, .fd = 2
+	};
+	int r = pull_lazy(o->lazy, o->lazy_early, &rq.lazy, err);
 
-	return r < 0 ? r : 0;
+	if (r >= 0)
+		r = pull_image(call, &rq, err);
+	return MIN(r, 0);
 }
 
 static void say_absent(const char *ref)
@@ -116,8 +116,11 @@ int joint_create(struct cmd_call *call, const struct run_opts *o, const char **r
 		 struct err *err)
 {
 	__attribute__((cleanup(fd_close_cleanup_))) int fd = -1;
+	const char *lazy;
 	int r;
 
+	if (pull_lazy(o->lazy, o->lazy_early, &lazy, err) < 0) /* also where nothing is pulled */
+		return err_ret(err);
 	if (o->cidfile && cidfile_open(o->cidfile, &fd, err) < 0)
 		return err_ret(err);
 	r = create(call, o, ret_id, err);

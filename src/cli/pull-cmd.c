@@ -142,13 +142,20 @@ int pull_image(struct cmd_call *call, const struct pull_request *rq, struct err 
 	tag = n.digest[0] ? n.digest : (n.tag[0] ? n.tag : NULL);
 	return transfer(call,
 			docker_target(call->arena, "/images/create", "fromImage", n.name, "tag",
-				      tag, "platform", rq->platform, "lazy", rq->lazy ? "1" : NULL,
-				      NULL),
+				      tag, "platform", rq->platform, "lazy", rq->lazy, NULL),
 			host, rq->fd, rq->quiet, err);
 }
 
+int pull_lazy(bool lazy, bool early, const char **ret, struct err *err)
+{
+	if (early && !lazy)
+		return err_set(err, ERR_BAD_REQUEST, "--lazy-early needs --lazy");
+	*ret = early ? "early" : lazy ? "1" : NULL;
+	return 0;
+}
+
 struct pull_opts {
-	bool all_tags, quiet, lazy;
+	bool all_tags, quiet, lazy, lazy_early;
 	const char *platform;
 };
 
@@ -157,6 +164,8 @@ static const struct opt pull_opts[] = {
 	OPT_NOT_SUPPORTED(BOOL, "disable-content-trust", 0, NO_TRUST),
 	OPT(struct pull_opts, BOOL, lazy, "lazy", 0,
 	    "Do not wait for layers whose index is known; keep the others' indexes"),
+	OPT(struct pull_opts, BOOL, lazy_early, "lazy-early", 0,
+	    "With --lazy: nor for layers without one, before their digests are known"),
 	OPT(struct pull_opts, STR, platform, "platform", 0,
 	    "Platform to pull, OS[/ARCH[/VARIANT]]"),
 	OPT(struct pull_opts, BOOL, quiet, "quiet", 'q', "Print the name alone"),
@@ -166,17 +175,18 @@ static const struct opt pull_opts[] = {
 static int pull_run(struct cmd_call *call, struct err *err)
 {
 	const struct pull_opts *o = call->opts;
-	const struct pull_request rq = { .ref = call->args[0],
-					 .platform = o->platform,
-					 .all_tags = o->all_tags,
-					 .quiet = o->quiet,
-					 .lazy = o->lazy,
-					 .fd = 1 };
+	struct pull_request rq = { .ref = call->args[0],
+				   .platform = o->platform,
+				   .all_tags = o->all_tags,
+				   .quiet = o->quiet,
+				   .fd = 1 };
 	struct image_name n;
 	char host[256];
 	int r;
 
-	r = pull_image(call, &rq, err);
+	r = pull_lazy(o->lazy, o->lazy_early, &rq.lazy, err);
+	if (r >= 0)
+		r = pull_image(call, &rq, err);
 	if (r >= 0)
 		r = parse(rq.ref, rq.all_tags, &n, host, err);
 	return r < 0 ? r : print_name(call, &n, err);

@@ -120,6 +120,8 @@ static const char *const pulls[] = { "always", "missing", "never", NULL };
 	OPT_CHOICE(O, pull, "pull", 0, pulls, "When to pull the image (default missing)"), \
 	OPT(O, BOOL, quiet, "quiet", 'q', "No output of pulling"), \
 	OPT(O, BOOL, lazy, "lazy", 0, "Pull lazily: start before all layers are here"), \
+	OPT(O, BOOL, lazy_early, "lazy-early", 0, \
+	    "With --lazy: before the digests of new layers are known, too"), \
 	OPT(O, BOOL, read_only, "read-only", 0, "Mount the root filesystem read-only"), \
 	OPT(O, STR, restart, "restart", 0, "When to restart (no|on-failure[:n]|always|unless-stopped)"), \
 	OPT(O, BOOL, rm, "rm", 0, "Remove the container when it ends"), \

@@ -25,7 +25,7 @@ struct run_opts {
 		memory_swap, memory_swappiness, oom_score_adj, pids_limit, shm_size, stop_timeout;
 	double cpus;
 	bool detach, interactive, no_healthcheck, oom_kill_disable, privileged, quiet, lazy,
-		read_only, rm, sig_proxy, tty;
+		lazy_early, read_only, rm, sig_proxy, tty;
 	bool has_swappiness, has_stop_timeout, has_pids_limit, has_entrypoint, has_sig_proxy,
 		has_oom_kill_disable;
 };

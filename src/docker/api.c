@@ -363,9 +363,10 @@ void docker_api_set_remotes(struct docker_api *api, const struct image_remotes *
 	api->remotes = remotes;
 }
 
-void docker_api_set_lazy(struct docker_api *api, bool on, bool trust)
+void docker_api_set_lazy(struct docker_api *api, bool on, bool trust, bool early)
 {
 	api->lazy = on;
+	api->lazy_early = early;
 	api->lazy_trust = trust;
 }
 

@@ -29,7 +29,7 @@ struct http_server *docker_api_server(struct docker_api *api);
 void docker_api_set_remotes(struct docker_api *api, const struct image_remotes *remotes);
 /* All pulls begin lazily where they can; else those that ask for it. trust: by a registry's index
  * too. */
-void docker_api_set_lazy(struct docker_api *api, bool on, bool trust);
+void docker_api_set_lazy(struct docker_api *api, bool on, bool trust, bool early);
 void docker_api_set_debug(struct docker_api *api, bool on); /* what info shows */
 
 struct docker_engine_conf {
@@ -44,6 +44,7 @@ struct docker_engine_conf {
 	bool no_bridge, debug;
 	bool lazy;	    /* every pull may begin lazily (image/pull.h) */
 	bool lazy_trust;    /* also by indexes that a registry has */
+	bool lazy_early;    /* also layers without one, while they come for the first time */
 	unsigned lazy_wait; /* seconds; 0 = the default */
 	enum log_format log_format;
 	const char *pid_file; /* NULL = none */

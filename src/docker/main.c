@@ -245,7 +245,7 @@ static int open_daemon(struct daemon *d, struct err *err)
 		return r;
 	docker_api_set_debug(d->api, conf->debug);
 	docker_api_set_remotes(d->api, &d->remotes);
-	docker_api_set_lazy(d->api, conf->lazy, conf->lazy_trust);
+	docker_api_set_lazy(d->api, conf->lazy, conf->lazy_trust, conf->lazy_early);
 	return listen_all(d, err);
 }
 

@@ -52,8 +52,9 @@ struct docker_api {
 	struct work_pool *flows;     /* flow.c; made when it is first needed */
 	struct work_pool *transfers; /* pulls, pushes, questions to registries */
 	const struct image_remotes *remotes;
-	bool lazy, lazy_trust; /* all pulls and pushes; indexes of registries */
-	struct list watches;   /* long-lived answers: waits, events, logs; ended when we end */
+	/* All pulls and pushes; indexes of registries; layers that come for the first time. */
+	bool lazy, lazy_trust, lazy_early;
+	struct list watches; /* long-lived answers: waits, events, logs; ended when we end */
 };
 
 /* One request. Lives in the stream's arena: as long as someone holds the stream. */

@@ -289,7 +289,10 @@ static void info_driver(struct call *c, struct doc *o)
 		struct doc *row = doc_append(a, list, doc_array());
 
 		doc_append_str(a, row, "Lazy start");
-		doc_append_str(a, row, c->api->lazy ? "every pull" : "pulls that ask for it");
+		doc_append_str(a, row,
+			       c->api->lazy_early ? "every pull, the first of a layer too"
+			       : c->api->lazy	  ? "every pull"
+						  : "pulls that ask for it");
 	}
 }
 

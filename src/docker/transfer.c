@@ -241,10 +241,19 @@ static const char *reference(struct call *c, const char *image, const char *tag,
 	return arena_strdup(c->a, image);
 }
 
-/* Our own word, which docker's clients do not say: they get what the engine was told. */
+/* Our own words, "1" or "early", which docker's clients do not say: they get what the engine was
+ * told. */
+static bool wants_early(struct call *c)
+{
+	const char *query = query_get(&c->q, "lazy");
+
+	return slice_is(slice_trim(stream_header(c->s, "X-Teu-Lazy")), "early") ||
+	       (query && strcmp(query, "early") == 0);
+}
+
 static bool wants_lazy(struct call *c)
 {
-	return slice_is(slice_trim(stream_header(c->s, "X-Teu-Lazy")), "1") ||
+	return slice_is(slice_trim(stream_header(c->s, "X-Teu-Lazy")), "1") || wants_early(c) ||
 	       query_bool(&c->q, "lazy", false);
 }
 
@@ -255,6 +264,7 @@ void image_pull_begin(struct call *c)
 					.remotes = c->api->remotes,
 					.lazy = c->api->lazy || wants_lazy(c),
 					.lazy_trust = c->api->lazy_trust,
+					.lazy_early = c->api->lazy_early || wants_early(c),
 					.progress = on_progress };
 	struct transfer *t;
 	struct err err = ERR_INIT;
