@@ -4,7 +4,8 @@
 
 An image of one gigabyte of this machine's own files in three gzip layers (--quick: 150 MB), in a local `teu registry`. Each round
 begins without the image; the lazy ones have the indexes that an earlier pull has left. podman is left out where it is missing.
-All state is on a tmpfs; medians.
+Then the first pull of a Debian root of one layer (names sorted) over a wire of 16 MB/s, early and as a whole. All state is on a
+tmpfs; medians.
 """
 import json
 import os
@@ -21,6 +22,8 @@ TEU = os.environ.get("TEU", os.path.join(TOP, "build/teu"))
 QUICK = "--quick" in sys.argv
 SIZE = 150 << 20 if QUICK else 1 << 30
 REF = "127.0.0.1:5000/large:1"
+WIRE, WIRE_SPEED = "127.0.0.1:5001", 16000000
+PROGRAMS = {"sh -c true": ("sh", "-c", "true"), "perl -e 1": ("perl", "-e", "1")}
 FOLDERS = ("/usr/lib", "/usr/bin", "/usr/share", "/usr/include", "/usr/local/lib", "/root/.pyenv/versions", "/opt")
 
 
@@ -142,6 +145,45 @@ def measure(base):
     return {k: statistics.median(v) for k, v in times.items() if v}
 
 
+def whole_time(engine, began):
+    while engine.lazy_left():
+        time.sleep(0.01)
+    return (time.monotonic() - began) * 1000
+
+
+def measure_first(base):
+    """Each round's engine has never seen the layer."""
+    ref = f"{WIRE}/debian:1"
+    words = os.path.join(base, "wire")
+    with open(words, "w", encoding="ascii") as f:
+        f.write("free")
+    wire = subprocess.Popen([sys.executable, os.path.join(TOP, "tests/tools/lazy-wire.py"), WIRE, "127.0.0.1:5000", words])
+    e = Engine(base, "debian")
+    root = os.path.join(base, "debian.tar.gz")
+    with open(root, "wb") as f:
+        subprocess.run(["gzip", "-1c", run(os.path.join(TOP, "tools/image"), "debian").strip()], stdout=f, check=True)
+    e.teu("import", root, ref)
+    e.teu("push", "-q", ref)
+    e.end()
+    with open(words, "w", encoding="ascii") as f:
+        f.write(f"slow {WIRE_SPEED}")
+    times = {}
+    for n in range(ROUNDS):
+        for program, argv in PROGRAMS.items():
+            for way, flags in (("early", ("--lazy", "--lazy-early")), ("whole", ())):
+                e = Engine(base, f"first-{n}-{way}-{argv[0]}", *flags)
+                began = time.monotonic()
+                e.teu("run", "--rm", "--network", "none", ref, *argv)
+                times.setdefault(f"{program}, {way}", []).append((time.monotonic() - began) * 1000)
+                if flags:
+                    times.setdefault("early: all of it here", []).append(whole_time(e, began))
+                e.end()
+                shutil.rmtree(e.base, ignore_errors=True)  # a server may still end
+    wire.terminate()
+    wire.wait()
+    return {k: statistics.median(v) for k, v in times.items()}
+
+
 def main():
     if "LAZY_INSIDE" not in os.environ:
         os.environ["LAZY_INSIDE"] = "1"
@@ -155,6 +197,7 @@ def main():
         wait_for(base + "/reg-pid")
         size = push_image(base)
         got = measure(base)
+        first = measure_first(base)
     finally:
         reg.terminate()
         reg.wait()
@@ -163,9 +206,12 @@ def main():
     print(f"first process of an image of {size / 1e6:.0f} MB, ms, median of {ROUNDS}:")
     for name, ms in got.items():
         print(f"  {name:18} {ms:8.0f}")
+    print(f"first pull of a Debian root over {WIRE_SPEED / 1e6:.0f} MB/s, ms:")
+    for name, ms in first.items():
+        print(f"  {name:22} {ms:8.0f}")
     if "--json" in sys.argv:
         with open(option("--json", ""), "w", encoding="ascii") as f:
-            json.dump({"bytes": size, "rounds": ROUNDS, "ms": got}, f)
+            json.dump({"bytes": size, "rounds": ROUNDS, "ms": got, "first": first}, f)
 
 
 main()

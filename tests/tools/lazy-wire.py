@@ -9,8 +9,10 @@ together; "hold BYTES": so many, counted from when the file came to say so, then
 import asyncio
 import os
 import sys
+import time
 
-SEEN = {"key": None, "passed": 0}
+SEEN = {"key": None, "passed": 0, "due": 0.0}
+LATE = 0.05  # so much lost time is made up for
 BUSY = asyncio.Lock()
 
 
@@ -27,7 +29,8 @@ async def may_pass(n):
     while True:
         what, amount = words()[:2]
         if what == "slow":
-            await asyncio.sleep(n / int(amount))
+            SEEN["due"] = max(SEEN["due"], time.monotonic() - LATE) + n / int(amount)
+            await asyncio.sleep(max(SEEN["due"] - time.monotonic(), 0))
         elif what == "hold" and SEEN["passed"] >= int(amount):
             await asyncio.sleep(0.02)
             continue
