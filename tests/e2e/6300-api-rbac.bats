@@ -156,11 +156,11 @@ view_lacks() { ! view_has "$1"; }
 	[ "$(as al --as=zoe auth whoami -o jsonpath='{.status.userInfo.username}')" = zoe ]
 	[ "$(k auth can-i impersonate users/zoe --as=al)" = yes ]
 	[ "$(k auth can-i list pods --as=system:serviceaccount:default:x --as-group=system:masters)" = yes ]
-	run as al --as=zoe --as-group=system:masters get pods
+	run as al --as=zoe --as-group=system:masters get --raw /api/v1/pods
 	[[ "$output" == *'User "al" cannot impersonate resource "groups" in API group "" at the cluster scope'* ]]
-	run as al --as=kubernetes-admin get secrets
+	run as al --as=kubernetes-admin get --raw /api/v1/secrets
 	[[ "$output" == *'users "kubernetes-admin" is forbidden'* ]]
-	run as jo --as=zoe get pods
+	run as jo --as=zoe get --raw /api/v1/pods
 	[ "$status" -ne 0 ]
 	grep -q '"username":"al".*"impersonatedUser":{"username":"zoe"' "$DIR/audit/audit.log"
 }
