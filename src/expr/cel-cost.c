@@ -167,6 +167,8 @@ static struct cel_cost either(struct cel_cost a, struct cel_cost b)
 static struct cel_cost size_of_type(const struct cel_type *t)
 {
 	switch (t->kind) {
+	case CEL_T_NULL:
+	case CEL_T_TYPE:
 	case CEL_T_BOOL:
 	case CEL_T_INT:
 	case CEL_T_UINT:

@@ -549,17 +549,20 @@ static struct cel_node *parse_method(struct parser *p, struct cel_node *target, 
 	return expand_member(p, n);
 }
 
-static struct cel_node *parse_select(struct parser *p, struct cel_node *target)
+/* Errors point at the dot, or at the parenthesis of a call. */
+static struct cel_node *parse_select(struct parser *p, struct cel_node *target, uint32_t at)
 {
-	uint32_t at = p->t.at;
 	bool optional = take(p, "?"), quoted = p->t.kind == TOKEN_QUOTED;
 	struct slice name = SLICE("");
 	struct cel_node *n;
 
 	if (!take_field(p, &name))
 		return NULL;
-	if (!optional && !quoted && take(p, "("))
+	if (!optional && !quoted && is_op(p, "(")) {
+		at = p->t.at;
+		(void)take(p, "(");
 		return parse_method(p, target, at, name);
+	}
 	n = with_args(p, node(p, CEL_SELECT, at), target, NULL, NULL);
 	if (!n)
 		return NULL;
@@ -594,7 +597,7 @@ static struct cel_node *parse_member(struct parser *p)
 		if (++links > CEL_DEPTH_MAX * 4)
 			return fail(p, at, "a chain of too many members");
 		if (take(p, "."))
-			n = parse_select(p, n);
+			n = parse_select(p, n, at);
 		else if (take(p, "["))
 			n = parse_index(p, n, at);
 		else if (is_op(p, "{") && qualified_name(p, n, &name) && take(p, "{"))
