@@ -334,8 +334,6 @@ static void check_rules(struct check *c, const struct path *p, const struct doc 
 	const struct path at = PATH(p, "x-kubernetes-validations");
 	const struct doc *rules = doc_get(s, "x-kubernetes-validations");
 
-	if (doc_len(rules))
-		check_forbidden(c, &at, "rules in CEL are not supported");
 	for (size_t i = 0; i < doc_len(rules); i++) {
 		const struct path one = PATH_INDEX(&at, i);
 
@@ -470,9 +468,13 @@ static void check_root(struct check *c, const struct path *p, const struct doc *
 void crd_check_schema(struct check *c, const struct path *p, const struct doc *schema,
 		      bool has_status)
 {
+	unsigned before = c->n;
+
 	if (has_status)
 		check_root(c, p, schema);
 	if (on(schema, "nullable"))
 		part_forbidden(c, p, "nullable", "nullable cannot be true at the root");
 	check_schema(c, p, schema, (struct place){ .level = LEVEL_ROOT });
+	if (c->n == before)
+		custom_check_rules(c, p, schema);
 }

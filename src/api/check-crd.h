@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Private to src/api/check-*.c: schemas of custom kinds. They must be structural: every value has a
- * type of its own outside of allOf, anyOf, oneOf and not, which only narrow it. What a rule in CEL
- * says is not looked at, only its form.
+ * type of its own outside of allOf, anyOf, oneOf and not, which only narrow it. Rules in CEL are
+ * compiled when all else is right.
  */
 #pragma once
 

@@ -207,6 +207,19 @@ void check_too_many(struct check *c, const struct path *p, size_t have, size_t m
 	add_simple(c, p, "FieldValueTooMany", "Too many", detail);
 }
 
+void check_because(struct check *c, const struct path *p, const char *reason,
+		   const struct doc *value, const char *detail)
+{
+	if (strcmp(reason, "FieldValueRequired") == 0)
+		check_required(c, p, detail);
+	else if (strcmp(reason, "FieldValueForbidden") == 0)
+		add_simple(c, p, "FieldValueForbidden", "Forbidden", detail);
+	else if (strcmp(reason, "FieldValueDuplicate") == 0)
+		check_duplicate(c, p, value);
+	else
+		add_with_value(c, p, "FieldValueInvalid", "Invalid value", value, detail);
+}
+
 /* ---- all of them ---- */
 
 int check_result(const struct check *c, const char *name, struct err *err)

@@ -78,6 +78,9 @@ void check_not_found(struct check *c, const struct path *p, const struct doc *va
 /* Of a wrong type: as Invalid, with a reason of its own. */
 void check_type_invalid(struct check *c, const struct path *p, const struct doc *value,
 			const char *fmt, ...) PRINTF(4, 5);
+/* Of a reason ("FieldValueForbidden"; else Invalid); the detail may be long. */
+void check_because(struct check *c, const struct path *p, const char *reason,
+		   const struct doc *value, const char *detail);
 /* The path as errors have it: spec.ports[0].name; nothing for NULL. Up to `from` it is left out. */
 void check_path(const struct path *p, const struct path *from, struct buf *out);
 /* All errors of another check on the same arena, behind those of c. */

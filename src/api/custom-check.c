@@ -337,15 +337,15 @@ static bool same_keys(const struct custom_schema *s, const struct doc *o, const 
 
 /* The old item that is this one: of lists with keys only. Mostly it stands at the same place; the
  * search for others is bounded, beyond that an item counts as new. */
-static const struct doc *old_item(struct look *x, const struct custom_schema *s,
-				  const struct doc *old, size_t i, const struct doc *item)
+const struct doc *custom_old_item(const struct custom_schema *s, const struct doc *old, size_t i,
+				  const struct doc *item, unsigned *searched)
 {
-	if (s->list != SCHEMA_LIST_MAP || !old)
+	if (s->list != SCHEMA_LIST_MAP || !doc_is(old, DOC_ARRAY))
 		return NULL;
 	if (same_keys(s, doc_at(old, i), item))
 		return doc_at(old, i);
 	DOC_EACH (o, old) {
-		if (++x->searched > SEARCH_MAX)
+		if (++*searched > SEARCH_MAX)
 			return NULL;
 		if (same_keys(s, o, item))
 			return o;
@@ -359,7 +359,8 @@ static void look_list(struct look *x, const struct custom_schema *s, const struc
 	for (size_t i = 0; s->items && i < v->n; i++) {
 		const struct path at = PATH_INDEX(p, i);
 
-		look_at(x, s->items, &at, doc_at(v, i), old_item(x, s, old, i, doc_at(v, i)));
+		look_at(x, s->items, &at, doc_at(v, i),
+			custom_old_item(s, old, i, doc_at(v, i), &x->searched));
 	}
 	if (s->min_items > 0 && v->n < s->min_items) {
 		const struct doc n = doc_int(x->c->a, v->n);

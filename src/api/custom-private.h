@@ -9,6 +9,7 @@
 #include "api/custom.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "expr/cel.h"
 #include "expr/jsonpath.h"
 #include "expr/regex.h"
 
@@ -46,6 +47,17 @@ struct custom_list {
 	size_t n;
 };
 
+/* A rule in CEL: variable 0 is self, 1 is oldSelf. */
+struct custom_rule {
+	const struct cel_prog *prog;
+	const struct cel_prog *words; /* messageExpression, or NULL */
+	struct slice text, message;   /* without blanks around; no message: empty */
+	const char *field;	      /* fieldPath as errors have it; NULL */
+	const char *reason;
+	bool uses_old;
+	bool optional_old; /* oldSelf is an optional */
+};
+
 struct custom_schema {
 	uint8_t type, flags, format, list; /* enum custom_type, CUSTOM_*, form.., schema_list */
 	bool atomic;			   /* x-kubernetes-map-type */
@@ -66,6 +78,12 @@ struct custom_schema {
 	const struct regex *pattern, *format_pattern;
 	struct slice pattern_text;
 	const struct api_type *object; /* of an object with properties; else NULL */
+	/* What follows is there when the definition has rules. */
+	const struct cel_type *seen; /* what rules see of it; NULL: nothing */
+	uint64_t least;		     /* bytes of the smallest value as JSON */
+	const struct custom_rule *rules;
+	size_t nrules;
+	bool ruled; /* it has rules, or what lies below has */
 };
 
 struct custom_column {
@@ -110,6 +128,19 @@ bool custom_is_pruned(const struct custom_schema *s, const struct doc *d);
  * have the path from `from` (NULL: the whole) on. */
 void custom_check_value(struct check *c, const struct custom_schema *s, const struct path *p,
 			const struct path *from, const struct doc *v, const struct doc *old);
+
+/* As custom_check_value's search for the item of before: lists of type map only, else NULL. */
+const struct doc *custom_old_item(const struct custom_schema *s, const struct doc *old, size_t i,
+				  const struct doc *item, unsigned *searched);
+
+/* ---- rules in CEL ---- */
+
+/* Types and programs of all rules; root is in b's arena. */
+int custom_rules_compile(struct custom_build *b, const struct custom_schema *root);
+/* All rules at s and below, with one budget. p: NULL for a whole object. */
+void custom_rules_run(struct check *c, const struct custom_schema *s, const struct path *p,
+		      const struct doc *v, const struct doc *old);
+struct slice custom_trim(struct slice s); /* without blanks around it */
 
 static inline int custom_full(const struct custom_build *b)
 {

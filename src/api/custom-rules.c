@@ -252,6 +252,33 @@ static bool type_meta_wrong(struct check *c, const struct doc *obj)
 	return check_failed_below(c, before);
 }
 
+/* Errors behind which rules in CEL are not run: they would trip over the same. */
+static bool is_blocked(const struct check *c)
+{
+	static const char *const reasons[] = { "FieldValueNotSupported", "FieldValueRequired",
+					       "FieldValueTooLong",	 "FieldValueTooMany",
+					       "FieldValueTypeInvalid",	 NULL };
+
+	for (const struct cause *k = c->first; k; k = k->next)
+		if (str_is_one_of(k->reason, reasons))
+			return true;
+	return false;
+}
+
+static void check_cel(struct check *c, const struct custom_schema *s, const struct doc *obj)
+{
+	static const struct path nowhere = { .name = "<nil>" };
+
+	if (!s->ruled)
+		return;
+	if (is_blocked(c))
+		check_invalid_text(c, &nowhere, SLICE("null"),
+				   "some validation rules were not checked because the object was "
+				   "invalid; correct the existing errors to complete validation");
+	else
+		custom_rules_run(c, s, NULL, obj, c->old);
+}
+
 void custom_check(struct check *c, const struct doc *obj, const char *sub)
 {
 	const struct api_custom *k = c->kind->custom;
@@ -271,6 +298,7 @@ void custom_check(struct check *c, const struct doc *obj, const char *sub)
 	if (whole)
 		check_objects(c, k->schema, NULL, obj);
 	check_lists_new(c, k->schema, obj);
+	check_cel(c, k->schema, obj);
 }
 
 /* ---- definitions ---- */

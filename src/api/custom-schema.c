@@ -424,8 +424,6 @@ static int compile(struct custom_build *b, const struct doc *d, const char *name
 		return bad(b, "must be a schema object");
 	if (++b->depth > CUSTOM_DEPTH_MAX)
 		return bad(b, "schemas in one another more than 100 times are not supported");
-	if (doc_len(doc_get(d, "x-kubernetes-validations")))
-		return bad(b, "x-kubernetes-validations: rules in CEL are not supported");
 	s->source = d;
 	s->type = (uint8_t)type_of(d);
 	read_flags(d, s);

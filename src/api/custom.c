@@ -307,6 +307,8 @@ static int read_schema(struct custom_build *b, const struct doc *d, struct versi
 		return custom_full(b);
 	b->has_defaults = false;
 	r = custom_schema_compile(b, schema ? schema : &any, v->kind.kind, true, &s);
+	if (r == 0)
+		r = custom_rules_compile(b, s);
 	if (r < 0)
 		return err_wrap(b->err, "schema.openAPIV3Schema");
 	if (!s->object)

@@ -11,8 +11,8 @@
  * atomic. Objects of custom kinds are JSON only, their members stand as they were sent behind kind,
  * apiVersion and metadata, zero values and nulls that the schema allows are kept.
  *
- * Not yet there: rules in CEL (x-kubernetes-validations), conversion by webhooks. Definitions with
- * either are refused by name when they are checked (check-crd.c) and by custom_compile.
+ * Not yet there: conversion by webhooks. Definitions with it are refused by name when they are
+ * checked (check-crd.c) and by custom_compile.
  *
  * Spec: apiextensions.k8s.io/v1; structural schemas.
  */
@@ -56,8 +56,8 @@ struct api_custom {
 /*
  * All versions of a definition (a canonical document; strings are copied). Names are those of
  * status.acceptedNames where it has them, else of spec.names. `api` outlives the result.
- * -ERR_INVALID names what cannot be compiled: rules in CEL, conversion by webhooks, patterns that
- * are none, schemas that are not structural; -ERR_QUOTA past CUSTOM_BYTES_MAX.
+ * -ERR_INVALID names what cannot be compiled: rules in CEL that are none, conversion by webhooks,
+ * patterns that are none, schemas that are not structural; -ERR_QUOTA past CUSTOM_BYTES_MAX.
  */
 int custom_compile(const struct api *api, const struct doc *crd, struct custom **ret,
 		   struct err *err);
@@ -106,7 +106,7 @@ int custom_openapi_list(const struct api_kind *kind, enum api_openapi v, struct 
 int custom_admit(const struct api_type *t, const struct doc *d, struct arena *a, unsigned flags,
 		 struct api_strays *strays, struct doc *ret, struct err *err);
 /* api_check's rules: the schema (what an update does not change may stay wrong), lists that are
- * sets or maps, embedded objects, scale. sub: "" or "status". */
+ * sets or maps, embedded objects, scale, rules in CEL. sub: "" or "status". */
 void custom_check(struct check *c, const struct doc *obj, const char *sub);
 /* Formats of a definition's schemas that nobody knows, each once: upstream warns of them. */
 void custom_unknown_formats(const struct doc *crd, void (*tell)(void *arg, struct slice format),
@@ -120,3 +120,6 @@ bool custom_fills(const struct api_kind *kind);
 /* Of a definition that is checked: defaults that do not fit their schemas, patterns that are none.
  * at: the path of the schema. */
 void custom_check_schema(struct check *c, const struct path *at, const struct doc *schema);
+/* As well: rules in CEL that do not compile, cost too much, or that defaults break. `schema` is a
+ * version's, and structural. */
+void custom_check_rules(struct check *c, const struct path *at, const struct doc *schema);

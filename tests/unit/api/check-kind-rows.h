@@ -1634,10 +1634,8 @@ static const struct kind_row {
 	  "ema\":{\"openAPIV3Schema\":{\"type\":\"object\",\"x-kubernetes-validat"
 	  "ions\":[{\"rule\":\"  \"}]}}}]}",
 	  NULL, "", "ps.g.io",
-	  "[spec.versions[0].schema.openAPIV3Schema.x-kubernetes-validations: "
-	  "Forbidden: rules in CEL are not supported, "
 	  "spec.versions[0].schema.openAPIV3Schema.x-kubernetes-validations[0].ru"
-	  "le: Required value: rule is not specified]" },
+	  "le: Required value: rule is not specified" },
 	{ "apiextensions.k8s.io/v1", "CustomResourceDefinition",
 	  "\"spec\":{\"group\":\"g.io\",\"scope\":\"Namespaced\",\"names\":{\"plu"
 	  "ral\":\"ps\",\"singular\":\"p\",\"kind\":\"P\",\"listKind\":\"PList\"}"

@@ -358,10 +358,10 @@ static void what_cannot_be_served_says_why(void **state)
 
 	put_crd(x, "foos", "Foo", "",
 		"[{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, "
-		"x-kubernetes-validations: [{rule: 'true'}]}}}]");
+		"x-kubernetes-validations: [{rule: 'self.x'}]}}}]");
 	assert_non_null(strstr(condition(x, crd(x, "foos"), "Established"),
 			       "False NotSupported version 'v1': schema.openAPIV3Schema: "
-			       "x-kubernetes-validations: rules in CEL are not supported"));
+			       "x-kubernetes-validations[0].rule: Invalid value: "));
 	assert_null(resources_find(x->rs, "example.com", "v1", "foos"));
 }
 

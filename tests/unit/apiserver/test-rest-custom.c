@@ -321,6 +321,41 @@ static void lists_select_by_fields_and_print_columns(void **state)
 	assert_code(x, 406);
 }
 
+static void rules_in_cel_are_run_on_every_write(void **state)
+{
+	struct xfix *s = *state;
+	struct rfix *x = s->x;
+	char text[sizeof(definition) + 512];
+	const char *at = strstr(definition, "\"required\":[\"spec\"]");
+
+	snprintf(text, sizeof(text),
+		 "%.*s\"x-kubernetes-validations\":[{\"rule\":\"self.spec.cron != "
+		 "'7'\",\"message\":\"not 7\",\"fieldPath\":\".spec.cron\"},{\"rule\":"
+		 "\"!has(self.status) || self.status.replicas <= self.spec.replicas\"},{\"rule\":"
+		 "\"self.spec.replicas >= oldSelf.spec.replicas\",\"reason\":"
+		 "\"FieldValueForbidden\",\"message\":\"may not shrink\"}],%s",
+		 (int)(at - definition), definition, at);
+	post(x, CRDS, text);
+	assert_code(x, 201);
+	rest(s);
+	assert_int_equal(get(x, CRONS), 200);
+	post(x, CRONS, CRON("\"name\":\"a\"", "\"cron\":\"7\"", ""));
+	assert_status(x, 422, "Invalid",
+		      "CronTab.example.com \"a\" is invalid: spec.cron: Invalid value: "
+		      "\"object\": not 7");
+	post(x, CRONS, CRON("\"name\":\"a\"", "\"cron\":\"5\",\"replicas\":2", ""));
+	assert_code(x, 201);
+	ask(x, "PATCH", CRONS "/a", ADMIN MERGE, "{\"spec\":{\"replicas\":1}}");
+	assert_status(x, 422, "Invalid", "<nil>: Forbidden: may not shrink");
+	ask(x, "PATCH", CRONS "/a?fieldManager=m&force=true", ADMIN APPLY,
+	    CRON("\"name\":\"a\"", "\"cron\":\"7\"", ""));
+	assert_status(x, 422, "Invalid", "spec.cron: Invalid value: \"object\": not 7");
+	ask(x, "PATCH", CRONS "/a/status", ADMIN MERGE, "{\"status\":{\"replicas\":3}}");
+	assert_status(x, 422, "Invalid", "failed rule: !has(self.status) || ");
+	ask(x, "PATCH", CRONS "/a/status", ADMIN MERGE, "{\"status\":{\"replicas\":2}}");
+	assert_code(x, 200);
+}
+
 static void bad_definitions_are_refused(void **state)
 {
 	struct xfix *s = *state;
@@ -328,12 +363,11 @@ static void bad_definitions_are_refused(void **state)
 	char text[sizeof(definition) + 256];
 	const char *at = strstr(definition, "\"required\":[\"spec\"]");
 
-	snprintf(text, sizeof(text), "%.*s\"x-kubernetes-validations\":[{\"rule\":\"true\"}],%s",
+	snprintf(text, sizeof(text), "%.*s\"x-kubernetes-validations\":[{\"rule\":\"self.x\"}],%s",
 		 (int)(at - definition), definition, at);
 	post(x, CRDS, text);
 	assert_status(x, 422, "Invalid",
-		      "x-kubernetes-validations: Forbidden: rules in CEL are not "
-		      "supported");
+		      "compilation failed: ERROR: <input>:1:5: undefined field 'x'");
 	at = strstr(definition, "\"scope\":");
 	snprintf(text, sizeof(text),
 		 "%.*s\"conversion\":{\"strategy\":\"Webhook\",\"webhook\":{\"clientConfig\":{"
@@ -410,6 +444,7 @@ int main(void)
 		CUSTOM(defaults_of_reads_follow_the_definition),
 		CUSTOM(scale_reads_and_writes_replicas),
 		CUSTOM(lists_select_by_fields_and_print_columns),
+		CUSTOM(rules_in_cel_are_run_on_every_write),
 		CUSTOM(bad_definitions_are_refused),
 		CUSTOM(a_deleted_definition_takes_its_objects_with_it),
 		CUSTOM(objects_of_before_go_with_a_definition),
