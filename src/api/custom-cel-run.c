@@ -154,7 +154,8 @@ static void run_rule(struct run *x, const struct custom_schema *s, const struct 
 		return;
 	if (r->field)
 		p = &field;
-	if (r->words)
+	/* Words about what was are none when nothing was. */
+	if (r->words && (v->has_old || r->optional_old || !cel_prog_uses(r->words, 1)))
 		words = made_words(x, s, p, r, &vars);
 	if (!words && !x->stopped)
 		words = fixed_words(x, r);

@@ -457,7 +457,7 @@ static void compile_rule(struct rules *x, const struct stand *at, const struct p
 			check_cost(x, p, "messageExpression", "estimated messageExpression cost",
 				   cel_prog_cost(r->words).max);
 	}
-	r->uses_old = cel_prog_uses(r->prog, 1) || (r->words && cel_prog_uses(r->words, 1));
+	r->uses_old = cel_prog_uses(r->prog, 1);
 	check_old(x, at, p, source, r);
 }
 

@@ -182,6 +182,13 @@ static void transition_rules_compare_with_before(void **state)
 		  "{a: 2}", "{a: 3}",
 		  "spec: Invalid value: \"object\": failed rule: oldSelf.orValue(self).a == "
 		  "self.a" },
+		/* words may tell of before; the rule is no transition rule by that */
+		{ AB
+		  "[{rule: 'self.a > 0', messageExpression: '\"it was %d\".format([oldSelf.a])'}]",
+		  "{a: 0}", NULL, "spec: Invalid value: \"object\": failed rule: self.a > 0" },
+		{ AB
+		  "[{rule: 'self.a > 0', messageExpression: '\"it was %d\".format([oldSelf.a])'}]",
+		  "{a: 0}", "{a: 3}", "spec: Invalid value: \"object\": it was 3" },
 		/* items of lists of type map are found again, wherever they stand */
 		{ NAMED "[{rule: 'self.v == oldSelf.v'}]}}}", "{l: [{k: ly, v: 2}, {k: lx, v: 1}]}",
 		  "{l: [{k: lx, v: 1}]}", "" },
