@@ -23,7 +23,7 @@ $(B)/gcc/build.ninja: | deps
 $(B)/musl/build.ninja: | deps
 	@mkdir -p $(B); CC=$(CURDIR)/tools/musl-cc meson setup $(B)/musl -Dlibc=musl --buildtype=release -Doptimization=s -Db_ndebug=false >$(B)/musl.log 2>&1 || { cat $(B)/musl.log; exit 1; }
 $(B)/clang/build.ninja: | deps
-	@CC=clang meson setup $(B)/clang --buildtype=debugoptimized >/dev/null
+	@CC=clang meson setup $(B)/clang --buildtype=debug >/dev/null
 $(B)/asan/build.ninja: | deps
 	@CC=gcc meson setup $(B)/asan --buildtype=debug -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 $(B)/tsan/build.ninja: | deps
