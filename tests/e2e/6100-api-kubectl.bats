@@ -324,7 +324,7 @@ web Deployment/web cpu: <unknown>/50% 1 3 0 AGE" kn get hpa
 	says 'Warning: unknown field "spec.nope"' kn patch deploy web -p '{"spec":{"nope":1}}'
 	KUBE_EDITOR="sed -i s/replicas:.5/replicas:\ 6/" says "deployment.apps/web edited" kn edit deploy web
 	KUBE_EDITOR=true says "Edit cancelled, no changes made." kn edit deploy web
-	KUBE_EDITOR="sed -i s/replicas:.6/replicas:\ -6/" fails_with 'deployments.apps "web" is invalid' kn edit deploy web
+	TMPDIR=$BATS_TEST_TMPDIR KUBE_EDITOR="sed -i s/replicas:.6/replicas:\ -6/" fails_with 'deployments.apps "web" is invalid' kn edit deploy web
 	is 6 kn get deploy web -o jsonpath='{.spec.replicas}'
 }
 
