@@ -209,12 +209,13 @@ static int read_config(struct hook_set *s, struct item *i, struct err *err)
 			return arena_quota(s->a, err);
 	}
 	DOC_EACH (x, list) {
-		struct hook k = { .config = config, .index = index++ };
+		struct hook k = { .config = config, .index = index };
 
 		r = read_hook(s, x, &k, err);
 		if (r < 0)
 			return r;
 		s->v[s->n++] = k;
+		index++;
 	}
 	return r;
 }

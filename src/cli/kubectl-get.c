@@ -256,11 +256,11 @@ static int sort(struct get *g, struct doc *list, const char *member, struct err 
 static const char *labels_text(struct kubectl *k, const struct doc *labels)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(1u << 20);
-	struct doc *sorted = doc_len(labels) ? doc_new_array(k->arena) : NULL;
+	struct doc *sorted = doc_new_array(k->arena);
 	bool first = true;
 	const char *s;
 
-	if (!doc_len(labels))
+	if (!doc_len(labels) || !sorted)
 		return "<none>";
 	DOC_EACH_MEMBER (key, value, labels) {
 		size_t at = 0;

@@ -599,8 +599,8 @@ static void print_types(struct check *c, const struct cel_node *n, const struct 
 	if (n->target)
 		(void)buf_addf(&b, "%s.", cel_type_text(resolve(c, t[0], true), one, sizeof(one)));
 	(void)buf_addc(&b, '(');
-	for (uint32_t i = n->target; i < n->n && i < CEL_ARGS_MAX + 2; i++)
-		(void)buf_addf(&b, "%s%s", i > n->target ? ", " : "",
+	for (uint32_t first = n->target ? 1 : 0, i = first; i < n->n && i < CEL_ARGS_MAX + 2; i++)
+		(void)buf_addf(&b, "%s%s", i > first ? ", " : "",
 			       cel_type_text(resolve(c, t[i], true), one, sizeof(one)));
 	(void)buf_addc(&b, ')');
 	(void)str_copy(dst, size, buf_str(&b)); /* cut is fine in a message */

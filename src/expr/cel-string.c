@@ -242,11 +242,12 @@ static bool trim(struct cel_run *r, const struct cel_value *v, struct cel_value 
 static bool reverse(struct cel_run *r, const struct cel_value *v, struct cel_value *ret)
 {
 	struct slice s = cel_slice(v);
-	char *to = arena_alloc_raw(r->a, s.n, 1), *end = to + s.n;
+	char *to = arena_alloc_raw(r->a, s.n, 1), *end;
 	size_t n;
 
 	if (!to)
 		return cel_quota(r);
+	end = to + s.n;
 	for (; s.n; s = slice_of(s.p + n, s.n - n)) {
 		(void)utf8_next(s, &n);
 		end -= n;

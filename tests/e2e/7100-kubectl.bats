@@ -38,7 +38,7 @@ setup_file() {
 		spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: nginx}]}}}
 	END
 	printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cm1}\n' | tee one.yaml dir/one.yaml >dir/sub/one.yaml
-	kc create serviceaccount default >/dev/null
+	kc wait --for=create serviceaccount/default --timeout=20s >/dev/null
 	kc create -f obj.yaml >/dev/null
 }
 teardown_file() { api_file_stop; }
