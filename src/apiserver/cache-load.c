@@ -365,6 +365,10 @@ static void cache_end(struct load *l)
 	}
 	cache_queue_drop(c);
 	c->untold = c->window.head; /* nobody watches yet */
+	if (!list_empty(&c->dirty)) {
+		list_del(&c->dirty);
+		cache_unref(c);
+	}
 }
 
 static void cache_fail(struct load *l)
