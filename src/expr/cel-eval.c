@@ -114,6 +114,18 @@ static int field(struct cel_run *r, const struct cel_node *n, const struct cel_v
 	return cel_field(r, v, n->name, ret);
 }
 
+/* What an optional holds; false: nothing. What is found in it is optional, too. */
+static bool open_optional(struct cel_value *v, bool *optional)
+{
+	if (v->kind != CEL_T_OPTIONAL)
+		return true;
+	if (!v->opt)
+		return false;
+	*v = *v->opt;
+	*optional = true;
+	return true;
+}
+
 static bool eval_select(struct cel_run *r, const struct cel_node *n, struct cel_value *ret)
 {
 	struct cel_value v;
@@ -123,13 +135,9 @@ static bool eval_select(struct cel_run *r, const struct cel_node *n, struct cel_
 	if (!cel_eval(r, n->args[0], &v) || !cel_charge(r, 1))
 		return false;
 	r->at = n->at;
-	if (v.kind == CEL_T_OPTIONAL) {
-		if (!v.opt) {
-			*ret = v;
-			return true;
-		}
-		v = *v.opt;
-		optional = true;
+	if (!open_optional(&v, &optional)) {
+		*ret = v;
+		return true;
 	}
 	if (v.kind != CEL_T_MAP && v.kind != CEL_T_OBJECT)
 		return no_such_key(r, n, n->name);
@@ -210,13 +218,9 @@ static bool eval_index(struct cel_run *r, const struct cel_node *n, struct cel_v
 	if (!cel_eval(r, n->args[0], &v) || !cel_eval(r, n->args[1], &key) || !cel_charge(r, 1))
 		return false;
 	r->at = n->at;
-	if (v.kind == CEL_T_OPTIONAL) {
-		if (!v.opt) {
-			*ret = v;
-			return true;
-		}
-		v = *v.opt;
-		optional = true;
+	if (!open_optional(&v, &optional)) {
+		*ret = v;
+		return true;
 	}
 	found = index_value(r, &v, &key, ret);
 	if (optional)
