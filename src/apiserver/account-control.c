@@ -65,7 +65,7 @@ struct account_control {
 	struct loop *loop;
 	struct resources *rs;
 	struct account_tokens *tokens;
-	struct buf roots, roots_json; /* PEM; as it stands in JSON */
+	struct buf roots, roots_json; /* PEM; as a ConfigMap's JSON has it, with its key */
 	struct map jobs;
 	struct list waiting, later;
 	size_t running;
@@ -208,13 +208,15 @@ static void put(struct job *j, const char *resource, const struct doc *want_doc,
 
 /* ---- of each namespace ---- */
 
-static bool is_active(struct account_control *c, const char *ns)
+static bool is_active(struct job *j)
 {
-	struct item *i = resources_get(c->rs, "", "namespaces", "", ns);
+	struct item *i = resources_get(j->c->rs, "", "namespaces", "", j->ns);
+	struct err err = ERR_INIT;
+	struct doc d;
 
-	/* conditions have no phase */
-	return i && !slice_has_text(item_json(i), SLICE("\"phase\":\"Terminating\"")) &&
-	       !slice_has_text(item_json(i), SLICE("\"deletionTimestamp\":\""));
+	return i && codec_parse(i, j->a, &d, &err) == 0 &&
+	       !doc_str_is(doc_find(&d, "status.phase"), "Terminating") &&
+	       !doc_is(doc_find(&d, "metadata.deletionTimestamp"), DOC_STRING);
 }
 
 static struct item *find(struct job *j, const char *resource)
@@ -225,7 +227,7 @@ static struct item *find(struct job *j, const char *resource)
 /* 1: it was begun. */
 static int make_account(struct job *j)
 {
-	if (!is_active(j->c, j->ns) || find(j, "serviceaccounts"))
+	if (find(j, "serviceaccounts") || !is_active(j))
 		return 0;
 	put(j, "serviceaccounts", doc_new_object(j->a), NULL, false);
 	return 1;
@@ -245,8 +247,7 @@ static int make_roots(struct job *j)
 	struct item *i = find(j, "configmaps");
 	struct doc *d = doc_new_object(j->a), *m;
 
-	if (!is_active(j->c, j->ns) ||
-	    (i && slice_has_text(item_json(i), buf_slice(&j->c->roots_json))))
+	if (!is_active(j) || (i && slice_has_text(item_json(i), buf_slice(&j->c->roots_json))))
 		return 0;
 	m = doc_set_object(j->a, doc_set_object(j->a, d, "metadata"), "annotations");
 	doc_set_str(j->a, m, "kubernetes.io/description",
@@ -389,7 +390,7 @@ static int look_at_secret(struct job *j)
 	who.name = note_of(j->a, &d, NAME_NOTE);
 	uid = note_of(j->a, &d, UID_NOTE);
 	account = resources_get(j->c->rs, "", "serviceaccounts", j->ns, who.name);
-	if (!account && strcmp(who.name, DEFAULT) == 0 && is_active(j->c, j->ns))
+	if (!account && strcmp(who.name, DEFAULT) == 0 && is_active(j))
 		return 2; /* it is being made */
 	if (!account)
 		return remove_secret(j, i, &d);
@@ -623,6 +624,7 @@ static void set_roots(struct account_control *c, struct slice roots)
 	buf_clear(&c->roots);
 	buf_clear(&c->roots_json);
 	(void)buf_add(&c->roots, roots.p, roots.n);
+	(void)buf_adds(&c->roots_json, "\"ca.crt\":");
 	(void)json_write_string(&c->roots_json, roots, true);
 }
 

@@ -105,6 +105,12 @@ static void namespaces_have_their_account_and_the_roots(void **state)
 	comes(x, MAPS "/kube-root-ca.crt", 200, "ROOTS");
 	make_namespace(x, "n2");
 	comes(x, "/api/v1/namespaces/n2/serviceaccounts/default", 200, "uid");
+	/* Words of its labels and annotations say nothing of its state. */
+	(void)post(x, "/api/v1/namespaces",
+		   "{\"metadata\":{\"name\":\"n3\",\"labels\":{\"phase\":\"Terminating\"},"
+		   "\"annotations\":{\"deletionTimestamp\":\"x\"}}}");
+	assert_code(x, 201);
+	comes(x, "/api/v1/namespaces/n3/serviceaccounts/default", 200, "uid");
 	account_control_set_roots(control, SLICE("OTHER\n"));
 	comes(x, MAPS "/kube-root-ca.crt", 200, "OTHER");
 	comes(x, "/api/v1/namespaces/n2/configmaps/kube-root-ca.crt", 200, "OTHER");
