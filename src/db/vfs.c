@@ -5,8 +5,8 @@
  * A commit that makes the log longer syncs the bytes and then the file's new length: two writes of
  * the disk, one after the other. Within a length that the file has already it is one. So zeros are
  * written ahead, a step at a time; SQLite takes them for the end of the log (a frame's checksum is
- * never that of zeros). In steps that double, since a log that is small stays so, and each is a
- * stall.
+ * never that of zeros). In steps that are a stall of a millisecond: eight times as much at once
+ * took seven, and 5,000 commits a second then have 35 behind each.
  *
  * A checkpoint writes megabytes into the database and syncs them at the end; a commit's sync that
  * comes then waits for all of them. So they are synced in pieces, between which commits have the
@@ -20,8 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define STEP_MIN (1 << 20)
-#define STEP_MAX (8 << 20)
+#define STEP (1 << 20)
 #define PIECE (512 << 10)
 
 /* SQLite keeps pointers to them for good. */
@@ -67,9 +66,8 @@ static void lay_out(sqlite3_file *f, struct ahead *l, sqlite3_int64 end)
 
 	if (l->size < 0 && l->base->xFileSize(f, &l->size) != SQLITE_OK)
 		return;
-	to = l->size + MIN(MAX(l->size, (sqlite3_int64)STEP_MIN), (sqlite3_int64)STEP_MAX);
-	to = MAX(to, end) / STEP_MIN * STEP_MIN;
-	to += to < end ? STEP_MIN : 0;
+	to = MAX(l->size + STEP, end) / STEP * STEP;
+	to += to < end ? STEP : 0;
 	while (l->size < to) {
 		const sqlite3_int64 n = MIN(to - l->size, (sqlite3_int64)sizeof(zeros));
 
