@@ -77,16 +77,25 @@ static const struct cel_type *request_type(struct arena *a)
 
 int match_env_new(struct arena *a, struct cel_env **ret, struct err *err)
 {
-	static const char *const names[MATCH_VARS] = { "object", "oldObject", "request" };
 	struct cel_env *env = cel_env_new(a, 0);
 	const struct cel_type *request = request_type(a);
+	const struct {
+		const char *name;
+		const struct cel_type *type;
+	} vars[MATCH_VARS] = {
+		[MATCH_VAR_OBJECT] = { "object", cel_type_of(CEL_T_DYN) },
+		[MATCH_VAR_OLD] = { "oldObject", cel_type_of(CEL_T_DYN) },
+		[MATCH_VAR_REQUEST] = { "request", request },
+		[MATCH_VAR_AUTHORIZER] = { "authorizer", cel_type_of(CEL_T_AUTHORIZER) },
+		[MATCH_VAR_REQUEST_RESOURCE] = { "authorizer.requestResource",
+						 cel_type_of(CEL_T_RESOURCE_CHECK) },
+	};
 	int r = 0;
 
 	if (!env || !request)
 		return arena_quota(a, err);
 	for (int i = 0; r >= 0 && i < MATCH_VARS; i++)
-		r = cel_env_var(env, names[i],
-				i == MATCH_VAR_REQUEST ? request : cel_type_of(CEL_T_DYN), err);
+		r = cel_env_var(env, vars[i].name, vars[i].type, err);
 	if (r < 0)
 		return r;
 	*ret = env;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Match conditions of admission webhooks: CEL over a request. `authorizer` is not among the
- * variables yet: expressions that name it are refused as any other name that nobody knows.
+ * Match conditions of admission webhooks: CEL over a request, with `authorizer` and
+ * `authorizer.requestResource`, whose values are the caller's.
  *
  * Spec: Kubernetes 1.36, "Matching requests: matchConditions"; admission.k8s.io/v1.
  */
@@ -17,7 +17,14 @@ struct doc;
 struct err;
 
 /* Places of the variables. */
-enum { MATCH_VAR_OBJECT, MATCH_VAR_OLD, MATCH_VAR_REQUEST, MATCH_VARS };
+enum {
+	MATCH_VAR_OBJECT,
+	MATCH_VAR_OLD,
+	MATCH_VAR_REQUEST,
+	MATCH_VAR_AUTHORIZER,	    /* CEL_T_AUTHORIZER */
+	MATCH_VAR_REQUEST_RESOURCE, /* CEL_T_RESOURCE_CHECK */
+	MATCH_VARS
+};
 
 #define MATCH_COST_MAX 2500000u /* of all conditions of one webhook, in CEL's units */
 
@@ -26,6 +33,6 @@ int match_env_new(struct arena *a, struct cel_env **ret, struct err *err);
 /* -ERR_INVALID in cel-go's words; it evaluates to a bool. */
 int match_compile(const struct cel_env *env, struct slice text, struct arena *a,
 		  const struct cel_prog **ret, struct err *err);
-/* The variables' values, MATCH_VARS of them; documents outlive them. NULL: null. */
+/* Values of the first three variables; documents outlive them. NULL: null. */
 int match_values(const struct doc *obj, const struct doc *old, const struct doc *request,
 		 struct arena *a, struct cel_value *ret, struct err *err);

@@ -5,6 +5,7 @@
 #include "api/match-condition.h"
 #include "apiserver/admission-review.h"
 #include "apiserver/admission.h"
+#include "apiserver/cel-authz.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -51,8 +52,8 @@ struct hook_run {
 	struct hook_set *set;
 	bool mutating, over;
 	struct hook_match match;
+	size_t at; /* of the set: which is looked at now */
 	/* mutating */
-	size_t at;
 	unsigned round;
 	bool *asked_before, *once_more; /* of each of the set: may be, shall be asked again */
 	struct deferred next;
@@ -317,23 +318,48 @@ static int write_body(struct hook_one *o, struct err *err)
 
 /* ---- conditions ---- */
 
+#define NOT_YET 2 /* an authorizer has to be asked before */
+
+/* What is asked for, as the request named it. */
+static struct cel_check asked_for(const struct hook_ask *k)
+{
+	const struct api_kind *kind = k->asked->kind;
+
+	return (struct cel_check){
+		.group = slice_str(kind->group->group),
+		.resource = slice_str(kind->resource),
+		.subresource = slice_str(k->sub),
+		.ns = slice_str(k->ns),
+		.name = slice_str(k->name),
+	};
+}
+
 /* One that is false decides; else one that failed: *ret_why, of err. */
 static int run_conditions(struct hook_one *o, const char **ret_why, struct err *err)
 {
-	struct arena *a = call_work(o->run->k->c);
+	const struct hook_ask *k = o->run->k;
+	struct arena *a = call_work(k->c);
 	struct cel_value v[MATCH_VARS], result;
 	struct cel_budget budget = { .left = MATCH_COST_MAX };
 	const struct cel_vars vars = { .v = v, .n = MATCH_VARS };
+	const struct cel_check asked = asked_for(k);
 	const struct review *q = &o->review;
+	struct cel_authz authz;
 
 	*ret_why = NULL;
 	if (match_values(q->obj, q->old, review_request(q, a), a, v, err) < 0)
 		return err_ret(err);
+	cel_authz_init(&authz, k->c->srv->conf.authz, &k->c->user);
+	v[MATCH_VAR_AUTHORIZER] = cel_authz_value(&authz, a);
+	v[MATCH_VAR_REQUEST_RESOURCE] = cel_authz_request(&authz, &asked, a);
 	for (size_t i = 0; i < o->hook->nconditions; i++) {
 		const struct hook_condition *c = &o->hook->conditions[i];
 		struct err one = ERR_INIT;
+		const int r = cel_run(c->prog, &vars, &budget, a, &result, &one);
 
-		if (cel_run(c->prog, &vars, &budget, a, &result, &one) < 0) {
+		if (cel_authz_waits(&authz))
+			return NOT_YET;
+		if (r < 0) {
 			if (!*ret_why)
 				*ret_why = arena_printf(a, "%s: %s", c->name, one.msg);
 		} else if (result.kind != CEL_T_BOOL || !result.b) {
@@ -343,7 +369,7 @@ static int run_conditions(struct hook_one *o, const char **ret_why, struct err *
 	return arena_exceeded(a) ? arena_quota(a, err) : 1;
 }
 
-/* Do the conditions want it to be asked? Negative: the request is refused. */
+/* Do the conditions want it to be asked? Or NOT_YET; negative: the request is refused. */
 static int conditions_hold(struct hook_one *o, struct err *err)
 {
 	struct hook_ask *k = o->run->k;
@@ -355,7 +381,7 @@ static int conditions_hold(struct hook_one *o, struct err *err)
 	if (describe(o, err) < 0)
 		return err_ret(err);
 	r = run_conditions(o, &why, err);
-	if (r <= 0 || !why)
+	if (r != 1 || !why)
 		return r;
 	if (o->hook->fails_open)
 		return 0;
@@ -702,7 +728,7 @@ static int go_round(struct hook_run *run, struct err *err)
 	return 1;
 }
 
-/* Is it this one's turn? 1: it is asked now; 0: the next. */
+/* Is it this one's turn? 1: it is asked now; 0: the next; NOT_YET. */
 static int mutate_one(struct hook_run *run, struct hook_one *o, struct err *err)
 {
 	struct hook_ask *k = run->k;
@@ -728,10 +754,17 @@ static int mutate_one(struct hook_run *run, struct hook_one *o, struct err *err)
 		return o->result;
 	}
 	r = conditions_hold(o, err);
-	if (r <= 0)
+	if (r != 1)
 		return r;
 	r = ask(o, on_mutated, err);
 	return r < 0 ? r : 1;
+}
+
+/* An authorizer was asked. The request's end frees the run. */
+static void mutate_again(void *arg, bool given_up)
+{
+	if (!given_up)
+		mutate_next(arg);
 }
 
 static void mutate_next(struct hook_run *run)
@@ -742,8 +775,10 @@ static void mutate_next(struct hook_run *run)
 	for (;;) {
 		for (; run->at < run->set->n; run->at++) {
 			r = mutate_one(run, run->ones, &err);
+			if (r == NOT_YET)
+				(void)call_asks(run->k->c, mutate_again, run);
 			if (r > 0)
-				return; /* on_mutated goes on */
+				return; /* on_mutated, or mutate_again, goes on */
 			if (r < 0)
 				break;
 		}
@@ -807,10 +842,11 @@ static void validate_more(struct hook_run *run)
 		all_validated(run);
 }
 
-/* Those that are to be asked. */
+/* Those that are to be asked; NOT_YET: it goes on at the same one. */
 static int choose(struct hook_run *run, struct err *err)
 {
-	for (size_t i = 0; i < run->set->n; i++) {
+	for (; run->at < run->set->n; run->at++) {
+		const size_t i = run->at;
 		struct hook_one *o = &run->ones[run->n];
 		int r = hook_matches(&run->set->v[i], &run->match, &o->as, err);
 
@@ -822,11 +858,32 @@ static int choose(struct hook_run *run, struct err *err)
 		o->hook = &run->set->v[i];
 		o->place = i;
 		r = o->hook->broken ? 1 : conditions_hold(o, err);
-		if (r < 0)
+		if (r < 0 || r == NOT_YET)
 			return r;
 		run->n += r > 0;
 	}
 	return 0;
+}
+
+static void validate_begin(struct hook_run *run);
+
+static void validate_again(void *arg, bool given_up)
+{
+	if (!given_up)
+		validate_begin(arg);
+}
+
+static void validate_begin(struct hook_run *run)
+{
+	struct err err = ERR_INIT;
+	const int r = choose(run, &err);
+
+	if (r == NOT_YET)
+		(void)call_asks(run->k->c, validate_again, run);
+	else if (r < 0)
+		finish(run, r, &err);
+	else
+		validate_more(run);
 }
 
 /* ---- the beginning ---- */
@@ -884,14 +941,7 @@ void hook_ask_mutate(struct hook_ask *k)
 void hook_ask_validate(struct hook_ask *k)
 {
 	struct hook_run *run = run_new(k, false);
-	struct err err = ERR_INIT;
-	int r;
 
-	if (!run)
-		return;
-	r = choose(run, &err);
-	if (r < 0)
-		finish(run, r, &err);
-	else
-		validate_more(run);
+	if (run)
+		validate_begin(run);
 }

@@ -18,6 +18,18 @@ struct cel_value cel_authorizer(const struct cel_authorizer *z, struct arena *a)
 	return cel_opaque(CEL_T_AUTHORIZER, q);
 }
 
+struct cel_value cel_authorizer_resource(const struct cel_authorizer *z, const struct cel_check *c,
+					 struct arena *a)
+{
+	struct question *q = ARENA_NEW(a, struct question);
+
+	if (!q)
+		return cel_null();
+	*q = (struct question){ z, *c };
+	q->check.on_resource = true;
+	return cel_opaque(CEL_T_RESOURCE_CHECK, q);
+}
+
 /* A copy of a question, to which something is added. */
 static struct question *more(struct cel_run *r, const struct cel_value *v, enum cel_kind kind,
 			     struct cel_value *ret)
@@ -43,11 +55,15 @@ static struct question *more(struct cel_run *r, const struct cel_value *v, enum 
 		code;                                                                       \
 		return true;                                                                \
 	}
-ADD(path, CEL_T_PATH_CHECK, q->check.path = s)
+#define FILLED(what)          \
+	if (!slice_trim(s).n) \
+	return cel_fail(r, what " must not be empty")
+ADD(path, CEL_T_PATH_CHECK, FILLED("path"); q->check.path = s)
 ADD(group, CEL_T_GROUP_CHECK, q->check.group = s)
 ADD(service_account, CEL_T_AUTHORIZER, q->check.sa_namespace = s;
     q->check.sa_name = cel_slice(&v[2]))
-ADD(resource, CEL_T_RESOURCE_CHECK, q->check.resource = s; q->check.on_resource = true)
+ADD(resource, CEL_T_RESOURCE_CHECK, FILLED("resource"); q->check.resource = s;
+    q->check.on_resource = true)
 ADD(subresource, CEL_T_RESOURCE_CHECK, q->check.subresource = s)
 ADD(in_namespace, CEL_T_RESOURCE_CHECK, q->check.ns = s)
 ADD(name, CEL_T_RESOURCE_CHECK, q->check.name = s)

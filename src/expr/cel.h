@@ -192,6 +192,9 @@ struct cel_authorizer {
 };
 /* The value of a variable of type AUTHORIZER; null past the arena's maximum. */
 struct cel_value cel_authorizer(const struct cel_authorizer *z, struct arena *a);
+/* The value of one of type RESOURCE_CHECK, which asks for what `c` has (its texts are borrowed). */
+struct cel_value cel_authorizer_resource(const struct cel_authorizer *z, const struct cel_check *c,
+					 struct arena *a);
 
 /* ---- environments ---- */
 

@@ -550,6 +550,16 @@ static void conditions_choose(void **state)
 		{ IF("\\'system:masters\\' in request.userInfo.groups && request.dryRun"), 422 },
 		{ IF("request.options.fieldManager == \\'me\\'"), 422 },
 		{ IF("has(request.subResource)"), 201 },
+		{ IF("authorizer.requestResource.check(\\'create\\').allowed()"), 422 },
+		{ IF("authorizer.requestResource.check(\\'create\\').errored()"), 201 },
+		{ IF("authorizer.path(\\'/x\\').check(\\'get\\').reason() == \\'\\'"), 422 },
+		{ IF("authorizer.serviceAccount(\\'n1\\',\\'a\\').group(\\'\\')"
+		     ".resource(\\'pods\\').check(\\'get\\').allowed()"),
+		  201 },
+		{ IF("authorizer.serviceAccount(\\'n1\\',\\'a:b\\').path(\\'/x\\').check("
+		     "\\'get\\').allowed()"),
+		  403 },
+		{ IF("authorizer.path(\\' \\').check(\\'get\\').allowed()"), 403 },
 		{ "'matchConditions':[{'name':'a','expression':'object.nothing == 1'},{'name':'b',"
 		  "'expression':'false'}],",
 		  201 },

@@ -317,6 +317,16 @@ static void the_authorizer_is_the_callers(void **state)
 	assert_string_equal(t.err.msg, "no authorizer answers");
 	test_fini(&t);
 
+	assert_int_equal(ask(&t, "authorizer.path(' ').check('get').allowed()", &seen, &v),
+			 -ERR_INVALID);
+	assert_string_equal(t.err.msg, "path must not be empty");
+	test_fini(&t);
+	assert_int_equal(
+		ask(&t, "authorizer.group('').resource('').check('get').allowed()", &seen, &v),
+		-ERR_INVALID);
+	assert_string_equal(t.err.msg, "resource must not be empty");
+	test_fini(&t);
+
 	/* Two checks fit into a call, three do not. */
 	assert_int_equal(ask(&t, "['a', 'b', 'c'].all(p, !authorizer.path(p).check('x').allowed())",
 			     &seen, &v),
