@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "apiserver/authn-webhook.h"
 #include "apiserver/authz-config.h"
 
 #include "base/log.h"
@@ -57,6 +58,7 @@ struct apiserver_conf {
 	int64_t token_life; /* s, the longest [any] */
 	bool no_extended_tokens;
 	struct authz_flags authz;		  /* authz-config.h */
+	struct authn_webhook_flags token_webhook; /* authn-webhook.h */
 	const char *admission_on, *admission_off; /* admission.h: names of plugins [none] */
 	const char *service_cidr;		  /* one, or two with a comma [10.96.0.0/12] */
 	const char *node_ports;			  /* "30000-32767" */

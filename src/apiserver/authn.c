@@ -7,6 +7,7 @@
 
 #include "apiserver/account-token.h"
 #include "apiserver/authn-jwt.h"
+#include "apiserver/authn-webhook.h"
 #include "apiserver/bootstrap-token.h"
 #include "apiserver/given.h"
 #include "apiserver/header-extra.h"
@@ -58,6 +59,7 @@ struct authn {
 	struct token_file *tokens;
 	struct account_tokens *accounts;
 	struct authn_jwt *issuers;
+	struct authn_webhook *webhook;
 	const struct resources *rs;
 	bool bootstrap, anonymous;
 };
@@ -144,6 +146,11 @@ void authn_set_accounts(struct authn *n, struct account_tokens *t)
 void authn_set_issuers(struct authn *n, struct authn_jwt *t)
 {
 	n->issuers = t;
+}
+
+void authn_set_webhook(struct authn *n, struct authn_webhook *w)
+{
+	n->webhook = w;
 }
 
 /* ---- results ---- */
@@ -482,36 +489,63 @@ static int by_others(struct authn *n, struct slice token, const char *const *wan
 	return r == 1 ? for_us(n, wanted, a, ret, err) : r;
 }
 
-int authn_token(struct authn *n, struct slice token, const char *const *wanted, struct arena *a,
+static const char *const no_audiences[] = { NULL };
+
+/* Last, as it costs most: also of what another one knew and did not take. */
+static int by_webhook(struct authn *n, const struct authn_ask *q, struct arena *a,
+		      struct authn_found *ret, struct err *err)
+{
+	const char *const *own = n->accounts ? account_tokens_audiences(n->accounts) : no_audiences;
+	const char *const *groups;
+	size_t len = 0;
+	int r = authn_webhook_look(n->webhook, q->token, q->wanted ? q->wanted : own, own, q->memo,
+				   a, ret, err);
+
+	if (r != 1)
+		return r;
+	groups = ret->user.groups;
+	while (groups[len])
+		len++;
+	return set_groups(a, groups, len, &ret->user, err) < 0 ? err_ret(err) : 1;
+}
+
+int authn_token(struct authn *n, const struct authn_ask *q, struct arena *a,
 		struct authn_found *ret, struct err *err)
 {
 	const int64_t now = clock_real() / NS_PER_SEC;
+	const struct slice token = q->token;
 	struct err why = ERR_INIT;
-	int r = 0, file;
+	int r = 0, file, hook = 0;
 
 	*ret = (struct authn_found){ .user.uid = "" };
 	if (token.n > TOKEN_MAX)
 		return 0;
 	/* those of accounts first: they are most, and the file is looked at anew each time */
 	if (n->accounts && slice_has(token, '.'))
-		r = account_tokens_check(n->accounts, token, wanted, now, a, ret, &why);
-	file = r != 1 && n->file ? by_file(n, token, wanted, a, ret, err) : 0;
+		r = account_tokens_check(n->accounts, token, q->wanted, now, a, ret, &why);
+	file = r != 1 && n->file ? by_file(n, token, q->wanted, a, ret, err) : 0;
 	if (r == 0 && file == 0)
-		r = by_others(n, token, wanted, now, a, ret, &why);
+		r = by_others(n, token, q->wanted, now, a, ret, &why);
+	if (r != 1 && file == 0 && n->webhook)
+		hook = by_webhook(n, q, a, ret, r < 0 ? NULL : &why);
+	if (hook > 0)
+		return hook;
+	if (r == 0 && file == 0)
+		r = hook;
 	if (r < 0 && !file && err)
 		*err = why;
 	return file ? file : r;
 }
 
-static int by_token(struct authn *n, struct stream *s, struct arena *a, struct authn_found *ret,
-		    struct err *err)
+static int by_token(struct authn *n, struct stream *s, struct authn_memo *memo, struct arena *a,
+		    struct authn_found *ret, struct err *err)
 {
-	struct slice token = header_token(s);
-	int r = token.p ? 1 : protocol_token(s, a, &token, err);
+	struct authn_ask q = { .token = header_token(s), .memo = memo };
+	int r = q.token.p ? 1 : protocol_token(s, a, &q.token, err);
 
 	if (r <= 0)
 		return r;
-	r = authn_token(n, token, NULL, a, ret, err);
+	r = authn_token(n, &q, a, ret, err);
 	if (r == -ERR_UNAUTHORIZED)
 		log_debug("a bearer token is not taken: %s", err->msg);
 	return r == 0 ? refuse(err) : r;
@@ -526,8 +560,8 @@ static bool takes_anonymous(const struct authn *n, struct stream *s)
 	return r < 0 ? n->anonymous : r;
 }
 
-int authn_check(struct authn *n, struct stream *s, struct arena *a, struct authn_found *ret,
-		struct err *err)
+int authn_check(struct authn *n, struct stream *s, struct authn_memo *memo, struct arena *a,
+		struct authn_found *ret, struct err *err)
 {
 	static const char *const nobody[] = { UNAUTHENTICATED, NULL };
 	int by_cert, r;
@@ -539,9 +573,11 @@ int authn_check(struct authn *n, struct stream *s, struct arena *a, struct authn
 	by_cert = by_certificate(n, s, a, &ret->user, err);
 	if (by_cert == 1)
 		return 0;
-	r = by_token(n, s, a, ret, err);
+	r = by_token(n, s, memo, a, ret, err);
 	if (r == 1)
 		return 0;
+	if (r == AUTHN_WAITS)
+		return r;
 	if (r < 0 || by_cert < 0 || !takes_anonymous(n, s))
 		return err && err->code && err->code != ERR_UNAUTHORIZED ? err_ret(err)
 									 : refuse(err);

@@ -15,6 +15,9 @@ struct account_tokens;
 struct arena;
 struct authn;
 struct authn_jwt;
+struct authn_question;
+struct authn_said;
+struct authn_webhook;
 struct cert_pool;
 struct err;
 struct resources;
@@ -51,6 +54,18 @@ void authn_set_objects(struct authn *n, const struct resources *rs);
 /* Believed from now on; NULL: none. Borrowed. */
 void authn_set_accounts(struct authn *n, struct account_tokens *t);
 void authn_set_issuers(struct authn *n, struct authn_jwt *t);
+void authn_set_webhook(struct authn *n, struct authn_webhook *w);
+
+/*
+ * Of one request: what a webhook said of its tokens, and what it has yet to be asked. Whoever finds
+ * AUTHN_WAITS waits for that answer (authn-webhook.h) and does the same again.
+ */
+struct authn_memo {
+	struct arena *a; /* the request's */
+	struct authn_said *said;
+	struct authn_question *open; /* NULL: there is none */
+};
+#define AUTHN_WAITS 2
 
 #define AUTHN_NOTES_MAX 2
 struct authn_found {
@@ -61,12 +76,17 @@ struct authn_found {
 	size_t nnotes;
 	const char *warning; /* for who asks; NULL = none */
 };
-/* 0, or -ERR_UNAUTHORIZED (wrong credentials are never anonymous). Groups include
+/* 0, AUTHN_WAITS, or -ERR_UNAUTHORIZED (wrong credentials are never anonymous). Groups include
  * system:authenticated or system:unauthenticated. Texts are in `a` or live as long as the stream.
- * Verdicts on a connection's certificate are remembered. */
-int authn_check(struct authn *n, struct stream *s, struct arena *a, struct authn_found *ret,
-		struct err *err);
-/* Whose token it is, for audiences (NULL-terminated; NULL: this server's): 1; 0: nobody's, for
- * these; -ERR_UNAUTHORIZED: why it is not good; -ERR_QUOTA. Texts are in `a`. */
-int authn_token(struct authn *n, struct slice token, const char *const *wanted, struct arena *a,
+ * Verdicts on a connection's certificate are remembered. memo NULL: a webhook is not asked. */
+int authn_check(struct authn *n, struct stream *s, struct authn_memo *memo, struct arena *a,
+		struct authn_found *ret, struct err *err);
+struct authn_ask {
+	struct slice token;
+	const char *const *wanted; /* audiences, NULL-terminated; NULL: this server's */
+	struct authn_memo *memo;   /* as for authn_check */
+};
+/* Whose token it is, for these audiences: 1; 0: nobody's; AUTHN_WAITS; -ERR_UNAUTHORIZED: why it is
+ * not good; -ERR_QUOTA. Texts are in `a`. */
+int authn_token(struct authn *n, const struct authn_ask *q, struct arena *a,
 		struct authn_found *ret, struct err *err);

@@ -5,16 +5,14 @@
  *
  * authz_allowed does not wait. What a webhook has yet to be asked is left in the memo of the
  * request as its open question; who handles the request waits for the answer (authz_wait) and asks
- * authz_allowed again. The same question of several requests is asked once. A question is tried
- * again when the connection or the server fails, within the webhook's time limit; what stays
- * without an answer is nobody's opinion, or a no (failurePolicy).
+ * authz_allowed again. The same question of several requests is asked once (hook-book.h); what
+ * stays without an answer is nobody's opinion, or a no (failurePolicy).
  */
 #pragma once
 
 #include "apiserver/authz-config.h"
 #include "apiserver/authz.h"
-#include "apiserver/hook-conf.h"
-#include "base/list.h"
+#include "apiserver/hook-book.h"
 
 struct authz_webhook;
 struct loop;
@@ -31,7 +29,7 @@ struct authz_webhook_make {
 };
 int authz_webhook_new(const struct authz_webhook_make *m, struct authz_webhook **ret,
 		      struct err *err);
-/* Nobody waits for it any more, or they are told that there is no answer. NULL is fine. */
+/* Who waits for it asks again: whoever is there then. NULL is fine. */
 void authz_webhook_free(struct authz_webhook *w);
 DEFINE_CLEANUP(struct authz_webhook *, authz_webhook_free)
 
@@ -44,7 +42,8 @@ bool authz_webhook_look(struct authz_webhook *w, const struct authz_attrs *at, s
 struct authz_wait {
 	void (*done)(struct authz_wait *w); /* may run within authz_wait */
 	struct authz_memo *memo;	    /* from here on private */
-	struct list link;
+	const struct authz_question *asked;
+	struct hook_wait at;
 };
 /* Asks memo->open, whose answer is in the memo afterwards. */
 void authz_wait(struct authz_wait *w, struct authz_memo *memo);

@@ -6,6 +6,7 @@
  */
 #include "apiserver/account-control.h"
 #include "apiserver/account-token.h"
+#include "apiserver/authn-webhook.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz-chain.h"
 #include "apiserver/boot.h"
@@ -362,6 +363,9 @@ void boot_reload(struct boot *b)
 	err = ERR_INIT;
 	tell("authorizers", authz_chain_reload(b->authz, &err), &err);
 	err = ERR_INIT;
+	if (b->token_webhook)
+		tell("webhook for tokens", authn_webhook_reload(b->token_webhook, &err), &err);
+	err = ERR_INIT;
 	if (b->given[GIVEN_AUTHN])
 		tell("issuers", boot_reread_issuers(b, &err), &err);
 }
@@ -382,6 +386,9 @@ static int on_reread(struct timer *t)
 	err = ERR_INIT;
 	if (authz_chain_changed(b->authz))
 		tell("authorizers", authz_chain_reload(b->authz, &err), &err);
+	err = ERR_INIT;
+	if (authn_webhook_changed(b->token_webhook))
+		tell("webhook for tokens", authn_webhook_reload(b->token_webhook, &err), &err);
 	err = ERR_INIT;
 	if (b->given[GIVEN_AUTHN] && given_changed(b->given[GIVEN_AUTHN]))
 		tell("issuers", boot_reread_issuers(b, &err), &err);

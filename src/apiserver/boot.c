@@ -6,6 +6,7 @@
 #include "apiserver/admission.h"
 #include "apiserver/apiaudit.h"
 #include "apiserver/authn-jwt.h"
+#include "apiserver/authn-webhook.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz-chain.h"
 #include "apiserver/authz-why.h"
@@ -96,15 +97,26 @@ static int make_absolute(struct boot *b, const char **path, struct err *err)
 int boot_paths(struct boot *b, struct err *err)
 {
 	struct apiserver_conf *c = &b->own;
-	const char **paths[] = {
-		&c->kubeconfig_out, &c->tls_cert,	   &c->tls_key,
-		&c->client_ca,	    &c->token_file,	   &c->encryption_conf,
-		&c->etcd_ca,	    &c->etcd_cert,	   &c->etcd_key,
-		&c->audit_policy,   &c->pid_file,	   &c->node_ca,
-		&c->authz.config,   &c->authz.policy_file, &c->authz.webhook_config,
-		&c->signing_key,    &c->front_ca,	   &c->authn_conf,
-		&c->oidc_ca
-	};
+	const char **paths[] = { &c->kubeconfig_out,
+				 &c->tls_cert,
+				 &c->tls_key,
+				 &c->client_ca,
+				 &c->token_file,
+				 &c->encryption_conf,
+				 &c->etcd_ca,
+				 &c->etcd_cert,
+				 &c->etcd_key,
+				 &c->audit_policy,
+				 &c->pid_file,
+				 &c->node_ca,
+				 &c->authz.config,
+				 &c->authz.policy_file,
+				 &c->authz.webhook_config,
+				 &c->signing_key,
+				 &c->front_ca,
+				 &c->authn_conf,
+				 &c->oidc_ca,
+				 &c->token_webhook.config };
 	const char **listen, **keys;
 
 	b->texts = arena_new("paths", PATHS_MEMORY);
@@ -443,11 +455,14 @@ int boot_given(struct boot *b, struct err *err)
 		watch_beside(b, given_path(b->given[files[i].id]));
 	}
 	if (authn_new(&authn, &b->authn, err) < 0 || read_account_keys(b, err) < 0 ||
+	    authn_webhook_new(&c->token_webhook, &b->token_webhook, err) < 0 ||
 	    authz_chain_new(&c->authz, &b->authz, err) < 0 ||
 	    admission_new(c->admission_on, c->admission_off, &b->admission, err) < 0)
 		return err_ret(err);
 	for (size_t i = 0; authz_chain_file(b->authz, i); i++)
 		watch_beside(b, authz_chain_file(b->authz, i));
+	for (size_t i = 0; authn_webhook_file(b->token_webhook, i); i++)
+		watch_beside(b, authn_webhook_file(b->token_webhook, i));
 	if (c->audit_log && apiaudit_new(&audit, &b->audit, err) < 0)
 		return err_wrap(err, "audit log");
 	return 0;
@@ -455,7 +470,7 @@ int boot_given(struct boot *b, struct err *err)
 
 /* ---- the fence ---- */
 
-#define PATHS_MAX (32 + GIVEN_SET_MAX)
+#define PATHS_MAX (32 + 2 * GIVEN_SET_MAX)
 
 int boot_fence(struct boot *b, struct err *err)
 {
@@ -473,6 +488,9 @@ int boot_fence(struct boot *b, struct err *err)
 	for (size_t i = 0; authz_chain_file(b->authz, i); i++)
 		paths[n++] =
 			(struct confine_path){ authz_chain_file(b->authz, i), CONFINE_READ, true };
+	for (size_t i = 0; authn_webhook_file(b->token_webhook, i); i++)
+		paths[n++] = (struct confine_path){ authn_webhook_file(b->token_webhook, i),
+						    CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->token_file, CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->audit_policy, CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->node_ca, CONFINE_READ, true };
@@ -482,7 +500,8 @@ int boot_fence(struct boot *b, struct err *err)
 		paths[n++] = (struct confine_path){ c->kubeconfig_out, CONFINE_LOGS, true };
 		paths[n++] = (struct confine_path){ c->pid_file, CONFINE_LOGS, true };
 	}
-	if (c->netcd || c->authn_conf || c->oidc_issuer) { /* names of hosts */
+	if (c->netcd || c->authn_conf || c->oidc_issuer || c->token_webhook.config ||
+	    c->authz.config || c->authz.webhook_config) { /* names of hosts */
 		paths[n++] = (struct confine_path){ "/etc", CONFINE_READ, false };
 		if (access("/run/systemd/resolve", F_OK) == 0)
 			paths[n++] = (struct confine_path){ "/run/systemd/resolve", CONFINE_READ,
@@ -878,10 +897,13 @@ int boot_server(struct boot *b, struct err *err)
 	account_tokens_set_objects(b->accounts, b->resources);
 	authn_set_accounts(b->authn, b->accounts);
 	authn_set_objects(b->authn, b->resources);
+	authn_set_webhook(b->authn, b->token_webhook);
 
 	conf.fairness = b->fairness;
 	if (r == 0)
 		r = authz_chain_begin(b->authz, b->loop, b->resources, b->metrics, err);
+	if (r == 0 && b->token_webhook)
+		r = authn_webhook_begin(b->token_webhook, b->loop, b->metrics, err);
 	if (r == 0)
 		r = server_new(&conf, &b->server, err);
 	if (r < 0)
@@ -957,6 +979,7 @@ void boot_close(struct boot *b)
 	resolver_free(b->resolver);
 	apiaudit_free(b->audit);
 	authn_free(b->authn);
+	authn_webhook_free(b->token_webhook);
 	authn_jwt_free(b->issuers);
 	cert_pool_unref(b->system);
 	account_tokens_free(b->accounts);

@@ -24,6 +24,7 @@ struct account_control;
 struct account_tokens;
 struct apiaudit;
 struct authn_jwt;
+struct authn_webhook;
 struct authz_chain;
 struct bootstrap;
 struct cert_pool;
@@ -85,6 +86,7 @@ struct boot {
 	struct account_tokens *accounts;
 	struct cert_pool *system; /* the machine's; NULL: not needed, or none */
 	struct authn_jwt *issuers;
+	struct authn_webhook *token_webhook; /* NULL: there is none */
 	struct encryption *encryption;
 
 	struct arena *texts; /* of the paths */

@@ -475,7 +475,7 @@ void call_wait_objects(struct call *c, void (*next)(struct call *c))
 		cache_wait(o->cache, c->wait);
 }
 
-/* ---- authorizers that are asked ---- */
+/* ---- webhooks that are asked who it is, and what they may ---- */
 
 static void end_asking(struct call *c, bool given_up)
 {
@@ -490,15 +490,24 @@ static void on_asked(struct authz_wait *w)
 	end_asking(CONTAINER_OF(w, struct call, ask), false);
 }
 
+static void on_known(struct authn_wait *w)
+{
+	end_asking(CONTAINER_OF(w, struct call, ask_who), false);
+}
+
 bool call_asks(struct call *c, void (*next)(void *arg, bool given_up), void *arg)
 {
-	if (!c->memo.open)
+	if (!c->memo.open && !c->known.open)
 		return false;
 	c->asked = next;
 	c->asked_arg = arg;
 	c->ask.done = on_asked;
+	c->ask_who.done = on_known;
 	(void)call_hold(c);
-	authz_wait(&c->ask, &c->memo);
+	if (c->memo.open)
+		authz_wait(&c->ask, &c->memo);
+	else
+		authn_wait(&c->ask_who, &c->known);
 	return true;
 }
 
@@ -507,5 +516,6 @@ void call_ask_no_more(struct call *c)
 	if (!c->asked)
 		return;
 	authz_unwait(&c->ask);
+	authn_unwait(&c->ask_who);
 	end_asking(c, true);
 }

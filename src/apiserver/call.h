@@ -15,6 +15,7 @@
 #pragma once
 
 #include "apiserver/apiaudit.h"
+#include "apiserver/authn-webhook.h"
 #include "apiserver/authz-webhook.h"
 #include "apiserver/codec.h"
 #include "apiserver/fairness.h"
@@ -69,7 +70,7 @@ struct call {
 	struct arena *a;  /* the stream's: for what is small and lives as long */
 	struct arena *work;
 	unsigned refs;
-	bool gone, answered, entered, seated, long_running;
+	bool gone, answered, entered, seated, long_running, bad_path;
 	int code;		 /* of the answer */
 	int64_t since, received; /* monotonic; real */
 	char audit_id[CALL_AUDIT_ID_MAX];
@@ -103,6 +104,8 @@ struct call {
 
 	struct authz_memo memo; /* what webhooks said of this request */
 	struct authz_wait ask;
+	struct authn_memo known; /* and of its tokens */
+	struct authn_wait ask_who;
 	void (*asked)(void *arg, bool given_up); /* NULL: none is asked now */
 	void *asked_arg;
 
@@ -163,8 +166,8 @@ void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c));
  * or after three seconds all the same. Maybe within the call. */
 void call_wait_objects(struct call *c, void (*next)(struct call *c));
 
-/* An authorizer has yet to be asked (authz.h, struct authz_memo): next(arg) runs when it was, maybe
- * within the call, and does the same again; given_up: the request is over. false: none. */
+/* A webhook has yet to be asked (struct authz_memo, struct authn_memo): next(arg) runs when it was,
+ * maybe within the call, and does the same again; given_up: the request is over. false: none. */
 bool call_asks(struct call *c, void (*next)(void *arg, bool given_up), void *arg);
 void call_ask_no_more(struct call *c); /* of an end */
 

@@ -79,7 +79,9 @@ static int token(struct change *x, struct doc *obj, struct doc *status, struct e
 {
 	struct arena *a = call_work(x->c);
 	const char *t = text(x, obj, "spec.token");
-	const char *const *wanted = wanted_audiences(x, doc_find(obj, "spec.audiences"));
+	const struct authn_ask q = { .token = slice_str(t),
+				     .wanted = wanted_audiences(x, doc_find(obj, "spec.audiences")),
+				     .memo = &x->c->known };
 	struct err why = ERR_INIT;
 	struct authn_found found;
 	int r;
@@ -87,7 +89,9 @@ static int token(struct change *x, struct doc *obj, struct doc *status, struct e
 	if (!*t)
 		return status_bad_request(err, &x->c->about,
 					  "token is required for TokenReview in authentication");
-	r = authn_token(x->c->srv->conf.authn, slice_str(t), wanted, a, &found, &why);
+	r = authn_token(x->c->srv->conf.authn, &q, a, &found, &why);
+	if (r == AUTHN_WAITS)
+		return 0; /* it is answered when somebody else has said it */
 	if (r == 1) {
 		doc_set_bool(a, status, "authenticated", true);
 		put_user(a, status, "user", &found.user);

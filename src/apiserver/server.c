@@ -682,20 +682,25 @@ static void act(struct call *c)
 		enter(c);
 }
 
-static void start(struct call *c)
+static void identify(struct call *c);
+
+static void identify_again(void *arg, bool given_up)
+{
+	if (!given_up)
+		identify(arg);
+}
+
+static void identify(struct call *c)
 {
 	struct authn_found who;
 	struct err err ERR_RAW;
 	int r;
 
 	err_clear(&err);
-	new_audit_id(c);
-	(void)stream_set_header(c->s, "Cache-Control", "no-cache, private");
-	r = parse(c, &err);
-	c->long_running = is_long(c);
-	c->entered = true;
-	count_running(c, 1);
-	if (authn_check(c->srv->conf.authn, c->s, c->a, &who, &err) < 0) {
+	r = authn_check(c->srv->conf.authn, c->s, &c->known, c->a, &who, &err);
+	if (r == AUTHN_WAITS && call_asks(c, identify_again, c))
+		return;
+	if (r != 0) {
 		(void)status_unauthorized(&err, &c->about);
 		call_fail(c, &err);
 		return;
@@ -705,10 +710,23 @@ static void start(struct call *c)
 	for (size_t i = 0; i < who.nnotes; i++)
 		call_note(c, who.notes[i].key, who.notes[i].value);
 	audit_begin(c);
-	if (r < 0)
+	err_clear(&err);
+	if (c->bad_path && parse(c, &err) < 0) /* is told to who is known only */
 		call_fail(c, &err);
 	else
 		act(c);
+}
+
+static void start(struct call *c)
+{
+	new_audit_id(c);
+	(void)stream_set_header(c->s, "Cache-Control", "no-cache, private");
+	c->bad_path = parse(c, NULL) < 0;
+	c->long_running = is_long(c);
+	c->entered = true;
+	count_running(c, 1);
+	c->known.a = c->a;
+	identify(c);
 }
 
 static void on_request(struct stream *s, void *arg)

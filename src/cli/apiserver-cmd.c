@@ -21,7 +21,8 @@ struct apiserver_opts {
 		*authorization, *authz_config, *authz_policy, *authz_webhook, *authz_version,
 		*authz_yes, *authz_no, *admission_on, *admission_off, *node_ca, *node_addresses,
 		*signing_key, *jwks_uri, *front_ca, *authn_conf, *oidc_issuer, *oidc_client,
-		*oidc_ca, *oidc_user, *oidc_user_prefix, *oidc_groups, *oidc_groups_prefix;
+		*oidc_ca, *oidc_user, *oidc_user_prefix, *oidc_groups, *oidc_groups_prefix,
+		*token_webhook, *token_version, *token_ttl;
 	int64_t audit_age, audit_backups, audit_size, token_life;
 	bool anonymous, anonymous_seen, extend, extend_seen, bootstrap_tokens, debug, debug_seen;
 };
@@ -91,8 +92,12 @@ static const struct opt apiserver_opts[] = {
 	    "CLAIM=VALUE that a token must have"),
 	OPT(struct apiserver_opts, LIST, oidc_algs, "oidc-signing-algs", 0,
 	    "Schemes that may have signed it, with commas (default RS256)"),
-	OPT_NOT_SUPPORTED(STR, "authentication-token-webhook-config-file", 0,
-			  "webhooks are not asked for tokens by this server yet"),
+	STR_ROW(token_webhook, "authentication-token-webhook-config-file",
+		"Kubeconfig of a webhook that is asked whose other tokens are"),
+	OPT_CHOICE(struct apiserver_opts, token_version, "authentication-token-webhook-version", 0,
+		   versions, "Version of TokenReview for it (default v1beta1)"),
+	STR_ROW(token_ttl, "authentication-token-webhook-cache-ttl",
+		"How long what it says is kept; 0 is not at all (default 2m)"),
 	STR_ROW(authorization, "authorization-mode",
 		"Who decides what users may do, in this order, with commas: Node, RBAC, ABAC, "
 		"Webhook, AlwaysAllow, AlwaysDeny (default Node,RBAC)"),
@@ -201,6 +206,19 @@ static int read_ttl(const char *text, const char *what, int64_t *ret, struct err
 			"--authorization-webhook-cache-%s-ttl %.32s: must be a duration such "
 			"as 30s",
 			what, text);
+	return 0;
+}
+
+static int read_token_ttl(const char *text, int64_t *ret, struct err *err)
+{
+	if (!text)
+		return 0;
+	if (schema_parse_duration(slice_str(text), ret, NULL) < 0 || *ret < 0)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--authentication-token-webhook-cache-ttl %.32s: must be a duration "
+			       "such as 2m, or 0",
+			       text);
+	*ret = *ret ? *ret : -1;
 	return 0;
 }
 
@@ -315,6 +333,10 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 					   .policy_file = o->authz_policy,
 					   .webhook_config = o->authz_webhook,
 					   .webhook_version = o->authz_version };
+	conf.token_webhook = (struct authn_webhook_flags){ .config = o->token_webhook,
+							   .version = o->token_version };
+	if (read_token_ttl(o->token_ttl, &conf.token_webhook.ttl, err) < 0)
+		return err_ret(err);
 	if (read_ttl(o->authz_yes, "authorized", &conf.authz.authorized_ttl, err) < 0 ||
 	    read_ttl(o->authz_no, "unauthorized", &conf.authz.unauthorized_ttl, err) < 0)
 		return err_ret(err);

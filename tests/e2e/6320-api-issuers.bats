@@ -126,5 +126,4 @@ becomes() { # WANT TOKEN [PORT]
 	refused 'jwt[0]: unknown field "nope"'
 	fails_with "must be an https URL" "$TEU" --root "$DIR/r3" --run "$DIR/run3" apiserver --listen unix:///"$DIR"/r3.sock --oidc-issuer-url http://x --oidc-client-id c
 	fails_with "go with --oidc-issuer-url" "$TEU" apiserver --oidc-client-id c
-	fails_with "not supported" "$TEU" apiserver --authentication-token-webhook-config-file x
 }

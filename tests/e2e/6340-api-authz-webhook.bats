@@ -46,6 +46,7 @@ setup_file() {
 		clusters: [{name: k, cluster: {server: "https://127.0.0.1:8443/authorize", certificate-authority: cert}}]
 		users: [{name: u, user: {tokenFile: token}}]
 	END
+	sed s,/authorize,/tokens, "$HOOKS/kubeconfig" >"$HOOKS/token-kubeconfig"
 	printf 'hook-token\n' >"$HOOKS/token"
 	printf 'jo-token,jo,1,"dev"\nal-token,al,2\nold-token,old,3\n' >"$HOOKS/tokens"
 	printf '# old ways\n{"user":"old","resource":"services","readonly":true}\n' >"$HOOKS/policies"
@@ -53,7 +54,8 @@ setup_file() {
 	echo honest >"$HOOKS/mode"
 	config NoOpinion
 	chmod 644 "$HOOKS"/*
-	api_file_start --token-auth-file "$HOOKS/tokens" --authorization-config "$HOOKS/config" --authorization-policy-file "$HOOKS/policies"
+	api_file_start --token-auth-file "$HOOKS/tokens" --authorization-config "$HOOKS/config" --authorization-policy-file "$HOOKS/policies" \
+		--authentication-token-webhook-config-file "$HOOKS/token-kubeconfig" --authentication-token-webhook-version v1
 	[ -n "${DIR:-}" ] || return 0
 	nsenter -t "$SERVER" -n -- python3 "$TOP/tests/e2e/authz_webhook.py" 8443 "$HOOKS/cert" "$HOOKS/key" "$HOOKS/mode" \
 		"$HOOKS/count" >"$HOOKS/log" 2>&1 </dev/null 3>&- &
@@ -168,4 +170,64 @@ metric() { kc get --raw /metrics | grep -q "$1"; }
 	fails_with "ABAC" "$TEU" --root "$DIR/r2" --run "$DIR/u2" apiserver --authorization-mode ABAC
 	fails_with "not with --authorization-mode" "$TEU" --root "$DIR/r2" --run "$DIR/u2" apiserver --authorization-mode RBAC --authorization-config "$HOOKS/config"
 	fails_with '"Magic" is not a valid mode' "$TEU" --root "$DIR/r2" --run "$DIR/u2" apiserver --authorization-mode Magic
+}
+
+# who TOKEN: the code of a SelfSubjectReview as its holder; the answer lies in $DIR/answer.
+who() {
+	within curl -sk -o "$DIR/answer" -w '%{http_code}' -H "Authorization: Bearer $1" -H 'Content-Type: application/json' \
+		-d '{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}' \
+		https://127.0.0.1:6443/apis/authentication.k8s.io/v1/selfsubjectreviews
+}
+looks() { within curl -sk -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $1" https://127.0.0.1:6443/api; }
+told() { tr -d ' \n' <"$DIR/answer" | grep -q "$1" || { cat "$DIR/answer"; return 1; }; }
+reviews() { # TOKEN [AUDIENCE]: status of a TokenReview
+	printf '{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{"token":"%s"%s}}' "$1" "${2:+,\"audiences\":[\"$2\"]}" |
+		kc create --raw /apis/authentication.k8s.io/v1/tokenreviews -f -
+}
+
+@test "a webhook says whose a token is, once for many who ask at a time" {
+	local i
+	mode honest
+	[ "$(who eve@hook)" = 201 ]
+	told '"username":"eve","uid":"h1","groups":\["hooked","system:authenticated"\],"extra":{"example.com/from":\["hook"\]}'
+	[ "$(who eve@hook)" = 201 ]
+	[ "$(grep -c '^token eve@hook https://kubernetes.default.svc.cluster.local authentication.k8s.io/v1$' "$HOOKS/count")" = 1 ]
+	mode slow
+	for i in 1 2 3 4; do who ann@hook >"$DIR/code.$i" 3>&- & done
+	begun=$(date +%s%N)
+	kc get --raw /readyz
+	(($(date +%s%N) - begun < 900000000))
+	wait
+	[ "$(cat "$DIR"/code.?)" = 201201201201 ]
+	[ "$(grep -c '^token ann@hook ' "$HOOKS/count")" = 1 ]
+	mode honest
+	metric 'authentication_token_cache_request_total{status="hit"}'
+	metric 'authentication_token_cache_fetch_total{status="ok"}'
+}
+
+@test "a token that the webhook does not take is 401, and it is never anonymous" {
+	mode honest
+	[ "$(looks nobody)" = 401 ]
+	[ "$(looks nobody)" = 401 ]
+	[ "$(grep -c '^token nobody ' "$HOOKS/count")" = 1 ]
+	[ "$(looks wrong@hook)" = 401 ]
+	[ "$(looks wrong@hook)" = 401 ]
+	[ "$(grep -c '^token wrong@hook ' "$HOOKS/count")" = 2 ]
+	[ "$(looks far@hook)" = 401 ]
+	mode lie
+	[ "$(looks lied@hook)" = 401 ]
+	mode fail
+	gets al other 200 # of the file: the webhook is not asked
+	[ "$(grep -c '^token al-token ' "$HOOKS/count")" = 0 ]
+	mode honest
+	[ "$(looks lied@hook)" = 200 ]
+}
+
+@test "a TokenReview asks the webhook, too, for the audiences that are wanted" {
+	mode honest
+	reviews rev@hook | grep -q '"authenticated":true,"user":{"username":"rev"'
+	reviews wrong@hook | grep -q '"error":"\[invalid bearer token, it was stolen\]"'
+	reviews far@hook | grep -q '"error":"\[invalid bearer token\]"'
+	reviews far@hook elsewhere | grep -q '"authenticated":true.*"audiences":\["elsewhere"\]'
+	grep -q '^token far@hook elsewhere authentication.k8s.io/v1$' "$HOOKS/count"
 }

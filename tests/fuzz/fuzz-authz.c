@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What authorizers read: a webhook's answer, ABAC's policies, an AuthorizationConfiguration. The
- * first byte chooses. Nothing but a whole review allows anything; policies of nobody allow nobody.
+ * What authorizers read: a webhook's answer, ABAC's policies, an AuthorizationConfiguration; and
+ * what a webhook says of a token. The first byte chooses. Nothing but a whole review allows
+ * anything; policies of nobody allow nobody.
  */
 #include "apiserver/abac.h"
+#include "apiserver/authn-webhook.h"
 #include "apiserver/authz-config.h"
 #include "apiserver/authz-webhook.h"
 #include "base/arena.h"
@@ -68,10 +70,28 @@ static void plan(struct slice text)
 	}
 }
 
+static void token(struct slice text)
+{
+	static const char *const us[] = { "us", NULL };
+	CLEANUP(arena_free) struct arena *a = arena_new("fuzz", 16u << 20);
+	CLEANUP(buf_fini) struct buf status = BUF_INIT(1u << 20);
+	struct authn_found found = { .user.uid = "" };
+	struct err err = ERR_INIT;
+	int r = authn_webhook_read(text, false, &status, &err);
+
+	if (r < 0) {
+		assert(err.code && err.msg[0]);
+		return;
+	}
+	assert(r == 0 || memmem(text.p, text.n, "true", 4));
+	if (authn_webhook_user(buf_slice(&status), us, us, a, &found, &err) == 1)
+		assert(r == 1 && *found.user.name && found.user.groups && found.audiences[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static void (*const readers[])(struct slice text) = { answer, policies, plan };
+	static void (*const readers[])(struct slice text) = { answer, policies, plan, token };
 
 	if (n > 0)
 		readers[data[0] % ARRAY_LEN(readers)](slice_of((const char *)data + 1, n - 1));

@@ -48,7 +48,7 @@ static const char *who(struct authn *n, struct ask *k, struct arena *a)
 	struct strategy_user u;
 	const char *text;
 
-	if (authn_check(n, &k->s, a, &found, &err) < 0)
+	if (authn_check(n, &k->s, NULL, a, &found, &err) < 0)
 		return arena_printf(a, "%s: %s", err_code_name(err.code), err.msg);
 	u = found.user;
 	text = arena_printf(a, "%s/%s/", u.name, u.uid);
@@ -419,7 +419,7 @@ static void the_credential_is_told_as_upstream_does(void **state)
 	ask_init(&k, a);
 	k.tls = (struct tls_info){ .chain = &c, .chain_n = 1 };
 	k.peer.tls = &k.tls;
-	assert_int_equal(authn_check(n, &k.s, a, &u, NULL), 0);
+	assert_int_equal(authn_check(n, &k.s, NULL, a, &u, NULL), 0);
 	assert_string_equal(written(a, u.user.extra, NULL),
 			    arena_printf(a,
 					 "{\"authentication.kubernetes.io/credential-id\":"
@@ -526,7 +526,7 @@ static void a_front_proxy_says_for_whom_it_asks(void **state)
 	k.peer.tls = &k.tls;
 	for (size_t i = 0; al[i].name; i++)
 		ask_header(&k, al[i].name, al[i].value);
-	assert_int_equal(authn_check(n, &k.s, a, &found, NULL), 0);
+	assert_int_equal(authn_check(n, &k.s, NULL, a, &found, NULL), 0);
 	assert_string_equal(written(a, found.user.extra, NULL),
 			    "{\"acme/scope\":[\"one\",\"two\"]}");
 	/* for nobody; by another name; by another CA: then it is a client as any */

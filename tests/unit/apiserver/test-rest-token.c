@@ -783,7 +783,9 @@ static void a_known_token_and_many_roles_take_microseconds(void **state)
 					  .ns = "n1",
 					  .path = "" };
 
-		assert_int_equal(authn_token(x->authn, slice_str(t), NULL, a, &found, &err), 1);
+		assert_int_equal(authn_token(x->authn, &(struct authn_ask){ .token = slice_str(t) },
+					     a, &found, &err),
+				 1);
 		assert_true(authz_allowed(&z, &at, NULL));
 		arena_reset(a);
 	}
