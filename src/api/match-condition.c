@@ -70,6 +70,11 @@ static const struct cel_type *find_field(const void *arg, struct slice name, str
 	return NULL;
 }
 
+const struct cel_type *match_user_type(struct arena *a)
+{
+	return type_of(USER, a);
+}
+
 static const struct cel_type *request_type(struct arena *a)
 {
 	return cel_type_object(a, "kubernetes.AdmissionRequest", &request_of);

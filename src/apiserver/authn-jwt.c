@@ -3,7 +3,7 @@
  * A source is what keys are fetched from. A configuration that is read anew finds those of the same
  * address and CA with their keys; others go.
  */
-#include "apiserver/authn-jwt.h"
+#include "apiserver/authn-jwt-private.h"
 
 #include "apiserver/strategy.h"
 #include "base/arena.h"
@@ -18,9 +18,7 @@
 #include "crypto/jwt.h"
 #include "crypto/x509.h"
 #include "doc/doc.h"
-#include "doc/yaml.h"
 #include "io/issuer.h"
-#include "io/url.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,9 +30,7 @@
 #define FETCH_AGAIN (10 * NS_PER_SEC)
 #define LEEWAY 10 /* seconds */
 #define CONFIG_MEMORY (8u << 20)
-#define LIST_MAX 256
 #define VERIFIED_MAX 8192
-#define GROUP "apiserver.config.k8s.io"
 
 struct key_source {
 	struct list link;
@@ -47,29 +43,6 @@ struct key_source {
 	bool wanted, running;
 	struct work work;
 	struct err err;
-};
-
-struct claim {
-	const char *name, *want; /* want: the value that it must have */
-};
-
-/* Texts are in the configuration's arena. */
-struct rule {
-	struct key_source *source;
-	const char *issuer;
-	const char **audiences, **algs; /* NULL-terminated; algs none: the usual ones */
-	size_t naudiences, nalgs;
-	struct claim *required;
-	size_t nrequired;
-	const char *user, *user_prefix, *groups, *groups_prefix, *uid; /* claims; NULL = none */
-};
-
-struct config {
-	struct arena *a;
-	struct rule rules[AUTHN_JWT_ISSUERS_MAX];
-	size_t n;
-	bool says_anonymous, anonymous;
-	const char **paths; /* NULL: any; NULL-terminated */
 };
 
 /* The signature of a token with this digest was verified with these keys. */
@@ -186,8 +159,8 @@ static char *dup_text(const char *s)
 	return p;
 }
 
-static struct key_source *source_of(struct authn_jwt *t, const char *issuer, const char *discovery,
-				    const char *ca, struct err *err)
+struct key_source *key_source_of(struct authn_jwt *t, const char *issuer, const char *discovery,
+				 const char *ca, struct err *err)
 {
 	CLEANUP(cert_pool_unref) struct cert_pool *trust = NULL;
 	struct key_source *s;
@@ -214,296 +187,7 @@ static struct key_source *source_of(struct authn_jwt *t, const char *issuer, con
 	return s;
 }
 
-/* ---- reading a configuration ---- */
-
-struct reading {
-	struct authn_jwt *t;
-	struct config *c;
-	struct err *err;
-	char at[64]; /* "jwt[0]" */
-};
-
-static int wrong(struct reading *r, const char *field, const char *why)
-{
-	if (!*r->at && !*field)
-		return err_set(r->err, ERR_INVALID, "%s", why);
-	return err_set(r->err, ERR_INVALID, "%s%s%s: %s", r->at, *r->at && *field ? "." : "", field,
-		       why);
-}
-
-/* Members of an object are of these; a NULL word ends each. */
-static int only(struct reading *r, const struct doc *d, const char *field, const char *const *names)
-{
-	if (d && !doc_is(d, DOC_OBJECT))
-		return wrong(r, field, "must be an object");
-	DOC_EACH_MEMBER (key, value, d) {
-		const char *name = doc_cstr(r->c->a, key);
-
-		(void)value;
-		if (!name || !str_is_one_of(name, names))
-			return err_set(r->err, ERR_INVALID, "%s%s%s: unknown field \"%.100s\"",
-				       r->at, *r->at && *field ? "." : "", field, name ? name : "");
-	}
-	return 0;
-}
-
-/* A text; NULL: absent. -1: of another type. */
-static int text_at(struct reading *r, const struct doc *d, const char *key, const char *field,
-		   const char **ret)
-{
-	const struct doc *v = doc_get(d, key);
-
-	*ret = NULL;
-	if (!v || doc_is(v, DOC_NULL))
-		return 0;
-	*ret = doc_is(v, DOC_STRING) ? doc_cstr(r->c->a, v) : NULL;
-	return *ret ? 0 : wrong(r, field, "must be a text");
-}
-
-static int no_cel(struct reading *r, const struct doc *d, const char *key, const char *field)
-{
-	const struct doc *v = doc_get(d, key);
-
-	if (!v || (doc_is(v, DOC_STRING) && !v->n) || (doc_is(v, DOC_ARRAY) && !v->n))
-		return 0;
-	return err_set(r->err, ERR_UNSUPPORTED,
-		       "%s.%s: expressions in CEL are not evaluated by this server yet", r->at,
-		       field);
-}
-
-static int check_url(struct reading *r, const char *url, const char *field)
-{
-	struct url u;
-
-	if (strncmp(url, "https://", 8) != 0 || strpbrk(url, "?#") ||
-	    url_parse(r->c->a, url, &u, NULL) < 0)
-		return wrong(r, field, "must be an https URL without query and fragment");
-	return strchr(url + 8, '@') ? wrong(r, field, "must not have a user in it") : 0;
-}
-
-/* How many there are; -1: it is no list, or too long. Absent: none. */
-static int list_len(struct reading *r, const struct doc *list, const char *field, size_t *ret)
-{
-	*ret = 0;
-	if (!list)
-		return 0;
-	if (!doc_is(list, DOC_ARRAY) || list->n > LIST_MAX)
-		return wrong(r, field, "must be a list");
-	*ret = list->n;
-	return 0;
-}
-
-static int read_list(struct reading *r, const struct doc *list, const char *field,
-		     const char ***ret, size_t *ret_n)
-{
-	size_t len;
-
-	if (list_len(r, list, field, &len) < 0)
-		return -1;
-	*ret = ARENA_ARRAY(r->c->a, const char *, len + 1);
-	*ret_n = 0;
-	if (!*ret)
-		return arena_quota(r->c->a, r->err);
-	for (size_t i = 0; i < len; i++) {
-		const struct doc *one = doc_at(list, i);
-		const char *s = doc_is(one, DOC_STRING) ? doc_cstr(r->c->a, one) : NULL;
-
-		if (!s || !*s || str_is_one_of(s, *ret))
-			return wrong(r, field,
-				     "has an element that is no text, empty or there twice");
-		(*ret)[(*ret_n)++] = s;
-	}
-	return 0;
-}
-
-static int read_issuer(struct reading *r, const struct doc *d, struct rule *to)
-{
-	static const char *const names[] = {
-		"url",	     "discoveryURL",	    "certificateAuthority",
-		"audiences", "audienceMatchPolicy", "egressSelectorType",
-		NULL
-	};
-	const char *url, *discovery, *ca, *policy, *egress;
-
-	if (only(r, d, "issuer", names) < 0 || text_at(r, d, "url", "issuer.url", &url) < 0)
-		return -1;
-	to->issuer = url ? url : "";
-	if (check_url(r, to->issuer, "issuer.url") < 0 ||
-	    text_at(r, d, "discoveryURL", "issuer.discoveryURL", &discovery) < 0 ||
-	    text_at(r, d, "certificateAuthority", "issuer.certificateAuthority", &ca) < 0 ||
-	    text_at(r, d, "audienceMatchPolicy", "issuer.audienceMatchPolicy", &policy) < 0 ||
-	    text_at(r, d, "egressSelectorType", "issuer.egressSelectorType", &egress) < 0 ||
-	    read_list(r, doc_get(d, "audiences"), "issuer.audiences", &to->audiences,
-		      &to->naudiences) < 0)
-		return -1;
-	if (egress && *egress)
-		return err_set(r->err, ERR_UNSUPPORTED,
-			       "%s.issuer.egressSelectorType: there is no egress selector in this "
-			       "server",
-			       r->at);
-	for (size_t i = 0; i < r->c->n; i++)
-		if (strcmp(r->c->rules[i].issuer, to->issuer) == 0)
-			return wrong(r, "issuer.url", "is that of another one, too");
-	if (r->t->accounts && str_is_one_of(to->issuer, r->t->accounts))
-		return wrong(r, "issuer.url", "is the one of service accounts");
-	if (discovery && *discovery && check_url(r, discovery, "issuer.discoveryURL") < 0)
-		return -1;
-	if (discovery && strcmp(discovery, to->issuer) == 0)
-		return wrong(r, "issuer.discoveryURL", "must differ from url");
-	if (!to->naudiences)
-		return wrong(r, "issuer.audiences", "at least one is required");
-	if (policy && *policy && strcmp(policy, "MatchAny") != 0)
-		return wrong(r, "issuer.audienceMatchPolicy", "must be MatchAny");
-	if (to->naudiences > 1 && !(policy && *policy))
-		return wrong(r, "issuer.audienceMatchPolicy",
-			     "must be MatchAny when there are several audiences");
-	to->source = source_of(r->t, to->issuer, discovery && *discovery ? discovery : NULL,
-			       ca && *ca ? ca : NULL, r->err);
-	if (to->source)
-		return 0;
-	r->err->code = ERR_INVALID;
-	return err_wrap(r->err, "%s.issuer.certificateAuthority", r->at);
-}
-
-static int read_required(struct reading *r, const struct doc *list, struct rule *to)
-{
-	static const char *const names[] = { "claim", "requiredValue", "expression", "message",
-					     NULL };
-
-	size_t len;
-
-	if (list_len(r, list, "claimValidationRules", &len) < 0)
-		return -1;
-	to->required = ARENA_ARRAY(r->c->a, struct claim, len + 1);
-	if (!to->required)
-		return arena_quota(r->c->a, r->err);
-	for (size_t k = 0; k < len; k++) {
-		const struct doc *one = doc_at(list, k);
-		struct claim *c = &to->required[to->nrequired++];
-
-		if (only(r, one, "claimValidationRules", names) < 0 ||
-		    no_cel(r, one, "expression", "claimValidationRules") < 0 ||
-		    text_at(r, one, "claim", "claimValidationRules.claim", &c->name) < 0 ||
-		    text_at(r, one, "requiredValue", "claimValidationRules.requiredValue",
-			    &c->want) < 0)
-			return -1;
-		if (!c->name || !*c->name)
-			return wrong(r, "claimValidationRules.claim", "is required");
-		for (size_t i = 0; i + 1 < to->nrequired; i++)
-			if (strcmp(to->required[i].name, c->name) == 0)
-				return wrong(r, "claimValidationRules.claim", "is there twice");
-		if (!c->want)
-			c->want = "";
-	}
-	return 0;
-}
-
-/* {claim, prefix}; a claim goes with a prefix, which may be empty. */
-static int read_mapping(struct reading *r, const struct doc *d, const char *field, const char **ret,
-			const char **ret_prefix)
-{
-	static const char *const names[] = { "claim", "prefix", "expression", NULL };
-	char at[64];
-
-	(void)snprintf(at, sizeof(at), "claimMappings.%s", field);
-	if (only(r, d, at, names) < 0 || no_cel(r, d, "expression", at) < 0 ||
-	    text_at(r, d, "claim", at, ret) < 0 ||
-	    (ret_prefix && text_at(r, d, "prefix", at, ret_prefix) < 0))
-		return -1;
-	if (*ret && !**ret)
-		*ret = NULL;
-	if (ret_prefix && !*ret != !*ret_prefix)
-		return wrong(r, at, "claim and prefix go together");
-	return 0;
-}
-
-static int read_rule(struct reading *r, const struct doc *d, struct rule *to)
-{
-	static const char *const names[] = { "issuer", "claimValidationRules", "claimMappings",
-					     "userValidationRules", NULL };
-	static const char *const mapped[] = { "username", "groups", "uid", "extra", NULL };
-	const struct doc *m = doc_get(d, "claimMappings");
-
-	if (only(r, d, "", names) < 0 || read_issuer(r, doc_get(d, "issuer"), to) < 0 ||
-	    read_required(r, doc_get(d, "claimValidationRules"), to) < 0 ||
-	    no_cel(r, d, "userValidationRules", "userValidationRules") < 0 ||
-	    only(r, m, "claimMappings", mapped) < 0 ||
-	    no_cel(r, m, "extra", "claimMappings.extra") < 0 ||
-	    read_mapping(r, doc_get(m, "username"), "username", &to->user, &to->user_prefix) < 0 ||
-	    read_mapping(r, doc_get(m, "groups"), "groups", &to->groups, &to->groups_prefix) < 0 ||
-	    read_mapping(r, doc_get(m, "uid"), "uid", &to->uid, NULL) < 0)
-		return -1;
-	return to->user ? 0 : wrong(r, "claimMappings.username", "claim is required");
-}
-
-static int read_anonymous(struct reading *r, const struct doc *d)
-{
-	static const char *const names[] = { "enabled", "conditions", NULL };
-	static const char *const condition[] = { "path", NULL };
-	const struct doc *list = doc_get(d, "conditions"), *enabled = doc_get(d, "enabled");
-	size_t n = 0, len;
-
-	if (!d || doc_is(d, DOC_NULL))
-		return 0;
-	if (only(r, d, "anonymous", names) < 0)
-		return -1;
-	if (enabled && !doc_is(enabled, DOC_BOOL))
-		return wrong(r, "anonymous.enabled", "must be true or false");
-	if (list_len(r, list, "anonymous.conditions", &len) < 0)
-		return -1;
-	r->c->says_anonymous = true;
-	r->c->anonymous = doc_true(enabled);
-	if (!len)
-		return 0;
-	if (!r->c->anonymous)
-		return wrong(r, "anonymous.conditions", "must not be set when it is not enabled");
-	r->c->paths = ARENA_ARRAY(r->c->a, const char *, len + 1);
-	if (!r->c->paths)
-		return arena_quota(r->c->a, r->err);
-	for (size_t i = 0; i < len; i++) {
-		const struct doc *one = doc_at(list, i);
-		const char *path;
-
-		if (only(r, one, "anonymous.conditions", condition) < 0 ||
-		    text_at(r, one, "path", "anonymous.conditions.path", &path) < 0)
-			return -1;
-		if (!path || *path != '/')
-			return wrong(r, "anonymous.conditions.path", "must begin with a slash");
-		r->c->paths[n++] = path;
-	}
-	return 0;
-}
-
-static int read_config(struct reading *r, struct slice text)
-{
-	static const char *const names[] = { "apiVersion", "kind", "jwt", "anonymous", NULL };
-	static const char *const versions[] = { GROUP "/v1", GROUP "/v1beta1", NULL };
-	const struct doc *list;
-	const char *version, *kind;
-	struct doc *d;
-	size_t len;
-
-	if (yaml_read(r->c->a, text, NULL, &d, r->err) < 0 || only(r, d, "", names) < 0 ||
-	    text_at(r, d, "apiVersion", "apiVersion", &version) < 0 ||
-	    text_at(r, d, "kind", "kind", &kind) < 0)
-		return -1;
-	if (!version || !str_is_one_of(version, versions) || !kind ||
-	    strcmp(kind, "AuthenticationConfiguration") != 0)
-		return wrong(r, "", "must be an AuthenticationConfiguration of " GROUP "/v1");
-	list = doc_get(d, "jwt");
-	if (list_len(r, list, "jwt", &len) < 0)
-		return -1;
-	if (len > AUTHN_JWT_ISSUERS_MAX)
-		return wrong(r, "jwt", "must be a list of at most 64");
-	for (size_t i = 0; i < len; i++) {
-		(void)snprintf(r->at, sizeof(r->at), "jwt[%zu]", r->c->n);
-		if (read_rule(r, doc_at(list, i), &r->c->rules[r->c->n]) < 0)
-			return -1;
-		r->c->n++;
-	}
-	r->at[0] = '\0';
-	return read_anonymous(r, doc_get(d, "anonymous"));
-}
+/* ---- configurations ---- */
 
 static void config_free(struct config *c)
 {
@@ -544,19 +228,23 @@ static void use(struct authn_jwt *t, struct config *c)
 int authn_jwt_read(struct authn_jwt *t, struct slice text, struct err *err)
 {
 	struct err own = ERR_INIT;
-	struct reading r = { .t = t, .c = config_new(), .err = &own };
+	struct config *c = config_new();
 
-	/* -1 stands for whatever own says */
-	if (read_config(&r, text) < 0 || arena_exceeded(r.c->a)) {
+	if (authn_jwt_read_config(t, c, text, &own) < 0 || arena_exceeded(c->a)) {
 		if (!own.code)
-			(void)arena_quota(r.c->a, &own);
-		config_free(r.c);
+			(void)arena_quota(c->a, &own);
+		config_free(c);
 		if (err)
 			*err = own;
 		return -(int)own.code;
 	}
-	use(t, r.c);
+	use(t, c);
 	return 0;
+}
+
+bool authn_jwt_is_own(const struct authn_jwt *t, const char *issuer)
+{
+	return t->accounts && str_is_one_of(issuer, t->accounts);
 }
 
 /* ---- flags ---- */
@@ -619,13 +307,14 @@ static int set_flags(struct authn_jwt *t, const struct authn_oidc *o, struct con
 					     "ES512", "PS256", "PS384", "PS512", NULL };
 	struct rule *to = &c->rules[0];
 	const char *aud[] = { o->client, NULL }, *ca = NULL;
-	struct reading r = { .t = t, .c = c, .err = err };
+	const char *issuer = o->issuer ? o->issuer : "", *why;
 
 	if (!o->client || !*o->client)
 		return flag_wrong(err, "client-id", "goes with --oidc-issuer-url");
-	if (check_url(&r, o->issuer ? o->issuer : "", "") < 0)
-		return flag_wrong(err, "issuer-url", "must be an https URL");
-	if (t->accounts && str_is_one_of(o->issuer, t->accounts))
+	why = authn_jwt_bad_url(c->a, issuer);
+	if (why)
+		return flag_wrong(err, "issuer-url", why);
+	if (authn_jwt_is_own(t, issuer))
 		return flag_wrong(err, "issuer-url", "is the one of service accounts");
 	to->issuer = arena_strdup(c->a, o->issuer);
 	to->audiences = copy_list(c->a, aud, &to->naudiences);
@@ -643,7 +332,7 @@ static int set_flags(struct authn_jwt *t, const struct authn_oidc *o, struct con
 			return flag_wrong(err, "signing-algs", "names one that is not supported");
 	if (flag_required(o, c->a, to, err) < 0)
 		return err_ret(err);
-	to->source = source_of(t, to->issuer, NULL, ca, err);
+	to->source = key_source_of(t, to->issuer, NULL, ca, err);
 	if (!to->source)
 		return err_wrap(err, "--oidc-ca-file");
 	c->n = 1;
@@ -788,16 +477,33 @@ static int tell_groups(const struct rule *r, const struct jwt *j, struct arena *
 		if (!groups[n++])
 			return arena_quota(a, err);
 	}
-	if (!str_is_one_of("system:authenticated", groups))
-		groups[n] = "system:authenticated";
 	u->groups = groups;
 	return 0;
 }
 
-static int tell_user(const struct rule *r, const struct jwt *j, struct arena *a,
+static int add_known(struct arena *a, struct strategy_user *u, struct err *err)
+{
+	static const char known[] = "system:authenticated";
+	const char **groups;
+	size_t n = 0;
+
+	if (str_is_one_of(known, u->groups))
+		return 0;
+	while (u->groups[n])
+		n++;
+	groups = ARENA_ARRAY(a, const char *, n + 2);
+	if (!groups)
+		return arena_quota(a, err);
+	memcpy(groups, u->groups, n * sizeof(*groups));
+	groups[n] = known;
+	u->groups = groups;
+	return 0;
+}
+
+static int tell_name(const struct rule *r, const struct jwt *j, struct arena *a,
 		     struct strategy_user *u, struct err *err)
 {
-	const char *name = text_claim(a, j, r->user), *id = text_claim(a, j, "jti");
+	const char *name = text_claim(a, j, r->user);
 	const struct doc *mail = doc_get(j->claims, "email_verified");
 
 	if (!name)
@@ -806,6 +512,16 @@ static int tell_user(const struct rule *r, const struct jwt *j, struct arena *a,
 	if (strcmp(r->user, "email") == 0 && mail && !doc_true(mail))
 		return refuse(err, "the email is not verified");
 	u->name = arena_printf(a, "%s%s", r->user_prefix, name);
+	return 0;
+}
+
+static int tell_user(const struct rule *r, const struct jwt *j, struct arena *a,
+		     struct strategy_user *u, struct err *err)
+{
+	const char *id = text_claim(a, j, "jti");
+
+	if (r->user && tell_name(r, j, a, u, err) < 0)
+		return err_ret(err);
 	u->uid = r->uid ? text_claim(a, j, r->uid) : "";
 	if (!u->uid)
 		return refuse(err, "the claim of the uid is no text");
@@ -817,7 +533,7 @@ static int tell_user(const struct rule *r, const struct jwt *j, struct arena *a,
 			arena_printf(a, "JTI=%s", id));
 		u->extra = extra;
 	}
-	if (tell_groups(r, j, a, u, err) < 0)
+	if (tell_groups(r, j, a, u, err) < 0 || claims_map(&r->cel, j->claims, a, u, err) < 0)
 		return err_ret(err);
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }
@@ -843,8 +559,10 @@ int authn_jwt_check(struct authn_jwt *t, struct slice token, const char *const *
 		fetch(r->source); /* a new one, perhaps: for the tokens to come */
 	*ret = (struct authn_found){ .user.uid = "" };
 	if (check_times(&j, now, err) < 0 || verify(t, r, token, now, a, err) < 0 ||
-	    check_audience(r, &j, err) < 0 || check_required(r, &j, err) < 0 ||
-	    tell_user(r, &j, a, &ret->user, err) < 0)
+	    check_audience(r, &j, err) < 0 || tell_user(r, &j, a, &ret->user, err) < 0 ||
+	    check_required(r, &j, err) < 0 ||
+	    claims_check(&r->cel, j.claims, &ret->user, a, err) < 0 ||
+	    add_known(a, &ret->user, err) < 0)
 		return err_ret(err);
 	return 1;
 }

@@ -5,8 +5,8 @@
  *
  * Keys are fetched by workers: at the start, every hour, and when a token names a key that is not
  * known (at most every ten seconds; that token is refused). Until the first fetch its issuer's
- * tokens are refused. Verified signatures are remembered by digest. Expressions in CEL are refused
- * by name. Spec: apiserver.config.k8s.io/v1 AuthenticationConfiguration.
+ * tokens are refused. Verified signatures are remembered by digest. Spec:
+ * apiserver.config.k8s.io/v1 AuthenticationConfiguration.
  */
 #pragma once
 

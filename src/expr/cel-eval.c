@@ -803,6 +803,24 @@ bool cel_prog_uses(const struct cel_prog *p, unsigned var)
 	return uses(p->ast.root, var);
 }
 
+static bool reads(const struct cel_node *n, unsigned var, struct slice field)
+{
+	const bool member = n->kind == CEL_SELECT || n->kind == CEL_HAS;
+
+	if (member && slice_eq(n->name, field) && n->args[0]->kind == CEL_IDENT &&
+	    uses(n->args[0], var))
+		return true;
+	for (uint32_t i = 0; i < n->n; i++)
+		if (n->args[i] && reads(n->args[i], var, field))
+			return true;
+	return false;
+}
+
+bool cel_prog_reads(const struct cel_prog *p, unsigned var, struct slice field)
+{
+	return reads(p->ast.root, var, field);
+}
+
 static int finish(struct cel_run *r, struct cel_budget *b, bool ok, struct err *err)
 {
 	uint64_t left = b->left;

@@ -226,6 +226,8 @@ int cel_compile(const struct cel_env *env, struct slice text, const struct cel_t
 const struct cel_type *cel_prog_type(const struct cel_prog *p);
 /* Does it read this variable? */
 bool cel_prog_uses(const struct cel_prog *p, unsigned var);
+/* Does it name this member of it ("var.field", "var.?field", has(var.field))? */
+bool cel_prog_reads(const struct cel_prog *p, unsigned var, struct slice field);
 
 /* In Kubernetes' units: about 50 ns each. */
 struct cel_cost {

@@ -86,6 +86,33 @@ becomes() { # WANT TOKEN [PORT]
 	says '"authenticated":true' kc create --raw /apis/authentication.k8s.io/v1/tokenreviews -f <(printf '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"%s"}}' "$t")
 }
 
+@test "expressions in CEL say who somebody is, and who may not be" {
+	configure "$CONF/authn" <<-'END'
+		  claimValidationRules: [{expression: 'claims.?tier.orValue("none") != "none"', message: "no tier"}]
+		  claimMappings:
+		    username: {expression: 'claims.email_verified ? "mail:" + claims.email : "sub:" + claims.sub'}
+		    groups: {expression: 'claims.roles.split(",").map(r, "role:" + r)'}
+		    uid: {expression: 'string(claims.n)'}
+		    extra: [{key: "example.com/tier", valueExpression: 'claims.tier'}]
+		  userValidationRules: [{expression: '!user.groups.exists(g, g.endsWith(":root"))', message: "no roots"}]
+	END
+	t=$(idp token "$DIR/idp" k1 '{"sub":"jo","email":"jo@x","email_verified":true,"roles":"a,b","n":7,"tier":"gold"}')
+	becomes '["mail:jo@x","7",["role:a","role:b","system:authenticated"]]' "$t"
+	one() { who "$(idp token "$DIR/idp" k1 "$1")"; }
+	[ "$(one '{"sub":"jo","email_verified":false,"roles":"a","n":7,"tier":"gold"}')" = '["sub:jo","7",["role:a","system:authenticated"]]' ]
+	[ "$(one '{"sub":"jo","email_verified":false,"roles":"a","n":7}')" = 401 ]
+	[ "$(one '{"sub":"jo","email_verified":false,"roles":"root","n":7,"tier":"gold"}')" = 401 ]
+	[ "$(one '{"sub":"jo","email_verified":false,"roles":"a","tier":"gold"}')" = 401 ]
+	review() { kc create --raw /apis/authentication.k8s.io/v1/tokenreviews -f <(printf '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"%s"}}' "$1"); }
+	says '"extra":{"example.com/tier":["gold"]}' review "$t"
+	says "failed: no roots" review "$(idp token "$DIR/idp" k1 '{"sub":"jo","email_verified":false,"roles":"root","n":7,"tier":"gold"}')"
+	configure "$CONF/authn" <<-END # as it was
+		  claimValidationRules: [{claim: tier, requiredValue: gold}]
+		  claimMappings: {username: {claim: sub, prefix: "idp:"}, groups: {claim: team, prefix: "idp:"}, uid: {claim: id}}
+	END
+	becomes '["idp:jo","7",["system:authenticated"]]' "$(idp token "$DIR/idp" k1 '{"sub":"jo","id":"7","tier":"gold"}')"
+}
+
 @test "anonymous requests are taken where the configuration says so" {
 	within curl -sk https://127.0.0.1:6443/livez | grep -qx ok
 	[ "$(within curl -sk https://127.0.0.1:6443/readyz | jq .code)" = 401 ]
@@ -118,8 +145,10 @@ becomes() { # WANT TOKEN [PORT]
 	wait "$second" || true
 	[ "$rc" = 0 ]
 	refused() { fails_with "$1" "$TEU" --root "$DIR/r3" --run "$DIR/run3" apiserver --listen unix:///"$DIR"/r3.sock --authentication-config bad; }
-	configure bad <<<'  claimMappings: {username: {expression: "claims.sub"}}'
-	refused "expressions in CEL are not evaluated by this server yet"
+	configure bad <<<'  claimMappings: {username: {expression: "claims.email"}}'
+	refused "claims.email_verified must be used in"
+	configure bad <<<'  claimMappings: {username: {expression: "claim.sub"}}'
+	refused "undeclared reference to 'claim'"
 	configure bad <<<'  claimMappings: {username: {claim: sub}}'
 	refused "jwt[0].claimMappings.username: claim and prefix go together"
 	configure bad <<<'  nope: 1'
