@@ -25,7 +25,7 @@ $(B)/musl/build.ninja: | deps
 $(B)/clang/build.ninja: | deps
 	@CC=clang meson setup $(B)/clang --buildtype=debug >/dev/null
 $(B)/asan/build.ninja: | deps
-	@CC=gcc meson setup $(B)/asan --buildtype=debug -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@CC=clang meson setup $(B)/asan --buildtype=debug -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 $(B)/tsan/build.ninja: | deps
 	@CC=gcc meson setup $(B)/tsan --buildtype=debug -Db_sanitize=thread -Db_lundef=false >/dev/null
 $(B)/fault/build.ninja: | deps
