@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/authz-config.h"
 
+#include "apiserver/authz-match.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -235,9 +236,11 @@ static int read_webhook(struct reading *x, const struct doc *d, struct authz_web
 	w->denies = strcmp(policy, "Deny") == 0;
 	if (!w->denies && strcmp(policy, "NoOpinion") != 0)
 		return bad(x, "failurePolicy", "must be NoOpinion or Deny");
-	if (doc_len(doc_get(d, "matchConditions")))
-		return bad(x, "matchConditions",
-			   "expressions in CEL are not evaluated by this server yet");
+	if (authz_match_new(doc_get(d, "matchConditions"), x->a, &w->match, x->err) < 0)
+		return err_wrap(x->err, "%s", x->at);
+	if (w->match && !*match)
+		return bad(x, "matchConditionSubjectAccessReviewVersion",
+			   "required if match conditions are specified");
 	return read_connection(x, doc_get(d, "connectionInfo"), w);
 }
 

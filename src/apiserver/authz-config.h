@@ -10,6 +10,7 @@
 #include "base/str.h"
 
 struct arena;
+struct authz_match;
 struct err;
 
 struct authz_webhook_conf {
@@ -18,6 +19,7 @@ struct authz_webhook_conf {
 	int64_t timeout;			  /* ns, of all attempts together */
 	bool v1beta1;				  /* of SubjectAccessReview */
 	bool denies; /* failurePolicy Deny: what cannot be asked is refused, not passed on */
+	const struct authz_match *match; /* which questions it is asked; NULL: any */
 };
 
 struct authz_plan {

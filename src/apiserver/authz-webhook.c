@@ -2,11 +2,13 @@
 #include "apiserver/authz-webhook.h"
 
 #include "api/selector.h"
+#include "apiserver/authz-match.h"
 #include "apiserver/strategy.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "doc/json.h"
 #include "io/metrics.h"
 
@@ -199,6 +201,38 @@ static bool leave_open(struct authz_webhook *w, struct authz_memo *m, const char
 	return true;
 }
 
+static void count_match(const struct authz_webhook *w, int r, int64_t took)
+{
+	const char *const labels[] = { authz_mode_name(AUTHZ_WEBHOOK), w->name };
+
+	if (!w->metrics)
+		return;
+	metric_observe(metric_with(w->metrics->match_seconds, labels), (double)took / NS_PER_SEC);
+	if (r < 0)
+		metric_inc(metric_with(w->metrics->match_errors, labels));
+	if (r == 0)
+		metric_inc(metric_with(w->metrics->match_exclusions, labels));
+}
+
+/* Is it asked about that? If not, *ret is what stands for its answer. */
+static bool matches(const struct authz_webhook *w, const struct authz_attrs *at,
+		    enum authz_opinion *ret)
+{
+	const int64_t begun = clock_mono();
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!w->conf.match)
+		return true;
+	r = authz_match_run(w->conf.match, at, &err);
+	count_match(w, r, clock_mono() - begun);
+	if (r < 0)
+		log_kv(LOG_LEVEL_WARN, "conditions of an authorization webhook failed", "name",
+		       w->name, "error", err.msg, NULL);
+	*ret = r < 0 ? failed(w) : AUTHZ_NO_OPINION;
+	return r > 0;
+}
+
 bool authz_webhook_look(struct authz_webhook *w, const struct authz_attrs *at, struct buf *why,
 			enum authz_opinion *ret)
 {
@@ -207,6 +241,8 @@ bool authz_webhook_look(struct authz_webhook *w, const struct authz_attrs *at, s
 	const struct authz_said *said;
 	const struct hook_answer *k;
 
+	if (!matches(w, at, ret))
+		return false;
 	*ret = failed(w);
 	if (authz_webhook_spec(at, w->conf.v1beta1, &key, NULL) < 0)
 		return false;
@@ -341,6 +377,8 @@ int authz_metrics_add(struct metrics *m, struct authz_metrics *ret, struct err *
 	static const char *const of_decision[] = { "type", "name", "decision" };
 	static const char *const of_webhook[] = { "name", "result" };
 	static const char *const of_reload[] = { "status" };
+	static const char *const of_match[] = { "type", "name" };
+	static const double match_seconds[] = { 0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25 };
 	static const double seconds[] = { 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 					  0.5,	 1,	2.5,  5,     10,   30 };
 	static const struct metric_spec specs[] = {
@@ -365,9 +403,21 @@ int authz_metrics_add(struct metrics *m, struct authz_metrics *ret, struct err *
 		  "seconds",
 		  "When the authorizers were read again last, by how it went.", of_reload,
 		  ARRAY_LEN(of_reload), NULL, 0, 0 },
+		{ METRIC_COUNTER, "apiserver_authorization_match_condition_evaluation_errors_total",
+		  "Questions on which conditions of a webhook failed.", of_match,
+		  ARRAY_LEN(of_match), NULL, 0, 0 },
+		{ METRIC_COUNTER, "apiserver_authorization_match_condition_exclusions_total",
+		  "Questions that a webhook was not asked since a condition did not hold.",
+		  of_match, ARRAY_LEN(of_match), NULL, 0, 0 },
+		{ METRIC_HISTOGRAM, "apiserver_authorization_match_condition_evaluation_seconds",
+		  "Time that conditions of a webhook took.", of_match, ARRAY_LEN(of_match),
+		  match_seconds, ARRAY_LEN(match_seconds), 0 },
 	};
-	struct metric_family **to[] = { &ret->decisions, &ret->evaluations, &ret->durations,
-					&ret->fail_open, &ret->reloads,	    &ret->reloaded };
+	struct metric_family **to[] = { &ret->decisions,    &ret->evaluations,
+					&ret->durations,    &ret->fail_open,
+					&ret->reloads,	    &ret->reloaded,
+					&ret->match_errors, &ret->match_exclusions,
+					&ret->match_seconds };
 
 	for (size_t i = 0; i < ARRAY_LEN(specs); i++)
 		if (metrics_add(m, &specs[i], to[i], err) < 0)

@@ -22,7 +22,7 @@ struct resolver;
 struct authz_webhook_make {
 	struct loop *loop;
 	const char *name; /* copied */
-	const struct authz_webhook_conf *conf;
+	const struct authz_webhook_conf *conf; /* copied; match is borrowed */
 	const struct hook_conf *to; /* copied; tls is referenced, files are borrowed */
 	struct resolver *resolver;
 	struct authz_metrics *metrics; /* NULL: none */
@@ -53,6 +53,7 @@ void authz_unwait(struct authz_wait *w); /* done does not run; idempotent */
 
 struct authz_metrics {
 	struct metric_family *decisions, *evaluations, *durations, *fail_open, *reloads, *reloaded;
+	struct metric_family *match_errors, *match_exclusions, *match_seconds; /* conditions */
 };
 int authz_metrics_add(struct metrics *m, struct authz_metrics *ret, struct err *err);
 

@@ -26,6 +26,9 @@ config() {
 		    matchConditionSubjectAccessReviewVersion: v1
 		    failurePolicy: $1
 		    connectionInfo: {type: KubeConfigFile, kubeConfigFile: $HOOKS/kubeconfig}
+		    matchConditions:
+		    - expression: request.user != "cel"
+		    - expression: '!has(request.resourceAttributes) || request.resourceAttributes.name != "odd" || request.nonResourceAttributes.path == "/"'
 		- {type: ABAC, name: abac}
 		- {type: RBAC, name: rbac}
 	END
@@ -48,7 +51,7 @@ setup_file() {
 	END
 	sed s,/authorize,/tokens, "$HOOKS/kubeconfig" >"$HOOKS/token-kubeconfig"
 	printf 'hook-token\n' >"$HOOKS/token"
-	printf 'jo-token,jo,1,"dev"\nal-token,al,2\nold-token,old,3\n' >"$HOOKS/tokens"
+	printf 'jo-token,jo,1,"dev"\nal-token,al,2\nold-token,old,3\ncel-token,cel,4\n' >"$HOOKS/tokens"
 	printf '# old ways\n{"user":"old","resource":"services","readonly":true}\n' >"$HOOKS/policies"
 	: >"$HOOKS/count"
 	echo honest >"$HOOKS/mode"
@@ -183,6 +186,40 @@ told() { tr -d ' \n' <"$DIR/answer" | grep -q "$1" || { cat "$DIR/answer"; retur
 reviews() { # TOKEN [AUDIENCE]: status of a TokenReview
 	printf '{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{"token":"%s"%s}}' "$1" "${2:+,\"audiences\":[\"$2\"]}" |
 		kc create --raw /apis/authentication.k8s.io/v1/tokenreviews -f -
+}
+
+@test "conditions say which questions a webhook is asked" {
+	mode honest
+	kc create configmap cel
+	gets cel cel 403 # it would allow it
+	[ "$(asked cel cel)" = 0 ]
+	gets al odd 404 # a condition fails: nobody's opinion, and a role allows it
+	[ "$(asked al odd)" = 0 ]
+	metric 'apiserver_authorization_match_condition_exclusions_total{type="Webhook",name="names"}'
+	metric 'apiserver_authorization_match_condition_evaluation_errors_total{type="Webhook",name="names"}'
+	metric 'apiserver_authorization_match_condition_evaluation_seconds_bucket{type="Webhook",name="names"'
+}
+
+@test "an expression of an admission webhook asks an authorizer that is elsewhere" {
+	mode honest
+	hook() { # EXPRESSION: of a webhook that nobody answers for
+		printf '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"%sWebhookConfiguration","metadata":{"name":"gate"},"webhooks":[{
+			"name":"gate.example.com","clientConfig":{"url":"https://127.0.0.1:1/"},"sideEffects":"None","admissionReviewVersions":["v1"],
+			"rules":[{"operations":["*"],"apiGroups":[""],"apiVersions":["v1"],"resources":["secrets"]}],
+			"matchConditions":[{"name":"a","expression":%s}]}]}' "$1" "$(jq -Rn --arg x "$2" '$x')" | kc apply -f -
+	}
+	local kind
+	for kind in Mutating Validating; do
+		: >"$HOOKS/count"
+		# the token's user may look at what is named after them only: of this webhook
+		hook $kind 'authorizer.serviceAccount("default", "jo").group("").resource("secrets").namespace("default").name("'$kind'").check("get").allowed()'
+		kc create secret generic "s-${kind,,}"
+		grep -q "^system:serviceaccount:default:jo get secrets $kind " "$HOOKS/count"
+		hook $kind '!authorizer.serviceAccount("default", "al").group("").resource("secrets").name("x").check("get").allowed()'
+		fails_with "failed calling webhook" kc create secret generic "t-${kind,,}"
+		grep -q "^system:serviceaccount:default:al get secrets x " "$HOOKS/count"
+		kc delete "${kind}WebhookConfiguration" gate
+	done
 }
 
 @test "a webhook says whose a token is, once for many who ask at a time" {

@@ -6,11 +6,13 @@
 #include "api/selector.h"
 #include "apiserver/abac.h"
 #include "apiserver/authz-config.h"
+#include "apiserver/authz-match.h"
 #include "apiserver/authz-webhook.h"
 #include "apiserver/hook-conf.h"
 #include "apiserver/rbac.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "doc/json.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -149,7 +151,21 @@ static void files_that_are_wrong_are_told_where(void **state)
 		  "authorizers[0].webhook.timeout: is required" },
 		{ HEAD "'authorizers':[" HOOK(",'timeout':'31s'") "]}", "already set" },
 		{ HEAD "'authorizers':[" HOOK(",'matchConditions':[{'expression':'true'}]") "]}",
-		  "matchConditions: expressions in CEL are not evaluated" },
+		  "matchConditionSubjectAccessReviewVersion: required if match conditions are" },
+		{ HEAD "'authorizers':[" HOOK(",'matchConditions':[{'expression':' '}]") "]}",
+		  "authorizers[0].webhook: matchConditions[0].expression: is required" },
+		{ HEAD
+		  "'authorizers':[" HOOK(",'matchConditions':[{'expression':'requests'}]") "]}",
+		  "compilation failed: ERROR: <input>:1:1: undeclared reference to 'requests'" },
+		{ HEAD
+		  "'authorizers':[" HOOK(",'matchConditions':[{'expression':'request.user'}]") "]}",
+		  "must evaluate to bool but got string" },
+		{ HEAD "'authorizers':[" HOOK(
+			  ",'matchConditions':[{'expression':'true'},{'expression':'true'}]") "]}",
+		  "matchConditions[1].expression: Duplicate value: \"true\"" },
+		{ HEAD "'authorizers':[" HOOK(
+			  ",'matchConditions':[{'name':'x','expression':'true'}]") "]}",
+		  "matchConditions[0].name: there is no such field" },
 		{ HEAD "'authorizers':[" HOOK(",'other':1") "]}", "other: there is no such field" },
 		{ HEAD "'authorizers':[" HOOK(",'unauthorizedTTL':'-1s'") "]}",
 		  "must be a duration above 0" },
@@ -378,6 +394,88 @@ static void kubeconfigs_are_read_or_refused_by_name(void **state)
 	(void)unlink(path);
 }
 
+/* ---- match conditions ---- */
+
+static int match(const char *conditions, const struct authz_attrs *at, struct err *err)
+{
+	struct arena *a = arena_new("test", 4u << 20);
+	char text[2048];
+	const struct authz_match *m;
+	struct doc *list;
+	int r;
+
+	assert_true(str_copy(text, sizeof(text), quoted(conditions)));
+	assert_int_equal(json_read(a, slice_str(text), NULL, &list, NULL), 0);
+	*err = ERR_INIT;
+	if (authz_match_new(list, a, &m, err) < 0)
+		fail_msg("%s: %s", conditions, err->msg);
+	r = authz_match_run(m, at, err);
+	arena_free(a);
+	return r;
+}
+
+#define WHEN(text) "[{'expression':\"" text "\"}]"
+
+static void conditions_say_what_is_asked(void **state)
+{
+	static const struct {
+		const char *conditions;
+		int want;
+	} rows[] = {
+		{ "[]", 1 },
+		{ WHEN("request.user == \\\"jo\\\""), 1 },
+		{ WHEN("request.user != \\\"jo\\\""), 0 },
+		{ WHEN("request.uid == \\\"\\\" && request.extra.size() == 0"), 1 },
+		{ WHEN("has(request.resourceAttributes)"), 1 },
+		{ WHEN("has(request.nonResourceAttributes)"), 0 },
+		{ WHEN("request.resourceAttributes.namespace == \\\"n\\\""), 1 },
+		{ WHEN("request.resourceAttributes.subresource == \\\"\\\""), 1 },
+		{ WHEN("request.resourceAttributes.verb in [\\\"list\\\", \\\"watch\\\"]"), 1 },
+		{ WHEN("request.resourceAttributes.fieldSelector.requirements[0].key == "
+		       "\\\"spec.nodeName\\\""),
+		  1 },
+		{ WHEN("request.resourceAttributes.fieldSelector.requirements.exists(r, r.values "
+		       "== [\\\"x\\\"])"),
+		  1 },
+		{ WHEN("has(request.resourceAttributes.labelSelector)"), 0 },
+		{ WHEN("request.resourceAttributes.?labelSelector.hasValue()"), 0 },
+		{ WHEN("request.nonResourceAttributes.path == \\\"/\\\""), -ERR_INVALID },
+		{ "[{'expression':'request.nonResourceAttributes.path == request.user'},"
+		  "{'expression':'false'}]",
+		  0 },
+		{ "[{'expression':'true'},{'expression':'request.groups.size() == 1'}]", 1 },
+	};
+	struct arena *a = arena_new("test", 1u << 20);
+	struct selector fields;
+	struct err err = ERR_INIT;
+	struct authz_attrs at = { .user = &jo,
+				  .verb = "list",
+				  .resource_request = true,
+				  .group = "",
+				  .version = "v1",
+				  .resource = "pods",
+				  .sub = "",
+				  .name = "",
+				  .ns = "n",
+				  .path = "",
+				  .fields = &fields };
+
+	(void)state;
+	assert_int_equal(selector_fields(slice_str("spec.nodeName=x"), a, &fields, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const int r = match(rows[i].conditions, &at, &err);
+
+		if (r != rows[i].want)
+			fail_msg("%s: %d %s", rows[i].conditions, r, err.msg);
+	}
+	at.resource_request = false;
+	at.path = "/x";
+	assert_int_equal(match(WHEN("request.nonResourceAttributes.path == \\\"/x\\\""), &at, &err),
+			 1);
+	assert_int_equal(match(WHEN("has(request.resourceAttributes)"), &at, &err), 0);
+	arena_free(a);
+}
+
 /* ---- webhooks ---- */
 
 static void questions_are_reviews(void **state)
@@ -467,6 +565,7 @@ int main(void)
 		cmocka_unit_test(lines_that_are_wrong_are_named),
 		cmocka_unit_test(rules_are_told_one_by_one),
 		cmocka_unit_test(kubeconfigs_are_read_or_refused_by_name),
+		cmocka_unit_test(conditions_say_what_is_asked),
 		cmocka_unit_test(questions_are_reviews),
 		cmocka_unit_test(answers_are_believed_only_as_reviews),
 	};
