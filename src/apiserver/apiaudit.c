@@ -366,6 +366,11 @@ static void add_event(struct buf *b, const struct apiaudit_verdict *v, enum apia
 	add_user(b, "user", r->user);
 	if (r->impersonated)
 		add_user(b, "impersonatedUser", r->impersonated);
+	if (r->constraint)
+		(void)buf_addf(b,
+			       ",\"authenticationMetadata\":{\"impersonationConstraint\":"
+			       "\"%s\"}",
+			       r->constraint);
 	if (r->source && *r->source) {
 		(void)buf_adds(b, ",\"sourceIPs\":[");
 		(void)json_write_string(b, slice_str(r->source), true);

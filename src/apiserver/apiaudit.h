@@ -56,7 +56,8 @@ struct apiaudit_about {
 	struct slice uri; /* path and query as sent */
 	const char *verb;
 	const struct strategy_user *user, *impersonated; /* impersonated: NULL = nobody */
-	const char *source;				 /* address without port */
+	const char *constraint; /* under which it was allowed; NULL: none */
+	const char *source;	/* address without port */
 	struct slice user_agent;
 	bool is_resource;
 	const char *group, *version, *resource, *subresource, *namespace_, *name;

@@ -85,6 +85,7 @@ struct call {
 	struct api_query q;
 	struct strategy_user user;   /* who this is done for: the one that is acted as */
 	struct strategy_user *asker; /* who asked, when that is somebody else; else NULL */
+	const char *constraint;	     /* impersonate.h; NULL: none */
 	struct resource *resource;   /* referenced; NULL: a path */
 	const struct api_sub *sub;
 	struct status_about about; /* of errors */

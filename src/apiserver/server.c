@@ -170,6 +170,7 @@ static void audit_about(struct call *c, struct apiaudit_about *r)
 		.verb = c->verb_name,
 		.user = c->asker ? c->asker : &c->user,
 		.impersonated = c->asker ? &c->user : NULL,
+		.constraint = c->constraint,
 		.source = peer ? peer->addr : "",
 		.user_agent = stream_header(c->s, "User-Agent"),
 		.is_resource = c->rq.verb != VERB_NONE,
@@ -641,16 +642,25 @@ bool call_is_person(const struct call *c)
 /* From here on who asked is somebody else; the log has both. */
 static int act_as(struct call *c, struct status_about *about, struct err *err)
 {
-	struct strategy_user other;
-	int r = impersonate(c->s, c->srv->conf.authz, &c->user, c->a, &other, about, err);
+	struct impersonation other;
+	struct authz_attrs at;
+	int r;
 
+	if (!impersonate_asked(c->s))
+		return 0;
+	/* What is selected is part of what is done; a query that is wrong is told later. */
+	if (c->rq.verb && !is_connect(c))
+		(void)api_query_parse(stream_request(c->s)->query, c->rq.verb, c->a, &c->q, NULL);
+	call_attrs(c, &at);
+	r = impersonate(c->s, c->srv->conf.authz, &at, c->a, &other, about, err);
 	if (r <= 0)
 		return r;
 	c->asker = ARENA_NEW(c->a, struct strategy_user);
 	if (!c->asker)
 		return arena_quota(c->a, err);
 	*c->asker = c->user;
-	c->user = other;
+	c->user = other.user;
+	c->constraint = other.constraint;
 	return 0;
 }
 

@@ -157,9 +157,9 @@ view_lacks() { ! view_has "$1"; }
 	[ "$(k auth can-i impersonate users/zoe --as=al)" = yes ]
 	[ "$(k auth can-i list pods --as=system:serviceaccount:default:x --as-group=system:masters)" = yes ]
 	run as al --as=zoe --as-group=system:masters get --raw /api/v1/pods
-	[[ "$output" == *'User "al" cannot impersonate resource "groups" in API group "" at the cluster scope'* ]]
+	[[ "$output" == *'User "al" cannot impersonate-on:user-info:list resource "pods" in API group "" at the cluster scope'* ]]
 	run as al --as=kubernetes-admin get --raw /api/v1/secrets
-	[[ "$output" == *'users "kubernetes-admin" is forbidden'* ]]
+	[[ "$output" == *'User "al" cannot impersonate-on:user-info:list resource "secrets"'* ]]
 	run as jo --as=zoe get --raw /api/v1/pods
 	[ "$status" -ne 0 ]
 	grep -q '"username":"al".*"impersonatedUser":{"username":"zoe"' "$DIR/audit/audit.log"

@@ -119,6 +119,24 @@ soon() { # COMMAND...
 	[ "$output" = no ]
 }
 
+@test "an account acts as its own node, only where it may, and as no other" {
+	kn create serviceaccount agent
+	printf '{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"own-node"},"rules":[
+		{"apiGroups":["authentication.k8s.io"],"resources":["nodes"],"verbs":["impersonate:associated-node"]},
+		{"apiGroups":[""],"resources":["pods"],"verbs":["impersonate-on:associated-node:list"]}]}' | kc create -f -
+	kc create clusterrolebinding own-node --clusterrole=own-node --serviceaccount="$NS:agent"
+	for n in w1 w2; do printf '{"apiVersion":"v1","kind":"Node","metadata":{"name":"%s"}}' $n | kc create -f -; done
+	t=$(kn create token agent --bound-object-kind Node --bound-object-name w1)
+	node() { holder "$t" --as="system:node:$1" get --raw "$2"; }
+	node w1 '/api/v1/pods?fieldSelector=spec.nodeName%3Dw1' | grep -q '"kind":"PodList"'
+	fails_with 'User "system:node:w1" cannot list resource "pods"' node w1 /api/v1/pods
+	fails_with "cannot impersonate-on:associated-node:get" node w1 /api/v1/nodes/w1
+	fails_with "cannot impersonate-on:arbitrary-node:list" node w2 '/api/v1/pods?fieldSelector=spec.nodeName%3Dw2'
+	t=$(kn create token agent)
+	fails_with "cannot impersonate-on:arbitrary-node:list" node w1 '/api/v1/pods?fieldSelector=spec.nodeName%3Dw1'
+	kc delete node w1 w2
+}
+
 @test "nodes join by the tokens of Secrets, until they end" {
 	join() { # EXPIRATION
 		kc -n kube-system delete secret bootstrap-token-abcdef --ignore-not-found

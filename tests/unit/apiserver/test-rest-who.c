@@ -157,6 +157,18 @@ static void refused(struct rfix *x, const char *headers, const char *why)
 
 static void each_thing_must_be_allowed(void **state)
 {
+	static const char *const too_much[] = {
+		PLAIN JSON "Impersonate-User: al\r\n",
+		PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Group: system:masters\r\n",
+		PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Group: ops\r\n"
+			   "Impersonate-Group: system:masters\r\n",
+		PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Uid: 8\r\n",
+		PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Extra-scope: all\r\n",
+		PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Extra-other: view\r\n",
+		/* no valid accounts: users of that name */
+		PLAIN JSON "Impersonate-User: system:serviceaccount:n1:Bot\r\n",
+		PLAIN JSON "Impersonate-User: system:serviceaccount:n1:a:b\r\n",
+	};
 	struct rfix *x = *state;
 	struct rights g;
 
@@ -174,33 +186,16 @@ static void each_thing_must_be_allowed(void **state)
 	is_who(x, PLAIN JSON "Impersonate-User: system:serviceaccount:n1:bot\r\n",
 	       "{\"username\":\"system:serviceaccount:n1:bot\",\"groups\":[\"system:serviceaccounts"
 	       "\",\"system:serviceaccounts:n1\",\"system:authenticated\"]}");
-	refused(x, PLAIN JSON "Impersonate-User: al\r\n",
-		"users \"al\" is forbidden: User \"plain\" cannot impersonate resource \"users\" "
-		"in "
-		"API group \"\" at the cluster scope");
-	refused(x, PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Group: system:masters\r\n",
-		"groups \"system:masters\" is forbidden: User \"plain\" cannot impersonate "
-		"resource "
-		"\"groups\" in API group \"\" at the cluster scope");
-	refused(x,
-		PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Group: ops\r\n"
-			   "Impersonate-Group: system:masters\r\n",
-		"groups \"system:masters\" is forbidden");
-	refused(x, PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Uid: 8\r\n",
-		"uids.authentication.k8s.io \"8\" is forbidden");
-	refused(x, PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Extra-scope: all\r\n",
-		"cannot impersonate resource \"userextras/scope\" in API group "
-		"\"authentication.k8s.io\" at the cluster scope");
-	refused(x, PLAIN JSON "Impersonate-User: jo\r\nImpersonate-Extra-other: view\r\n",
-		"cannot impersonate resource \"userextras/other\"");
-	/* no valid account: a user of that name */
-	refused(x, PLAIN JSON "Impersonate-User: system:serviceaccount:n1:Bot\r\n",
-		"users \"system:serviceaccount:n1:Bot\" is forbidden");
-	refused(x, PLAIN JSON "Impersonate-User: system:serviceaccount:n1:a:b\r\n",
-		"users \"system:serviceaccount:n1:a:b\" is forbidden");
+	for (size_t i = 0; i < ARRAY_LEN(too_much); i++)
+		refused(x, too_much[i],
+			"selfsubjectreviews.authentication.k8s.io is forbidden: User \"plain\" "
+			"cannot "
+			"impersonate-on:user-info:create resource \"selfsubjectreviews\" in API "
+			"group "
+			"\"authentication.k8s.io\" at the cluster scope");
 	/* nobody at all */
 	refused(x, JSON "Impersonate-User: jo\r\n",
-		"User \"system:anonymous\" cannot impersonate resource \"users\"");
+		"User \"system:anonymous\" cannot impersonate-on:user-info:create resource");
 	rights_end(x, &g);
 }
 
@@ -225,8 +220,91 @@ static void rights_on_accounts_are_those_of_their_namespace(void **state)
 		  WHOAMI);
 	assert_code(x, 201);
 	refused(x, PLAIN JSON "Impersonate-User: system:serviceaccount:kube-system:bot\r\n",
-		"serviceaccounts \"bot\" is forbidden: User \"plain\" cannot impersonate resource "
-		"\"serviceaccounts\" in API group \"\" in the namespace \"kube-system\"");
+		"User \"plain\" cannot impersonate-on:serviceaccount:create resource ");
+	rights_end(x, &g);
+}
+
+#define AS(verb, group, resource, names)                                                     \
+	"{\"apiGroups\":[\"" group "\"],\"resources\":[\"" resource "\"],\"verbs\":[\"" verb \
+	"\"]" names "}"
+#define ON(mode) AS("impersonate-on:" mode ":create", AUTHN, "selfsubjectreviews", "")
+#define AUTHN "authentication.k8s.io"
+
+static void who_may_be_acted_as_may_be_constrained(void **state)
+{
+	static const struct {
+		const char *headers, *want; /* a part of the answer, or of the refusal */
+		bool allowed;
+	} rows[] = {
+		{ "Impersonate-User: jo\r\n", "\"username\":\"jo\"", true },
+		{ "Impersonate-User: jo\r\nImpersonate-Group: ops\r\n", "\"ops\"", true },
+		{ "Impersonate-User: jo\r\nImpersonate-Extra-acme.com%2fa: b\r\n", "acme.com/a",
+		  true },
+		{ "Impersonate-User: jo\r\nImpersonate-Group: dev\r\n",
+		  "groups.authentication.k8s.io \"dev\" is forbidden", false },
+		{ "Impersonate-User: jo\r\nImpersonate-Group: system:masters\r\n",
+		  "impersonating the system:masters group is not allowed", false },
+		{ "Impersonate-User: jo\r\nImpersonate-Group: \r\n",
+		  "impersonating the empty string group is not allowed", false },
+		{ "Impersonate-User: jo\r\nImpersonate-Extra-a: b\r\n",
+		  "impersonating an invalid key in extra is not allowed", false },
+		{ "Impersonate-User: jo\r\nImpersonate-Extra-acme.com%2fa: \r\n",
+		  "impersonating the empty string value in extra", false },
+		{ "Impersonate-User: jo\r\nImpersonate-Uid: 7\r\n",
+		  "cannot impersonate:user-info resource \"uids\"", false },
+		{ "Impersonate-User: al\r\n",
+		  "users.authentication.k8s.io \"al\" is forbidden: User \"plain\" cannot "
+		  "impersonate:user-info resource \"users\"",
+		  false },
+		{ "Impersonate-User: system:node:w1\r\n",
+		  "\"groups\":[\"system:nodes\",\"system:authenticated\"]", true },
+		{ "Impersonate-User: system:node:w2\r\n", "impersonate:arbitrary-node resource",
+		  false },
+		/* not by name alone: it is no other user either */
+		{ "Impersonate-User: system:node:w1\r\nImpersonate-Group: ops\r\n",
+		  "cannot impersonate resource \"users\"", false },
+		{ "Impersonate-User: system:serviceaccount:n1:bot\r\n",
+		  "\"system:serviceaccounts:n1\"", true },
+		{ "Impersonate-User: system:serviceaccount:n1:other\r\n",
+		  "impersonate:serviceaccount resource \"serviceaccounts\"", false },
+	};
+	struct rfix *x = *state;
+	struct rights g;
+	char head[512];
+
+	rights_begin(x, &g,
+		     AS("impersonate:user-info", AUTHN, "users",
+			ONLY(
+				"jo")) "," AS("impersonate:user-info", AUTHN, "groups",
+					      ",\"resourceNames\":[\"ops\",\"system:masters\","
+					      "\"\"]") "," AS("impersonate:user-info", AUTHN,
+							      "userextras/acme.com/a",
+							      "") "," AS("impersonate:arbitrary-"
+									 "node",
+									 AUTHN, "nodes",
+									 ONLY("w1")) "," AS("impers"
+											    "onate:"
+											    "servic"
+											    "eaccou"
+											    "nt",
+											    AUTHN,
+											    "servic"
+											    "eaccou"
+											    "nts",
+											    ONLY("b"
+												 "o"
+												 "t")) "," ON("user-info") "," ON("arbitrary-node") "," ON("serviceaccount"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(head, sizeof(head), "%s%s", PLAIN JSON, rows[i].headers);
+		(void)ask(x, "POST", WHO, head, WHOAMI);
+		if (rows[i].allowed && (x->code != 201 || !strstr(buf_str(&x->body), rows[i].want)))
+			fail_msg("%s: %d %s", rows[i].headers, x->code, buf_str(&x->body));
+		else if (!rows[i].allowed)
+			assert_status(x, 403, "Forbidden", rows[i].want);
+	}
+	/* as jo nothing else may be done, although jo may */
+	(void)ask(x, "GET", "/version", PLAIN "Impersonate-User: jo\r\n", NULL);
+	assert_status(x, 403, "Forbidden", "cannot impersonate-on:user-info:get path \"/version\"");
 	rights_end(x, &g);
 }
 
@@ -394,6 +472,7 @@ int main(void)
 		TEST(anonymous_ones_are_acted_as),
 		TEST(what_is_of_nobody_is_a_bad_request),
 		TEST(each_thing_must_be_allowed),
+		TEST(who_may_be_acted_as_may_be_constrained),
 		TEST(rights_on_accounts_are_those_of_their_namespace),
 		TEST(the_log_has_both),
 		TEST(nodes_join_by_the_tokens_of_secrets),
