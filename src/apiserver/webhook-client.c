@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/webhook-client.h"
 
-#include "apiserver/codec.h"
-#include "apiserver/node-agent.h"
-#include "apiserver/resource.h"
+#include "apiserver/service-endpoint.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -123,76 +121,6 @@ int webhook_at_read(const struct doc *config, struct arena *a, struct webhook_at
 
 /* ---- services ---- */
 
-struct choice {
-	struct ip_addr ip;
-	uint16_t port;
-	size_t seen, slices;
-};
-
-static void consider(struct choice *k, const struct doc *endpoint, uint16_t port)
-{
-	const struct doc *ready = doc_find(endpoint, "conditions.ready");
-	struct ip_addr ip;
-
-	if ((doc_is(ready, DOC_BOOL) && !doc_true(ready)) ||
-	    !ip_addr_parse(doc_slice(doc_find(endpoint, "addresses.0")), &ip) ||
-	    !agent_proxyable(&ip) || random_u64() % ++k->seen != 0)
-		return;
-	k->ip = ip;
-	k->port = port;
-}
-
-static void consider_slice(struct choice *k, const struct doc *slice, struct slice name)
-{
-	const struct doc *ports = doc_get(slice, "ports"), *all = doc_get(slice, "endpoints");
-	int64_t port = 0;
-
-	if (doc_str_is(doc_get(slice, "addressType"), "FQDN"))
-		return;
-	DOC_EACH (p, ports) {
-		if (!slice_eq(doc_slice(doc_get(p, "name")), name) ||
-		    doc_int64(doc_get(p, "port"), &port) != 0 || port <= 0 || port > UINT16_MAX)
-			continue;
-		DOC_EACH (e, all)
-			consider(k, e, (uint16_t)port);
-		return;
-	}
-}
-
-static void look_at_slices(struct webhook_clients *cs, const struct webhook_at *at,
-			   struct slice port, struct choice *k)
-{
-	struct collection *o = resources_objects(cs->rs, "discovery.k8s.io", "endpointslices");
-	const char *mark = arena_printf(cs->a, "\"kubernetes.io/service-name\":\"%s\"",
-					at->service),
-		   *prefix = arena_printf(cs->a, "%s/", at->ns);
-	CLEANUP(cache_view_unref) struct cache_view *view = o ? cache_now(o->cache) : NULL;
-	struct cache_iter it;
-	struct item *i;
-	struct doc d;
-
-	if (!view || !mark || !prefix)
-		return;
-	cache_iter_init(&it, view, slice_str(prefix), SLICE(""));
-	while ((i = cache_iter_next(&it)))
-		if (slice_has_text(item_labels(i), slice_str(mark)) &&
-		    codec_parse(i, cs->a, &d, NULL) == 0) {
-			k->slices++;
-			consider_slice(k, &d, port);
-		}
-}
-
-static const struct doc *find_port(const struct doc *service, uint16_t want)
-{
-	const struct doc *list = doc_find(service, "spec.ports");
-	int64_t port;
-
-	DOC_EACH (p, list)
-		if (doc_int64(doc_get(p, "port"), &port) == 0 && port == want)
-			return p;
-	return NULL;
-}
-
 /* "https://192.0.2.1:443" */
 static int print_address(const struct ip_addr *ip, uint16_t port, char *dst, size_t n)
 {
@@ -207,33 +135,15 @@ static int print_address(const struct ip_addr *ip, uint16_t port, char *dst, siz
 static int service_address(struct webhook_clients *cs, const struct webhook_at *at, char *dst,
 			   size_t n, struct err *err)
 {
-	struct item *i = resources_get(cs->rs, "", "services", at->ns, at->service);
-	struct choice k = { .seen = 0 };
-	const struct doc *port;
-	struct doc d;
+	struct service_endpoint e = { .ns = at->ns, .name = at->service, .port = at->port };
 
 	arena_reset(cs->a);
-	if (!i)
-		return err_set(err, ERR_UNAVAILABLE, "service \"%s\" not found", at->service);
-	if (codec_parse(i, cs->a, &d, err) < 0)
-		return err_ret(err);
-	if (doc_str_is(doc_find(&d, "spec.type"), "ExternalName")) {
-		struct slice name = doc_slice(doc_find(&d, "spec.externalName"));
-
-		(void)snprintf(dst, n, "https://%.*s:%u", (int)name.n, name.p, at->port);
+	service_endpoint_look(cs->rs, cs->a, &e);
+	if (e.external) {
+		(void)snprintf(dst, n, "https://%s:%u", e.external, at->port);
 		return 0;
 	}
-	port = find_port(&d, at->port);
-	if (!port)
-		return err_set(err, ERR_UNAVAILABLE, "no service port %u found for service \"%s\"",
-			       at->port, at->service);
-	look_at_slices(cs, at, doc_slice(doc_get(port, "name")), &k);
-	if (k.seen)
-		return print_address(&k.ip, k.port, dst, n);
-	if (k.slices || !ip_addr_parse(doc_slice(doc_find(&d, "spec.clusterIP")), &k.ip))
-		return err_set(err, ERR_UNAVAILABLE, "no endpoints available for service \"%s\"",
-			       at->service);
-	return print_address(&k.ip, at->port, dst, n);
+	return e.found ? print_address(&e.ip, e.at, dst, n) : service_endpoint_why(&e, err);
 }
 
 static int find_address(struct webhook_clients *cs, const struct webhook_at *at, char *dst,
