@@ -4,6 +4,7 @@
 #include "apiserver/account-control.h"
 #include "apiserver/account-token.h"
 #include "apiserver/admission.h"
+#include "apiserver/aggregator.h"
 #include "apiserver/apiaudit.h"
 #include "apiserver/authn-jwt.h"
 #include "apiserver/authn-webhook.h"
@@ -890,7 +891,12 @@ int boot_server(struct boot *b, struct err *err)
 		.address = b->address,
 		.node_cert = "pki/apiserver-kubelet-client.crt",
 		.node_key = "pki/apiserver-kubelet-client.key",
+		.front = &b->front,
 	};
+	const struct aggregator_conf others = { .loop = b->loop,
+						.resources = b->resources,
+						.cert = "pki/front-proxy-client.crt",
+						.key = "pki/front-proxy-client.key" };
 	bool early = wanted_port(b) == 0;
 	int r = fairness_new(&fair, &b->fairness, err);
 
@@ -900,6 +906,9 @@ int boot_server(struct boot *b, struct err *err)
 	authn_set_webhook(b->authn, b->token_webhook);
 
 	conf.fairness = b->fairness;
+	if (r == 0)
+		r = aggregator_new(&others, &b->others, err);
+	conf.aggregator = b->others;
 	if (r == 0)
 		r = authz_chain_begin(b->authz, b->loop, b->resources, b->metrics, err);
 	if (r == 0 && b->token_webhook)
@@ -921,6 +930,10 @@ int boot_server(struct boot *b, struct err *err)
 		r = make_accounts(b, err);
 	if (r == 0)
 		r = crd_controller_start(b->resources, b->loop, &b->definitions, err);
+	if (r == 0) {
+		aggregator_start(b->others);
+		crd_controller_set_aggregator(b->definitions, b->others);
+	}
 	if (r == 0)
 		r = rbac_aggregate_start(b->resources, b->loop, &b->aggregate, err);
 	if (r == 0)
@@ -966,6 +979,7 @@ void boot_close(struct boot *b)
 	rbac_aggregate_stop(b->aggregate);
 	settle(b);
 	crd_controller_stop(b->definitions);
+	aggregator_free(b->others);
 	bootstrap_free(b->bootstrap);
 	account_control_free(b->account_control);
 	fairness_free(b->fairness);

@@ -25,6 +25,7 @@ struct account_tokens;
 struct apiaudit;
 struct authn_jwt;
 struct authn_webhook;
+struct aggregator;
 struct authz_chain;
 struct bootstrap;
 struct cert_pool;
@@ -104,6 +105,7 @@ struct boot {
 	struct authz_chain *authz;
 	struct rbac_aggregate *aggregate;
 	struct admission *admission;
+	struct aggregator *others; /* API servers */
 	struct server *server;
 	struct server_check boot_check;
 	struct bootstrap *bootstrap;

@@ -34,6 +34,7 @@
 struct agents;
 struct authz_attrs;
 struct paths;
+struct remote;
 struct watch;
 struct hook_desk;
 struct work_pool;
@@ -71,6 +72,7 @@ struct call {
 	struct arena *work;
 	unsigned refs;
 	bool gone, answered, entered, seated, long_running, bad_path;
+	bool handed_on;		 /* the answer is another server's: the deadline ends that too */
 	int code;		 /* of the answer */
 	int64_t since, received; /* monotonic; real */
 	char audit_id[CALL_AUDIT_ID_MAX];
@@ -205,9 +207,12 @@ bool rest_sub(struct call *c);
 bool rest_review(struct call *c);  /* access and token reviews */
 bool rest_token(struct call *c);   /* serviceaccounts/token */
 bool rest_connect(struct call *c); /* exec, attach, portforward, proxy, log */
-bool rest_remote(struct call *c);  /* a group of another API server */
-call_fn rest_components;	   /* componentstatuses */
+/* A request of another API server; target: path and query there, NULL: the request's own. */
+void rest_remote(struct call *c, struct remote *r, const char *target);
+call_fn rest_components; /* componentstatuses */
 call_fn paths_serve;
+/* ... whose time is up, and which was not answered. */
+void rest_remote_expire(struct call *c, const struct err *err);
 /* The objects of a view that the request's selectors take, as a list. */
 void rest_list_view(struct call *c, struct cache_view *view_taken);
 

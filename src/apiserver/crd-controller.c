@@ -584,6 +584,11 @@ void crd_controller_stop(struct crd_controller *c)
 	free(c);
 }
 
+void crd_controller_set_aggregator(struct crd_controller *c, struct aggregator *g)
+{
+	crd_services_set_aggregator(c->services, g);
+}
+
 bool crd_controller_idle(const struct crd_controller *c)
 {
 	struct entry *e;

@@ -6,8 +6,7 @@
  * definition itself goes.
  *
  * Follows APIServices too: each group and version that is served here, built-in or of a definition,
- * gets a local one; local ones are Available. Those with a service of their own are kept, but
- * nothing is forwarded to them: they are not Available, reason AggregationNotSupported.
+ * gets a local one; local ones are Available. Of those of other servers the aggregator knows it.
  *
  * All on the loop's thread. What is written goes through the cache; a conflict shows as a change
  * and is looked at again.
@@ -18,6 +17,7 @@
 
 #include <stdbool.h>
 
+struct aggregator;
 struct crd_controller;
 struct err;
 struct loop;
@@ -29,6 +29,8 @@ struct resources;
  */
 int crd_controller_start(struct resources *rs, struct loop *loop, struct crd_controller **ret,
 			 struct err *err);
+/* Borrowed until the end. */
+void crd_controller_set_aggregator(struct crd_controller *c, struct aggregator *g);
 /* Before resources_free and world_free; what is served stays served. NULL is fine. */
 void crd_controller_stop(struct crd_controller *c);
 DEFINE_CLEANUP(struct crd_controller *, crd_controller_stop)

@@ -72,10 +72,13 @@ void crd_cleanup_stop(struct crd_cleanup *x); /* NULL is fine; done() is not cal
 
 /* ---- APIServices: crd-services.c ---- */
 
+struct aggregator;
 struct crd_services;
 int crd_services_start(struct resources *rs, struct loop *loop, struct crd_services **ret,
 		       struct err *err);
 void crd_services_stop(struct crd_services *s);
+/* Who knows of other servers, for life; NULL: nobody any more. */
+void crd_services_set_aggregator(struct crd_services *s, struct aggregator *g);
 /* What is served has changed. */
 void crd_services_look(struct crd_services *s);
 bool crd_services_idle(const struct crd_services *s);

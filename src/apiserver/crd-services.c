@@ -2,13 +2,16 @@
 /*
  * APIServices of what is served here, and what is said of all of them.
  *
- * Those that we make carry a label: "onstart" for built-in versions, "true" for those of
- * definitions, which go with them. Objects without it are somebody else's and stay as they are.
+ * Those that we make carry a label: "onstart" for built-in versions, which are put right at the
+ * start only, "true" for those of definitions, which are always put right and go with them. Objects
+ * without it are somebody else's and stay as they are.
  */
 #include "apiserver/crd-private.h"
 
 #include "api/object.h"
+#include "apiserver/aggregator.h"
 #include "apiserver/call.h"
+#include "apiserver/discovery.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
@@ -30,38 +33,10 @@ struct crd_services {
 	struct timer again;
 	struct cache_watch watch;
 	struct crd_write write;
+	struct aggregator *aggregator; /* NULL: nothing is known of other servers */
 	bool waits, watching, stopped;
+	bool begun; /* all have been looked at once */
 };
-
-/* Where a group stands among others; upstream's numbers. */
-static const struct {
-	const char *group, *version;
-	int group_priority, version_priority;
-} priorities[] = {
-	{ "", "v1", 18000, 1 },
-	{ "apps", "v1", 17800, 15 },
-	{ "events.k8s.io", "v1", 17750, 15 },
-	{ "authentication.k8s.io", "v1", 17700, 15 },
-	{ "authorization.k8s.io", "v1", 17600, 15 },
-	{ "autoscaling", "v1", 17500, 15 },
-	{ "autoscaling", "v2", 17500, 30 },
-	{ "batch", "v1", 17400, 15 },
-	{ "certificates.k8s.io", "v1", 17300, 15 },
-	{ "networking.k8s.io", "v1", 17200, 15 },
-	{ "policy", "v1", 17100, 15 },
-	{ "rbac.authorization.k8s.io", "v1", 17000, 15 },
-	{ "storage.k8s.io", "v1", 16800, 15 },
-	{ "apiextensions.k8s.io", "v1", 16700, 15 },
-	{ "admissionregistration.k8s.io", "v1", 16700, 15 },
-	{ "scheduling.k8s.io", "v1", 16600, 15 },
-	{ "coordination.k8s.io", "v1", 16500, 15 },
-	{ "node.k8s.io", "v1", 16300, 15 },
-	{ "discovery.k8s.io", "v1", 16200, 15 },
-	{ "resource.k8s.io", "v1", 16200, 20 },
-	{ "flowcontrol.apiserver.k8s.io", "v1", 16100, 21 },
-};
-#define CUSTOM_GROUP 1000
-#define CUSTOM_VERSION 100
 
 struct wanted {
 	const char *group, *version, *managed;
@@ -76,27 +51,60 @@ static int canonical(struct crd_services *s, struct arena *a, const struct doc *
 	return api_admit(s->kind->type, d, a, 0, NULL, ret, err);
 }
 
-static struct doc *add_condition(struct arena *a, struct doc *obj, bool local, const char *since)
-{
-	struct doc *status = doc_get(obj, "status"), *c;
+static const struct aggregator_verdict local_verdict = { true, "Local",
+							 "Local APIServices are always available" };
 
+static struct doc *available(const struct doc *obj)
+{
+	DOC_EACH (c, doc_find(obj, "status.conditions"))
+		if (doc_str_is(doc_get(c, "type"), "Available"))
+			return c;
+	return NULL;
+}
+
+/* False: it says so already. The time is that of the last change of status. */
+static bool set_condition(struct arena *a, struct doc *obj, const struct aggregator_verdict *v,
+			  const char *now)
+{
+	struct doc *status = doc_get(obj, "status"), *list, *c = available(obj);
+	const char *word = v->available ? "True" : "False";
+	bool same = c && doc_str_is(doc_get(c, "status"), word);
+
+	if (same && doc_str_is(doc_get(c, "reason"), v->reason) &&
+	    doc_str_is(doc_get(c, "message"), v->message))
+		return false;
 	if (!doc_is(status, DOC_OBJECT))
 		status = doc_set_object(a, obj, "status");
-	c = doc_append_object(a, doc_set_array(a, status, "conditions"));
-	doc_set_str(a, c, "type", "Available");
-	doc_set_str(a, c, "status", local ? "True" : "False");
-	doc_set_str(a, c, "lastTransitionTime", since);
-	doc_set_str(a, c, "reason", local ? "Local" : "AggregationNotSupported");
-	doc_set_str(a, c, "message",
-		    local ? "Local APIServices are always available"
-			  : "requests are not forwarded to services: aggregation is not supported");
-	return c;
+	list = doc_get(status, "conditions");
+	if (!doc_is(list, DOC_ARRAY))
+		list = doc_set_array(a, status, "conditions");
+	if (!c) {
+		c = doc_append_object(a, list);
+		doc_set_str(a, c, "type", "Available");
+	}
+	doc_set_str(a, c, "status", word);
+	if (!same)
+		doc_set_str(a, c, "lastTransitionTime", now);
+	doc_set_str(a, c, "reason", v->reason);
+	doc_set_str(a, c, "message", v->message);
+	return true;
+}
+
+static void put_spec(struct arena *a, struct doc *obj, const struct wanted *w)
+{
+	struct doc *spec = doc_set_object(a, obj, "spec");
+
+	if (*w->group)
+		doc_set_str(a, spec, "group", w->group);
+	doc_set_str(a, spec, "version", w->version);
+	doc_set_int(a, spec, "groupPriorityMinimum", w->group_priority);
+	doc_set_int(a, spec, "versionPriority", w->version_priority);
 }
 
 static int make(struct crd_services *s, struct arena *a, const struct wanted *w, struct doc *ret,
 		struct err *err)
 {
-	struct doc d = doc_object(), *m, *spec;
+	struct doc d = doc_object(), *m;
 	char now[CLOCK_TEXT_MAX], uid[UUID_TEXT_MAX];
 
 	(void)clock_rfc3339nano(now, clock_real() / NS_PER_SEC * NS_PER_SEC);
@@ -108,13 +116,8 @@ static int make(struct crd_services *s, struct arena *a, const struct wanted *w,
 	doc_set_str(a, m, "uid", uid);
 	doc_set_str(a, m, "creationTimestamp", now);
 	doc_set_str(a, doc_set_object(a, m, "labels"), MANAGED, w->managed);
-	spec = doc_set_object(a, &d, "spec");
-	if (*w->group)
-		doc_set_str(a, spec, "group", w->group);
-	doc_set_str(a, spec, "version", w->version);
-	doc_set_int(a, spec, "groupPriorityMinimum", w->group_priority);
-	doc_set_int(a, spec, "versionPriority", w->version_priority);
-	(void)add_condition(a, &d, true, now);
+	put_spec(a, &d, w);
+	(void)set_condition(a, &d, &local_verdict, now);
 	return canonical(s, a, &d, ret, err);
 }
 
@@ -138,16 +141,16 @@ static void want_built_in(struct crd_services *s, struct err *err)
 {
 	const struct api *api = resources_api(s->rs);
 
-	for (size_t i = 0; i < ARRAY_LEN(priorities); i++) {
-		const char *group = priorities[i].group, *version = priorities[i].version;
+	for (size_t i = 0; i < ndiscovery_defaults; i++) {
+		const struct discovery_default *d = &discovery_defaults[i];
+		const char *group = d->group, *version = d->version;
 		char gv[256];
 
 		(void)snprintf(gv, sizeof(gv), "%s%s%s", group, *group ? "/" : "", version);
 		if (api_group(api, gv))
 			want(s,
-			     &(struct wanted){ group, version, "onstart",
-					       priorities[i].group_priority,
-					       priorities[i].version_priority },
+			     &(struct wanted){ group, version, "onstart", d->group_priority,
+					       d->version_priority },
 			     err);
 	}
 }
@@ -159,8 +162,8 @@ static void want_custom(struct crd_services *s, struct err *err)
 
 	for (size_t i = 0; i < n; i++)
 		want(s,
-		     &(struct wanted){ groups[i]->group, groups[i]->version, "true", CUSTOM_GROUP,
-				       CUSTOM_VERSION },
+		     &(struct wanted){ groups[i]->group, groups[i]->version, "true",
+				       DISCOVERY_CUSTOM_GROUP, DISCOVERY_CUSTOM_VERSION },
 		     err);
 }
 
@@ -176,31 +179,73 @@ static bool is_served(const struct crd_services *s, const struct doc *spec)
 	return false;
 }
 
-/* One that is there: it goes, or its condition is put right. */
+/* What one of ours has to say: those of definitions always, those of built-in versions at the
+ * start. False: it is somebody else's, or says it. */
+static bool restore(struct crd_services *s, struct arena *a, struct doc *obj, bool served)
+{
+	const struct doc *spec = doc_get(obj, "spec");
+	struct slice managed = doc_slice(doc_get(doc_find(obj, "metadata.labels"), MANAGED));
+	struct wanted w = { .group_priority = DISCOVERY_CUSTOM_GROUP,
+			    .version_priority = DISCOVERY_CUSTOM_VERSION };
+	struct doc want = doc_object();
+	bool ours = slice_is(managed, "true") && served;
+
+	w.group = doc_cstr(a, doc_get(spec, "group"));
+	w.group = w.group ? w.group : "";
+	w.version = doc_cstr(a, doc_get(spec, "version"));
+	for (size_t i = 0; i < ndiscovery_defaults && w.version; i++) {
+		const struct discovery_default *d = &discovery_defaults[i];
+
+		if (s->begun || !slice_is(managed, "onstart") || strcmp(d->group, w.group) != 0 ||
+		    strcmp(d->version, w.version) != 0)
+			continue;
+		w.group_priority = d->group_priority;
+		w.version_priority = d->version_priority;
+		ours = true;
+	}
+	if (!ours || !w.version)
+		return false;
+	put_spec(a, &want, &w);
+	if (doc_equal(doc_get(&want, "spec"), spec))
+		return false;
+	(void)doc_set(a, obj, "spec", *doc_get(&want, "spec"));
+	return true;
+}
+
+/* What its condition should be; false: that is not known yet. */
+static bool judge(struct crd_services *s, struct item *i, const struct doc *obj, struct arena *a,
+		  struct aggregator_verdict *ret)
+{
+	const char *name = arena_strndup(a, item_name(i).p, item_name(i).n);
+
+	*ret = local_verdict;
+	if (!doc_is(doc_find(obj, "spec.service"), DOC_OBJECT))
+		return true;
+	return s->aggregator && name && aggregator_verdict(s->aggregator, name, ret);
+}
+
+/* One that is there: it goes, or it and its condition are put right. */
 static int look_at(struct crd_services *s, struct item *i, struct arena *a, struct err *err)
 {
-	const struct doc *spec, *now;
+	struct aggregator_verdict v;
 	struct doc d, fixed;
-	char since[CLOCK_TEXT_MAX];
-	bool local;
+	char now[CLOCK_TEXT_MAX];
+	bool local, served, changed;
 	int r = codec_parse(i, a, &d, err);
 
 	if (r < 0)
 		return r;
-	spec = doc_get(&d, "spec");
-	local = !doc_is(doc_get(spec, "service"), DOC_OBJECT);
-	if (local && !is_served(s, spec) &&
+	local = !doc_is(doc_find(&d, "spec.service"), DOC_OBJECT);
+	served = is_served(s, doc_get(&d, "spec"));
+	if (local && !served &&
 	    doc_str_is(doc_get(doc_find(&d, "metadata.labels"), MANAGED), "true"))
 		return crd_write_add(&s->write, s->cache, item_key(i), NULL, item_revision(i), err);
-	DOC_EACH (c, doc_find(&d, "status.conditions")) {
-		now = doc_get(c, "status");
-		if (doc_str_is(doc_get(c, "type"), "Available") &&
-		    doc_str_is(now, local ? "True" : "False") &&
-		    doc_str_is(doc_get(c, "reason"), local ? "Local" : "AggregationNotSupported"))
-			return 0;
-	}
-	(void)clock_rfc3339nano(since, clock_real() / NS_PER_SEC * NS_PER_SEC);
-	(void)add_condition(a, &d, local, since);
+	changed = restore(s, a, &d, served);
+	(void)clock_rfc3339nano(now, clock_real() / NS_PER_SEC * NS_PER_SEC);
+	if (judge(s, i, &d, a, &v))
+		changed |= set_condition(a, &d, &v, now);
+	if (!changed)
+		return 0;
 	r = canonical(s, a, &d, &fixed, err);
 	return r < 0 ? r
 		     : crd_write_add(&s->write, s->cache, item_key(i), &fixed, item_revision(i),
@@ -266,6 +311,7 @@ static void look(struct deferred *d)
 	want_custom(s, &err);
 	if (look_at_all(s, &err) < 0 || err.code)
 		log_kv(LOG_LEVEL_WARN, "APIServices were not looked at", "error", err.msg, NULL);
+	s->begun |= s->write.n < CRD_OPS_MAX;
 	if (s->write.n)
 		crd_write_go(&s->write, resources_world(s->rs));
 }
@@ -333,10 +379,27 @@ int crd_services_start(struct resources *rs, struct loop *loop, struct crd_servi
 	return 0;
 }
 
+static void on_verdict(void *arg)
+{
+	crd_services_look(arg);
+}
+
+void crd_services_set_aggregator(struct crd_services *s, struct aggregator *g)
+{
+	if (s->aggregator)
+		aggregator_on_change(s->aggregator, NULL, NULL);
+	s->aggregator = g;
+	if (g)
+		aggregator_on_change(g, on_verdict, s);
+	crd_services_look(s);
+}
+
 void crd_services_stop(struct crd_services *s)
 {
 	if (!s)
 		return;
+	if (s->aggregator)
+		aggregator_on_change(STEAL(s->aggregator), NULL, NULL);
 	if (s->watching)
 		cache_unwatch(&s->watch);
 	if (s->write.busy) {

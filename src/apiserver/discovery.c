@@ -4,47 +4,52 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "doc/doc.h"
+#include "doc/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Groups in upstream's order of priority; those without a place come behind, by name. */
-static const char *const order[] = {
-	"apiregistration.k8s.io",
-	"apps",
-	"events.k8s.io",
-	"authentication.k8s.io",
-	"authorization.k8s.io",
-	"autoscaling",
-	"batch",
-	"certificates.k8s.io",
-	"networking.k8s.io",
-	"policy",
-	"rbac.authorization.k8s.io",
-	"storage.k8s.io",
-	"admissionregistration.k8s.io",
-	"apiextensions.k8s.io",
-	"scheduling.k8s.io",
-	"coordination.k8s.io",
-	"node.k8s.io",
-	"discovery.k8s.io",
-	"resource.k8s.io",
-	"flowcontrol.apiserver.k8s.io",
+const struct discovery_default discovery_defaults[] = {
+	{ "", "v1", 18000, 1 },
+	{ "apps", "v1", 17800, 15 },
+	{ "events.k8s.io", "v1", 17750, 15 },
+	{ "authentication.k8s.io", "v1", 17700, 15 },
+	{ "authorization.k8s.io", "v1", 17600, 15 },
+	{ "autoscaling", "v1", 17500, 15 },
+	{ "autoscaling", "v2", 17500, 30 },
+	{ "batch", "v1", 17400, 15 },
+	{ "certificates.k8s.io", "v1", 17300, 15 },
+	{ "networking.k8s.io", "v1", 17200, 15 },
+	{ "policy", "v1", 17100, 15 },
+	{ "rbac.authorization.k8s.io", "v1", 17000, 15 },
+	{ "storage.k8s.io", "v1", 16800, 15 },
+	{ "apiextensions.k8s.io", "v1", 16700, 15 },
+	{ "admissionregistration.k8s.io", "v1", 16700, 15 },
+	{ "scheduling.k8s.io", "v1", 16600, 15 },
+	{ "coordination.k8s.io", "v1", 16500, 15 },
+	{ "node.k8s.io", "v1", 16300, 15 },
+	{ "discovery.k8s.io", "v1", 16200, 15 },
+	{ "resource.k8s.io", "v1", 16200, 20 },
+	{ "flowcontrol.apiserver.k8s.io", "v1", 16100, 21 },
+};
+const size_t ndiscovery_defaults = ARRAY_LEN(discovery_defaults);
+
+#define FIRST "apiregistration.k8s.io" /* always */
+
+/* A version of a group: served here, or (s->remote) elsewhere. */
+struct version {
+	const char *group, *version, *api_version;
+	const struct api_group *g;
+	const struct discovery_service *s; /* NULL: no APIService has it */
+	int64_t group_priority, version_priority;
 };
 
 struct list {
-	const struct api_group **v;
+	struct version *v;
 	size_t n;
 };
-
-static size_t place(const char *group)
-{
-	for (size_t i = 0; i < ARRAY_LEN(order); i++)
-		if (strcmp(order[i], group) == 0)
-			return i;
-	return ARRAY_LEN(order);
-}
 
 /* "v2" before "v1", stable before beta before alpha. */
 static int version_rank(const char *v)
@@ -57,37 +62,112 @@ static int version_rank(const char *v)
 	return (beta ? 100 : alpha ? 0 : 200) + 10 * major + minor;
 }
 
+/* Groups by name for now: their versions stand together, the first comes first. */
+static int cmp_versions(const void *a, const void *b)
+{
+	const struct version *x = a, *y = b;
+	int c = strcmp(x->group, y->group);
+
+	if (c == 0 && x->version_priority != y->version_priority)
+		c = x->version_priority < y->version_priority ? 1 : -1;
+	return c ? c : version_rank(y->version) - version_rank(x->version);
+}
+
 static int cmp_groups(const void *a, const void *b)
 {
-	const struct api_group *x = *(const struct api_group *const *)a;
-	const struct api_group *y = *(const struct api_group *const *)b;
-	size_t p = place(x->group), q = place(y->group);
-	int c = p != q ? (p > q) - (p < q) : strcmp(x->group, y->group);
+	const struct version *x = a, *y = b;
 
-	return c ? c : version_rank(y->version) - version_rank(x->version);
+	if (x->group_priority != y->group_priority)
+		return x->group_priority < y->group_priority ? 1 : -1;
+	return cmp_versions(a, b);
+}
+
+static bool same_group(const struct list *l, size_t i, size_t j)
+{
+	return j < l->n && strcmp(l->v[i].group, l->v[j].group) == 0;
+}
+
+/* The highest that one of its versions has is the group's. */
+static void level_groups(struct list *l)
+{
+	for (size_t i = 0, j; i < l->n; i = j) {
+		int64_t most = l->v[i].group_priority;
+
+		for (j = i; same_group(l, i, j); j++)
+			most = MAX(most, l->v[j].group_priority);
+		for (j = i; same_group(l, i, j); j++)
+			l->v[j].group_priority =
+				strcmp(l->v[i].group, FIRST) == 0 ? INT64_MAX : most;
+	}
+}
+
+static void set_place(struct version *v)
+{
+	v->group_priority = DISCOVERY_CUSTOM_GROUP;
+	v->version_priority = DISCOVERY_CUSTOM_VERSION;
+	for (size_t i = 0; i < ARRAY_LEN(discovery_defaults) && !v->s; i++) {
+		const struct discovery_default *d = &discovery_defaults[i];
+
+		if (strcmp(d->group, v->group) != 0 || strcmp(d->version, v->version) != 0)
+			continue;
+		v->group_priority = d->group_priority;
+		v->version_priority = d->version_priority;
+	}
+	if (!v->s)
+		return;
+	v->group_priority = v->s->group_priority;
+	v->version_priority = v->s->version_priority;
+}
+
+static void add_local(struct list *l, const struct map *services, const struct api_group *g)
+{
+	const struct discovery_service *s = map_get(services, slice_str(g->api_version));
+	struct version *v = &l->v[l->n];
+
+	if (!g->nkinds || !*g->group || (s && s->remote))
+		return;
+	*v = (struct version){ g->group, g->version, g->api_version, g, s, 0, 0 };
+	set_place(v);
+	l->n++;
+}
+
+static void add_all(const struct discovery *d, struct list *l, struct map *services)
+{
+	for (size_t i = 0; i < d->nservices; i++)
+		(void)map_put(services, slice_str(d->services[i].api_version),
+			      (void *)(uintptr_t)&d->services[i]);
+	for (size_t i = 0; i < d->api->ngroups; i++)
+		add_local(l, services, &d->api->groups[i]);
+	for (size_t i = 0; i < d->nmore; i++)
+		add_local(l, services, d->more[i]);
+	for (size_t i = 0; i < d->nservices; i++) {
+		const struct discovery_service *s = &d->services[i];
+		struct version *v = &l->v[l->n];
+
+		if (!s->remote)
+			continue;
+		*v = (struct version){ s->group, s->version, s->api_version, NULL, s, 0, 0 };
+		set_place(v);
+		l->n++;
+	}
 }
 
 /* All that have kinds, but the core group; versions of a group stand together. */
 static int sorted(const struct discovery *d, struct arena *a, struct list *ret, struct err *err)
 {
-	const struct api *api = d->api;
+	struct map services;
 
 	ret->n = 0;
-	ret->v = arena_alloc(a, (api->ngroups + d->nmore + 1) * sizeof(*ret->v));
+	ret->v = ARENA_ARRAY(a, struct version, d->api->ngroups + d->nmore + d->nservices + 1);
 	if (!ret->v)
 		return err_set(err, ERR_QUOTA, "discovery does not fit its memory");
-	for (size_t i = 0; i < api->ngroups; i++)
-		if (api->groups[i].nkinds && *api->groups[i].group)
-			ret->v[ret->n++] = &api->groups[i];
-	for (size_t i = 0; i < d->nmore; i++)
-		ret->v[ret->n++] = d->more[i];
+	map_init(&services);
+	add_all(d, ret, &services);
+	map_fini(&services);
+	qsort(ret->v, ret->n, sizeof(*ret->v), cmp_versions);
+	level_groups(ret);
 	qsort(ret->v, ret->n, sizeof(*ret->v), cmp_groups);
 	return 0;
-}
-
-static bool same_group(const struct list *l, size_t i, size_t j)
-{
-	return j < l->n && strcmp(l->v[i]->group, l->v[j]->group) == 0;
 }
 
 static int finish(struct arena *a, struct err *err)
@@ -118,7 +198,7 @@ int discovery_core(const struct discovery *d, struct arena *a, struct doc *ret, 
 	return finish(a, err);
 }
 
-static void put_version(struct arena *a, struct doc *to, const struct api_group *g)
+static void put_version(struct arena *a, struct doc *to, const struct version *g)
 {
 	doc_set_str(a, to, "groupVersion", g->api_version);
 	doc_set_str(a, to, "version", g->version);
@@ -129,11 +209,11 @@ static void put_group(struct arena *a, struct doc *to, const struct list *l, siz
 {
 	struct doc *versions;
 
-	doc_set_str(a, to, "name", l->v[i]->group);
+	doc_set_str(a, to, "name", l->v[i].group);
 	versions = doc_set_array(a, to, "versions");
 	for (size_t j = i; same_group(l, i, j); j++)
-		put_version(a, doc_append_object(a, versions), l->v[j]);
-	put_version(a, doc_set_object(a, to, "preferredVersion"), l->v[i]);
+		put_version(a, doc_append_object(a, versions), &l->v[j]);
+	put_version(a, doc_set_object(a, to, "preferredVersion"), &l->v[i]);
 }
 
 int discovery_groups(const struct discovery *d, struct arena *a, struct doc *ret, struct err *err)
@@ -161,7 +241,7 @@ int discovery_group(const struct discovery *d, const char *group, struct arena *
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < l.n; i++) {
-		if (strcmp(l.v[i]->group, group) != 0)
+		if (strcmp(l.v[i].group, group) != 0)
 			continue;
 		head(a, ret, "APIGroup", "v1");
 		put_group(a, ret, &l, i);
@@ -313,29 +393,51 @@ static void aggregate_kind(struct arena *a, struct doc *list, const struct api_k
 	}
 }
 
-static void aggregate_version(struct arena *a, struct doc *list, const struct api_group *g)
+/* Those of another server: as they were made of what it said. */
+static int put_remote(struct arena *a, struct doc *to, const struct discovery_service *s,
+		      struct err *err)
+{
+	struct doc *list;
+
+	if (!s->resources.n) {
+		doc_set_array(a, to, "resources");
+		return 0;
+	}
+	if (json_read(a, s->resources, NULL, &list, err) < 0)
+		return err_wrap(err, "resources of %s", s->api_version);
+	(void)doc_set(a, to, "resources", *list);
+	return 0;
+}
+
+static int aggregate_version(struct arena *a, struct doc *list, const struct version *v,
+			     struct err *err)
 {
 	struct doc *to = doc_append_object(a, list), *resources;
+	int r = 0;
 
-	doc_set_str(a, to, "version", g->version);
-	resources = doc_set_array(a, to, "resources");
-	for (size_t i = 0; i < g->nkinds; i++)
-		aggregate_kind(a, resources, g->kinds[i]);
-	doc_set_str(a, to, "freshness", "Current");
+	doc_set_str(a, to, "version", v->version);
+	if (v->g) {
+		resources = doc_set_array(a, to, "resources");
+		for (size_t i = 0; i < v->g->nkinds; i++)
+			aggregate_kind(a, resources, v->g->kinds[i]);
+	} else {
+		r = put_remote(a, to, v->s, err);
+	}
+	doc_set_str(a, to, "freshness", v->g || !v->s->stale ? "Current" : "Stale");
+	return r;
 }
 
 int discovery_aggregated(const struct discovery *d, bool core, struct arena *a, struct doc *ret,
 			 struct err *err)
 {
 	const struct api_group *v1 = api_group(d->api, "v1");
+	struct version only = { .group = "", .version = "v1", .g = v1 };
 	struct doc *items, *to;
-	struct list l;
+	struct list l = { &only, 1 };
 	int r = core ? 0 : sorted(d, a, &l, err);
 
 	if (r < 0)
 		return r;
-	if (core)
-		l = (struct list){ &v1, 1 };
 	head(a, ret, "APIGroupDiscoveryList", "apidiscovery.k8s.io/v2");
 	doc_set_object(a, ret, "metadata");
 	items = doc_set_array(a, ret, "items");
@@ -347,10 +449,10 @@ int discovery_aggregated(const struct discovery *d, bool core, struct arena *a, 
 		to = doc_append_object(a, items);
 		meta = doc_set_object(a, to, "metadata");
 		if (!core)
-			doc_set_str(a, meta, "name", l.v[i]->group);
+			doc_set_str(a, meta, "name", l.v[i].group);
 		versions = doc_set_array(a, to, "versions");
-		for (size_t j = i; same_group(&l, i, j); j++)
-			aggregate_version(a, versions, l.v[j]);
+		for (size_t j = i; r == 0 && same_group(&l, i, j); j++)
+			r = aggregate_version(a, versions, &l.v[j], err);
 	}
-	return finish(a, err);
+	return r < 0 ? r : finish(a, err);
 }

@@ -7,16 +7,42 @@
 #pragma once
 
 #include "api/api.h"
+#include "base/str.h"
+
+#include <stdint.h>
 
 struct arena;
 struct doc;
 struct err;
+
+/* What an APIService says of a group and version: its place among others, and, if it is another
+ * server's, that it is there and what it has. */
+struct discovery_service {
+	const char *group, *version, *api_version;
+	int64_t group_priority, version_priority;
+	bool remote, stale;
+	const char *openapi;	/* where its document is; NULL: it has none */
+	struct slice resources; /* list of APIResourceDiscovery as JSON; empty: not known */
+};
+
+/* The places of built-in versions; upstream's numbers. */
+struct discovery_default {
+	const char *group, *version;
+	int group_priority, version_priority;
+};
+extern const struct discovery_default discovery_defaults[];
+extern const size_t ndiscovery_defaults;
+/* ... and of those of definitions. */
+#define DISCOVERY_CUSTOM_GROUP 1000
+#define DISCOVERY_CUSTOM_VERSION 100
 
 /* A further group beside the built-in ones (of a CRD), in the order given. */
 struct discovery {
 	const struct api *api;
 	const struct api_group *const *more;
 	size_t nmore;
+	const struct discovery_service *services; /* what has none stands where it is by default */
+	size_t nservices;
 	const char *address; /* "10.0.0.1:6443" */
 };
 

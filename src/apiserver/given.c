@@ -55,6 +55,11 @@ int given_open_own(const char *path, struct given **ret, struct err *err)
 	return open_it(path, false, ret, err);
 }
 
+int given_open_any(const char *path, struct given **ret, struct err *err)
+{
+	return path[0] == '/' ? given_open(path, ret, err) : given_open_own(path, ret, err);
+}
+
 void given_free(struct given *g)
 {
 	if (!g)

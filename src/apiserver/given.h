@@ -22,6 +22,8 @@ int given_open(const char *path, struct given **ret, struct err *err);
 /* A file of our own below the working directory, which is the state's by then and stays: the way to
  * it from above may be closed to who we are. */
 int given_open_own(const char *path, struct given **ret, struct err *err);
+/* An absolute path is somebody's, any other one our own. */
+int given_open_any(const char *path, struct given **ret, struct err *err);
 void given_free(struct given *g); /* NULL is fine */
 DEFINE_CLEANUP(struct given *, given_free)
 const char *given_path(const struct given *g); /* absolute */

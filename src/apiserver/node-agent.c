@@ -9,7 +9,7 @@
 #include "base/loop.h"
 #include "base/map.h"
 #include "crypto/aead.h"
-#include "crypto/key.h"
+#include "crypto/identity.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
 #include "doc/doc.h"
@@ -20,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHAIN_MAX 16
 #define KEPT_MAX 256u
 #define KEPT_TIME (60 * NS_PER_SEC)
+#define URL_MAX 96
 #define CONNECTIONS_MAX 8192u /* to one address: sessions of exec hold theirs */
 
 struct agent {
@@ -31,7 +31,7 @@ struct agent {
 	unsigned refs;
 	int64_t since; /* nobody holds it */
 	struct http_client *client;
-	char *key, url[96];
+	char *key, url[URL_MAX];
 };
 
 struct agents {
@@ -49,20 +49,6 @@ struct agents {
 
 /* ---- certificates ---- */
 
-struct identity {
-	struct cert *v[CHAIN_MAX];
-	size_t n;
-	struct key *key;
-};
-
-static void identity_fini(struct identity *id)
-{
-	for (size_t i = 0; i < id->n; i++)
-		cert_unref(id->v[i]);
-	key_unref(id->key);
-}
-DEFINE_CLEANUP_EMBEDDED(struct identity, identity_fini)
-
 static int read_identity(struct agents *as, struct identity *id, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf cert = BUF_INIT(GIVEN_MAX);
@@ -72,15 +58,15 @@ static int read_identity(struct agents *as, struct identity *id, struct err *err
 	if (!as->cert)
 		return 0;
 	r = given_read(as->cert, &cert, err);
-	if (r >= 0)
-		r = cert_read(buf_slice(&cert), id->v, CHAIN_MAX, &id->n, err);
 	if (r < 0)
 		return err_wrap(err, "certificate for nodes '%s'", given_path(as->cert));
 	/* A secret buffer does not grow in place: it has its room before. */
 	r = buf_room(&key, 65536) ? given_read(as->key, &key, err) : -ERR_QUOTA;
 	if (r >= 0)
-		r = key_read(buf_slice(&key), &id->key, err);
-	return r < 0 ? err_wrap(err, "key for nodes '%s'", given_path(as->key)) : 0;
+		r = identity_read(buf_slice(&cert), buf_slice(&key), id, err);
+	return r < 0 ? err_wrap(err, "certificate and key for nodes '%s', '%s'",
+				given_path(as->cert), given_path(as->key))
+		     : 0;
 }
 
 static int make_tls(struct agents *as, const struct identity *id, bool verify,
@@ -89,9 +75,7 @@ static int make_tls(struct agents *as, const struct identity *id, bool verify,
 	static const char *const alpn[] = { "http/1.1" }; /* upgrades need it */
 	CLEANUP(cert_pool_unref) struct cert_pool *trust = cert_pool_new();
 	CLEANUP(buf_fini) struct buf ca = BUF_INIT(GIVEN_MAX);
-	const struct tls_identity shown = { .chain = id ? id->v : NULL,
-					    .chain_n = id ? id->n : 0,
-					    .key = id ? id->key : NULL };
+	const struct tls_identity shown = id ? identity_shown(id) : (struct tls_identity){ 0 };
 	const struct tls_options o = {
 		.ids = &shown,
 		.ids_n = id && id->n,
@@ -167,22 +151,16 @@ static int on_sweep(struct timer *t)
 	return 0;
 }
 
-/* Ours are named from the working directory. */
-static int open_file(const char *path, struct given **ret, struct err *err)
-{
-	return path[0] == '/' ? given_open(path, ret, err) : given_open_own(path, ret, err);
-}
-
 static int open_files(struct agents *as, const struct agents_conf *conf, struct err *err)
 {
-	int r = conf->ca ? open_file(conf->ca, &as->ca, err) : 0;
+	int r = conf->ca ? given_open_any(conf->ca, &as->ca, err) : 0;
 
 	if (r < 0)
 		return err_wrap(err, "CA of nodes");
 	if (conf->cert)
-		r = open_file(conf->cert, &as->cert, err);
+		r = given_open_any(conf->cert, &as->cert, err);
 	if (r == 0 && conf->cert)
-		r = open_file(conf->key ? conf->key : conf->cert, &as->key, err);
+		r = given_open_any(conf->key ? conf->key : conf->cert, &as->key, err);
 	return r;
 }
 
@@ -317,13 +295,13 @@ int agent_place(const struct doc *node, const char *order, struct arena *a, stru
 
 /* ---- clients ---- */
 
-static int make_agent(struct agents *as, const char *key, const char *host, const char *url,
-		      enum agent_way way, struct agent **ret, struct err *err)
+static int make_agent(struct agents *as, const char *key, const struct agent_other *o,
+		      const char *url, struct agent **ret, struct err *err)
 {
 	const struct http_client_conf conf = {
 		.http2 = HTTP2_NEVER, /* upgrades need HTTP/1.1 */
-		.tls = way == AGENT_POD ? NULL : as->tls[way],
-		.tls_name = host,
+		.tls = o->tls,
+		.tls_name = o->host,
 		.connections_max = CONNECTIONS_MAX,
 	};
 	struct http_client *client;
@@ -345,26 +323,13 @@ static int make_agent(struct agents *as, const char *key, const char *host, cons
 	return 0;
 }
 
-int agents_get(struct agents *as, const char *host, const struct ip_addr *ip, uint16_t port,
-	       enum agent_way way, struct agent **ret, struct err *err)
+static int get(struct agents *as, const char *key, const struct agent_other *o, const char *url,
+	       struct agent **ret, struct err *err)
 {
-	char text[INET6_ADDRSTRLEN + 16], url[96], key[480];
-	struct agent *ag;
-	int r = 0;
+	struct agent *ag = map_get(&as->clients, slice_str(key));
 
-	refresh_tls(as);
-	(void)ip_addr_text(ip, text, sizeof(text));
-	(void)snprintf(url, sizeof(url), ip->family == AF_INET6 ? "%s://[%s]:%u" : "%s://%s:%u",
-		       way == AGENT_POD ? "http" : "https", text, port);
-	if (strlen(host) > TLS_NAME_MAX)
-		return err_set(err, ERR_BAD_REQUEST, "'%.64s...' is no name of a host", host);
-	(void)snprintf(key, sizeof(key), "%d %u %s %s", way, way == AGENT_POD ? 0 : as->generation,
-		       url, host);
-	ag = map_get(&as->clients, slice_str(key));
-	if (!ag)
-		r = make_agent(as, key, host, url, way, &ag, err);
-	if (r < 0)
-		return r;
+	if (!ag && make_agent(as, key, o, url, &ag, err) < 0)
+		return err_ret(err);
 	if (!list_empty(&ag->link)) {
 		list_del(&ag->link);
 		as->nidle--;
@@ -372,6 +337,45 @@ int agents_get(struct agents *as, const char *host, const struct ip_addr *ip, ui
 	ag->refs++;
 	*ret = ag;
 	return 0;
+}
+
+static int print_url(const char *host, const struct ip_addr *ip, uint16_t port, bool tls,
+		     char url[URL_MAX], struct err *err)
+{
+	char text[INET6_ADDRSTRLEN + 16];
+
+	(void)ip_addr_text(ip, text, sizeof(text));
+	(void)snprintf(url, URL_MAX, ip->family == AF_INET6 ? "%s://[%s]:%u" : "%s://%s:%u",
+		       tls ? "https" : "http", text, port);
+	return strlen(host) <= TLS_NAME_MAX
+		       ? 0
+		       : err_set(err, ERR_BAD_REQUEST, "'%.64s...' is no name of a host", host);
+}
+
+int agents_get(struct agents *as, const char *host, const struct ip_addr *ip, uint16_t port,
+	       enum agent_way way, struct agent **ret, struct err *err)
+{
+	struct agent_other o = { .host = host };
+	char url[URL_MAX], key[480];
+
+	refresh_tls(as);
+	o.tls = way == AGENT_POD ? NULL : as->tls[way];
+	if (print_url(host, ip, port, way != AGENT_POD, url, err) < 0)
+		return err_ret(err);
+	(void)snprintf(key, sizeof(key), "%d %u %s %s", way, way == AGENT_POD ? 0 : as->generation,
+		       url, host);
+	return get(as, key, &o, url, ret, err);
+}
+
+int agents_get_other(struct agents *as, const struct agent_other *o, const struct ip_addr *ip,
+		     uint16_t port, struct agent **ret, struct err *err)
+{
+	char url[URL_MAX], key[480];
+
+	if (print_url(o->host, ip, port, true, url, err) < 0)
+		return err_ret(err);
+	(void)snprintf(key, sizeof(key), "- %.80s %s %s", o->id, url, o->host);
+	return get(as, key, o, url, ret, err);
 }
 
 void agent_release(struct agent *ag)
@@ -412,6 +416,8 @@ static void found(struct agent_find *f)
 
 	if (f->checked && f->refused)
 		r = err_set(&err, ERR_BAD_REQUEST, "address not allowed");
+	else if (f->other)
+		r = agents_get_other(f->as, f->other, &f->found, f->place.port, &ag, &err);
 	else
 		r = agents_get(f->as, f->place.hosts[f->at], &f->found, f->place.port, f->way, &ag,
 			       &err);

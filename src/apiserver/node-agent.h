@@ -26,6 +26,7 @@ struct doc;
 struct err;
 struct http_client;
 struct loop;
+struct tls_conf;
 
 #define AGENT_PORT 10250
 #define AGENT_ADDRESSES "Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP"
@@ -70,6 +71,15 @@ enum agent_way {
 /* Counted. host: what a certificate must be for; also a numeric address. */
 int agents_get(struct agents *as, const char *host, const struct ip_addr *ip, uint16_t port,
 	       enum agent_way way, struct agent **ret, struct err *err);
+/* A server that is none of these: who is trusted there, and who we are for it, is the caller's to
+ * say. id: short, another for every other tls. All is borrowed for the call. */
+struct agent_other {
+	const char *host; /* that the certificate must be for */
+	const char *id;
+	struct tls_conf *tls;
+};
+int agents_get_other(struct agents *as, const struct agent_other *o, const struct ip_addr *ip,
+		     uint16_t port, struct agent **ret, struct err *err);
 void agent_release(struct agent *ag); /* NULL is fine */
 struct http_client *agent_client(const struct agent *ag);
 const char *agent_url(const struct agent *ag); /* "https://192.0.2.1:10250" */
@@ -83,6 +93,7 @@ struct agent_find {
 	void (*done)(struct agent_find *f, int result, struct agent *ag, struct err *err);
 	struct agent_place place; /* lives as long */
 	enum agent_way way;
+	const struct agent_other *other; /* instead of way; lives as long; NULL: none */
 	bool checked;
 	struct agents *as; /* from here on private */
 	struct resolve *asking;

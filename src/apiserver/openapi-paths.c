@@ -610,6 +610,8 @@ int openapi_v3_hash(struct openapi *o, const char *document, char ret[OPENAPI_HA
 
 struct index {
 	struct openapi *o;
+	const struct openapi_other *others;
+	size_t n;
 	struct buf *out;
 	bool comma;
 };
@@ -618,24 +620,32 @@ static int put_entry(void *arg, const struct document *d, struct err *err)
 {
 	struct index *x = arg;
 	char hash[OPENAPI_HASH_LEN], name[512];
-	int r = hash_of(x->o, d, hash, err);
+	int r;
 
+	(void)document_name(d, name, sizeof(name));
+	for (size_t i = 0; i < x->n; i++)
+		if (strcmp(x->others[i].document, name) == 0)
+			return 0;
+	r = hash_of(x->o, d, hash, err);
 	if (r < 0)
 		return r;
-	(void)document_name(d, name, sizeof(name));
 	(void)buf_addf(x->out, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%s\"}",
 		       x->comma ? "," : "", name, name, hash);
 	x->comma = true;
 	return 0;
 }
 
-int openapi_v3_index(struct openapi *o, struct buf *out, struct err *err)
+int openapi_v3_index(struct openapi *o, const struct openapi_other *others, size_t n,
+		     struct buf *out, struct err *err)
 {
-	struct index x = { o, out, false };
+	struct index x = { o, others, n, out, false };
 	int r;
 
 	(void)buf_adds(out, "{\"paths\":{");
 	r = each_document(o, put_entry, &x, err);
+	for (size_t i = 0; i < n; i++)
+		(void)buf_addf(out, "%s\"%s\":{\"serverRelativeURL\":\"%s\"}",
+			       x.comma || i ? "," : "", others[i].document, others[i].url);
 	(void)buf_adds(out, "}}");
 	if (r < 0)
 		return r;

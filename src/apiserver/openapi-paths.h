@@ -32,8 +32,13 @@ int openapi_v2(struct openapi *o, struct buf *out, struct err *err);
  * clients do, who read no other form of version 2. The answer's type has a dot for the "@", which
  * Go cannot read in an answer: application/com.github.proto-openapi.spec.v2.v1.0+protobuf. */
 int openapi_v2_protobuf(struct openapi *o, struct buf *out, struct err *err);
+/* A document of another server, and where it is: in the place of ours of that name. */
+struct openapi_other {
+	const char *document, *url; /* "apis/G/V"; "/openapi/v3/apis/G/V?hash=..." */
+};
 /* /openapi/v3: where each document is, with its hash. The first call makes them all once. */
-int openapi_v3_index(struct openapi *o, struct buf *out, struct err *err);
+int openapi_v3_index(struct openapi *o, const struct openapi_other *others, size_t n,
+		     struct buf *out, struct err *err);
 /* One of them: "apis/apps/v1", "api", "version". -ERR_NOT_FOUND. */
 int openapi_v3(struct openapi *o, const char *document, struct buf *out, struct err *err);
 /* The hash that the index has for it and that serves as its ETag. -ERR_NOT_FOUND. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /openapi/v2, /openapi/v3 and its documents: made when they are asked for, known by their hash. */
+#include "apiserver/aggregator.h"
+#include "apiserver/discovery.h"
 #include "apiserver/openapi-paths.h"
 #include "apiserver/paths.h"
+#include "apiserver/rest-connect.h"
 
 #include "io/url.h"
 
@@ -82,13 +85,54 @@ static void version2(struct call *c)
 		call_text(c, 200, proto ? V2_PROTO_ANSWER : "application/json", buf_slice(&out));
 }
 
+/* Documents of other API servers. */
+static const struct openapi_other *others(struct call *c, size_t *ret_n)
+{
+	struct aggregator *g = c->srv->conf.aggregator;
+	size_t n = 0;
+	const struct discovery_service *s = g ? aggregator_services(g, &n) : NULL;
+	struct openapi_other *v = ARENA_ARRAY(call_work(c), struct openapi_other, n + 1);
+
+	*ret_n = 0;
+	for (size_t i = 0; v && i < n; i++) {
+		const char *name = s[i].openapi
+					   ? arena_printf(call_work(c), "apis/%s", s[i].api_version)
+					   : NULL;
+
+		if (name)
+			v[(*ret_n)++] = (struct openapi_other){ name, s[i].openapi };
+	}
+	return v;
+}
+
+/* One of them is asked for; false: it is ours. */
+static bool document_of_other(struct call *c, const char *document)
+{
+	static const char apis[] = "apis/";
+	struct aggregator *g = c->srv->conf.aggregator;
+	struct slice query = stream_request(c->s)->query;
+	struct remote *r;
+	char path[512];
+
+	if (!g || strncmp(document, apis, sizeof(apis) - 1) != 0 ||
+	    (size_t)snprintf(path, sizeof(path), V3 "/%s", document) >= sizeof(path))
+		return false;
+	r = aggregator_of(g, slice_str(document + sizeof(apis) - 1));
+	if (!r)
+		return false;
+	rest_remote(c, r, connect_target(c->a, path, query));
+	return true;
+}
+
 static void index3(struct call *c)
 {
 	CLEANUP(buf_fini) struct buf out = BUF_INIT(OPENAPI_BYTES_MAX);
 	char hash[OPENAPI_HASH_LEN], etag[OPENAPI_HASH_LEN + 2];
 	struct err err = ERR_INIT;
+	size_t n;
+	const struct openapi_other *v = others(c, &n);
 
-	if (openapi_v3_index(current(c), &out, &err) < 0) {
+	if (openapi_v3_index(current(c), v, n, &out, &err) < 0) {
 		fail(c, &err);
 		return;
 	}
@@ -125,6 +169,8 @@ static void document3(struct call *c, const char *document)
 	struct openapi *o = current(c);
 	struct err err = ERR_INIT;
 
+	if (document_of_other(c, document))
+		return;
 	if (openapi_v3_hash(o, document, hash, &err) < 0) {
 		fail(c, &err);
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/paths.h"
 
+#include "apiserver/aggregator.h"
 #include "apiserver/discovery.h"
 #include "apiserver/openapi-paths.h"
 #include "base/hash.h"
@@ -125,6 +126,14 @@ static bool wants_aggregated(const struct call *c)
 
 /* ---- discovery ---- */
 
+uint64_t paths_generation(const struct server *srv)
+{
+	const struct server_conf *conf = &srv->conf;
+
+	return resources_generation(conf->resources) +
+	       (conf->aggregator ? aggregator_generation(conf->aggregator) : 0);
+}
+
 const char *paths_address(const struct server *srv)
 {
 	const char *a = srv->conf.address ? srv->conf.address : server_address(srv, 0);
@@ -143,6 +152,8 @@ static int make(struct call *c, const char *path, bool aggregated, struct doc *r
 	bool core = strcmp(path, "/api") == 0;
 
 	d.more = resources_groups(conf->resources, &d.nmore);
+	if (conf->aggregator)
+		d.services = aggregator_services(conf->aggregator, &d.nservices);
 	if (aggregated) {
 		*ret_kind = "APIGroupDiscoveryList";
 		return discovery_aggregated(&d, core, a, ret, err);
@@ -201,7 +212,7 @@ static bool is_plain_json(const struct call *c)
 static void discover(struct call *c, const char *path)
 {
 	struct paths *p = c->srv->paths;
-	uint64_t generation = resources_generation(c->srv->conf.resources);
+	uint64_t generation = paths_generation(c->srv);
 	bool aggregated =
 		(strcmp(path, "/api") == 0 || strcmp(path, "/apis") == 0) && wants_aggregated(c);
 	const char *key = arena_printf(c->a, "%s%s", aggregated ? "+" : "", path), *kind;

@@ -31,5 +31,7 @@ bool paths_openid(struct call *c, const char *path);
 bool paths_unchanged(struct call *c, const char *etag);
 /* Does an Accept header have a media type that begins so? Empty: yes. */
 bool paths_accept(const struct call *c, const char *type);
+/* Grows with every change of what is served, here or by other servers. */
+uint64_t paths_generation(const struct server *srv);
 /* "10.0.0.1:6443": where we are reached, as discovery tells it; "" = not known. */
 const char *paths_address(const struct server *srv);

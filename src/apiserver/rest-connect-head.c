@@ -5,6 +5,7 @@
  */
 #include "apiserver/rest-connect.h"
 
+#include "apiserver/authn.h"
 #include "base/hash.h"
 
 #include <stdio.h>
@@ -78,6 +79,14 @@ static bool is_hop(const struct stream *s, struct slice name)
 	memcpy(text, name.p, name.n);
 	text[name.n] = '\0';
 	return stream_header_has(s, "Connection", text);
+}
+
+/* One by which our front proxies say for whom they ask: who trusts us may trust it too. */
+static bool is_of_front(const struct authn_front *f, struct slice name)
+{
+	return f && ((f->users && is_in(name, f->users)) || (f->uids && is_in(name, f->uids)) ||
+		     (f->groups && is_in(name, f->groups)) ||
+		     (f->extras && begins_with_one(name, f->extras)));
 }
 
 static int copy(struct stream *to, const struct http_header *h, bool replace, struct arena *a)
@@ -161,14 +170,15 @@ int head_request(struct connect *x, bool host)
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (!is_hop(from, h[i].name) && !is_in(h[i].name, request_names) &&
-		    !begins_with_one(h[i].name, request_prefixes))
+		    !begins_with_one(h[i].name, request_prefixes) &&
+		    !is_of_front(x->call->srv->conf.front, h[i].name))
 			r = copy(to, &h[i], false, a);
 	if (r == 0 && host)
 		r = copy(to, &(struct http_header){ SLICE("Host"), stream_request(from)->host },
 			 true, a);
 	if (r == 0 && protocols)
 		r = stream_set_header(to, "Sec-WebSocket-Protocol", protocols);
-	return r;
+	return r == 0 && x->dress ? x->dress(x) : r;
 }
 
 static bool is_repeated(const struct http_header *h, size_t i)
@@ -189,7 +199,7 @@ void head_answer(struct connect *x)
 
 	for (size_t i = 0; i < n; i++) {
 		if (is_hop(from, h[i].name) || is_in(h[i].name, answer_names) ||
-		    (x->prefix && is_in(h[i].name, cors_names)) ||
+		    ((x->prefix || x->sub == CONNECT_REMOTE) && is_in(h[i].name, cors_names)) ||
 		    (h2 && slice_ieq(h[i].name, SLICE("sec-websocket-accept"))))
 			continue;
 		if (copy(to, &h[i], !is_repeated(h, i), x->call->a) < 0)

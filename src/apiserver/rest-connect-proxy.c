@@ -60,7 +60,7 @@ static void encode_path(struct buf *b, const char *path)
 	}
 }
 
-static const char *encoded(struct arena *a, const char *path, struct slice query)
+const char *connect_target(struct arena *a, const char *path, struct slice query)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(CONNECT_TARGET_MAX);
 
@@ -81,7 +81,7 @@ static const char *own_prefix(struct call *c)
 	while (n > 0 && path[n - 1] == '/')
 		n--;
 	path = arena_strndup(c->a, path, n);
-	return path ? encoded(c->a, path, (struct slice){ 0 }) : NULL;
+	return path ? connect_target(c->a, path, (struct slice){ 0 }) : NULL;
 }
 
 static int set_paths(struct connect *x, struct err *err)
@@ -91,7 +91,7 @@ static int set_paths(struct connect *x, struct err *err)
 	const char *path = clean_path(c->a, c->rq.rest);
 
 	x->prefix = own_prefix(c);
-	x->target = path ? encoded(c->a, *path ? path : "/", q->query) : NULL;
+	x->target = path ? connect_target(c->a, *path ? path : "/", q->query) : NULL;
 	if (!x->prefix || !x->target)
 		return status_bad_request(err, &c->about, "the path is too long to be handed on");
 	return 0;
@@ -152,8 +152,7 @@ static int rewrite_page(struct pipe_end *e, struct slice in, bool last, struct b
 	return html_rewrite(e->x->html, in, last, out);
 }
 
-/* Trailers that were announced. */
-static void copy_trailers(struct pipe_end *e)
+void connect_trailers(struct pipe_end *e)
 {
 	struct call *c = e->x->call;
 	struct slice list = stream_header(e->s, "Trailer");
@@ -170,7 +169,7 @@ static void copy_trailers(struct pipe_end *e)
 }
 
 static const struct pipe_ops page_ops = { .closed = connect_back_closed,
-					  .ended = copy_trailers,
+					  .ended = connect_trailers,
 					  .filter = rewrite_page };
 
 static void on_head(struct pipe_end *e)
@@ -198,7 +197,7 @@ static void on_head(struct pipe_end *e)
 }
 
 static const struct pipe_ops proxy_ops = { .closed = connect_back_closed,
-					   .ended = copy_trailers,
+					   .ended = connect_trailers,
 					   .head = on_head };
 
 static void ask(struct connect *x)

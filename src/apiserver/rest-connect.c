@@ -4,13 +4,15 @@
  * proxy), to a pod or a service (proxy). The order of what may refuse one is upstream's: may they,
  * is there such a pod, which container, where is its node, and only then what the request is like.
  *
- * Requests for the signer of tokens and for other API servers (APIService) are refused by name.
+ * Requests for the signer of tokens are refused by name.
  */
 #include "apiserver/rest-connect.h"
 
+#include "apiserver/aggregator.h"
 #include "apiserver/authz.h"
 #include "apiserver/rest-connect-html.h"
 #include "base/clock.h"
+#include "crypto/tls.h"
 #include "io/http-client.h"
 #include "io/url.h"
 #include "io/websocket.h"
@@ -40,6 +42,7 @@ static void connect_stop(struct call *c)
 	buf_fini(&x->text);
 	html_free(x->html);
 	agent_release(x->agent);
+	tls_conf_unref(x->tls);
 	call_drop(c);
 }
 
@@ -118,17 +121,17 @@ static void found(struct agent_find *f, int result, struct agent *ag, struct err
 	x->agent = ag;
 	if (result == 0)
 		x->ready(x);
-	else if (result == -ERR_BAD_REQUEST)
+	else if (result == -ERR_BAD_REQUEST && !f->other)
 		connect_fail(x, err);
 	else
 		x->unreachable(x, err);
 }
 
-static void find(struct connect *x)
+static void find(struct connect *x, struct agents *as)
 {
 	x->find.done = found;
 	x->finding = true;
-	agent_find(x->call->srv->agents, &x->find);
+	agent_find(as, &x->find);
 }
 
 void connect_node(struct connect *x, const char *name, struct item *node, enum agent_way way,
@@ -157,7 +160,7 @@ void connect_node(struct connect *x, const char *name, struct item *node, enum a
 	}
 	x->find.way = way;
 	x->find.checked = checked;
-	find(x);
+	find(x, x->call->srv->agents);
 }
 
 void connect_address(struct connect *x, const struct ip_addr *ip, uint16_t port, enum agent_way way)
@@ -171,6 +174,33 @@ void connect_address(struct connect *x, const struct ip_addr *ip, uint16_t port,
 		x->unreachable(x, &err);
 	else
 		x->ready(x);
+}
+
+void connect_other(struct connect *x, struct agents *as, const struct remote_way *way)
+{
+	struct call *c = x->call;
+	struct err err = ERR_INIT;
+
+	if (!way->external) {
+		if (agents_get_other(as, &way->other, &way->ip, way->port, &x->agent, &err) < 0)
+			x->unreachable(x, &err);
+		else
+			x->ready(x);
+		return;
+	}
+	x->tls = tls_conf_ref(way->other.tls);
+	x->other = way->other;
+	x->find.other = &x->other;
+	x->find.checked = true;
+	x->find.place = (struct agent_place){ .hosts = ARENA_ARRAY(c->a, const char *, 2),
+					      .port = way->port };
+	if (!x->find.place.hosts) {
+		(void)arena_quota(c->a, &err);
+		x->unreachable(x, &err);
+		return;
+	}
+	x->find.place.hosts[0] = way->external;
+	find(x, as);
 }
 
 void connect_back_closed(struct pipe_end *e, const struct err *why)
@@ -343,7 +373,7 @@ static bool may_create(struct call *c)
 	return false;
 }
 
-static struct connect *connect_new(struct call *c, enum connect_sub sub)
+struct connect *connect_new(struct call *c, enum connect_sub sub)
 {
 	struct connect *x = ARENA_NEW(c->a, struct connect);
 
@@ -455,24 +485,5 @@ bool rest_connect(struct call *c)
 		c->about.reason = STATUS_BY_CODE;
 	if ((i == CONNECT_LOG || i == CONNECT_PROXY) || may_create(c))
 		begin(c, (enum connect_sub)i);
-	return true;
-}
-
-bool rest_remote(struct call *c)
-{
-	const char *name = arena_printf(c->a, "%s.%s", c->rq.version, c->rq.group);
-	struct item *i = name ? resources_get(c->srv->conf.resources, "apiregistration.k8s.io",
-					      "apiservices", "", name)
-			      : NULL;
-	struct err err = ERR_INIT;
-
-	/* Those without a service are our own groups. */
-	if (!i || !slice_has_text(item_json(i), SLICE("\"service\":{")))
-		return false;
-	(void)status_unavailable(&err, &c->about,
-				 "APIService %s: requests for other API servers are not handed on "
-				 "by this server",
-				 name);
-	call_fail(c, &err);
 	return true;
 }

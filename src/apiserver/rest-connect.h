@@ -11,6 +11,7 @@
  *	rest-connect-translate.c  exec and attach by WebSocket channels to an agent that speaks SPDY
  *	rest-connect-proxy.c      pods, services, nodes: plain requests
  *	rest-connect-html.c       links in what they answer
+ *	rest-remote.c             groups of other API servers
  *	rest-connect-pipe.c       bytes of one stream to another
  *
  * A connect lives in its call's arena and is over when the client's stream is closed: then
@@ -29,6 +30,7 @@
 struct connect;
 struct html;
 struct pipe_end;
+struct remote_way;
 
 /* ---- rest-connect-pipe.c ---- */
 
@@ -81,7 +83,14 @@ void pipe_close(struct pipe_end *e);
 
 /* ---- a request that is handed on ---- */
 
-enum connect_sub { CONNECT_ATTACH, CONNECT_EXEC, CONNECT_LOG, CONNECT_FORWARD, CONNECT_PROXY };
+enum connect_sub {
+	CONNECT_ATTACH,
+	CONNECT_EXEC,
+	CONNECT_LOG,
+	CONNECT_FORWARD,
+	CONNECT_PROXY,
+	CONNECT_REMOTE, /* another API server */
+};
 
 /* Options of exec and attach. */
 struct connect_streams {
@@ -103,12 +112,15 @@ struct connect {
 	struct pipe_end front, back; /* the client; the backend */
 	struct timer linger;	     /* the client has ended: how long the backend may be silent */
 	uint64_t lingered;
-	struct buf text;		/* log: an error's body, or what waits for a WebSocket */
-	struct connect_streams streams; /* exec, attach */
-	bool follow;			/* log */
-	const char *prefix;		/* proxy: of paths as the client sees them */
-	struct html *html;		/* proxy; NULL: bytes go on as they are */
-	void *more;			/* of the translation */
+	struct buf text;		 /* log: an error's body, or what waits for a WebSocket */
+	struct connect_streams streams;	 /* exec, attach */
+	bool follow;			 /* log */
+	struct agent_other other;	 /* remote */
+	struct tls_conf *tls;		 /* of `other` */
+	int (*dress)(struct connect *x); /* what else the head tells the backend; NULL: nothing */
+	const char *prefix;		 /* proxy: of paths as the client sees them */
+	struct html *html;		 /* proxy; NULL: bytes go on as they are */
+	void *more;			 /* of the translation */
 	void (*more_stop)(struct connect *x);
 	void (*ready)(struct connect *x); /* x->agent is there */
 	/* What a lookup or connection that failed is told as. */
@@ -121,6 +133,11 @@ void connect_node(struct connect *x, const char *name, struct item *node, enum a
 /* An address that is known. */
 void connect_address(struct connect *x, const struct ip_addr *ip, uint16_t port,
 		     enum agent_way way);
+/* An endpoint of another API server. */
+void connect_other(struct connect *x, struct agents *as, const struct remote_way *way);
+/* One that is yet to be found; from here on it is the call's verb, and its `stop` ends it. NULL: no
+ * memory is left. */
+struct connect *connect_new(struct call *c, enum connect_sub sub);
 /* The backend's stream for x->target, with pipe events; x->back. Its head is yet to be sent. */
 int connect_open(struct connect *x, const char *method, const struct pipe_ops *ops);
 /* struct pipe_ops.closed of a backend whose answer is handed on as it comes: without one it is
@@ -184,4 +201,8 @@ void connect_translate(struct connect *x);
 void connect_proxy(struct call *c);
 /* The backend's answer goes to the client as it is. */
 void connect_answer(struct connect *x);
+/* struct pipe_ops.ended: trailers that were announced. */
+void connect_trailers(struct pipe_end *e);
+/* A path, encoded as Go does, and a query as it came; NULL: too long. */
+const char *connect_target(struct arena *a, const char *path, struct slice query);
 bool connect_asks(const struct stream *s, const char *protocol);

@@ -5,6 +5,7 @@
  */
 #include "apiserver/server.h"
 
+#include "apiserver/aggregator.h"
 #include "apiserver/apiaudit.h"
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
@@ -322,11 +323,17 @@ static int on_deadline(struct timer *t)
 	CLEANUP(call_drop) struct call *held = call_hold(c);
 	struct err err = ERR_INIT;
 
+	(void)held;
+	if (c->answered && c->handed_on && c->code != 101)
+		stream_reset(c->s, NULL);
 	if (c->answered)
 		return 0;
-	(void)held;
 	(void)status_timeout(&err, &c->about, 0,
 			     "request did not complete within the allotted timeout");
+	if (c->handed_on) {
+		rest_remote_expire(c, &err);
+		return 0;
+	}
 	end_call(c);
 	call_fail(c, &err);
 	return 0;
@@ -435,8 +442,7 @@ static bool find(struct call *c)
 	if (r)
 		c->sub = *c->rq.subresource ? api_kind_sub(r->kind, c->rq.subresource) : NULL;
 	if (!r || (*c->rq.subresource && !c->sub) || (in_namespace && !r->kind->namespaced)) {
-		if (r || !rest_remote(c))
-			call_nowhere(c);
+		call_nowhere(c);
 		return false;
 	}
 	c->resource = resource_ref(r);
@@ -524,6 +530,7 @@ static void proceed(struct call *c)
 	const struct http_request *q = stream_request(c->s);
 	struct err err ERR_RAW, bad ERR_RAW;
 	struct authz_attrs at;
+	struct remote *remote;
 	int r;
 
 	err_clear(&err);
@@ -539,6 +546,12 @@ static void proceed(struct call *c)
 	call_attrs(c, &at);
 	if (!may_proceed(c, &at))
 		return;
+	remote = aggregator_find(c->srv->conf.aggregator, q->path);
+	if (remote) {
+		set_deadline(c);
+		rest_remote(c, remote, NULL);
+		return;
+	}
 	if (!c->rq.verb) {
 		paths_serve(c);
 		return;

@@ -20,9 +20,11 @@
 
 struct account_tokens;
 struct admission;
+struct aggregator;
 struct api;
 struct apiaudit;
 struct authn;
+struct authn_front;
 struct authz;
 struct err;
 struct fairness;
@@ -53,6 +55,8 @@ struct server_conf {
 				    * this [30 min] */
 	const char *node_ca;	   /* PEM file: whom to trust as a node's agent; NULL: any */
 	const char *node_cert, *node_key; /* shown to nodes' agents; NULL: none */
+	struct aggregator *aggregator;	  /* aggregator.h; NULL: there are no other servers */
+	const struct authn_front *front;  /* headers of front proxies; NULL: none */
 	const char *node_addresses; /* "Hostname,InternalIP": where agents are sought (node-agent.h)
 				     * [all types, names first] */
 };

@@ -621,7 +621,7 @@ static void what_is_served_has_local_services(void **state)
 	assert_non_null(service(x, "v1.apps"));
 }
 
-static void services_of_others_are_kept_and_not_available(void **state)
+static void services_of_others_are_not_judged_here(void **state)
 {
 	struct crdfix *x = *state;
 
@@ -639,11 +639,45 @@ static void services_of_others_are_kept_and_not_available(void **state)
 		     "v1.mine.io}, spec: {group: mine.io, version: v1, groupPriorityMinimum: 10, "
 		     "versionPriority: 10}}"));
 	settle(x);
-	assert_string_equal(condition(x, service(x, "v1.remote.io"), "Available"),
-			    "False AggregationNotSupported requests are not forwarded to services: "
-			    "aggregation is not supported");
+	assert_string_equal(condition(x, service(x, "v1.remote.io"), "Available"), "");
 	assert_string_equal(condition(x, service(x, "v1.mine.io"), "Available"),
 			    "True Local Local APIServices are always available");
+}
+
+#define OURS(name, group, label, more)                                                          \
+	"{kind: APIService, apiVersion: apiregistration.k8s.io/v1, metadata: {name: " name ", " \
+	"labels: {kube-aggregator.kubernetes.io/automanaged: " label "}}, spec: {group: " group \
+	", version: v1, " more "}}"
+#define TAKEN "groupPriorityMinimum: 7, versionPriority: 7, service: {namespace: d, name: s}"
+
+static void services_of_definitions_are_always_put_right(void **state)
+{
+	struct crdfix *x = *state;
+	static const char want[] = "{\"group\":\"example.com\",\"version\":\"v1\","
+				   "\"groupPriorityMinimum\":1000,\"versionPriority\":100}";
+
+	put_crd(x, "foos", "Foo", "", "");
+	put_object(x, "apiregistration.k8s.io", "apiservices", "v1.example.com",
+		   yaml(x, OURS("v1.example.com", "example.com", "'true'", TAKEN)));
+	settle(x);
+	assert_string_equal(json(x, doc_get(service(x, "v1.example.com"), "spec")), want);
+}
+
+static void built_in_services_are_put_right_at_the_start_only(void **state)
+{
+	struct crdfix *x = *state;
+
+	settle(x);
+	put_object(x, "apiregistration.k8s.io", "apiservices", "v1.apps",
+		   yaml(x, OURS("v1.apps", "apps", "onstart", TAKEN)));
+	settle(x);
+	assert_non_null(doc_find(service(x, "v1.apps"), "spec.service"));
+	end(x);
+	begin(x);
+	settle(x);
+	assert_null(doc_find(service(x, "v1.apps"), "spec.service"));
+	assert_string_equal(json(x, doc_find(service(x, "v1.apps"), "spec.groupPriorityMinimum")),
+			    "17800");
 }
 
 int main(void)
@@ -663,7 +697,9 @@ int main(void)
 		CRD(status_is_written_alone),
 		CRD(odd_finalizers_and_formats_are_warned_of),
 		CRD(what_is_served_has_local_services),
-		CRD(services_of_others_are_kept_and_not_available),
+		CRD(services_of_others_are_not_judged_here),
+		CRD(services_of_definitions_are_always_put_right),
+		CRD(built_in_services_are_put_right_at_the_start_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,11 +149,67 @@ static void lists_are_as_old_clients_ask(void **state)
 	done(d);
 }
 
+static void services_tell_the_order_and_what_is_elsewhere(void **state)
+{
+	struct arena *a = *state;
+	struct discovery d = *all(a);
+	static const struct discovery_service services[] = {
+		{ .group = "batch",
+		  .version = "v1",
+		  .api_version = "batch/v1",
+		  .group_priority = 19000,
+		  .version_priority = 1 },
+		{ .group = "far.io",
+		  .version = "v1",
+		  .api_version = "far.io/v1",
+		  .group_priority = 1,
+		  .version_priority = 1,
+		  .remote = true,
+		  .resources = SLICE("[{\"resource\":\"things\"}]") },
+		{ .group = "far.io",
+		  .version = "v2alpha1",
+		  .api_version = "far.io/v2alpha1",
+		  .group_priority = 19500,
+		  .version_priority = 2,
+		  .remote = true,
+		  .stale = true },
+		{ .group = "apps", /* taken over */
+		  .version = "v1",
+		  .api_version = "apps/v1",
+		  .group_priority = 17800,
+		  .version_priority = 1,
+		  .remote = true },
+	};
+	struct err err = ERR_INIT;
+	struct doc out;
+
+	d.services = services;
+	d.nservices = ARRAY_LEN(services);
+	assert_int_equal(discovery_groups(&d, a, &out, &err), 0);
+	assert_int_equal(doc_len(doc_get(&out, "groups")), 21);
+	assert_true(doc_str_is(doc_find(&out, "groups.0.name"), "apiregistration.k8s.io"));
+	assert_true(doc_str_is(doc_find(&out, "groups.1.name"), "far.io"));
+	assert_true(doc_str_is(doc_find(&out, "groups.2.name"), "batch"));
+	assert_int_equal(discovery_group(&d, "far.io", a, &out, &err), 0);
+	assert_doc(a, doc_get(&out, "versions"),
+		   "[{\"groupVersion\":\"far.io/v2alpha1\",\"version\":\"v2alpha1\"},"
+		   "{\"groupVersion\":\"far.io/v1\",\"version\":\"v1\"}]");
+	assert_int_equal(discovery_aggregated(&d, false, a, &out, &err), 0);
+	assert_doc(a, doc_find(&out, "items.1.versions"),
+		   "[{\"version\":\"v2alpha1\",\"resources\":[],\"freshness\":\"Stale\"},"
+		   "{\"version\":\"v1\",\"resources\":[{\"resource\":\"things\"}],"
+		   "\"freshness\":\"Current\"}]");
+	assert_int_equal(discovery_group(&d, "apps", a, &out, &err), 0);
+	assert_int_equal(doc_len(doc_get(&out, "versions")), 1);
+	done(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(the_whole_is_upstreams),
 		CASE(lists_are_as_old_clients_ask),
+		CASE(services_tell_the_order_and_what_is_elsewhere),
 	};
 
 	return cmocka_run_group_tests_name("apiserver discovery", tests, NULL, NULL);

@@ -274,7 +274,7 @@ static void version_3_has_the_same_operations_group_by_group(void **state)
 	size_t paths = 0;
 	int bad = 0;
 
-	assert_int_equal(openapi_v3_index(s.o, &b, &err), 0);
+	assert_int_equal(openapi_v3_index(s.o, NULL, 0, &b, &err), 0);
 	index = read_back(a, &b);
 	DOC_EACH_MEMBER (key, entry, doc_get(index, "paths")) {
 		const char *name = doc_cstr(a, key);
@@ -312,7 +312,7 @@ static void the_index_has_the_hash_of_each_document(void **state)
 	for (int round = 0; round < 2; round++) { /* made, and remembered */
 		CLEANUP(buf_fini) struct buf all = BUF_INIT(OPENAPI_BYTES_MAX);
 
-		assert_int_equal(openapi_v3_index(s.o, &all, &err), 0);
+		assert_int_equal(openapi_v3_index(s.o, NULL, 0, &all, &err), 0);
 		index = read_back(a, &all);
 		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 			CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
@@ -374,7 +374,7 @@ static void a_full_buffer_is_told_at_every_place(void **state)
 		assert_true(err.msg[0]);
 		buf_clear(&b);
 		if (sizes[i] <= 100)
-			assert_int_equal(openapi_v3_index(s.o, &b, &err), -ERR_QUOTA);
+			assert_int_equal(openapi_v3_index(s.o, NULL, 0, &b, &err), -ERR_QUOTA);
 		buf_clear(&b);
 		if (sizes[i] <= 10000)
 			assert_int_equal(openapi_v3(s.o, "api/v1", &b, &err), -ERR_QUOTA);
@@ -781,7 +781,7 @@ static void custom_kinds_come_and_go(void **state)
 	struct doc *index;
 
 	openapi_set_custom(s.o, &k->group, 1);
-	assert_int_equal(openapi_v3_index(s.o, &b, &err), 0);
+	assert_int_equal(openapi_v3_index(s.o, NULL, 0, &b, &err), 0);
 	index = doc_get(read_back(a, &b), "paths");
 	assert_non_null(doc_get(index, name));
 	assert_non_null(doc_get(index, "apis/x.example.com"));
@@ -790,7 +790,7 @@ static void custom_kinds_come_and_go(void **state)
 				   slice_str(hash)));
 	openapi_set_custom(s.o, NULL, 0);
 	buf_clear(&b);
-	assert_int_equal(openapi_v3_index(s.o, &b, &err), 0);
+	assert_int_equal(openapi_v3_index(s.o, NULL, 0, &b, &err), 0);
 	assert_null(doc_get(doc_get(read_back(a, &b), "paths"), name));
 	assert_int_equal(openapi_v3_hash(s.o, name, hash, &err), -ERR_NOT_FOUND);
 }
@@ -829,7 +829,7 @@ static void versions_share_their_group(void **state)
 		doc_find(doc_get(paths, "/apis/y.example.com/v1/bars"), "get.operationId"),
 		"listYExampleComV1Bar"));
 	assert_null(doc_get(paths, "/apis/y.example.com/v1/namespaces/{namespace}/bars"));
-	assert_int_equal(openapi_v3_index(s.o, &b, &err), 0);
+	assert_int_equal(openapi_v3_index(s.o, NULL, 0, &b, &err), 0);
 	paths = doc_get(read_back(a, &b), "paths");
 	assert_int_equal(times(paths, "apis/y.example.com"), 1);
 	assert_int_equal(times(paths, "apis/y.example.com/v1"), 1);
