@@ -31,6 +31,15 @@ static inline uint32_t utf8_next(struct slice s, size_t *ret_n)
 	return c;
 }
 
+/* All of it is UTF-8. */
+static inline bool utf8_valid(struct slice s)
+{
+	for (size_t i = 0, n; i < s.n; i += n)
+		if (utf8_next(slice_of(s.p + i, s.n - i), &n) == UTF8_BAD && n == 1)
+			return false;
+	return true;
+}
+
 /* Its bytes; 1 to 4. */
 static inline size_t utf8_put(uint32_t c, char out[4])
 {

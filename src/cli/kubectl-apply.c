@@ -12,7 +12,6 @@
 #include "cli/kubectl-cmds.h"
 #include "doc/json.h"
 
-#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 #define TRIES 5
 
 struct apply_opts {
@@ -65,11 +64,6 @@ struct applying {
 	bool api_loaded;
 };
 
-static const char *dry_word(const struct applying *p)
-{
-	return p->dry == DRY_SERVER ? "All" : NULL;
-}
-
 /* ---- on the client ---- */
 
 /* The tables' type of a kind that is built in, else NULL. */
@@ -91,21 +85,22 @@ static int make_patch(struct applying *p, const struct kubectl_item *it, const s
 		      const struct api_type *type, struct doc *ret, struct err *err)
 {
 	const struct doc *note =
-		doc_get(doc_get(doc_get(live, "metadata"), "annotations"), LAST_APPLIED);
+		doc_get(doc_get(doc_get(live, "metadata"), "annotations"), KUBECTL_LAST_APPLIED);
 	struct doc *last = NULL;
 
 	if (note && json_read(p->k->arena, doc_slice(note), NULL, &last, err) < 0)
-		return err_wrap(err, "its annotation " LAST_APPLIED);
+		return err_wrap(err, "its annotation " KUBECTL_LAST_APPLIED);
 	return api_merge_diff(type, last, it->obj, live, p->k->arena, ret, err);
 }
 
 static void warn_of_note(struct applying *p, const struct kubectl_item *it, const struct doc *live)
 {
-	if (doc_get(doc_get(doc_get(live, "metadata"), "annotations"), LAST_APPLIED))
+	if (doc_get(doc_get(doc_get(live, "metadata"), "annotations"), KUBECTL_LAST_APPLIED))
 		return;
 	buf_addf(
 		&p->k->errors,
-		"Warning: resource %s/%s is missing the " LAST_APPLIED " annotation which is "
+		"Warning: resource %s/%s is missing the " KUBECTL_LAST_APPLIED
+		" annotation which is "
 		"required by kubectl apply. kubectl apply should only be used on resources created "
 		"declaratively by either kubectl create --save-config or kubectl apply. The "
 		"missing "
@@ -119,7 +114,7 @@ static int create_one(struct applying *p, const struct kubectl_item *it, struct 
 				  .collection = true,
 				  .manager = p->manager,
 				  .validation = p->validation,
-				  .dry_run = dry_word(p),
+				  .dry_run = kubectl_dry_word(p->dry),
 				  .body = it->obj };
 	struct doc *got = it->obj;
 	int r = p->dry == DRY_CLIENT ? 0 : kubectl_send(p->k, it, &s, &got, err);
@@ -137,7 +132,7 @@ static int patch_once(struct applying *p, const struct kubectl_item *it, const s
 	struct kubectl_send s = { .method = "PATCH",
 				  .manager = p->manager,
 				  .validation = p->validation,
-				  .dry_run = dry_word(p),
+				  .dry_run = kubectl_dry_word(p->dry),
 				  .body = &patch };
 	int r = type_of(p, it, &type, err);
 
@@ -195,7 +190,7 @@ static int apply_there(struct applying *p, const struct kubectl_item *it, struct
 				  .manager = p->manager,
 				  .force = p->o->take ? "true" : "false",
 				  .validation = p->validation,
-				  .dry_run = dry_word(p),
+				  .dry_run = kubectl_dry_word(p->dry),
 				  .body = it->obj };
 	struct doc *got;
 	int r = kubectl_send(p->k, it, &s, &got, err);

@@ -6,7 +6,14 @@
 
 /* clang-format off */
 #define KUBECTL_CMDS(X) \
-	X(create) X(get) X(delete) \
+	X(create) X(create_clusterrole) X(create_clusterrolebinding) X(create_configmap) \
+	X(create_cronjob) X(create_deployment) X(create_ingress) X(create_job) \
+	X(create_namespace) X(create_poddisruptionbudget) X(create_priorityclass) X(create_quota) \
+	X(create_role) X(create_rolebinding) X(create_secret_docker_registry) \
+	X(create_secret_generic) X(create_secret_tls) X(create_service_clusterip) \
+	X(create_service_externalname) X(create_service_loadbalancer) X(create_service_nodeport) \
+	X(create_serviceaccount) X(create_token) \
+	X(expose) X(run) X(get) X(delete) X(autoscale) \
 	X(apply) X(patch) X(replace) X(scale) \
 	X(label) X(annotate) X(wait) X(completion) \
 	X(auth_can_i) X(auth_whoami) \

@@ -35,11 +35,6 @@
 		    "Keep managedFields in json and yaml"),                                       \
 		OPT(type, STR, template, "template", 0, "Template of -o jsonpath")
 
-static const char *dry_word(enum kubectl_dry dry)
-{
-	return dry == DRY_SERVER ? "All" : NULL;
-}
-
 /* Goes on with the others when one fails. */
 static int each(struct kubectl *k, const struct kubectl_items *items,
 		int (*fn)(void *arg, const struct kubectl_item *it, struct err *err), void *arg,
@@ -121,7 +116,7 @@ static int patch_one(void *arg, const struct kubectl_item *it, struct err *err)
 				  .sub = p->sub,
 				  .type = p->type->content,
 				  .manager = p->manager,
-				  .dry_run = dry_word(p->dry),
+				  .dry_run = kubectl_dry_word(p->dry),
 				  .body = p->patch };
 	struct doc *before, *after;
 	int r = kubectl_send(p->k, it, &get, &before, err);
@@ -341,7 +336,7 @@ static int mark_one(void *arg, const struct kubectl_item *it, struct err *err)
 				  .manager = m->o->manager ? m->o->manager
 					     : m->labels   ? "kubectl-label"
 							   : "kubectl-annotate",
-				  .dry_run = dry_word(m->dry),
+				  .dry_run = kubectl_dry_word(m->dry),
 				  .body = &patch };
 	int r = kubectl_send(m->k, it, &get, &live, err);
 
@@ -518,7 +513,7 @@ static int scale_one(void *arg, const struct kubectl_item *it, struct err *err)
 				  .sub = "scale",
 				  .type = MERGE_PATCH,
 				  .manager = c->o->manager,
-				  .dry_run = dry_word(c->dry),
+				  .dry_run = kubectl_dry_word(c->dry),
 				  .body = &patch };
 	int r = kubectl_send(c->k, it, &get, &live, err);
 

@@ -110,6 +110,11 @@ int kubectl_dry(const char *text, enum kubectl_dry *ret, struct err *err)
 	return 0;
 }
 
+const char *kubectl_dry_word(enum kubectl_dry dry)
+{
+	return dry == DRY_SERVER ? "All" : NULL;
+}
+
 int kubectl_validation(const char *text, const char **ret, struct err *err)
 {
 	static const char *const values[][2] = {

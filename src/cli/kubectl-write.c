@@ -8,13 +8,7 @@
 #include "cli/kubectl-cmds.h"
 #include "doc/json.h"
 
-#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 #define WEEK (7 * 86400 * NS_PER_SEC)
-
-static const char *dry_word(enum kubectl_dry dry)
-{
-	return dry == DRY_SERVER ? "All" : NULL;
-}
 
 /* Words of the server about the object of a file. */
 static void note_about(struct kubectl *k, const struct kubectl_item *it, const char *doing,
@@ -28,6 +22,13 @@ static void note_about(struct kubectl *k, const struct kubectl_item *it, const c
 int kubectl_save_config(struct kubectl *k, struct doc *obj, struct err *err)
 {
 	struct json_style style = { .order = JSON_SORTED, .html = true };
+
+	return kubectl_save_config_as(k, obj, &style, err);
+}
+
+int kubectl_save_config_as(struct kubectl *k, struct doc *obj, const struct json_style *style,
+			   struct err *err)
+{
 	struct doc *meta = doc_get(obj, "metadata"), *notes;
 	struct slice text;
 	int r;
@@ -35,12 +36,14 @@ int kubectl_save_config(struct kubectl *k, struct doc *obj, struct err *err)
 	if (!meta)
 		meta = doc_set_object(k->arena, obj, "metadata");
 	notes = doc_get(meta, "annotations");
-	if (!doc_is(notes, DOC_OBJECT))
+	if (!doc_is(notes, DOC_OBJECT) && style->order == JSON_SORTED)
 		notes = doc_set_object(k->arena, meta, "annotations");
-	doc_remove(notes, LAST_APPLIED);
-	r = json_print(k->arena, obj, &style, &text, err);
+	doc_remove(notes, KUBECTL_LAST_APPLIED);
+	r = json_print(k->arena, obj, style, &text, err);
+	if (!notes)
+		notes = doc_set_object(k->arena, meta, "annotations");
 	if (r == 0)
-		doc_set_strf(k->arena, notes, LAST_APPLIED, "%.*s\n", (int)text.n, text.p);
+		doc_set_strf(k->arena, notes, KUBECTL_LAST_APPLIED, "%.*s\n", (int)text.n, text.p);
 	return r;
 }
 
@@ -98,7 +101,7 @@ static int create_one(struct writing *w, const struct kubectl_item *it, struct e
 				  .collection = true,
 				  .manager = w->manager,
 				  .validation = w->validation,
-				  .dry_run = dry_word(w->dry),
+				  .dry_run = kubectl_dry_word(w->dry),
 				  .body = it->obj };
 	struct doc *got = it->obj;
 	int r = w->save ? kubectl_save_config(w->k, it->obj, err) : 0;
@@ -140,7 +143,8 @@ static int create_run(struct cmd_call *call, struct err *err)
 
 	if (call->nargs && !o->files.names.n)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "kubectl create %s: not supported by teu kubectl yet; create -f is",
+			       "kubectl create %s: there is no such kind to create by flags; "
+			       "create -f takes any",
 			       call->args[0]);
 	r = prepare(call, &w, o, err);
 	for (size_t i = 0; i < w.items.n && r == 0; i++)
@@ -456,7 +460,7 @@ static int replace_one(struct writing *w, const struct kubectl_item *it, const c
 				  .sub = sub,
 				  .manager = w->manager,
 				  .validation = w->validation,
-				  .dry_run = dry_word(w->dry),
+				  .dry_run = kubectl_dry_word(w->dry),
 				  .body = it->obj };
 	struct kubectl_send get = { .sub = sub };
 	struct doc *got = it->obj;

@@ -29,12 +29,11 @@ static const struct cmd *const cmds[] = {
 };
 
 /* Commands of kubectl that are not here yet: refused by name. */
-static const char *const absent[] = {
-	"alpha",    "attach",	 "autoscale", "certificate", "cordon", "cp",	       "debug",
-	"describe", "diff",	 "drain",     "edit",	     "events", "exec",	       "explain",
-	"expose",   "kustomize", "logs",      "options",     "plugin", "port-forward", "proxy",
-	"rollout",  "run",	 "set",	      "taint",	     "top",    "uncordon",     NULL
-};
+static const char *const absent[] = { "alpha",	 "attach",   "certificate",  "cordon",	  "cp",
+				      "debug",	 "describe", "diff",	     "drain",	  "edit",
+				      "events",	 "exec",     "explain",	     "kustomize", "logs",
+				      "options", "plugin",   "port-forward", "proxy",	  "rollout",
+				      "set",	 "taint",    "top",	     "uncordon",  NULL };
 
 #define STR_ROW(field, name, letter, help) OPT(struct kubectl_flags, STR, field, name, letter, help)
 static const struct opt global_opts[] = {
@@ -344,8 +343,8 @@ void kubectl_explain(struct kubectl *k, const struct err *err, struct buf *out)
 	else if (strncmp(err->msg, "context was not found", 21) == 0)
 		buf_addf(out, "Error in configuration: %s\n", err->msg);
 	else
-		buf_addf(out, "error: %s%s%s\n", k->about ? k->about : "", k->about ? ": " : "",
-			 err->msg);
+		buf_addf(out, "%s%s%s%s\n", k->bare ? "" : "error: ", k->about ? k->about : "",
+			 k->about ? ": " : "", err->msg);
 }
 
 /* Of several complaints none begins with "error: ", as kubectl has it. */
@@ -435,13 +434,16 @@ struct split {
 	char **words; /* that are no flags, up to where a command may end */
 	size_t *at;   /* their places in argv */
 	int n;
+	size_t behind; /* words behind "--" */
 };
 
 static void split_words(int argc, char **argv, struct split *s)
 {
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--") == 0)
+		if (strcmp(argv[i], "--") == 0) {
+			s->behind = (size_t)(argc - i - 1);
 			return;
+		}
 		if (argv[i][0] == '-' && argv[i][1]) {
 			i += takes_value(argv[i]);
 			continue;
@@ -580,6 +582,7 @@ static int start(struct kubectl *k, int argc, char **argv)
 	if (!s.words || !s.at || !rest)
 		return 1;
 	split_words(argc, argv, &s);
+	k->behind = s.behind;
 	help = s.n && strcmp(s.words[0], "help") == 0;
 	if (s.n == help)
 		return show(k, &prog, NULL);
@@ -622,7 +625,7 @@ int kubectl_main(int argc, char **argv)
 
 /* ---- as a command of teu ---- */
 
-static int kubectl_run(struct cmd_call *call, struct err *err)
+static int as_teu_command(struct cmd_call *call, struct err *err)
 {
 	char **argv = ARENA_ARRAY(call->arena, char *, call->nargs + 2);
 
@@ -642,5 +645,5 @@ const struct cmd cmd_kubectl = {
 	.max = UINT8_MAX,
 	.flags = CMD_OWN_OPTS,
 	.group = CLI_SYSTEM,
-	.run = kubectl_run,
+	.run = as_teu_command,
 };

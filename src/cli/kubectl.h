@@ -20,8 +20,10 @@
 struct arena;
 struct doc;
 struct err;
+struct json_style;
 
 #define KUBECTL_VERSION "v1.32.0"
+#define KUBECTL_LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 #define KUBECTL_OUT_MAX (1u << 30)
 
 struct kubectl_flags {
@@ -44,7 +46,9 @@ struct kubectl {
 	bool catalog_read;
 	size_t warnings;
 	struct buf out, errors;
+	size_t behind; /* words behind "--" on the command line */
 	const char *about; /* stands before the server's words: "error when creating \"f\"" */
+	bool bare; /* the next complaint begins with no "error: " */
 	bool failed;
 	size_t first_note; /* where in errors the first complaint begins, when failed */
 };
@@ -190,10 +194,22 @@ int kubectl_validation(const char *text, const char **ret, struct err *err);
 /* Prints the object in the form that was asked for, or "pod/x created (dry run)". */
 int kubectl_done(struct kubectl_print *p, const struct doc *d, const char *what,
 		 enum kubectl_dry dry, struct err *err);
+/* dryRun's value in a request, or NULL. */
+const char *kubectl_dry_word(enum kubectl_dry dry);
 /* Keeps the object, as JSON, in its own annotation for apply. */
 int kubectl_save_config(struct kubectl *k, struct doc *obj, struct err *err);
+/* In another style; not sorted: no annotations that are empty, as typed objects have it. */
+int kubectl_save_config_as(struct kubectl *k, struct doc *obj, const struct json_style *style,
+			   struct err *err);
 /* What each command says when nothing was given. */
 int kubectl_nothing_given(struct err *err);
+
+/* "a=1,b=2" into an object; -ERR_INVALID. */
+int kubectl_labels(struct kubectl *k, const char *text, struct doc *into, struct err *err);
+/* Lines NAME=VALUE of an env file; without "=" the value is the environment's. path: for errors. */
+int kubectl_env_file(struct kubectl *k, struct slice text, const char *path,
+		     int (*fn)(void *arg, const char *key, struct slice value, struct err *err),
+		     void *arg, struct err *err);
 
 /* One event of a watch; obj lies in `a`, which is freed behind the call. 1 ends the watch. */
 typedef int kubectl_event_fn(void *arg, struct arena *a, const char *type, struct doc *obj,

@@ -19,6 +19,7 @@ def normal(text):
     text = re.sub(r"AGE +", "AGE ", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID", text)
     text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
+    text = re.sub(r"[EWI]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ", "KLOG ", text)
     return re.sub(r"(resourceVersion\"?: \"?)\d+", r"\1N", text)
 
 
@@ -26,7 +27,8 @@ def run(words, folder=None):
     env = dict(os.environ)
     space = folder and folder.startswith("ns=") and folder[3:]
     if space:
-        words, folder = [*words, "-n", space], None
+        at = words.index("--") if "--" in words else len(words)
+        words, folder = [*words[:at], "-n", space, *words[at:]], None
     if folder:
         env["KUBECONFIG"] = f"{folder}/a:{folder}/b"
     try:

@@ -39,6 +39,10 @@ static void no_row_is_double_or_unfinished(void **state)
 	}
 }
 
+#define MAKE                                                                    \
+	"allow-missing-template-keys dry-run field-manager output save-config " \
+	"show-managed-fields template "
+
 /* Flags of kubectl 1.32 for each command, so that none is merely unknown. */
 static void all_of_kubectls_flags_are_known(void **state)
 {
@@ -73,15 +77,65 @@ static void all_of_kubectls_flags_are_known(void **state)
 		{ "api-resources", "api-group cached categories namespaced no-headers output "
 				   "sort-by verbs" },
 		{ "version", "client output" },
+		{ "create clusterrole", MAKE "validate aggregation-rule non-resource-url resource "
+					     "resource-name verb" },
+		{ "create clusterrolebinding",
+		  MAKE "validate clusterrole group serviceaccount user" },
+		{ "create configmap",
+		  MAKE "validate append-hash from-env-file from-file from-literal" },
+		{ "create cronjob", MAKE "validate image restart schedule" },
+		{ "create deployment", MAKE "validate image port replicas" },
+		{ "create ingress", MAKE "validate annotation class default-backend rule" },
+		{ "create job", MAKE "validate from image" },
+		{ "create namespace", MAKE "validate" },
+		{ "create poddisruptionbudget",
+		  MAKE "validate max-unavailable min-available selector" },
+		{ "create priorityclass",
+		  MAKE "validate description global-default preemption-policy "
+		       "value" },
+		{ "create quota", MAKE "validate hard scopes" },
+		{ "create role", MAKE "validate resource resource-name verb" },
+		{ "create rolebinding",
+		  MAKE "validate clusterrole group role serviceaccount user" },
+		{ "create secret docker-registry",
+		  MAKE "validate append-hash docker-email "
+		       "docker-password docker-server docker-username "
+		       "from-file" },
+		{ "create secret generic", MAKE "validate append-hash from-env-file from-file "
+						"from-literal type" },
+		{ "create secret tls", MAKE "validate append-hash cert key" },
+		{ "create service clusterip", MAKE "validate clusterip tcp" },
+		{ "create service externalname", MAKE "validate external-name tcp" },
+		{ "create service loadbalancer", MAKE "validate tcp" },
+		{ "create service nodeport", MAKE "validate node-port tcp" },
+		{ "create serviceaccount", MAKE "validate" },
+		{ "create token", "allow-missing-template-keys audience bound-object-kind "
+				  "bound-object-name bound-object-uid duration output "
+				  "show-managed-fields template" },
+		{ "expose",
+		  MAKE "cluster-ip external-ip filename kustomize labels load-balancer-ip "
+		       "name override-type overrides port protocol recursive selector "
+		       "session-affinity target-port type" },
+		{ "run",
+		  MAKE "annotations attach cascade command env expose filename force "
+		       "grace-period image image-pull-policy kustomize labels leave-stdin-open "
+		       "override-type overrides pod-running-timeout port privileged quiet "
+		       "recursive restart rm stdin timeout tty wait" },
+		{ "autoscale", MAKE "cpu-percent filename kustomize max min name recursive" },
 	};
 	struct cmd_program prog = kubectl_program();
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct slice rest = slice_str(rows[i][1]);
-		char *argv[] = { (char *)rows[i][0], NULL };
-		int words;
-		const struct cmd *c = cmd_find(&prog, 1, argv, &words);
+		char text[64], *argv[4] = { 0 };
+		int n = 0, words;
+		const struct cmd *c;
+
+		str_copy(text, sizeof(text), rows[i][0]);
+		for (char *w = strtok(text, " "); w; w = strtok(NULL, " "))
+			argv[n++] = w;
+		c = cmd_find(&prog, n, argv, &words);
 
 		assert_non_null(c);
 		while (rest.p) {
