@@ -291,59 +291,129 @@ static const struct review reviews[] = {
 	{ "SelfSubjectRulesReview", rules },
 };
 
-static int run(struct change *x, const struct review *rv, struct doc *ret, struct err *err)
-{
-	struct call *c = x->c;
-	const struct api_kind *k = c->resource->kind;
-	struct doc status = doc_object();
-	int r = change_read(x, ret, err);
+/* One that runs; in the call's arena. What it has is kept while somebody is asked. */
+struct reviewing {
+	struct change x;
+	const struct review *rv;
+	struct doc obj;
+	struct hook_ask ask;
+	bool mutated;
+};
 
-	if (r == 0)
-		r = change_ns(x, change_meta(x, k->type, ret), err);
-	if (r == 0)
-		r = api_check(c->srv->conf.api, k, "", ret, NULL, call_work(c), err);
-	if (r == 0)
-		r = rv->answer(x, ret, &status, err);
-	if (r < 0)
-		return r;
-	change_set_meta(x, change_meta(x, k->type, ret), "creationTimestamp",
-			doc_str(call_work(c), change_now(x)));
-	api_set(k->type, ret, call_work(c), "status", status);
-	return arena_exceeded(call_work(c)) ? arena_quota(call_work(c), err) : 0;
+static int read_body(struct reviewing *r, struct err *err)
+{
+	const struct api_kind *k = r->x.c->resource->kind;
+	int n = change_read(&r->x, &r->obj, err);
+
+	return n < 0 ? n : change_ns(&r->x, change_meta(&r->x, k->type, &r->obj), err);
 }
 
-static void answer(struct call *c);
+static int check(struct reviewing *r, struct err *err)
+{
+	struct call *c = r->x.c;
+
+	return api_check(c->srv->conf.api, c->resource->kind, "", &r->obj, NULL, call_work(c), err);
+}
+
+static int run(struct reviewing *r, struct err *err)
+{
+	struct change *x = &r->x;
+	struct arena *a = call_work(x->c);
+	const struct api_kind *k = x->c->resource->kind;
+	struct doc status = doc_object();
+	int n = r->rv->answer(x, &r->obj, &status, err);
+
+	if (n < 0)
+		return n;
+	change_set_meta(x, change_meta(x, k->type, &r->obj), "creationTimestamp",
+			doc_str(a, change_now(x)));
+	api_set(k->type, &r->obj, a, "status", status);
+	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+}
+
+static void answer(struct reviewing *r);
 
 static void answer_again(void *arg, bool given_up)
 {
-	if (given_up)
-		return;
-	(void)call_work_again(arg);
-	answer(arg);
+	if (!given_up)
+		answer(arg);
 }
 
-static void answer(struct call *c)
+static void answer(struct reviewing *r)
 {
-	int r;
-	const struct api_kind *k = c->resource->kind;
-	struct change x = {
-		.c = c, .type = k->type, .api_version = k->group->api_version, .kind = k->kind
-	};
+	struct call *c = r->x.c;
 	struct err err = ERR_INIT;
-	struct doc d;
+	const int n = run(r, &err);
 
-	for (size_t i = 0; i < ARRAY_LEN(reviews); i++) {
-		if (strcmp(reviews[i].kind, k->kind) != 0)
-			continue;
-		r = run(&x, &reviews[i], &d, &err);
-		if (call_asks(c, answer_again, c))
-			return;
-		if (r < 0)
-			call_fail(c, &err);
-		else
-			call_doc(c, 201, &d, k->type);
+	if (call_asks(c, answer_again, r))
+		return;
+	if (n < 0)
+		call_fail(c, &err);
+	else
+		call_doc(c, 201, &r->obj, c->resource->kind->type);
+}
+
+/* Webhooks that may change it, then those that may refuse it. */
+static void agreed(struct hook_ask *k, int result, struct err *err)
+{
+	struct reviewing *r = k->arg;
+	struct err why = ERR_INIT;
+
+	if (result < 0) {
+		hook_ask_fail(k, err);
+	} else if (r->mutated) {
+		answer(r);
+	} else if (check(r, &why) < 0) {
+		call_fail(k->c, &why);
+	} else {
+		r->mutated = true;
+		hook_ask_validate(k);
+	}
+}
+
+static void stop(struct call *c)
+{
+	struct reviewing *r = c->verb;
+
+	hook_ask_cancel(&r->ask);
+}
+
+static void begin(struct call *c)
+{
+	const struct api_kind *k = c->resource->kind;
+	struct reviewing *r = ARENA_NEW(c->a, struct reviewing);
+	struct err err = ERR_INIT;
+
+	if (!r) {
+		(void)arena_quota(c->a, &err);
+		call_fail(c, &err);
 		return;
 	}
+	r->x = (struct change){
+		.c = c, .type = k->type, .api_version = k->group->api_version, .kind = k->kind
+	};
+	for (size_t i = 0; i < ARRAY_LEN(reviews); i++)
+		if (strcmp(reviews[i].kind, k->kind) == 0)
+			r->rv = &reviews[i];
+	if (read_body(r, &err) < 0) {
+		call_fail(c, &err);
+		return;
+	}
+	r->ask = (struct hook_ask){ .c = c,
+				    .op = HOOK_CREATE,
+				    .asked = c->resource,
+				    .ns = k->namespaced ? c->rq.namespace_ : "",
+				    .name = text(&r->x, &r->obj, "metadata.name"),
+				    .sub = "",
+				    .obj = &r->obj,
+				    .own = k->type,
+				    .options = change_options(c, "CreateOptions"),
+				    .dry_run = c->q.dry_run,
+				    .done = agreed,
+				    .arg = r };
+	c->verb = r;
+	c->stop = stop;
+	hook_ask_mutate(&r->ask);
 }
 
 bool rest_review(struct call *c)
@@ -360,6 +430,6 @@ bool rest_review(struct call *c)
 	if (call_choose(c, CODEC_NO_SHAPE, &err) < 0 || call_media(c, 0, &err) < 0)
 		call_fail(c, &err);
 	else
-		call_body(c, answer);
+		call_body(c, begin);
 	return true;
 }

@@ -20,6 +20,8 @@ struct request {
 	size_t nfound;
 	struct account_claim account, pod, secret, node;
 	struct account_request q;
+	struct hook_ask ask;
+	bool mutated;
 };
 
 static const char *text(struct request *t, const struct doc *d, const char *path)
@@ -238,25 +240,35 @@ static int answer(struct request *t, const struct account_answer *got, struct sl
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }
 
-static int make(struct request *t, struct err *err)
+static int prepare(struct request *t, struct err *err)
 {
-	CLEANUP(secret_buf_fini) struct buf token = BUF_INIT(TOKEN_ROOM);
 	struct call *c = t->x.c;
-	struct account_answer got;
 	int r = change_read(&t->x, &t->obj, err);
 
 	if (r == 0)
 		r = check_names(t, err);
 	if (r == 0 && !look(t, "serviceaccounts", c->rq.namespace_, c->rq.name, &t->account, err))
 		return err_ret(err);
-	if (r == 0)
-		r = admit(t, err);
+	return r < 0 ? r : admit(t, err);
+}
+
+/* What webhooks made of it. */
+static int settle(struct request *t, struct err *err)
+{
+	int r = check_names(t, err);
+
 	if (r == 0)
 		r = read_audiences(t, err);
-	if (r == 0)
-		r = check(t, err);
-	if (r == 0)
-		r = bind(t, err);
+	return r < 0 ? r : check(t, err);
+}
+
+static int make(struct request *t, struct err *err)
+{
+	CLEANUP(secret_buf_fini) struct buf token = BUF_INIT(TOKEN_ROOM);
+	struct call *c = t->x.c;
+	struct account_answer got;
+	int r = bind(t, err);
+
 	if (r < 0)
 		return r;
 	t->q.ns = c->rq.namespace_;
@@ -267,6 +279,35 @@ static int make(struct request *t, struct err *err)
 		return err_set(err, ERR_SYSTEM, "no memory for the token");
 	r = account_tokens_sign(c->srv->conf.accounts, &t->q, call_work(c), &token, &got, err);
 	return r < 0 ? r : answer(t, &got, buf_slice(&token), err);
+}
+
+/* Webhooks that may change it, then those that may refuse it. */
+static void agreed(struct hook_ask *k, int result, struct err *err)
+{
+	struct request *t = k->arg;
+	struct call *c = k->c;
+	struct err why = ERR_INIT;
+
+	if (result < 0) {
+		hook_ask_fail(k, err);
+	} else if (t->mutated) {
+		if (make(t, &why) < 0)
+			call_fail(c, &why);
+		else
+			call_doc(c, 201, &t->obj, t->x.type);
+	} else if (settle(t, &why) < 0) {
+		call_fail(c, &why);
+	} else {
+		t->mutated = true;
+		hook_ask_validate(k);
+	}
+}
+
+static void stop(struct call *c)
+{
+	struct request *t = c->verb;
+
+	hook_ask_cancel(&t->ask);
 }
 
 static void post(struct call *c)
@@ -283,10 +324,25 @@ static void post(struct call *c)
 				.type = api_type(c->srv->conf.api, GROUP_VERSION, "TokenRequest"),
 				.api_version = GROUP_VERSION,
 				.kind = "TokenRequest" };
-	if (make(t, &err) < 0)
+	if (prepare(t, &err) < 0) {
 		call_fail(c, &err);
-	else
-		call_doc(c, 201, &t->obj, t->x.type);
+		return;
+	}
+	t->ask = (struct hook_ask){ .c = c,
+				    .op = HOOK_CREATE,
+				    .asked = c->resource,
+				    .ns = c->rq.namespace_,
+				    .name = c->rq.name,
+				    .sub = "token",
+				    .obj = &t->obj,
+				    .own = t->x.type,
+				    .options = change_options(c, "CreateOptions"),
+				    .dry_run = c->q.dry_run,
+				    .done = agreed,
+				    .arg = t };
+	c->verb = t;
+	c->stop = stop;
+	hook_ask_mutate(&t->ask);
 }
 
 /* Accounts and pods that others have just made are here, too. */

@@ -506,10 +506,8 @@ static int admit_again(struct hook_ask *k, struct err *err)
 	return change_admit(x, x->live ? &x->old : NULL, err);
 }
 
-/* CreateOptions or UpdateOptions as the query has them. */
-static const struct doc *options_of(struct change *x, const char *kind)
+const struct doc *change_options(struct call *c, const char *kind)
 {
-	struct call *c = x->c;
 	struct arena *a = call_work(c);
 	struct doc *d = doc_new_object(a);
 
@@ -548,7 +546,7 @@ void change_ask(struct change *x, enum hook_op op, bool own, const char *options
 					 : &x->old,
 		.own = own ? x->type : NULL,
 		.stored = own ? NULL : k,
-		.options = options ? options_of(x, options) : NULL,
+		.options = options ? change_options(c, options) : NULL,
 		.made = op == HOOK_CREATE && !own,
 		.generated = x->prefix != NULL,
 		.dry_run = c->q.dry_run,

@@ -105,6 +105,8 @@ void change_strategy(struct change *x);
 /* Webhooks are asked about x->obj and x->old, or, own, about x->body of the subresource's kind.
  * options: their kind, "CreateOptions"; NULL for DELETE: then they are the caller's to set. */
 void change_ask(struct change *x, enum hook_op op, bool own, const char *options);
+/* CreateOptions or UpdateOptions as the query has them, in the work arena. */
+const struct doc *change_options(struct call *c, const char *kind);
 /* Admission's part before the strategy; old NULL: it is made. */
 int change_admit(struct change *x, const struct doc *old, struct err *err);
 /* Of an object that goes: what was allocated for it. */

@@ -202,11 +202,11 @@ reviews() { # TOKEN [AUDIENCE]: status of a TokenReview
 
 @test "an expression of an admission webhook asks an authorizer that is elsewhere" {
 	mode honest
-	hook() { # EXPRESSION: of a webhook that nobody answers for
+	hook() { # KIND EXPRESSION [RESOURCE]: of a webhook that nobody answers for
 		printf '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"%sWebhookConfiguration","metadata":{"name":"gate"},"webhooks":[{
 			"name":"gate.example.com","clientConfig":{"url":"https://127.0.0.1:1/"},"sideEffects":"None","admissionReviewVersions":["v1"],
-			"rules":[{"operations":["*"],"apiGroups":[""],"apiVersions":["v1"],"resources":["secrets"]}],
-			"matchConditions":[{"name":"a","expression":%s}]}]}' "$1" "$(jq -Rn --arg x "$2" '$x')" | kc apply -f -
+			"rules":[{"operations":["*"],"apiGroups":[""],"apiVersions":["v1"],"resources":["%s"]}],
+			"matchConditions":[{"name":"a","expression":%s}]}]}' "$1" "${3:-secrets}" "$(jq -Rn --arg x "$2" '$x')" | kc apply -f -
 	}
 	local kind
 	for kind in Mutating Validating; do
@@ -218,6 +218,8 @@ reviews() { # TOKEN [AUDIENCE]: status of a TokenReview
 		hook $kind '!authorizer.serviceAccount("default", "al").group("").resource("secrets").name("x").check("get").allowed()'
 		fails_with "failed calling webhook" kc create secret generic "t-${kind,,}"
 		grep -q "^system:serviceaccount:default:al get secrets x " "$HOOKS/count"
+		hook $kind true serviceaccounts/token
+		fails_with "failed calling webhook" kc create token default
 		kc delete "${kind}WebhookConfiguration" gate
 	done
 }

@@ -595,6 +595,59 @@ static void conditions_choose(void **state)
 	}
 }
 
+#define REVIEWS "/apis/authorization.k8s.io/v1/"
+#define REVIEW(kind, more) \
+	"{'apiVersion':'authorization.k8s.io/v1','kind':'" kind "','spec':{" more "}}"
+#define MAY_JO                        \
+	REVIEW("SubjectAccessReview", \
+	       "'user':'jo','nonResourceAttributes':{'path':'/x','verb':'get'}")
+
+/* Nothing is kept of them, and they are made all the same. */
+static void reviews_are_asked_about(void **state)
+{
+	static const struct {
+		const char *path, *body;
+	} rows[] = {
+		{ REVIEWS "subjectaccessreviews", MAY_JO },
+		{ REVIEWS "selfsubjectaccessreviews",
+		  REVIEW("SelfSubjectAccessReview",
+			 "'nonResourceAttributes':{'path':'/x','verb':'get'}") },
+		{ REVIEWS "namespaces/n1/localsubjectaccessreviews",
+		  REVIEW("LocalSubjectAccessReview",
+			 "'user':'jo','resourceAttributes':{'namespace':'n1','verb':'get',"
+			 "'resource':'pods'}") },
+		{ REVIEWS "selfsubjectrulesreviews",
+		  REVIEW("SelfSubjectRulesReview", "'namespace':'n1'") },
+		{ "/apis/authentication.k8s.io/v1/tokenreviews",
+		  "{'apiVersion':'authentication.k8s.io/v1','kind':'TokenReview','spec':{'token':"
+		  "'t'}}" },
+		{ "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+		  "{'apiVersion':'authentication.k8s.io/v1','kind':'SelfSubjectReview'}" },
+	};
+	struct wfix *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		hook_on(f, i % 2 ? MUTATING : VALIDATING, "a", "/deny",
+			RULE("'CREATE'", "*", "v1", "*"));
+		apost(f->x, rows[i].path, rows[i].body, 422);
+		ahas(f->x, "a.example.com");
+		told(f, "'operation':'CREATE'");
+		if (strstr(rows[i].path, "/namespaces/"))
+			told(f, "'namespace':'n1','operation'");
+		hooks_off(f);
+		apost(f->x, rows[i].path, rows[i].body, 201);
+	}
+	hook_on(f, MUTATING, "a", "/patch", RULE("'*'", "*", "v1", "subjectaccessreviews"));
+	f->patch = "[{'op':'add','path':'/spec/groups','value':['system:masters']}]";
+	apost(f->x, REVIEWS "subjectaccessreviews", MAY_JO, 201);
+	ahas(f->x, "'allowed':true");
+	told(f, "'kind':{'group':'authorization.k8s.io','version':'v1','kind':"
+		"'SubjectAccessReview'}");
+	f->patch = "[{'op':'remove','path':'/spec/user'}]";
+	apost(f->x, REVIEWS "subjectaccessreviews", MAY_JO, 422);
+	f->patch = "[]";
+}
+
 /* Three at once for two places: what collides is the charge, and webhooks are asked once of each.
  */
 static void quotas_are_charged_when_all_have_agreed(void **state)
@@ -696,6 +749,7 @@ int main(void)
 		HCASE(what_changed_meanwhile_is_asked_about_anew),
 		HCASE(side_effects_have_to_be_told),
 		HCASE(conditions_choose),
+		HCASE(reviews_are_asked_about),
 		HCASE(quotas_are_charged_when_all_have_agreed),
 		HCASE(warnings_reach_the_client),
 		HCASE(older_reviews_are_spoken),
