@@ -57,6 +57,7 @@ struct authn {
 	struct authn_front front;
 	struct given *file;
 	struct token_file *tokens;
+	int64_t look_every, looked; /* monotonic: whether the file has changed */
 	struct account_tokens *accounts;
 	struct authn_jwt *issuers;
 	struct authn_webhook *webhook;
@@ -87,6 +88,7 @@ int authn_new(const struct authn_conf *conf, struct authn **ret, struct err *err
 	map_init(&n->fronts.verdicts);
 	n->anonymous = conf->anonymous;
 	n->bootstrap = conf->bootstrap;
+	n->look_every = conf->token_file_look ? conf->token_file_look : NS_PER_SEC;
 	if (conf->front)
 		n->front = *conf->front;
 	if (conf->clients)
@@ -423,9 +425,13 @@ static int protocol_token(struct stream *s, struct arena *a, struct slice *ret, 
 /* A file that cannot be read stays what it was. */
 static void refresh_tokens(struct authn *n)
 {
+	const int64_t now = clock_mono();
 	struct err err = ERR_INIT;
 
-	if (!n->file || !given_changed(n->file))
+	if (!n->file || now < n->looked + n->look_every)
+		return;
+	n->looked = now;
+	if (!given_changed(n->file))
 		return;
 	if (read_tokens(n, &err) < 0)
 		log_kv(LOG_LEVEL_ERROR, "token file was not read again, what it had stays", "error",

@@ -37,6 +37,7 @@ struct authn_conf {
 	struct cert_pool *clients;
 	const char *token_file; /* csv: token,user,uid,"group1,group2"; NULL = none. Read again when
 				 * it has changed. Opened in authn_new: before root is given up. */
+	int64_t token_file_look;	 /* ns at least between two looks whether it has [1 s] */
 	const struct authn_front *front; /* copied; NULL: there is no front proxy */
 	bool bootstrap;			 /* tokens of nodes that join (bootstrap-token.h) */
 	bool anonymous;			 /* requests without credentials are system:anonymous's */

@@ -80,6 +80,7 @@ static inline void rest_open(struct rfix *x)
 
 	write_tokens(x, path, sizeof(path));
 	authn.token_file = path;
+	authn.token_file_look = 1;
 	if (authn_new(&authn, &x->authn, &err) < 0)
 		fail_msg("%s", err.msg);
 	x->w = world_new(&w);

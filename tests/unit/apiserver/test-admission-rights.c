@@ -234,6 +234,40 @@ static void accounts_may_name_their_secrets(void **state)
 	arefused(x, "imagePullSecrets[0].name=\"o\" is not allowed");
 }
 
+/* Whichever kind of container it comes by, and whenever. */
+static void cve_2023_2728_and_2024_3177_no_container_has_another_secret(void **state)
+{
+#define FROM "'envFrom':[{'secretRef':{'name':'theirs'}}]"
+#define KEY "'env':[{'name':'E','valueFrom':{'secretKeyRef':{'name':'theirs','key':'k'}}}]"
+	static const char *const specs[] = {
+		APOD("p", "'containers':[{'name':'c','image':'i'," FROM "}]"),
+		APOD("p", "'containers':[{'name':'c','image':'i'," KEY "}]"),
+		APOD("p", C1 ",'initContainers':[{'name':'d','image':'i'," FROM "}]"),
+		APOD("p", C1 ",'initContainers':[{'name':'d','image':'i'," KEY "}]"),
+	};
+	static const char *const later[] = {
+		"{'spec':{'ephemeralContainers':[{'name':'e','image':'i'," FROM "}]}}",
+		"{'spec':{'ephemeralContainers':[{'name':'e','image':'i'," KEY "}]}}",
+	};
+	struct rfix *x = *state;
+
+	reopen(x, "ServiceAccount");
+	apost(x, ACCOUNTS,
+	      ACCOUNT("default",
+		      ",'annotations':{'kubernetes.io/enforce-mountable-secrets':'true'}",
+		      ",'secrets':[{'name':'mine'}]"),
+	      201);
+	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+		apost(x, PODS, specs[i], 403);
+		ahas(x, "theirs");
+	}
+	apost(x, PODS, APOD("p", C1), 201);
+	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+		amerge(x, PODS "/p/ephemeralcontainers", later[i], 403);
+		ahas(x, "ephemeral container e with env");
+	}
+}
+
 static void mirror_pods_name_nothing(void **state)
 {
 	struct rfix *x = *state;
@@ -259,6 +293,7 @@ int main(void)
 		ACASE(owners_are_given_by_who_may),
 		ACASE(pods_run_as_an_account),
 		ACASE(accounts_may_name_their_secrets),
+		ACASE(cve_2023_2728_and_2024_3177_no_container_has_another_secret),
 		ACASE(mirror_pods_name_nothing),
 	};
 

@@ -101,6 +101,7 @@ static struct authn *with_tokens(struct file *f, const char *text, bool anonymou
 
 	file_write(f, text);
 	conf.token_file = f->path;
+	conf.token_file_look = 1;
 	if (authn_new(&conf, &n, &err) < 0)
 		fail_msg("%s", err.msg);
 	return n;

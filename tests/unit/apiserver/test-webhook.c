@@ -595,6 +595,28 @@ static void conditions_choose(void **state)
 	}
 }
 
+/* What a webhook sees as the old object is what is stored, not what the request makes of it. */
+static void cve_2021_25735_the_old_node_is_the_stored_one(void **state)
+{
+	struct wfix *f = *state;
+
+	apost(f->x, "/api/v1/nodes",
+	      "{'apiVersion':'v1','kind':'Node','metadata':{'name':'w','labels':{'changeAllowed':"
+	      "'false'}}}",
+	      201);
+	hook_on(f, VALIDATING, "a", "/deny",
+		"'matchConditions':[{'name':'x','expression':'oldObject.metadata.labels."
+		"changeAllowed"
+		" == \\'false\\''}]," RULE("'UPDATE'", "", "v1", "nodes"));
+	amerge(f->x, "/api/v1/nodes/w", "{'metadata':{'labels':{'changeAllowed':'true'}}}", 422);
+	told(f, "'labels':{'changeAllowed':'true'}");
+	if (!strstr(strstr(hook_was_told(f), "\"oldObject\""), "\"changeAllowed\":\"false\""))
+		fail_msg("%s", hook_was_told(f));
+	hooks_off(f);
+	(void)ask(f->x, "DELETE", "/api/v1/nodes/w", ADMIN, NULL);
+	assert_code(f->x, 200);
+}
+
 #define REVIEWS "/apis/authorization.k8s.io/v1/"
 #define REVIEW(kind, more) \
 	"{'apiVersion':'authorization.k8s.io/v1','kind':'" kind "','spec':{" more "}}"
@@ -750,6 +772,7 @@ int main(void)
 		HCASE(side_effects_have_to_be_told),
 		HCASE(conditions_choose),
 		HCASE(reviews_are_asked_about),
+		HCASE(cve_2021_25735_the_old_node_is_the_stored_one),
 		HCASE(quotas_are_charged_when_all_have_agreed),
 		HCASE(warnings_reach_the_client),
 		HCASE(older_reviews_are_spoken),
