@@ -21,9 +21,9 @@ struct resolver;
 
 struct authz_webhook_make {
 	struct loop *loop;
-	const char *name; /* copied */
+	const char *name;		       /* copied */
 	const struct authz_webhook_conf *conf; /* copied; match is borrowed */
-	const struct hook_conf *to; /* copied; tls is referenced, files are borrowed */
+	const struct hook_conf *to;	       /* copied; tls is referenced, files are borrowed */
 	struct resolver *resolver;
 	struct authz_metrics *metrics; /* NULL: none */
 };

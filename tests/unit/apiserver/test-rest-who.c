@@ -224,11 +224,20 @@ static void rights_on_accounts_are_those_of_their_namespace(void **state)
 	rights_end(x, &g);
 }
 
-#define AS(verb, group, resource, names)                                                     \
-	"{\"apiGroups\":[\"" group "\"],\"resources\":[\"" resource "\"],\"verbs\":[\"" verb \
-	"\"]" names "}"
-#define ON(mode) AS("impersonate-on:" mode ":create", AUTHN, "selfsubjectreviews", "")
-#define AUTHN "authentication.k8s.io"
+#define AS(mode, resource, names)                                               \
+	"{\"apiGroups\":[\"authentication.k8s.io\"],\"resources\":[\"" resource \
+	"\"],\"verbs\":[\"impersonate:" mode "\"]" names "},"
+#define ON(mode)                                                                            \
+	"{\"apiGroups\":[\"authentication.k8s.io\"],\"resources\":[\"selfsubjectreviews\"]" \
+	",\"verbs\":[\"impersonate-on:" mode ":create\"]}"
+#define SOME_GROUPS ",\"resourceNames\":[\"ops\",\"system:masters\",\"\"]"
+
+static const char as_users[] = AS("user-info", "users", ONLY("jo"));
+static const char as_groups[] = AS("user-info", "groups", SOME_GROUPS);
+static const char as_extra[] = AS("user-info", "userextras/acme.com/a", "");
+static const char as_nodes[] = AS("arbitrary-node", "nodes", ONLY("w1"));
+static const char as_accounts[] = AS("serviceaccount", "serviceaccounts", ONLY("bot"));
+static const char to_do[] = ON("user-info") "," ON("arbitrary-node") "," ON("serviceaccount");
 
 static void who_may_be_acted_as_may_be_constrained(void **state)
 {
@@ -270,30 +279,11 @@ static void who_may_be_acted_as_may_be_constrained(void **state)
 	};
 	struct rfix *x = *state;
 	struct rights g;
-	char head[512];
+	char head[512], rules[4096];
 
-	rights_begin(x, &g,
-		     AS("impersonate:user-info", AUTHN, "users",
-			ONLY(
-				"jo")) "," AS("impersonate:user-info", AUTHN, "groups",
-					      ",\"resourceNames\":[\"ops\",\"system:masters\","
-					      "\"\"]") "," AS("impersonate:user-info", AUTHN,
-							      "userextras/acme.com/a",
-							      "") "," AS("impersonate:arbitrary-"
-									 "node",
-									 AUTHN, "nodes",
-									 ONLY("w1")) "," AS("impers"
-											    "onate:"
-											    "servic"
-											    "eaccou"
-											    "nt",
-											    AUTHN,
-											    "servic"
-											    "eaccou"
-											    "nts",
-											    ONLY("b"
-												 "o"
-												 "t")) "," ON("user-info") "," ON("arbitrary-node") "," ON("serviceaccount"));
+	snprintf(rules, sizeof(rules), "%s%s%s%s%s%s", as_users, as_groups, as_extra, as_nodes,
+		 as_accounts, to_do);
+	rights_begin(x, &g, rules);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		snprintf(head, sizeof(head), "%s%s", PLAIN JSON, rows[i].headers);
 		(void)ask(x, "POST", WHO, head, WHOAMI);
