@@ -20,6 +20,7 @@
 
 #define EVERY (30 * NS_PER_SEC)
 #define RETRY_MIN NS_PER_SEC
+#define GAP (100 * NS_PER_MS) /* between two checks, however often things change */
 
 /* ---- what was found ---- */
 
@@ -51,15 +52,25 @@ static void set_fresh(struct remote *r, bool fresh)
 	r->fresh = fresh;
 }
 
-static void keep(struct remote *r, struct buf *taken)
+/* In the place of what was there; it is taken. */
+static int keep(struct remote *r, struct buf *at, struct buf *out, struct err *err)
 {
 	struct aggregator *g = r->g;
 
-	g->kept += taken->n - r->resources.n;
-	buf_fini(&r->resources);
-	r->resources = *taken;
-	*taken = BUF_INIT(REMOTE_DOCUMENT_MAX);
+	if (g->kept - at->n + out->n > REMOTE_KEPT_MAX)
+		return err_set(err, ERR_QUOTA, "the documents of all servers are too large");
+	g->kept += out->n - at->n;
+	buf_fini(at);
+	*at = *out;
+	*out = BUF_INIT(1);
 	g->generation++;
+	return 0;
+}
+
+static void not_understood(const struct remote *r, const char *what, const struct err *err)
+{
+	log_kv(LOG_LEVEL_WARN, "a document of an API server was not understood", "apiservice",
+	       r->name, "document", what, "error", err->msg, NULL);
 }
 
 /* What it serves, if that is new. */
@@ -77,16 +88,12 @@ static void learn(struct remote *r, struct slice body)
 	}
 	(void)str_copy(r->document, sizeof(r->document), hash);
 	arena_reset(g->a);
-	if (remote_resources(body, r->gv, g->a, &out, &err) == 0 &&
-	    g->kept - r->resources.n + out.n > REMOTE_KEPT_MAX)
-		(void)err_set(&err, ERR_QUOTA, "the documents of all servers are too large");
-	if (err.code) {
-		log_kv(LOG_LEVEL_WARN, "discovery of an API server was not understood",
-		       "apiservice", r->name, "error", err.msg, NULL);
+	if (remote_resources(body, r->gv, g->a, &out, &err) < 0 ||
+	    keep(r, &r->resources, &out, &err) < 0) {
+		not_understood(r, "discovery", &err);
 		set_fresh(r, false);
 		return;
 	}
-	keep(r, &out);
 	set_fresh(r, true);
 }
 
@@ -105,8 +112,25 @@ static int64_t next_time(const struct remote *r)
 
 static void check_over(struct remote *r)
 {
-	timer_set_after(&r->again, r->dirty ? 0 : next_time(r));
+	timer_set_after(&r->again, r->dirty ? GAP : next_time(r));
 	r->dirty = false;
+}
+
+/* 304: it is as it was. One without OpenAPI is none the worse. */
+static void on_swagger(struct fetch *f, int status, int result, struct slice body, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(REMOTE_SWAGGER_MAX);
+	struct remote *r = f->r;
+
+	if (result == 0) {
+		arena_reset(r->g->a);
+		(void)str_copy(r->etag, sizeof(r->etag), f->got);
+		if (remote_swagger(body, r->gv, r->g->a, &out, err) < 0 ||
+		    keep(r, &r->swagger, &out, err) < 0)
+			not_understood(r, "/openapi/v2", err);
+	}
+	(void)status;
+	check_over(r);
 }
 
 static void on_index(struct fetch *f, int status, int result, struct slice body, struct err *err)
@@ -124,7 +148,7 @@ static void on_index(struct fetch *f, int status, int result, struct slice body,
 		r->openapi = url ? strdup(url) : NULL;
 		r->g->generation++;
 	}
-	check_over(r);
+	fetch_start(&r->paths);
 }
 
 static void passed(struct remote *r, int result, struct slice body)
@@ -209,6 +233,7 @@ static int on_again(struct timer *t)
 	struct remote *r = CONTAINER_OF(t, struct remote, again);
 
 	r->dirty = false;
+	r->begun = loop_now(r->g->loop);
 	if (!look_first(r)) {
 		check_over(r);
 		return 0;
@@ -235,17 +260,24 @@ void remote_check_init(struct remote *r)
 	r->index = (struct fetch){
 		.r = r, .path = "/openapi/v3", .max = REMOTE_INDEX_MAX, .done = on_index
 	};
+	r->paths = (struct fetch){ .r = r,
+				   .path = "/openapi/v2",
+				   .etag = r->etag,
+				   .max = REMOTE_SWAGGER_MAX,
+				   .done = on_swagger };
 	r->path = path;
+	r->etag[0] = '\0';
 	r->resources = BUF_INIT(REMOTE_DOCUMENT_MAX);
+	r->swagger = BUF_INIT(REMOTE_SWAGGER_MAX);
 	timer_init(&r->again, r->g->loop, on_again);
 }
 
 void remote_check_soon(struct remote *r)
 {
-	if (r->running || r->index.running)
+	if (r->running || r->index.running || r->paths.running)
 		r->dirty = true;
 	else
-		timer_set_after(&r->again, 0);
+		timer_set(&r->again, MAX(loop_now(r->g->loop), r->begun ? r->begun + GAP : 0));
 }
 
 void remote_check_stop(struct remote *r)
@@ -253,9 +285,11 @@ void remote_check_stop(struct remote *r)
 	for (size_t i = 0; i < REMOTE_TRIES; i++)
 		fetch_cancel(&r->tries[i]);
 	fetch_cancel(&r->index);
+	fetch_cancel(&r->paths);
 	timer_fini(&r->again);
-	r->g->kept -= r->resources.n;
+	r->g->kept -= r->resources.n + r->swagger.n;
 	buf_fini(&r->resources);
+	buf_fini(&r->swagger);
 	free(STEAL(r->openapi));
 	free(STEAL(r->path));
 }

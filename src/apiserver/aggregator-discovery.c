@@ -207,6 +207,68 @@ int remote_resources(struct slice json, const char *group_version, struct arena 
 
 /* ---- OpenAPI ---- */
 
+struct swagger {
+	struct arena *a;
+	struct map from; /* its definitions that are not wanted so far */
+	struct doc *to;	 /* the others */
+};
+
+/* What a piece refers to joins the definitions, once; those are walked in their turn. */
+static void want_all(struct swagger *w, const struct doc *d)
+{
+	static const struct slice prefix = SLICE("#/definitions/");
+
+	DOC_EACH (x, d)
+		want_all(w, x);
+	DOC_EACH_MEMBER (key, value, d) {
+		struct slice s = doc_slice(value), name;
+		struct doc *found;
+
+		if (!doc_str_is(key, "$ref") || !slice_starts(s, prefix)) {
+			want_all(w, value);
+			continue;
+		}
+		name = slice_of(s.p + prefix.n, s.n - prefix.n);
+		found = map_del(&w->from, name);
+		if (found)
+			(void)doc_add(w->a, w->to, name, *found);
+	}
+}
+
+int remote_swagger(struct slice json, const char *group_version, struct arena *a, struct buf *out,
+		   struct err *err)
+{
+	const char *base = arena_printf(a, "/apis/%s", group_version);
+	struct doc result = doc_object(), *d, *paths;
+	struct swagger w = { .a = a };
+	struct slice at;
+
+	if (!base || json_read(a, json, NULL, &d, NULL) < 0 ||
+	    !doc_str_is(doc_get(d, "swagger"), "2.0"))
+		return err_set(err, ERR_INVALID, "it is no OpenAPI document of version 2");
+	paths = doc_set_object(a, &result, "paths");
+	DOC_EACH_MEMBER (key, value, doc_get(d, "paths")) {
+		at = doc_slice(key);
+		if (slice_starts(at, slice_str(base)) &&
+		    (at.n == strlen(base) || at.p[strlen(base)] == '/') &&
+		    doc_is(value, DOC_OBJECT))
+			(void)doc_setn(a, paths, at, *value); /* the last of a name */
+	}
+	w.to = doc_set_object(a, &result, "definitions");
+	map_init(&w.from);
+	DOC_EACH_MEMBER (key, value, doc_get(d, "definitions"))
+		if (doc_is(value, DOC_OBJECT))
+			(void)map_put(&w.from, doc_slice(key), value);
+	want_all(&w, doc_get(&result, "paths"));
+	for (size_t i = 0; i < doc_len(w.to); i++) { /* it grows, and moves, on the way */
+		const struct doc one = *doc_value_at(w.to, i);
+
+		want_all(&w, &one);
+	}
+	map_fini(&w.from);
+	return arena_exceeded(a) ? arena_quota(a, err) : json_write(&result, NULL, out, err);
+}
+
 const char *remote_index(struct slice json, const char *group_version, struct arena *a)
 {
 	const char *key = arena_printf(a, "apis/%s", group_version),

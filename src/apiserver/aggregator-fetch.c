@@ -87,7 +87,8 @@ int remote_way(struct remote *r, struct arena *a, struct remote_way *ret, struct
 	service_endpoint_look(r->g->rs, a, &e);
 	*ret = (struct remote_way){ .other = { .host = arena_strdup(a, r->host),
 					       .id = arena_strdup(a, r->id),
-					       .tls = r->tls },
+					       .tls = r->tls,
+					       .arena_max = 4 * (size_t)REMOTE_SWAGGER_MAX },
 				    .external = e.external,
 				    .ip = e.ip,
 				    .port = e.external ? r->port : e.at };
@@ -214,9 +215,12 @@ static void collected(struct stream *s, void *arg, int result, struct slice body
 static void on_head(struct stream *s)
 {
 	struct fetch *f = stream_arg(s);
+	struct slice etag = stream_header(s, "ETag");
 	struct err err = ERR_INIT;
 
 	f->status = stream_status(s);
+	if (etag.n < sizeof(f->got))
+		(void)snprintf(f->got, sizeof(f->got), "%.*s", (int)etag.n, etag.n ? etag.p : "");
 	if (f->status / 100 == 2) {
 		stream_collect(s, f->max, collected, f);
 		return;
@@ -246,6 +250,7 @@ static int ask(struct fetch *f, struct err *err)
 		return err_ret(err);
 	stream_on(f->s, &events, f);
 	if (stream_set_header(f->s, "Accept", "application/json") < 0 ||
+	    (f->etag && *f->etag && stream_set_header(f->s, "If-None-Match", f->etag) < 0) ||
 	    remote_identify(f->s, &us) < 0)
 		return err_set(err, ERR_QUOTA, "the request's headers do not fit");
 	return http_client_send(f->s, HTTP_NO_BODY, false, err);
@@ -283,7 +288,9 @@ static int begin(struct fetch *f)
 	f->hosts[0] = f->external;
 	f->hosts[1] = NULL;
 	f->tls = tls_conf_ref(way.other.tls);
-	f->other = (struct agent_other){ .host = f->r->host, .id = f->r->id, .tls = f->tls };
+	f->other = way.other;
+	f->other.host = f->r->host;
+	f->other.id = f->r->id;
 	f->find = (struct agent_find){ .done = found,
 				       .place = { .hosts = f->hosts, .port = way.port },
 				       .other = &f->other,
@@ -298,6 +305,7 @@ void fetch_start(struct fetch *f)
 	f->running = true;
 	f->finding = false;
 	f->status = 0;
+	f->got[0] = '\0';
 	f->agent = NULL;
 	f->tls = NULL;
 	f->s = NULL;

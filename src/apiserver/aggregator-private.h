@@ -14,7 +14,8 @@ struct given;
 
 #define REMOTE_DOCUMENT_MAX (1u << 20) /* of discovery, as it comes */
 #define REMOTE_INDEX_MAX (1u << 20)    /* of /openapi/v3 */
-#define REMOTE_KEPT_MAX (32u << 20)    /* of discovery, of all servers */
+#define REMOTE_SWAGGER_MAX (4u << 20)  /* of /openapi/v2 */
+#define REMOTE_KEPT_MAX (32u << 20)    /* of what is kept of all servers */
 #define REMOTE_TRIES 5
 
 /* ---- one document: aggregator-fetch.c ---- */
@@ -28,11 +29,13 @@ struct fetch {
 	/* Set by the caller. */
 	struct remote *r;
 	const char *path;
+	const char *etag; /* of what is known; NULL: nothing is */
 	size_t max;
 	fetch_done *done;
 	/* private */
 	bool running, finding;
 	int status;
+	char got[160]; /* ETag of what came; "" = none */
 	struct agent_find find;
 	struct agent_other other;
 	const char *hosts[2];
@@ -71,12 +74,14 @@ struct remote {
 	bool claimed;	   /* the object says that it is available */
 
 	struct timer again; /* the next check */
-	struct fetch tries[REMOTE_TRIES], index;
+	int64_t begun;	    /* the last one; 0: there was none */
+	struct fetch tries[REMOTE_TRIES], index, paths;
 	unsigned running, failures;
 	bool checked, available, dirty;
 	char reason[32], message[600];
 	char document[65]; /* hash of what came last */
-	struct buf resources;
+	struct buf resources, swagger;
+	char etag[160]; /* of swagger */
 	char *openapi;
 	bool fresh;
 };
@@ -120,5 +125,9 @@ void remote_check_stop(struct remote *r); /* what runs ends, what is known is fo
  * -ERR_INVALID: it is none; -ERR_QUOTA: there is too much in it. */
 int remote_resources(struct slice json, const char *group_version, struct arena *a, struct buf *out,
 		     struct err *err);
+/* What /openapi/v2 has for a group and version: its paths, and the definitions that they refer to.
+ * Errors as above. */
+int remote_swagger(struct slice json, const char *group_version, struct arena *a, struct buf *out,
+		   struct err *err);
 /* What an index of /openapi/v3 has for a group and version, in a; NULL: nothing. */
 const char *remote_index(struct slice json, const char *group_version, struct arena *a);

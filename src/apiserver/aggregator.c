@@ -343,6 +343,7 @@ const struct discovery_service *aggregator_services(struct aggregator *g, size_t
 			.remote = r->service && is_forwarded(r),
 			.stale = !r->fresh,
 			.openapi = r->openapi,
+			.swagger = buf_slice(&r->swagger),
 			.resources = buf_slice(&r->resources),
 		};
 	*ret_n = n;

@@ -190,6 +190,8 @@ int64_t call_now(const struct call *c); /* seconds since 1970 */
 bool call_is_person(const struct call *c);
 /* What is asked for, for authz.h. */
 void call_attrs(struct call *c, struct authz_attrs *at);
+/* The time that the request may take begins, unless it is a long one. */
+void call_set_deadline(struct call *c);
 /* The head of a long answer is sent: the audit log's stage, and its seat is free for others. */
 void call_started(struct call *c);
 /* The exchange is over: called by who took the stream's events. */

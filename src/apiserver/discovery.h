@@ -22,6 +22,7 @@ struct discovery_service {
 	int64_t group_priority, version_priority;
 	bool remote, stale;
 	const char *openapi;	/* where its document is; NULL: it has none */
+	struct slice swagger;	/* what it adds to /openapi/v2; empty: nothing */
 	struct slice resources; /* list of APIResourceDiscovery as JSON; empty: not known */
 };
 

@@ -303,6 +303,7 @@ static int make_agent(struct agents *as, const char *key, const struct agent_oth
 		.tls = o->tls,
 		.tls_name = o->host,
 		.connections_max = CONNECTIONS_MAX,
+		.arena_max = o->arena_max,
 	};
 	struct http_client *client;
 	struct agent *ag;

@@ -77,6 +77,7 @@ struct agent_other {
 	const char *host; /* that the certificate must be for */
 	const char *id;
 	struct tls_conf *tls;
+	size_t arena_max; /* of a stream; 0: the client's own */
 };
 int agents_get_other(struct agents *as, const struct agent_other *o, const struct ip_addr *ip,
 		     uint16_t port, struct agent **ret, struct err *err);

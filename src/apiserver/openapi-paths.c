@@ -15,8 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ITEM_MAX (8u << 20)  /* bytes of one path or schema while it is made */
-#define NAMES_MAX (4u << 20) /* names of schemas, shared parameters */
+#define ITEM_MAX (8u << 20)   /* bytes of one path or schema while it is made */
+#define ADDED_MAX (64u << 20) /* what one server adds, as nodes */
+#define NAMES_MAX (64u << 20) /* names of schemas, shared parameters */
 
 /* The hash of a built-in document, which never changes. */
 struct known {
@@ -31,6 +32,8 @@ struct openapi {
 	const struct api_group *const *more;
 	size_t nmore;
 	struct known *known;
+	struct openapi_addition *added;
+	size_t nadded;
 };
 
 struct openapi *openapi_new(const struct api *api, const char *version)
@@ -52,6 +55,8 @@ void openapi_free(struct openapi *o)
 		o->known = k->next;
 		free(k);
 	}
+	if (o)
+		free(o->added);
 	free(o);
 }
 
@@ -59,6 +64,17 @@ void openapi_set_custom(struct openapi *o, const struct api_group *const *groups
 {
 	o->more = groups;
 	o->nmore = n;
+}
+
+void openapi_set_additions(struct openapi *o, const struct openapi_addition *v, size_t n)
+{
+	free(o->added);
+	o->added = calloc(n + 1, sizeof(*v));
+	if (!o->added)
+		abort(); /* a true out-of-memory ends the process */
+	if (n)
+		memcpy(o->added, v, n * sizeof(*v));
+	o->nadded = n;
 }
 
 void openapi_hash(const void *p, size_t n, char ret[OPENAPI_HASH_LEN])
@@ -83,7 +99,7 @@ struct making {
 	struct buf *out;
 	struct arena *keep; /* for the whole document */
 	struct doc params;  /* version 2's, shared */
-	struct map seen;    /* schemas that are referred to */
+	struct map seen; /* schemas: of version 3 those referred to, of version 2 all there are */
 	const char **names; /* the same, in order */
 	size_t nnames, room;
 	bool comma;
@@ -260,6 +276,8 @@ static int put_schema(struct making *m, const char *name, struct err *err)
 		r = custom_openapi(k, m->v, m->sink.a, &d, err);
 	if (r == 0)
 		r = put_piece(m, name, &d, err);
+	if (r == 0 && m->v == API_OPENAPI_V2)
+		(void)map_put(&m->seen, slice_str(name), m);
 	arena_reset(m->sink.a);
 	return r;
 }
@@ -303,6 +321,56 @@ static int put_all_schemas(struct making *m, struct err *err)
 }
 
 /* ---- version 2 ---- */
+
+static bool is_ours(const struct openapi *o, const char *group_version)
+{
+	const struct api_group *g = api_group(o->api, group_version);
+
+	for (size_t i = 0; !g && i < o->nmore; i++)
+		if (strcmp(o->more[i]->api_version, group_version) == 0)
+			g = o->more[i];
+	return g != NULL;
+}
+
+/* Left out is what has a name already, and what has no form in protobuf: it may be anything. */
+static int put_one_added(struct making *m, const struct doc *name, const struct doc *d,
+			 struct err *err)
+{
+	const char *key = doc_cstr(m->keep, name);
+	const size_t before = m->out->n;
+	int r;
+
+	if (!key)
+		return full(err);
+	if (map_put(&m->seen, slice_str(key), m))
+		return 0;
+	r = put_member(m, key, d, err);
+	if (r == 0 || !m->proto || m->out->full)
+		return r;
+	m->out->n = before;
+	err_clear(err);
+	return 0;
+}
+
+/* One member of what other servers add: "paths" or "definitions". */
+static int put_added(struct making *m, const char *what, struct err *err)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("OpenAPI of another server", ADDED_MAX);
+	int r = 0;
+
+	for (size_t i = 0; i < m->o->nadded && r == 0; i++) {
+		const struct openapi_addition *x = &m->o->added[i];
+		struct doc *d;
+
+		arena_reset(a);
+		if (is_ours(m->o, x->group_version) || json_read(a, x->json, NULL, &d, NULL) < 0)
+			continue;
+		d = doc_get(d, what);
+		for (size_t j = 0; j < doc_len(d) && r == 0; j++)
+			r = put_one_added(m, doc_key_at(d, j), doc_value_at(d, j), err);
+	}
+	return r;
+}
 
 /* Is it the first one of its group? */
 static bool is_first(const struct openapi *o, const struct api_group *g)
@@ -371,12 +439,16 @@ int openapi_v2(struct openapi *o, struct buf *out, struct err *err)
 	(void)buf_addc(out, '{');
 	open_object(&m, "definitions");
 	r = put_all_schemas(&m, err);
+	if (r == 0)
+		r = put_added(&m, "definitions", err);
 	close_object(&m);
 	if (r == 0)
 		r = put_info(&m, err);
 	open_object(&m, "paths");
 	if (r == 0)
 		r = put_paths(&m, err);
+	if (r == 0)
+		r = put_added(&m, "paths", err);
 	close_object(&m);
 	if (r == 0)
 		r = put_member(&m, "parameters", &m.params, err);
@@ -426,9 +498,13 @@ int openapi_v2_protobuf(struct openapi *o, struct buf *out, struct err *err)
 	m.section = OPENAPI_DEFINITIONS;
 	if (r == 0)
 		r = put_all_schemas(&m, err);
+	if (r == 0)
+		r = put_added(&m, "definitions", err);
 	m.section = OPENAPI_PATHS;
 	if (r == 0)
 		r = put_paths(&m, err);
+	if (r == 0)
+		r = put_added(&m, "paths", err);
 	if (r == 0)
 		r = put_each_member(&m, OPENAPI_PARAMETERS, &m.params, err);
 	scheme = bearer(m.sink.a);

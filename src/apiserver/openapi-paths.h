@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 
 struct buf;
 struct err;
@@ -25,6 +26,15 @@ void openapi_free(struct openapi *o); /* NULL is fine */
 DEFINE_CLEANUP(struct openapi *, openapi_free)
 /* Custom groups (resources_groups), borrowed until the next call. */
 void openapi_set_custom(struct openapi *o, const struct api_group *const *groups, size_t n);
+
+/* What other servers add to version 2: {"paths":{...},"definitions":{...}} as JSON. What has a name
+ * of ours is left out, and so is a server of a group and version that we have. Borrowed until the
+ * next call, but `v` itself. */
+struct openapi_addition {
+	const char *group_version;
+	struct slice json;
+};
+void openapi_set_additions(struct openapi *o, const struct openapi_addition *v, size_t n);
 
 /* /openapi/v2 as JSON. Each appends to out; -ERR_QUOTA: it is full. */
 int openapi_v2(struct openapi *o, struct buf *out, struct err *err);

@@ -16,10 +16,23 @@
 #define V2_PROTO_ANSWER "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 #define FAR_AWAY "Fri, 01 Jan 2100 00:00:00 GMT"
 
+static void set_additions(struct call *c, struct openapi *o)
+{
+	struct aggregator *g = c->srv->conf.aggregator;
+	size_t n = 0, to = 0;
+	const struct discovery_service *s = g ? aggregator_services(g, &n) : NULL;
+	struct openapi_addition *v = ARENA_ARRAY(call_work(c), struct openapi_addition, n + 1);
+
+	for (size_t i = 0; v && i < n; i++)
+		if (s[i].swagger.n)
+			v[to++] = (struct openapi_addition){ s[i].api_version, s[i].swagger };
+	openapi_set_additions(o, v, to);
+}
+
 static struct openapi *current(struct call *c)
 {
 	struct paths *p = c->srv->paths;
-	uint64_t generation = resources_generation(c->srv->conf.resources);
+	uint64_t generation = paths_generation(c->srv);
 	const struct api_group *const *groups;
 	size_t n;
 
@@ -28,6 +41,7 @@ static struct openapi *current(struct call *c)
 	if (generation != p->openapi_generation) {
 		groups = resources_groups(c->srv->conf.resources, &n);
 		openapi_set_custom(p->openapi, groups, n);
+		set_additions(c, p->openapi);
 		p->openapi_generation = generation;
 		p->v2_etag[0][0] = p->v2_etag[1][0] = '\0';
 	}

@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HOPS_MAX 16u
+
 static void say(struct call *c, int code, const char *fmt, ...) PRINTF(3, 4);
 
 static void say(struct call *c, int code, const char *fmt, ...)
@@ -124,9 +126,32 @@ static void begin(struct call *c, struct remote *r, const char *target)
 		connect_other(x, aggregator_agents(c->srv->conf.aggregator), &way);
 }
 
+/* By how many it came: an APIService may lead back to ourselves. */
+static unsigned hops(const struct call *c)
+{
+	size_t n;
+	const struct http_header *h = stream_headers(c->s, &n);
+	unsigned found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct slice list = h[i].value;
+
+		if (!slice_ieq(h[i].name, SLICE("x-forwarded-for")))
+			continue;
+		for (; list.p; found++)
+			(void)slice_split(&list, ',');
+	}
+	return found;
+}
+
 void rest_remote(struct call *c, struct remote *r, const char *target)
 {
 	c->handed_on = true;
+	if (hops(c) > HOPS_MAX) {
+		say(c, 503, "the request was handed on more than %u times", HOPS_MAX);
+		return;
+	}
+	call_set_deadline(c);
 	call_leave_queue(c); /* its turn is the other server's to give */
 	if (!remote_available(r))
 		say(c, 503, "service unavailable");

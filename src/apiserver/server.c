@@ -483,7 +483,7 @@ static bool is_long(const struct call *c)
 	return c->rq.verb == VERB_WATCH || is_connect(c);
 }
 
-static void set_deadline(struct call *c)
+void call_set_deadline(struct call *c)
 {
 	int64_t most = c->srv->conf.request_time ? c->srv->conf.request_time : REQUEST_TIME;
 
@@ -548,7 +548,6 @@ static void proceed(struct call *c)
 		return;
 	remote = aggregator_find(c->srv->conf.aggregator, q->path);
 	if (remote) {
-		set_deadline(c);
 		rest_remote(c, remote, NULL);
 		return;
 	}
@@ -566,7 +565,7 @@ static void proceed(struct call *c)
 		return;
 	}
 	c->q.pretty = c->q.pretty_given ? c->q.pretty : call_is_person(c);
-	set_deadline(c);
+	call_set_deadline(c);
 	call_wait_objects(c, run);
 }
 

@@ -117,6 +117,13 @@ class Extension(http.server.BaseHTTPRequestHandler):
             return self.answer(200, {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": path[6:], "resources": RESOURCES[path[6:]]})
         if path == "/openapi/v3":
             return self.answer(200, {"paths": {f"apis/{GV}": {"serverRelativeURL": f"/openapi/v3/apis/{GV}?hash=ABC123"}}})
+        if path == "/openapi/v2":
+            if self.headers.get("If-None-Match") == '"V2"':
+                return self.answer(304, b"", ETag='"V2"')
+            flunder = {"$ref": "#/definitions/com.example.wardle.Flunder"}
+            return self.answer(200, {"swagger": "2.0", "definitions": {"com.example.wardle.Flunder": SCHEMA, "unused": {}}, "paths": {
+                f"/apis/{GV}/flunders": {"get": {"responses": {"200": {"description": "OK", "schema": flunder}}}},
+                "/api/v1/pods": {"get": {"description": "not its own", "responses": {}}}}}, ETag='"V2"')
         if path == f"/openapi/v3/apis/{GV}":
             where = f"/apis/{GV}/namespaces/{{namespace}}/flunders"
             kind = SCHEMA["x-kubernetes-group-version-kind"][0]

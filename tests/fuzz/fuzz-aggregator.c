@@ -44,11 +44,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct slice text = slice_of(size ? (const char *)data : "", size);
 	struct err err = ERR_INIT;
 	const char *url;
+	struct doc *d;
 
 	if (remote_resources(text, GV, a, &out, &err) == 0)
 		resources(a, &out);
 	else
 		assert(err.code == ERR_INVALID || err.code == ERR_QUOTA);
+	buf_clear(&out);
+	arena_reset(a);
+	if (remote_swagger(text, GV, a, &out, &err) == 0)
+		assert(json_read(a, buf_slice(&out), NULL, &d, NULL) == 0);
 	url = remote_index(text, GV, a);
 	assert(!url ||
 	       (strncmp(url, "/openapi/v3/apis/" GV, sizeof("/openapi/v3/apis/" GV) - 1) == 0 &&

@@ -131,6 +131,32 @@ static void an_index_names_one_document_of_the_group(void **state)
 	assert_null(remote_index(SLICE("nothing"), GV, a));
 }
 
+static void of_version_2_its_paths_and_what_they_refer_to_are_taken(void **state)
+{
+	struct arena *a = *state;
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(REMOTE_SWAGGER_MAX);
+	struct err err = ERR_INIT;
+	const struct slice text = text_of(
+		a, "{'swagger':'2.0','paths':{'/apis/" GV "/flunders':{'get':{'schema':{'$ref':"
+		   "'#/definitions/List'}}},'/apis/" GV "2/x':{},'/api/v1/pods':{'$ref':"
+		   "'#/definitions/Pod'},'/apis/" GV "/':7},'definitions':{'Pod':{},'One':{'items':"
+		   "[{'$ref':'#/definitions/One'},{'$ref':'#/definitions/None'}]},'List':{'of':{"
+		   "'$ref':'#/definitions/One'}}}}");
+
+	assert_int_equal(remote_swagger(text, GV, a, &out, &err), 0);
+	assert_string_equal(
+		buf_str(&out),
+		text_of(a, "{'paths':{'/apis/" GV "/flunders':{'get':{'schema':{'$ref':"
+			   "'#/definitions/List'}}}},'definitions':{'List':{'of':{'$ref':"
+			   "'#/definitions/One'}},'One':{'items':[{'$ref':'#/definitions/One'},"
+			   "{'$ref':'#/definitions/None'}]}}}")
+			.p);
+	assert_int_equal(remote_swagger(SLICE("[]"), GV, a, &out, &err), -ERR_INVALID);
+	assert_int_equal(remote_swagger(SLICE("{\"swagger\":\"3\"}"), GV, a, &out, &err),
+			 -ERR_INVALID);
+	assert_non_null(strstr(err.msg, "no OpenAPI document of version 2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +165,7 @@ int main(void)
 		CASE(what_is_no_such_list_is_refused),
 		CASE(odd_names_are_refused),
 		CASE(there_are_only_so_many),
+		CASE(of_version_2_its_paths_and_what_they_refer_to_are_taken),
 		CASE(an_index_names_one_document_of_the_group),
 	};
 

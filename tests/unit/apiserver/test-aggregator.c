@@ -348,6 +348,21 @@ static void paths_that_lead_elsewhere_stay_here(void **state)
 	assert_int_equal(f->asked, 0);
 }
 
+static void a_request_that_goes_round_is_ended(void **state)
+{
+	struct gfix *f = *state;
+
+	ready(f);
+	f->asked = 0;
+	(void)ask(f->x, "GET", AWAY "/things",
+		  ADMIN
+		  "X-Forwarded-For: 1,2,3,4,5,6,7,8\r\nX-Forwarded-For: 1,2,3,4,5,6,7,8,9\r\n",
+		  NULL);
+	assert_code(f->x, 503);
+	assert_has(f->x, "the request was handed on more than 16 times");
+	assert_int_equal(f->asked, 0);
+}
+
 static void redirects_end_here(void **state)
 {
 	struct gfix *f = *state;
@@ -548,7 +563,7 @@ static void a_lie_leaves_what_was_known_as_stale(void **state)
 		amerge(f->x, "/api/v1/namespaces/n1/services/api", label, 200);
 		until(f, strstr(discovered(f), "\"freshness\":\"Stale\""));
 		assert_non_null(strstr(discovered(f), "\"resource\":\"things\""));
-		assert_true(says(f, "'status':'True'"));
+		assert_true(i > 0 || says(f, "'status':'True'")); /* its head may be lost, too */
 		f->mode = "honest";
 		amerge(f->x, "/api/v1/namespaces/n1/services/api", "{'metadata':{'labels':null}}",
 		       200);
@@ -576,6 +591,7 @@ int main(void)
 		FCASE(a_request_goes_there_for_who_asks),
 		FCASE(bodies_and_methods_go_along),
 		FCASE(paths_that_lead_elsewhere_stay_here),
+		FCASE(a_request_that_goes_round_is_ended),
 		FCASE(redirects_end_here),
 		FCASE(one_that_breaks_off_or_hangs_is_told),
 		FCASE(an_answer_that_never_ends_is_cut),

@@ -836,6 +836,48 @@ static void versions_share_their_group(void **state)
 	assert_int_equal(times(paths, "apis/y.example.com/v1beta1"), 1);
 }
 
+static void other_servers_add_what_has_no_name_here(void **state)
+{
+	static const struct openapi_addition added[] = {
+		{ "far.io/v1",
+		  SLICE("{\"paths\":{\"/apis/far.io/v1/things\":{\"get\":{\"responses\":{}}},"
+			"\"/api/v1/"
+			"pods\":{}},\"definitions\":{\"io.far.Thing\":{\"type\":\"object\"},"
+			"\"io.k8s.api.core.v1.Pod\":{\"type\":\"string\"}}}") },
+		{ "far.io/v2", SLICE("{\"definitions\":{\"io.far.Thing\":{}}}") },
+		{ "far.io/v3", SLICE("nothing") },
+		{ "apps/v1", SLICE("{\"paths\":{\"/apis/apps/v1/things\":{}}}") },
+	};
+	static const struct openapi_other other = { "apis/apps/v1",
+						    "/openapi/v3/apis/apps/v1?hash=FAR" };
+	struct arena *a = *state;
+	CLEANUP(server_fini) struct server s = serve(a);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(OPENAPI_BYTES_MAX);
+	struct err err = ERR_INIT;
+	struct doc *d;
+
+	s.o = openapi_new(&s.api, VERSION);
+	openapi_set_additions(s.o, added, ARRAY_LEN(added));
+	assert_int_equal(openapi_v2(s.o, &b, &err), 0);
+	d = read_back(a, &b);
+	assert_int_equal(times(doc_get(d, "definitions"), "io.far.Thing"), 1);
+	assert_int_equal(times(doc_get(d, "definitions"), "io.k8s.api.core.v1.Pod"), 1);
+	assert_true(doc_str_is(
+		doc_get(doc_get(doc_get(d, "definitions"), "io.k8s.api.core.v1.Pod"), "type"),
+		"object"));
+	assert_non_null(doc_get(doc_get(d, "paths"), "/apis/far.io/v1/things"));
+	assert_null(doc_get(doc_get(d, "paths"), "/apis/apps/v1/things"));
+	buf_clear(&b);
+	assert_int_equal(openapi_v2_protobuf(s.o, &b, &err), 0);
+	assert_true(slice_has_text(buf_slice(&b), SLICE("io.far.Thing")));
+	buf_clear(&b);
+	assert_int_equal(openapi_v3_index(s.o, &other, 1, &b, &err), 0);
+	d = doc_get(read_back(a, &b), "paths");
+	assert_int_equal(times(d, "apis/apps/v1"), 1);
+	assert_true(
+		doc_str_is(doc_get(doc_get(d, "apis/apps/v1"), "serverRelativeURL"), other.url));
+}
+
 static void the_version_has_a_schema_of_its_own(void **state)
 {
 	struct arena *a = *state;
@@ -875,6 +917,7 @@ int main(void)
 		CASE(custom_kinds_have_paths_and_schemas),
 		CASE(custom_kinds_come_and_go),
 		CASE(versions_share_their_group),
+		CASE(other_servers_add_what_has_no_name_here),
 		CASE(the_version_has_a_schema_of_its_own),
 	};
 
