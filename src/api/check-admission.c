@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of admissionregistration.k8s.io/v1. Match conditions of webhooks are compiled; other
- * expressions in CEL are looked at for being there. */
+/* Rules of admissionregistration.k8s.io/v1. All expressions in CEL are compiled. */
 #include "api/check-parts.h"
 #include "api/match-condition.h"
+#include "api/policy.h"
 
 #include "base/arena.h"
 #include "base/err.h"
 
 #define CONDITION_BYTES (16u << 20)
+#define POLICY_BYTES (32u << 20) /* all expressions of one */
 
 static const struct path in_spec = PATH(NULL, "spec");
 
@@ -116,9 +117,19 @@ static void check_condition(struct check *c, const struct path *p, const struct 
 		check_invalid(c, &at, text, "compilation failed: %s", err.msg);
 }
 
-/* compiled: those of webhooks; policies have further variables, and are not evaluated. */
+/* One of a policy. */
+static void check_expr(struct check *c, const struct path *at, struct policy_scope *s,
+		       enum policy_use use, const struct doc *text)
+{
+	struct policy_expr e = policy_compile(s, use, doc_slice(text));
+
+	if (e.error)
+		check_invalid(c, at, text, "%s", e.error);
+}
+
+/* s: of a policy; NULL: of a webhook. */
 static void check_match_conditions(struct check *c, const struct path *p, const struct doc *obj,
-				   bool compiled)
+				   struct policy_scope *s)
 {
 	const struct path at = PATH(p, "matchConditions");
 	const struct doc *list = doc_get(obj, "matchConditions");
@@ -126,12 +137,15 @@ static void check_match_conditions(struct check *c, const struct path *p, const 
 	if (doc_len(list) > 64)
 		check_too_many(c, &at, doc_len(list), 64);
 	for (size_t i = 0; i < doc_len(list); i++) {
-		const struct path one = PATH_INDEX(&at, i);
+		const struct path one = PATH_INDEX(&at, i), expression = PATH(&one, "expression");
+		const struct doc *text = doc_get(doc_at(list, i), "expression");
 
-		if (is_blank(doc_get(doc_at(list, i), "expression")))
-			part_required(c, &one, "expression", "");
-		else if (compiled)
-			check_condition(c, &one, doc_get(doc_at(list, i), "expression"));
+		if (is_blank(text))
+			check_required(c, &expression, "");
+		else if (s)
+			check_expr(c, &expression, s, POLICY_MATCH, text);
+		else
+			check_condition(c, &one, text);
 		part_text(c, &one, doc_at(list, i), "name", form_qualified_name);
 	}
 	check_unique(c, &at, list, "name");
@@ -161,7 +175,7 @@ static void check_hook(struct check *c, const struct path *p, const struct doc *
 	part_selector(c, p, hook, "namespaceSelector");
 	part_selector(c, p, hook, "objectSelector");
 	part_client(c, &client, doc_get(hook, "clientConfig"));
-	check_match_conditions(c, p, hook, true);
+	check_match_conditions(c, p, hook, NULL);
 	part_review_versions(c, &versions, doc_get(hook, "admissionReviewVersions"),
 			     "must specify one of v1, v1beta1");
 }
@@ -280,33 +294,46 @@ static bool is_identifier(struct slice s)
 	return schema_format_ok(FORMAT_C_IDENTIFIER, s);
 }
 
-static void check_variables(struct check *c, const struct doc *spec)
+static void check_variables(struct check *c, const struct doc *spec, struct policy_scope *s)
 {
 	const struct path at = PATH(&in_spec, "variables");
 	const struct doc *list = doc_get(spec, "variables");
 
 	for (size_t i = 0; i < doc_len(list); i++) {
-		const struct path one = PATH_INDEX(&at, i);
-		const struct doc *v = doc_at(list, i);
+		const struct path one = PATH_INDEX(&at, i), expression = PATH(&one, "expression");
+		const struct doc *v = doc_at(list, i), *text = doc_get(v, "expression");
+		const char *name = doc_cstr(c->a, doc_get(v, "name"));
+		struct policy_expr e;
 
 		if (is_blank(doc_get(v, "name")))
 			part_required(c, &one, "name", "name is not specified");
 		else if (!is_identifier(doc_slice(doc_get(v, "name"))))
 			part_invalid(c, &one, v, "name", "name is not a valid CEL identifier");
-		if (is_blank(doc_get(v, "expression")))
-			part_required(c, &one, "expression", "expression is not specified");
+		if (is_blank(text)) {
+			check_required(c, &expression, "expression is not specified");
+			continue;
+		}
+		e = policy_variable(s, name ? name : "", doc_slice(text));
+		if (e.error)
+			check_invalid(c, &expression, text, "%s", e.error);
 	}
 }
 
-static void check_validation(struct check *c, const struct path *p, const struct doc *v)
+static void check_validation(struct check *c, const struct path *p, const struct doc *v,
+			     struct policy_scope *s)
 {
 	static const char *const reasons[] = { "Forbidden", "Invalid", "RequestEntityTooLarge",
 					       "Unauthorized", NULL };
+	const struct path expression = PATH(p, "expression"), words = PATH(p, "messageExpression");
 
 	if (is_blank(doc_get(v, "expression")))
-		part_required(c, p, "expression", "expression is not specified");
+		check_required(c, &expression, "expression is not specified");
+	else
+		check_expr(c, &expression, s, POLICY_VALIDATION, doc_get(v, "expression"));
 	if (part_full(v, "messageExpression") && is_blank(doc_get(v, "messageExpression")))
 		part_invalid(c, p, v, "messageExpression", "must be non-empty if specified");
+	else if (part_full(v, "messageExpression"))
+		check_expr(c, &words, s, POLICY_MESSAGE, doc_get(v, "messageExpression"));
 	if (part_full(v, "message") && is_blank(doc_get(v, "message")))
 		part_invalid(c, p, v, "message", "message must be non-empty if specified");
 	else if (has_lines(doc_get(v, "message")))
@@ -314,7 +341,7 @@ static void check_validation(struct check *c, const struct path *p, const struct
 	part_maybe_one_of(c, p, v, "reason", reasons);
 }
 
-static void check_audit(struct check *c, const struct doc *obj)
+static void check_audit(struct check *c, const struct doc *obj, struct policy_scope *s)
 {
 	const struct path at = PATH(&in_spec, "auditAnnotations");
 	const struct doc *list = doc_find(obj, "spec.auditAnnotations"),
@@ -323,7 +350,8 @@ static void check_audit(struct check *c, const struct doc *obj)
 	if (doc_len(list) > 20)
 		check_invalid(c, &at, list, "must not have more than 20 auditAnnotations");
 	for (size_t i = 0; i < doc_len(list); i++) {
-		const struct path one = PATH_INDEX(&at, i), key = PATH(&one, "key");
+		const struct path one = PATH_INDEX(&at, i), key = PATH(&one, "key"),
+				  value = PATH(&one, "valueExpression");
 		const struct doc *a = doc_at(list, i), *k = doc_get(a, "key");
 		const char *text = name ? arena_printf(c->a, "%.*s/%.*s", (int)name->n, name->s,
 						       k ? (int)k->n : 0, k ? k->s : "")
@@ -340,11 +368,26 @@ static void check_audit(struct check *c, const struct doc *obj)
 		else if (doc_get(a, "valueExpression")->n > 5120)
 			part_required(c, &one, "valueExpression",
 				      "must not exceed 5120 bytes in length");
+		else
+			check_expr(c, &value, s, POLICY_AUDIT, doc_get(a, "valueExpression"));
 	}
 	check_unique(c, &at, list, "key");
 }
 
-static void check_policy_head(struct check *c, const struct doc *spec)
+/* NULL: the arena is full, which is told. */
+static struct policy_scope *scope_of(struct check *c, const struct doc *spec, struct arena *a)
+{
+	unsigned has = (doc_get(spec, "paramKind") ? POLICY_HAS_PARAMS : 0) |
+		       (part_full(spec, "variables") ? POLICY_HAS_VARIABLES : 0);
+	struct policy_scope *s = NULL;
+	struct err err = ERR_INIT;
+
+	if (policy_scope_new(a, has, NULL, &s, &err) < 0)
+		check_forbidden(c, &in_spec, "%s", err.msg);
+	return s;
+}
+
+static void check_policy_head(struct check *c, const struct doc *spec, struct policy_scope *s)
 {
 	const struct path at = PATH(&in_spec, "matchConstraints");
 	const struct doc *match = doc_get(spec, "matchConstraints");
@@ -359,22 +402,27 @@ static void check_policy_head(struct check *c, const struct doc *spec)
 		if (!part_full(match, "resourceRules"))
 			part_required(c, &at, "resourceRules", "");
 	}
-	check_match_conditions(c, &in_spec, spec, false);
-	check_variables(c, spec);
+	check_match_conditions(c, &in_spec, spec, s);
+	check_variables(c, spec, s);
 }
 
 static void check_validating_policy(struct check *c, const struct doc *obj, const char *sub)
 {
+	CLEANUP(arena_free) struct arena *a = arena_new("a policy", POLICY_BYTES);
 	static const char none[] = "validations or auditAnnotations must contain at least one item";
 	const struct path at = PATH(&in_spec, "validations"), status = PATH(NULL, "status"),
 			  conditions = PATH(&status, "conditions");
 	const struct doc *spec = doc_get(obj, "spec"), *list = doc_get(spec, "validations");
+	struct policy_scope *s;
 
 	if (strcmp(sub, "status") == 0) {
 		part_conditions(c, &conditions, doc_find(obj, "status.conditions"));
 		return;
 	}
-	check_policy_head(c, spec);
+	s = scope_of(c, spec, a);
+	if (!s)
+		return;
+	check_policy_head(c, spec, s);
 	if (doc_len(list) == 0 && !part_full(spec, "auditAnnotations")) {
 		part_required(c, &in_spec, "validations", none);
 		part_required(c, &in_spec, "auditAnnotations", none);
@@ -382,46 +430,80 @@ static void check_validating_policy(struct check *c, const struct doc *obj, cons
 	for (size_t i = 0; i < doc_len(list); i++) {
 		const struct path one = PATH_INDEX(&at, i);
 
-		check_validation(c, &one, doc_at(list, i));
+		check_validation(c, &one, doc_at(list, i), s);
 	}
-	check_audit(c, obj);
+	check_audit(c, obj, s);
+	if (arena_exceeded(a))
+		check_forbidden(c, &in_spec,
+				"expressions that take more than %u MiB of memory are not "
+				"supported",
+				POLICY_BYTES >> 20);
 }
 
-static void check_mutation(struct check *c, const struct path *p, const struct doc *m)
+static void check_mutation(struct check *c, const struct path *p, const struct doc *m,
+			   struct policy_scope *s)
 {
 	static const struct {
-		const char *type, *field;
-	} rows[] = { { "ApplyConfiguration", "applyConfiguration" }, { "JSONPatch", "jsonPatch" } };
+		const char *type, *field, *shown, *detail;
+		enum policy_use use;
+	} rows[] = { { "ApplyConfiguration", "applyConfiguration", "{applyConfiguration}",
+		       "must be specified when patchType is ApplyConfiguration", POLICY_APPLY },
+		     { "JSONPatch", "jsonPatch", "{jsonPatch}",
+		       "must be specified when patchType is JSONPatch", POLICY_JSON_PATCH } };
+	const struct doc *type = doc_get(m, "patchType");
 
 	if (!part_full(m, "patchType"))
 		part_required(c, p, "patchType", "");
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct path at = PATH(p, rows[i].field);
-		bool chosen = doc_str_is(doc_get(m, "patchType"), rows[i].type);
+	for (size_t i = 0; part_full(m, "patchType") && i < ARRAY_LEN(rows); i++) {
+		const struct path at = PATH(p, rows[i].field), text = PATH(&at, "expression");
+		bool chosen = doc_str_is(type, rows[i].type);
 		const struct doc *v = doc_get(m, rows[i].field);
+		const struct doc *e = doc_get(v, "expression");
 
 		if (chosen && !v)
-			check_required(c, &at, "must be specified when patchType is set to it");
-		else if (chosen && is_blank(doc_get(v, "expression")))
-			part_required(c, &at, "expression", "expression is not specified");
-		else if (!chosen && v)
-			check_invalid(c, &at, v, "must not be set when patchType is another");
+			check_required(c, &at, rows[i].detail);
+		else if (chosen && is_blank(e))
+			check_required(c, &text, "");
+		else if (chosen)
+			check_expr(c, &text, s, rows[i].use, e);
+		else if (v)
+			check_invalid_text(c, &at, slice_str(rows[i].shown),
+					   "must not be specified when patchType is %.*s",
+					   (int)type->n, type->s);
 	}
+}
+
+/* Nothing can be changed of what is deleted. */
+static void check_mutable(struct check *c, const struct path *p, const struct doc *match)
+{
+	static const char *const operations[] = { "*", "CONNECT", "CREATE", "UPDATE", NULL };
+	const struct path rules = PATH(p, "resourceRules"), at = PATH(&rules, "operations");
+
+	DOC_EACH (rule, doc_get(match, "resourceRules"))
+		DOC_EACH (op, doc_get(rule, "operations"))
+			check_exactly_one_of(c, &at, op, operations);
 }
 
 static void check_mutating_policy(struct check *c, const struct doc *obj, const char *sub)
 {
-	const struct path at = PATH(&in_spec, "mutations");
+	CLEANUP(arena_free) struct arena *a = arena_new("a policy", POLICY_BYTES);
+	const struct path at = PATH(&in_spec, "mutations"),
+			  match = PATH(&in_spec, "matchConstraints");
 	const struct doc *spec = doc_get(obj, "spec"), *list = doc_get(spec, "mutations");
 
+	struct policy_scope *s = scope_of(c, spec, a);
+
 	(void)sub;
-	check_policy_head(c, spec);
+	if (!s)
+		return;
+	check_policy_head(c, spec, s);
+	check_mutable(c, &match, doc_get(spec, "matchConstraints"));
 	if (doc_len(list) == 0)
 		check_required(c, &at, "mutations must contain at least one item");
 	for (size_t i = 0; i < doc_len(list); i++) {
 		const struct path one = PATH_INDEX(&at, i);
 
-		check_mutation(c, &one, doc_at(list, i));
+		check_mutation(c, &one, doc_at(list, i), s);
 	}
 	if (!part_full(spec, "reinvocationPolicy"))
 		part_required(c, &in_spec, "reinvocationPolicy", "");
@@ -451,8 +533,9 @@ static void check_param_ref(struct check *c, const struct doc *spec)
 
 static void check_policy_binding(struct check *c, const struct doc *obj, const char *sub)
 {
-	/* upstream's name of matchResources in errors lacks a letter */
-	const struct path match = PATH(&in_spec, "matchResouces"),
+	const bool mutating = c->kind->kind[0] == 'M';
+	/* upstream's name of it in errors lacks a letter */
+	const struct path match = PATH(&in_spec, mutating ? "matchResources" : "matchResouces"),
 			  at = PATH(&in_spec, "validationActions");
 	const struct doc *spec = doc_get(obj, "spec"),
 			 *actions = doc_get(spec, "validationActions");
@@ -462,8 +545,10 @@ static void check_policy_binding(struct check *c, const struct doc *obj, const c
 	check_param_ref(c, spec);
 	if (part_set(spec, "matchResources"))
 		check_match(c, &match, doc_get(spec, "matchResources"));
-	if (c->kind->kind[0] == 'M')
+	if (mutating) {
+		check_mutable(c, &match, doc_get(spec, "matchResources"));
 		return;
+	}
 	part_unique_texts(c, &at, actions);
 	if (part_has_text(actions, "Deny") && part_has_text(actions, "Warn"))
 		check_invalid(c, &at, actions,

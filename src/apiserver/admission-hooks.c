@@ -29,16 +29,6 @@ struct hook_configs {
 	} of[2];
 };
 
-static const char *const op_names[] = { "CREATE", "UPDATE", "DELETE", "CONNECT" };
-
-const char *hook_op_name(enum hook_op op)
-{
-	for (size_t i = 0; i < ARRAY_LEN(op_names); i++)
-		if (op == 1u << i)
-			return op_names[i];
-	return "";
-}
-
 void hook_set_unref(struct hook_set *s)
 {
 	if (s && --s->refs == 0)
@@ -64,64 +54,6 @@ void hook_configs_free(struct hook_configs *h)
 }
 
 /* ---- one webhook ---- */
-
-static const char *const *read_list(const struct doc *list, struct arena *a)
-{
-	const char **v = ARENA_ARRAY(a, const char *, doc_len(list) + 1);
-	size_t n = 0;
-
-	DOC_EACH (x, list) {
-		const char *s = doc_cstr(a, x);
-
-		if (v && s)
-			v[n++] = s;
-	}
-	return v;
-}
-
-static unsigned read_ops(const struct doc *list)
-{
-	unsigned ops = 0;
-
-	DOC_EACH (x, list)
-		for (size_t i = 0; i < ARRAY_LEN(op_names); i++)
-			if (doc_str_is(x, "*") || doc_str_is(x, op_names[i]))
-				ops |= 1u << i;
-	return ops;
-}
-
-static int read_rules(const struct doc *list, struct arena *a, struct hook *k, struct err *err)
-{
-	struct hook_rule *v = ARENA_ARRAY(a, struct hook_rule, doc_len(list));
-	size_t n = 0;
-
-	if (!v)
-		return arena_quota(a, err);
-	DOC_EACH (x, list) {
-		const struct doc *scope = doc_get(x, "scope");
-
-		v[n++] = (struct hook_rule){
-			.ops = read_ops(doc_get(x, "operations")),
-			.scope = doc_str_is(scope, "Cluster")	   ? HOOK_CLUSTER
-				 : doc_str_is(scope, "Namespaced") ? HOOK_NAMESPACED
-								   : HOOK_ALL,
-			.groups = read_list(doc_get(x, "apiGroups"), a),
-			.versions = read_list(doc_get(x, "apiVersions"), a),
-			.resources = read_list(doc_get(x, "resources"), a),
-		};
-	}
-	k->rules = v;
-	k->nrules = n;
-	return arena_exceeded(a) ? arena_quota(a, err) : 0;
-}
-
-static int read_selector(const struct doc *d, struct arena *a, struct selector *ret, bool *ret_none,
-			 struct err *err)
-{
-	if (!d || d->type == DOC_NULL)
-		return 0;
-	return selector_object(d, a, ret, ret_none, err);
-}
 
 /* The first version that both sides know. */
 static int read_version(const struct doc *list, struct hook *k, struct err *err)
@@ -165,14 +97,10 @@ static int read_hook(struct hook_set *s, const struct doc *d, struct hook *k, st
 	if (!k->name)
 		return err_set(err, ERR_INVALID, "a webhook without a name");
 	k->fails_open = doc_str_is(doc_get(d, "failurePolicy"), "Ignore");
-	k->exact = doc_str_is(doc_get(d, "matchPolicy"), "Exact");
 	k->again = doc_str_is(doc_get(d, "reinvocationPolicy"), "IfNeeded");
 	k->effects = !doc_str_is(effects, "None") && !doc_str_is(effects, "NoneOnDryRun");
 	k->seconds = seconds >= 1 && seconds <= 30 ? (unsigned)seconds : 10;
-	if (read_rules(doc_get(d, "rules"), a, k, err) < 0 ||
-	    read_selector(doc_get(d, "namespaceSelector"), a, &k->namespaces, &k->no_namespaces,
-			  err) < 0 ||
-	    read_selector(doc_get(d, "objectSelector"), a, &k->objects, &k->no_objects, err) < 0)
+	if (hook_criteria_read(d, doc_get(d, "rules"), NULL, a, &k->on, err) < 0)
 		return err_ret(err);
 	if (read_version(doc_get(d, "admissionReviewVersions"), k, err) < 0 ||
 	    webhook_at_read(doc_get(d, "clientConfig"), a, &k->at, err) < 0) {
@@ -268,162 +196,8 @@ struct hook_set *hook_configs_get(struct hook_configs *h, bool mutating)
 	return h->of[mutating].set;
 }
 
-/* ---- matching ---- */
-
-bool hook_is_exempt(const struct api_kind *k)
-{
-	static const char *const exempt[] = {
-		"mutatingadmissionpolicies",
-		"mutatingadmissionpolicybindings",
-		"mutatingwebhookconfigurations",
-		"validatingadmissionpolicies",
-		"validatingadmissionpolicybindings",
-		"validatingwebhookconfigurations",
-		NULL,
-	};
-
-	return strcmp(k->group->group, GROUP) == 0 && str_is_one_of(k->resource, exempt);
-}
-
-static bool is_namespace(const struct hook_match *m)
-{
-	return strcmp(m->asked->kind->resource, "namespaces") == 0 &&
-	       !*m->asked->kind->group->group;
-}
-
-static bool scope_matches(const struct hook_rule *r, const struct hook_match *m)
-{
-	const bool inside = *m->ns && !is_namespace(m);
-
-	return r->scope == HOOK_ALL || (r->scope == HOOK_NAMESPACED) == inside;
-}
-
-static bool has(const char *const *list, const char *text)
-{
-	for (; *list; list++)
-		if (strcmp(*list, "*") == 0 || strcmp(*list, text) == 0)
-			return true;
-	return false;
-}
-
-/* Each a resource and a subresource; either may be a star. */
-static bool resource_matches(const char *const *list, const char *resource, const char *sub)
-{
-	for (; *list; list++) {
-		struct slice rest = slice_str(*list), name = slice_split(&rest, '/');
-
-		if ((slice_is(name, "*") || slice_is(name, resource)) &&
-		    (slice_is(rest, "*") || slice_is(rest, sub)))
-			return true;
-	}
-	return false;
-}
-
-static bool rule_matches(const struct hook_rule *r, const struct hook_match *m,
-			 const struct api_kind *k)
-{
-	return r->ops & m->op && scope_matches(r, m) && has(r->groups, k->group->group) &&
-	       has(r->versions, k->group->version) &&
-	       resource_matches(r->resources, k->resource, m->sub);
-}
-
-static int note_equal(void *arg, struct resource *r)
-{
-	struct hook_match *m = arg;
-
-	if (r->objects == m->asked->objects && r != m->asked && m->nequals < ARRAY_LEN(m->equals))
-		m->equals[m->nequals++] = r;
-	return 0;
-}
-
-/* In the order of versions, so that it is the same each time. */
-static int by_version(const void *x, const void *y)
-{
-	const struct resource *const *a = x, *const *b = y;
-	const struct api_group *g = (*a)->kind->group, *h = (*b)->kind->group;
-
-	return strcmp(g->api_version, h->api_version);
-}
-
-static void look_for_equals(struct hook_match *m)
-{
-	if (m->looked)
-		return;
-	m->looked = true;
-	if (!m->asked->objects)
-		return;
-	(void)resources_each(m->rs, note_equal, m);
-	qsort(m->equals, m->nequals, sizeof(m->equals[0]), by_version);
-}
-
-static const struct resource *match_rules(const struct hook *k, struct hook_match *m)
-{
-	for (size_t i = 0; i < k->nrules; i++)
-		if (rule_matches(&k->rules[i], m, m->asked->kind))
-			return m->asked;
-	if (k->exact)
-		return NULL;
-	look_for_equals(m);
-	for (size_t i = 0; i < k->nrules; i++)
-		for (size_t j = 0; j < m->nequals; j++)
-			if (rule_matches(&k->rules[i], m, m->equals[j]->kind))
-				return m->equals[j];
-	return NULL;
-}
-
-static bool object_matches(const struct selector *s, const struct doc *obj)
-{
-	return obj && selector_match_labels(s, doc_find(obj, "metadata.labels"));
-}
-
-/* Labels of the request's namespace; of one that is written, as it shall be. */
-static int match_namespace(const struct hook *k, const struct hook_match *m, bool *ret,
-			   struct err *err)
-{
-	CLEANUP(arena_free) struct arena *a = NULL;
-	const struct item *i;
-	struct doc d;
-
-	*ret = true;
-	if (!k->no_namespaces && k->namespaces.n == 0)
-		return 0;
-	if (!*m->ns && !is_namespace(m))
-		return 0; /* of the cluster: never left out */
-	*ret = !k->no_namespaces;
-	if (k->no_namespaces)
-		return 0;
-	if (is_namespace(m) && !*m->sub && m->obj && m->op & (HOOK_CREATE | HOOK_UPDATE)) {
-		*ret = object_matches(&k->namespaces, m->obj);
-		return 0;
-	}
-	i = resources_get(m->rs, "", "namespaces", "", m->ns);
-	if (!i)
-		return err_set(err, ERR_NOT_FOUND, "namespaces \"%s\" not found", m->ns);
-	a = arena_new("a namespace", 16u << 20);
-	if (codec_parse(i, a, &d, err) < 0)
-		return err_ret(err);
-	*ret = object_matches(&k->namespaces, &d);
-	return 0;
-}
-
 int hook_matches(const struct hook *k, struct hook_match *m, const struct resource **ret,
 		 struct err *err)
 {
-	const struct resource *r;
-	bool in;
-
-	if (hook_is_exempt(m->asked->kind))
-		return 0;
-	r = match_rules(k, m);
-	if (!r)
-		return 0;
-	if (match_namespace(k, m, &in, err) < 0)
-		return err_ret(err);
-	if (!in || k->no_objects)
-		return 0;
-	if (k->objects.n && !object_matches(&k->objects, m->obj) &&
-	    !object_matches(&k->objects, m->old))
-		return 0;
-	*ret = r;
-	return 1;
+	return hook_is_exempt(m->asked->kind) ? 0 : hook_criteria_match(&k->on, m, ret, err);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/rest-hooks.h"
 
-#include "api/defaults.h"
 #include "api/match-condition.h"
-#include "apiserver/admission-review.h"
 #include "apiserver/admission.h"
 #include "apiserver/cel-authz.h"
+#include "apiserver/hook-view.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -34,8 +33,7 @@ struct hook_one {
 	const struct hook *hook;
 	size_t place; /* in the set */
 	const struct resource *as;
-	struct doc obj, old; /* as it is shown */
-	struct review review;
+	struct hook_view view;
 	char uid[UUID_TEXT_MAX];
 	struct buf body;
 	struct webhook_post post;
@@ -211,98 +209,15 @@ void hook_ask_fail(struct hook_ask *k, const struct err *err)
 	call_doc(c, k->code, &k->denied, api_type(c->srv->conf.api, API_META, "Status"));
 }
 
-/* ---- what is shown ---- */
-
-static struct doc *own_meta(struct arena *a, struct doc *d)
-{
-	struct doc *copy = doc_copy_shared(a, doc_get(d, "metadata")), all = doc_object();
-
-	if (!copy)
-		return NULL;
-	DOC_EACH_MEMBER (key, value, d)
-		doc_add_node(a, &all, *key, doc_str_is(key, "metadata") ? *copy : *value);
-	*d = all;
-	return doc_get(d, "metadata");
-}
-
-/* The object without what it gets only when it is stored. */
-static void hide(const struct hook_ask *k, struct doc *d)
-{
-	struct doc *meta = own_meta(call_work(k->c), d);
-
-	if (!meta)
-		return;
-	(void)doc_remove(meta, "uid");
-	(void)doc_remove(meta, "creationTimestamp");
-	if (k->generated)
-		(void)doc_remove(meta, "name");
-}
-
-static int show(struct hook_one *o, struct err *err)
-{
-	struct hook_ask *k = o->run->k;
-	struct arena *a = call_work(k->c);
-	int r = 0;
-
-	o->obj = k->obj ? *k->obj : doc_null();
-	o->old = k->old ? *k->old : doc_null();
-	if (!k->own && k->obj)
-		r = codec_convert(k->stored, o->as->kind, k->obj, a, &o->obj, err);
-	if (r == 0 && !k->own && k->old)
-		r = codec_convert(k->stored, o->as->kind, k->old, a, &o->old, err);
-	if (r == 0 && o->run->mutating && k->made)
-		hide(k, &o->obj);
-	return r < 0 ? r : arena_exceeded(a) ? arena_quota(a, err) : 0;
-}
-
-static struct review_gvk kind_of(const struct hook_one *o, const struct api_kind *k)
-{
-	const struct hook_ask *ask = o->run->k;
-	const char *v, *slash;
-
-	if (!ask->own)
-		return (struct review_gvk){ k->group->group, k->group->version, k->kind };
-	v = doc_cstr(call_work(ask->c), doc_get(&o->obj, "apiVersion"));
-	slash = v ? strchr(v, '/') : NULL;
-	return (struct review_gvk){
-		slash ? arena_strndup(call_work(ask->c), v, (size_t)(slash - v)) : "",
-		slash ? slash + 1 : v,
-		doc_cstr(call_work(ask->c), doc_get(&o->obj, "kind")),
-	};
-}
-
-static struct review_gvk resource_of(const struct api_kind *k)
-{
-	return (struct review_gvk){ k->group->group, k->group->version, k->resource };
-}
-
 /* What is said of the request. */
 static int describe(struct hook_one *o, struct err *err)
 {
-	struct hook_ask *k = o->run->k;
-	int r = show(o, err);
+	int r = hook_view(o->run->k, o->as, o->run->mutating, &o->view, err);
 
-	if (r < 0)
-		return r;
 	random_uuid(o->uid);
-	o->review = (struct review){
-		.beta = o->hook->beta,
-		.uid = o->uid,
-		.kind = kind_of(o, o->as->kind),
-		.resource = resource_of(o->as->kind),
-		.request_kind = kind_of(o, k->asked->kind),
-		.request_resource = resource_of(k->asked->kind),
-		.sub = k->sub,
-		.name = k->name,
-		.ns = k->ns,
-		.operation = hook_op_name(k->op),
-		.user = &k->c->user,
-		.obj = k->obj ? &o->obj : NULL,
-		.old = k->old ? &o->old : NULL,
-		.options = k->options,
-		.dry_run = k->dry_run,
-	};
-	return 0;
+	o->view.review.beta = o->hook->beta;
+	o->view.review.uid = o->uid;
+	return r;
 }
 
 static int write_body(struct hook_one *o, struct err *err)
@@ -313,7 +228,7 @@ static int write_body(struct hook_one *o, struct err *err)
 		return r;
 	o->body.max = BODY_MAX;
 	buf_clear(&o->body);
-	return review_write(&o->review, &o->body, err);
+	return review_write(&o->view.review, &o->body, err);
 }
 
 /* ---- conditions ---- */
@@ -343,7 +258,7 @@ static int run_conditions(struct hook_one *o, const char **ret_why, struct err *
 	struct cel_budget budget = { .left = MATCH_COST_MAX };
 	const struct cel_vars vars = { .v = v, .n = MATCH_VARS };
 	const struct cel_check asked = asked_for(k);
-	const struct review *q = &o->review;
+	const struct review *q = &o->view.review;
 	struct cel_authz authz;
 
 	*ret_why = NULL;
@@ -502,80 +417,22 @@ static int call_failed(struct hook_one *o, const char *what, struct err *err)
 
 /* ---- patches ---- */
 
-/* What no webhook gives. */
-static void keep_meta(const struct hook_ask *k, struct doc *to, const struct doc *from)
-{
-	static const char *const kept[] = {
-		"namespace",
-		"uid",
-		"generation",
-		"resourceVersion",
-		"managedFields",
-		"creationTimestamp",
-		"selfLink",
-		"deletionTimestamp",
-		"deletionGracePeriodSeconds",
-	};
-	const struct api_type *type = api_type(k->c->srv->conf.api, API_META, "ObjectMeta");
-	struct arena *a = call_work(k->c);
-	struct doc *meta = doc_get(to, "metadata");
-	const struct doc *old = doc_get(from, "metadata");
-
-	if (!doc_is(meta, DOC_OBJECT)) {
-		api_set(k->stored->type, to, a, "metadata", doc_object());
-		meta = doc_get(to, "metadata");
-	}
-	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-		if (doc_get(old, kept[i]))
-			api_set(type, meta, a, kept[i], *doc_get(old, kept[i]));
-		else
-			(void)doc_remove(meta, kept[i]);
-	if (k->generated && !doc_get(meta, "name"))
-		api_set(type, meta, a, "name", *doc_get(old, "name"));
-}
-
-static int same_kind(const struct doc *x, const struct doc *y)
-{
-	return doc_equal(doc_get(x, "kind"), doc_get(y, "kind")) &&
-	       doc_equal(doc_get(x, "apiVersion"), doc_get(y, "apiVersion"));
-}
-
 static int apply_patch(struct hook_one *o, const struct doc *patch, bool *ret_changed,
 		       struct err *err)
 {
 	struct hook_ask *k = o->run->k;
-	struct arena *a = call_work(k->c);
-	const struct api_type *type = k->own ? k->own : o->as->kind->type;
-	struct doc *to, canonical, obj;
+	char who[HOOK_WHO_MAX];
+	struct doc *to;
 
+	(void)snprintf(who, sizeof(who), "admission webhook \"%.253s\"", o->hook->name);
 	if (!k->obj)
 		return err_set(err, ERR_INVALID,
-			       "admission webhook \"%s\" attempted to modify the object, which is "
-			       "not supported for this operation",
-			       o->hook->name);
-	if (patch_apply(a, &o->obj, patch, NULL, &to, err) < 0)
+			       "%s attempted to modify the object, which is not supported for "
+			       "this operation",
+			       who);
+	if (patch_apply(call_work(k->c), &o->view.obj, patch, NULL, &to, err) < 0)
 		return err_ret(err);
-	if (!doc_is(to, DOC_OBJECT) || !same_kind(to, &o->obj))
-		return err_set(err, ERR_INVALID,
-			       "admission webhook \"%s\" made another kind of the object",
-			       o->hook->name);
-	if (api_admit(type, to, a, 0, NULL, &canonical, err) < 0)
-		return err_ret(err);
-	obj = canonical;
-	if (!k->own) {
-		if (codec_convert(o->as->kind, k->stored, &canonical, a, &obj, err) < 0)
-			return err_ret(err);
-		if (!own_meta(a, &obj))
-			return err_set(err, ERR_INVALID,
-				       "admission webhook \"%s\" removed the metadata",
-				       o->hook->name);
-		keep_meta(k, &obj, k->obj);
-	}
-	if (arena_exceeded(a))
-		return arena_quota(a, err);
-	*ret_changed = !doc_equal(&obj, k->obj);
-	*k->obj = obj;
-	return 0;
+	return hook_view_take(k, &o->view, to, who, ret_changed, err);
 }
 
 static int take_patch(struct hook_one *o, const struct doc *patch, struct err *err)
@@ -612,7 +469,7 @@ static void judge(struct hook_one *o, int result, struct slice text, struct err 
 
 	if (result == 0) {
 		what = "received invalid webhook response: ";
-		result = review_read(text, &o->review, run->mutating, call_work(c), &answer, err);
+		result = review_read(text, &o->view.review, run->mutating, call_work(c), &answer, err);
 		if (result == -ERR_UNSUPPORTED)
 			what = "";
 	}

@@ -378,7 +378,7 @@ static const struct cel_type *named_type(const struct check *c, struct slice nam
 	for (uint32_t i = 0; i < c->env->ntypes; i++)
 		if (slice_is(name, c->env->types[i]->name))
 			return c->env->types[i];
-	return NULL;
+	return c->env->flags & CEL_ENV_PATCH ? cel_patch_type(name, c->a) : NULL;
 }
 
 static bool find_name(struct check *c, struct slice name, struct cel_bound_ident *ret,
@@ -577,17 +577,24 @@ struct overloads {
 	uint32_t n;
 };
 
+static void find_in(const struct cel_function *f, struct slice name, struct overloads *ret)
+{
+	for (; f->name; f++)
+		if (slice_is(name, f->name) && ret->n < OVERLOADS_MAX)
+			ret->v[ret->n++] = f;
+}
+
 /* Functions of a name, of any style. */
-static void find_functions(struct slice name, struct overloads *ret)
+static void find_functions(const struct check *c, struct slice name, struct overloads *ret)
 {
 	size_t n;
 	const struct cel_function *const *all = libraries(&n);
 
 	ret->n = 0;
 	for (size_t i = 0; i < n; i++)
-		for (const struct cel_function *f = all[i]; f->name; f++)
-			if (slice_is(name, f->name) && ret->n < OVERLOADS_MAX)
-				ret->v[ret->n++] = f;
+		find_in(all[i], name, ret);
+	if (c->env->flags & CEL_ENV_PATCH)
+		find_in(cel_lib_patch, name, ret);
 }
 
 static void print_types(struct check *c, const struct cel_node *n, const struct cel_type **t,
@@ -744,7 +751,7 @@ static bool check_namespaced(struct check *c, struct cel_node *n, struct overloa
 	name = slice_of(name.p, name.n + 1 + n->name.n);
 	if (name.p[0] == '.')
 		name = slice_of(name.p + 1, name.n - 1);
-	find_functions(name, all);
+	find_functions(c, name, all);
 	if (!all->n)
 		return false;
 	n->name = slice_str(all->v[0]->name);
@@ -760,7 +767,7 @@ static const struct cel_type *check_call(struct check *c, struct cel_node *n)
 	bool mixed = c->mixed;
 
 	if (!check_namespaced(c, n, &all))
-		find_functions(n->name.n && n->name.p[0] == '.'
+		find_functions(c, n->name.n && n->name.p[0] == '.'
 				       ? slice_of(n->name.p + 1, n->name.n - 1)
 				       : n->name,
 			       &all);

@@ -23,6 +23,8 @@ extern const struct cel_type cel_var_a, cel_var_b, cel_list_a, cel_list_b, cel_m
 	cel_list_list_a;
 
 bool cel_type_same(const struct cel_type *a, const struct cel_type *b);
+/* A type of CEL_ENV_PATCH, or NULL. */
+const struct cel_type *cel_patch_type(struct slice name, struct arena *a);
 /* The document's name of a field that an expression writes escaped. */
 struct slice cel_unescape(struct slice name, struct arena *a);
 
@@ -97,7 +99,7 @@ struct cel_function {
 /* Tables end with a row without a name. */
 extern const struct cel_function cel_lib_core[], cel_lib_convert[], cel_lib_time[],
 	cel_lib_string[], cel_lib_format_text[], cel_lib_list[], cel_lib_net[], cel_lib_kube[],
-	cel_lib_authorizer[], cel_lib_optional[];
+	cel_lib_authorizer[], cel_lib_optional[], cel_lib_patch[];
 
 /* CEL_CALL: what the checker left of its overloads; CEL_LIST: a list of constants. */
 struct cel_bound_call {

@@ -200,6 +200,7 @@ struct cel_value cel_authorizer_resource(const struct cel_authorizer *z, const s
 
 enum cel_env_flag {
 	CEL_ENV_MIXED = 1, /* literals may mix types ([1, 'a']): Kubernetes refuses them */
+	CEL_ENV_PATCH = 2, /* mutations: Object{...}, JSONPatch{...}, jsonpatch.escapeKey */
 };
 
 /* NULL past the arena's maximum. */
@@ -260,3 +261,15 @@ struct cel_vars {
  */
 int cel_run(const struct cel_prog *p, const struct cel_vars *vars, struct cel_budget *budget,
 	    struct arena *a, struct cel_value *ret, struct err *err);
+
+/* ---- mutations ---- */
+
+#define CEL_PATCH_OBJECT "Object"
+/* What expressions of mutations give: an Object, or a list of JSONPatch. */
+extern const struct cel_type cel_type_object_any, cel_type_json_patch;
+/* Does each Object in it stand where its name says (Object.spec in `spec`)? -ERR_INVALID with
+ * upstream's words. */
+int cel_patch_check(const struct cel_value *v, struct err *err);
+/* A list of JSONPatch as doc/patch.h takes it; Objects in it are checked as above. */
+int cel_patch_operations(const struct cel_value *v, struct arena *a, struct doc *ret,
+			 struct err *err);
