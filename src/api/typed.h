@@ -23,6 +23,7 @@
 
 struct api_type;
 struct arena;
+struct buf;
 struct err;
 
 /*
@@ -62,3 +63,7 @@ int typed_extract(const struct api_type *t, const struct doc *obj, const struct 
 struct doc typed_named(const struct api_type *t, const struct doc *set, struct arena *a);
 /* The set with what is below values that are atomic (by now) replaced by those values. */
 struct doc typed_settle(const struct api_type *t, const struct doc *set, struct arena *a);
+
+/* The atomic lists, maps and structs that an object sets (".spec.args, .spec.selector"), appended;
+ * false: there are none. */
+bool typed_atomics(const struct api_type *t, const struct doc *obj, struct buf *out);

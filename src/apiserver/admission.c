@@ -34,7 +34,6 @@ struct plugin {
 	(ADMIT_POD | ADMIT_NODE | ADMIT_CLAIM | ADMIT_ACCOUNT | ADMIT_LEASE | ADMIT_CSI_NODE | \
 	 ADMIT_SLICE | ADMIT_CSR)
 #define NEEDS_CONFIG "it needs a configuration of its own, which this server does not read"
-#define NEEDS_CEL "policies in CEL are not evaluated by this server yet"
 #define NEEDS_GATE "it belongs to a feature that is off by default and not in this server"
 #define NOT_HERE "it is not in this server"
 
@@ -94,9 +93,9 @@ static const struct plugin plugins[] = {
 	{ "NodeDeclaredFeatureValidator", false, 0, 0, NULL, NULL, NULL, NEEDS_GATE },
 	{ "JobValidation", false, 0, 0, NULL, NULL, NULL, NEEDS_GATE },
 	{ "PodResizeValidator", true, UPDATE, ADMIT_POD, "|resize|", NULL, admit_pod_resize, NULL },
-	{ "MutatingAdmissionPolicy", false, 0, 0, NULL, NULL, NULL, NEEDS_CEL },
+	{ "MutatingAdmissionPolicy", true, 0, 0, NULL, NULL, NULL, NULL },
 	{ "MutatingAdmissionWebhook", true, 0, 0, NULL, NULL, NULL, NULL },
-	{ "ValidatingAdmissionPolicy", false, 0, 0, NULL, NULL, NULL, NEEDS_CEL },
+	{ "ValidatingAdmissionPolicy", true, 0, 0, NULL, NULL, NULL, NULL },
 	{ "ValidatingAdmissionWebhook", true, 0, 0, NULL, NULL, NULL, NULL },
 	{ "ResourceQuota", true, WRITE, ADMIT_ALL, "||resize|status|", NULL, admit_quota, NULL,
 	  .late = true },

@@ -101,6 +101,11 @@ size_t cache_count(const struct cache *c)
 	return c->tree.count;
 }
 
+uint64_t cache_generation(const struct cache *c)
+{
+	return c->window.head << 1 | cache_ready(c);
+}
+
 void cache_store_key(const struct cache *c, struct slice key, struct buf *out)
 {
 	(void)buf_add(out, c->prefix.p, c->prefix.n);

@@ -156,6 +156,8 @@ void cache_wait(struct cache *c, struct world_wait *x);
 /* Borrowed from the tree: item_ref what outlives the return to the loop. NULL: not there. */
 struct item *cache_get(const struct cache *c, struct slice key);
 size_t cache_count(const struct cache *c);
+/* Grows with every change of what is there: for who keeps what was made of all of it. */
+uint64_t cache_generation(const struct cache *c);
 /* It should be written again although it has not changed (struct cache_form.stale). */
 bool cache_is_stale(const struct cache *c, struct slice key);
 

@@ -137,8 +137,8 @@ static int same_kind(const struct doc *x, const struct doc *y)
 	       doc_equal(doc_get(x, "apiVersion"), doc_get(y, "apiVersion"));
 }
 
-int hook_view_take(struct hook_ask *k, const struct hook_view *v, const struct doc *to,
-		   const char *who, bool *ret_changed, struct err *err)
+static int take(struct hook_ask *k, const struct hook_view *v, const struct doc *to,
+		const char *who, struct api_strays *strays, struct err *err)
 {
 	struct arena *a = call_work(k->c);
 	const struct api_type *type = k->own ? k->own : v->as->kind->type;
@@ -146,8 +146,10 @@ int hook_view_take(struct hook_ask *k, const struct hook_view *v, const struct d
 
 	if (!doc_is(to, DOC_OBJECT) || !same_kind(to, &v->obj))
 		return err_set(err, ERR_INVALID, "%s made another kind of the object", who);
-	if (api_admit(type, to, a, 0, NULL, &canonical, err) < 0)
+	if (api_admit(type, to, a, 0, strays, &canonical, err) < 0)
 		return err_ret(err);
+	if (strays && strays->n)
+		return err_set(err, ERR_BAD_REQUEST, "strict decoding error: %s", strays->v[0]);
 	obj = canonical;
 	if (!k->own) {
 		if (codec_convert(v->as->kind, k->stored, &canonical, a, &obj, err) < 0)
@@ -158,7 +160,29 @@ int hook_view_take(struct hook_ask *k, const struct hook_view *v, const struct d
 	}
 	if (arena_exceeded(a))
 		return arena_quota(a, err);
-	*ret_changed = !doc_equal(&obj, k->obj);
 	*k->obj = obj;
+	return 0;
+}
+
+int hook_view_take(struct hook_ask *k, const struct hook_view *v, const struct doc *to,
+		   const char *who, bool *ret_changed, struct err *err)
+{
+	const struct doc before = *k->obj;
+
+	if (take(k, v, to, who, NULL, err) < 0)
+		return err_ret(err);
+	*ret_changed = !doc_equal(&before, k->obj);
+	return 0;
+}
+
+int hook_view_take_strictly(struct hook_ask *k, const struct hook_view *v, const struct doc *to,
+			    const char *who, bool *ret_changed, struct err *err)
+{
+	const struct doc before = *k->obj;
+	struct api_strays strays = { 0 };
+
+	if (take(k, v, to, who, &strays, err) < 0)
+		return err_ret(err);
+	*ret_changed = !doc_equal(&before, k->obj);
 	return 0;
 }

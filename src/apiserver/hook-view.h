@@ -23,3 +23,6 @@ int hook_view(const struct hook_ask *k, const struct resource *as, bool hidden,
  * what nobody may change stays. */
 int hook_view_take(struct hook_ask *k, const struct hook_view *v, const struct doc *to,
 		   const char *who, bool *ret_changed, struct err *err);
+/* As above; fields that the kind does not have are refused. */
+int hook_view_take_strictly(struct hook_ask *k, const struct hook_view *v, const struct doc *to,
+			    const char *who, bool *ret_changed, struct err *err);

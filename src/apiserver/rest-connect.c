@@ -411,7 +411,7 @@ static void agreed(struct hook_ask *k, int result, struct err *err)
 	if (result == 0 && k->changed)
 		result =
 			status_internal(err, &x->call->about,
-					"a webhook changed the options of a connection, which this "
+					"a webhook or a policy changed the options of a connection, which this "
 					"server does not take up");
 	if (result < 0) {
 		pipe_close(&x->back);

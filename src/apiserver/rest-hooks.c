@@ -4,7 +4,7 @@
 #include "api/match-condition.h"
 #include "apiserver/admission.h"
 #include "apiserver/cel-authz.h"
-#include "apiserver/hook-view.h"
+#include "apiserver/policy-run.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -23,6 +23,7 @@
 struct hook_desk {
 	struct hook_configs *hooks;
 	struct webhook_clients *clients;
+	struct policy_desk *policies;
 	bool on[2]; /* validating, mutating */
 	struct metric_family *durations, *rejections, *requests, *opened;
 };
@@ -151,7 +152,7 @@ int hook_desk_new(struct server *srv, struct hook_desk **ret, struct err *err)
 			r = metrics_add(m, &opened_spec, &w->opened, err);
 	}
 	*ret = w;
-	return r;
+	return r < 0 ? r : policy_desk_new(srv, &w->policies, err);
 }
 
 void hook_desk_free(struct hook_desk *w)
@@ -160,6 +161,7 @@ void hook_desk_free(struct hook_desk *w)
 		return;
 	webhook_clients_free(w->clients);
 	hook_configs_free(w->hooks);
+	policy_desk_free(w->policies);
 	free(w);
 }
 
@@ -562,27 +564,33 @@ static void on_mutated(struct webhook_post *p, int result, struct slice answer, 
 	mutated(o->run, o);
 }
 
-/* Another round, if one is needed: the plugins, then those webhooks that asked for it. */
+/* The plugins and the policies once more. 1: they changed something. */
+static int again(struct hook_ask *k, struct err *err)
+{
+	const struct doc *before = doc_copy_shared(call_work(k->c), k->obj);
+	int r;
+
+	if (!before)
+		return arena_quota(call_work(k->c), err);
+	r = k->again ? k->again(k, err) : 0;
+	if (r >= 0)
+		r = policy_desk_mutate(k->c->srv->hook_desk->policies, k, err);
+	return r < 0 ? r : !doc_equal(before, k->obj);
+}
+
+/* Another round, if one is needed: all of them, then those webhooks that asked for it. */
 static int go_round(struct hook_run *run, struct err *err)
 {
-	struct hook_ask *k = run->k;
-	struct doc *before;
+	int r;
 
-	if (run->round || !k->changed)
+	if (run->round || !run->k->changed)
 		return 0;
 	run->round = 1;
 	run->at = 0;
-	if (k->again) {
-		before = doc_copy_shared(call_work(k->c), k->obj);
-		if (!before)
-			return arena_quota(call_work(k->c), err);
-		if (k->again(k, err) < 0)
-			return err_ret(err);
-		if (!doc_equal(before, k->obj))
-			for (size_t i = 0; i < run->set->n; i++)
-				run->once_more[i] |= run->asked_before[i];
-	}
-	return 1;
+	r = again(run->k, err);
+	for (size_t i = 0; r > 0 && i < run->set->n; i++)
+		run->once_more[i] |= run->asked_before[i];
+	return r < 0 ? r : 1;
 }
 
 /* Is it this one's turn? 1: it is asked now; 0: the next; NOT_YET. */
@@ -745,21 +753,15 @@ static void validate_begin(struct hook_run *run)
 
 /* ---- the beginning ---- */
 
-/* NULL: nobody is to be asked, and done has run. */
+/* NULL: no webhook is to be asked. */
 static struct hook_run *run_new(struct hook_ask *k, bool mutating)
 {
 	struct hook_desk *w = k->c->srv->hook_desk;
 	struct hook_set *set = w->on[mutating] ? hook_configs_get(w->hooks, mutating) : NULL;
 	struct hook_run *run;
-	struct err err ERR_RAW;
 
-	k->denied = doc_null();
-	k->changed = false;
-	k->run = NULL;
 	if (!set || !set->n || hook_is_exempt(k->asked->kind)) {
 		hook_set_unref(set);
-		err_clear(&err);
-		k->done(k, 0, &err);
 		return NULL;
 	}
 	run = calloc(1, sizeof(*run));
@@ -782,12 +784,41 @@ static struct hook_run *run_new(struct hook_ask *k, bool mutating)
 	return run;
 }
 
+/* An authorizer that policies need was asked meanwhile. */
+static void change_again(void *arg, bool given_up)
+{
+	if (!given_up)
+		hook_ask_mutate(arg);
+}
+
+static void judge_again(void *arg, bool given_up)
+{
+	if (!given_up)
+		hook_ask_validate(arg);
+}
+
 void hook_ask_mutate(struct hook_ask *k)
 {
-	struct hook_run *run = run_new(k, true);
+	struct hook_run *run = NULL;
+	struct err err ERR_RAW;
+	int r;
 
-	if (!run)
+	err_clear(&err);
+	k->denied = doc_null();
+	k->changed = false;
+	k->run = NULL;
+	k->rounds = NULL;
+	r = policy_desk_mutate(k->c->srv->hook_desk->policies, k, &err);
+	if (r == -ERR_UNAVAILABLE && call_asks(k->c, change_again, k))
 		return;
+	if (r == 0)
+		run = run_new(k, true);
+	if (!run) {
+		if (r == 0 && k->changed)
+			r = again(k, &err);
+		k->done(k, MIN(r, 0), &err);
+		return;
+	}
 	run->n = 1;
 	run->asked_before = calloc(run->set->n, sizeof(bool));
 	run->once_more = calloc(run->set->n, sizeof(bool));
@@ -797,8 +828,22 @@ void hook_ask_mutate(struct hook_ask *k)
 
 void hook_ask_validate(struct hook_ask *k)
 {
-	struct hook_run *run = run_new(k, false);
+	struct hook_run *run = NULL;
+	struct err err ERR_RAW;
+	int r;
 
-	if (run)
-		validate_begin(run);
+	err_clear(&err);
+	k->denied = doc_null();
+	k->changed = false;
+	k->run = NULL;
+	r = policy_desk_validate(k->c->srv->hook_desk->policies, k, &err);
+	if (r == -ERR_UNAVAILABLE && call_asks(k->c, judge_again, k))
+		return;
+	if (r == 0)
+		run = run_new(k, false);
+	if (!run) {
+		k->done(k, r, &err);
+		return;
+	}
+	validate_begin(run);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to the server: asking admission webhooks about a request, while it waits.
+ * Private to the server: asking admission policies, and then webhooks, about a request, while it
+ * waits.
  *
  *	hook_ask_mutate		one after the other; each sees what the ones before it made
  *	hook_ask_validate	side by side; all have to agree
@@ -15,6 +16,7 @@
 #include "doc/doc.h"
 
 struct hook_run;
+struct policy_rounds;
 struct hook_desk;
 
 /* For one server; admission NULL, or without the plugins: nobody is ever asked. */
@@ -50,6 +52,7 @@ struct hook_ask {
 	struct doc denied;    /* a Status, when not null */
 	int code;	      /* of it */
 	struct hook_run *run; /* private */
+	struct policy_rounds *rounds; /* private: of mutating policies */
 };
 void hook_ask_mutate(struct hook_ask *k);
 void hook_ask_validate(struct hook_ask *k);
