@@ -31,8 +31,7 @@ static const struct cel_type *seen_type(const struct cel_type *t, struct arena *
 	case CEL_T_BYTES:
 	case CEL_T_TIMESTAMP:
 	case CEL_T_DURATION: return t;
-	case CEL_T_LIST:
-		return depth ? cel_type_list(a, seen_type(t->of[0], a, depth - 1)) : dyn;
+	case CEL_T_LIST: return depth ? cel_type_list(a, seen_type(t->of[0], a, depth - 1)) : dyn;
 	case CEL_T_MAP:
 		return depth ? cel_type_map(a, seen_type(t->of[0], a, depth - 1),
 					    seen_type(t->of[1], a, depth - 1))
@@ -63,9 +62,14 @@ static int declare(struct cel_env *env, const struct cel_type *const types[POLIC
 		   struct err *err)
 {
 	static const char *const names[POLICY_VARS][2] = {
-		{ "object", "" },	 { "oldObject", "" },	    { "request", "" },
-		{ "namespaceObject", "" }, { "params", "#params" }, { "authorizer", "#authorizer" },
-		{ "authorizer.requestResource", "#about" }, { "variables", "#variables" },
+		{ "object", "" },
+		{ "oldObject", "" },
+		{ "request", "" },
+		{ "namespaceObject", "" },
+		{ "params", "#params" },
+		{ "authorizer", "#authorizer" },
+		{ "authorizer.requestResource", "#about" },
+		{ "variables", "#variables" },
 	};
 
 	for (int i = 0; i < POLICY_VARS; i++) {
@@ -98,8 +102,8 @@ static int make_env(struct policy_scope *s, enum policy_use use,
 		return arena_quota(s->a, err);
 	types[POLICY_AUTHORIZER] = has_authorizer(use) ? cel_type_of(CEL_T_AUTHORIZER) : NULL;
 	types[POLICY_ABOUT] = has_authorizer(use) ? cel_type_of(CEL_T_RESOURCE_CHECK) : NULL;
-	types[POLICY_VARIABLES] = s->has & POLICY_HAS_VARIABLES && use != POLICY_MATCH ? variables
-										       : NULL;
+	types[POLICY_VARIABLES] =
+		s->has & POLICY_HAS_VARIABLES && use != POLICY_MATCH ? variables : NULL;
 	s->envs[use] = env;
 	return declare(env, types, err);
 }
@@ -203,8 +207,8 @@ struct policy_expr policy_variable(struct policy_scope *s, const char *name, str
 	if (!v.seen)
 		v.seen = cel_type_of(CEL_T_DYN);
 	if (s->n == s->cap && s->n < VARIABLES_MAX) {
-		struct policy_named *grown = arena_grow(s->a, s->v, s->cap * sizeof(*s->v),
-							cap * sizeof(*s->v));
+		struct policy_named *grown =
+			arena_grow(s->a, s->v, s->cap * sizeof(*s->v), cap * sizeof(*s->v));
 
 		if (grown) {
 			s->v = grown;

@@ -29,10 +29,10 @@ struct hook {
 	struct hook_criteria on;
 	const struct hook_condition *conditions; /* all have to hold */
 	size_t nconditions;
-	bool fails_open;		/* failurePolicy Ignore */
-	bool again;			/* reinvocationPolicy IfNeeded */
-	bool effects;			/* it may not be asked about what is only tried */
-	bool beta;			/* AdmissionReview v1beta1 */
+	bool fails_open; /* failurePolicy Ignore */
+	bool again;	 /* reinvocationPolicy IfNeeded */
+	bool effects;	 /* it may not be asked about what is only tried */
+	bool beta;	 /* AdmissionReview v1beta1 */
 	unsigned seconds;
 };
 

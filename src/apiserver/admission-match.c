@@ -88,8 +88,8 @@ int hook_criteria_read(const struct doc *d, const struct doc *rules, const struc
 	*ret = (struct hook_criteria){ .exact = doc_str_is(doc_get(d, "matchPolicy"), "Exact") };
 	if (read_rules(rules, a, &ret->rules, &ret->nrules, err) < 0 ||
 	    read_rules(exclude, a, &ret->excluded, &ret->nexcluded, err) < 0 ||
-	    read_selector(doc_get(d, "namespaceSelector"), a, &ret->namespaces,
-			  &ret->no_namespaces, err) < 0 ||
+	    read_selector(doc_get(d, "namespaceSelector"), a, &ret->namespaces, &ret->no_namespaces,
+			  err) < 0 ||
 	    read_selector(doc_get(d, "objectSelector"), a, &ret->objects, &ret->no_objects, err) <
 		    0)
 		return err_ret(err);
@@ -155,8 +155,8 @@ static bool name_matches(const char *const *names, const char *name)
 static bool rule_matches(const struct hook_rule *r, const struct hook_match *m,
 			 const struct api_kind *k)
 {
-	return r->ops & m->op && name_matches(r->names, m->name) && scope_matches(r, m) && has(r->groups, k->group->group) &&
-	       has(r->versions, k->group->version) &&
+	return r->ops & m->op && name_matches(r->names, m->name) && scope_matches(r, m) &&
+	       has(r->groups, k->group->group) && has(r->versions, k->group->version) &&
 	       resource_matches(r->resources, k->resource, m->sub);
 }
 

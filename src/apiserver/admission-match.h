@@ -59,7 +59,7 @@ struct hook_match {
  * same in another. Negative: the namespace of the request is not there (-ERR_NOT_FOUND), or cannot
  * be read.
  */
-int hook_criteria_match(const struct hook_criteria *k, struct hook_match *m, const struct resource **ret,
-			struct err *err);
+int hook_criteria_match(const struct hook_criteria *k, struct hook_match *m,
+			const struct resource **ret, struct err *err);
 /* Objects that nobody is ever asked about: those that say who is asked. */
 bool hook_is_exempt(const struct api_kind *k);

@@ -150,9 +150,8 @@ static struct ran *find_ran(struct changing *x, const struct invocation *v)
 	const struct doc *meta = doc_get(v->param, "metadata");
 	struct slice ns = doc_slice(doc_get(meta, "namespace")),
 		     name = doc_slice(doc_get(meta, "name"));
-	const char *key = arena_printf(x->c.a, "%s/%s/%.*s/%.*s", v->p->name, v->b->name,
-				       (int)ns.n, ns.n ? ns.p : "", (int)name.n,
-				       name.n ? name.p : "");
+	const char *key = arena_printf(x->c.a, "%s/%s/%.*s/%.*s", v->p->name, v->b->name, (int)ns.n,
+				       ns.n ? ns.p : "", (int)name.n, name.n ? name.p : "");
 	struct ran *r = x->rounds->ran;
 
 	while (key && r && strcmp(r->key, key) != 0)
@@ -197,8 +196,8 @@ static int apply(struct policy_run *r, const struct cel_value *v, struct doc *to
 		if (doc_get(&view->obj, kept[i]))
 			doc_set(r->c->a, &all, kept[i], *doc_get(&view->obj, kept[i]));
 	DOC_EACH_MEMBER (key, value, &patch)
-		if (!doc_get(&all, "kind") || (!doc_str_is(key, "kind") &&
-					       !doc_str_is(key, "apiVersion")))
+		if (!doc_get(&all, "kind") ||
+		    (!doc_str_is(key, "kind") && !doc_str_is(key, "apiVersion")))
 			doc_add_node(r->c->a, &all, *key, *value);
 	if (typed_check(type, &all, r->c->a, &text, err) < 0)
 		*why = arena_printf(r->c->a,
@@ -297,10 +296,9 @@ static int begin(struct changing *x, const struct invocation *v, struct policy_r
 static int run_mutations(struct changing *x, const struct invocation *v, struct err *err)
 {
 	for (size_t i = 0; i < v->p->nchanges; i++) {
-		struct policy_count count = { .c = &x->c,
-					      .policy = v->p->name,
-					      .binding = v->b->name,
-					      .error = "no_error" };
+		struct policy_count count = {
+			.c = &x->c, .policy = v->p->name, .binding = v->b->name, .error = "no_error"
+		};
 		int64_t since = clock_mono();
 		const char *why = NULL;
 		struct policy_run r;

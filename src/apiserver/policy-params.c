@@ -38,9 +38,8 @@ static int add(struct policy_call *c, const struct resource *of, const struct it
 	return 0;
 }
 
-static int by_name(struct policy_call *c, const struct resource *of,
-		   const struct policy_binding *b, const char *ns, struct policy_params *out,
-		   struct err *err)
+static int by_name(struct policy_call *c, const struct resource *of, const struct policy_binding *b,
+		   const char *ns, struct policy_params *out, struct err *err)
 {
 	const struct item *i = resources_get(c->match.rs, of->kind->group->group,
 					     of->kind->resource, ns, b->param_name);
@@ -105,8 +104,8 @@ static int select_params(struct policy_call *c, const struct resource *of,
 		       : err_set(err, ERR_INVALID, "one of name or selector must be provided");
 }
 
-int policy_params_get(struct policy_call *c, const struct policy *p,
-		      const struct policy_binding *b, struct policy_params *ret, struct err *err)
+int policy_params_get(struct policy_call *c, const struct policy *p, const struct policy_binding *b,
+		      struct policy_params *ret, struct err *err)
 {
 	static const struct doc *const none[] = { NULL };
 	struct policy_params out = { .n = 0 };

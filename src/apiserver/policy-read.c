@@ -13,8 +13,8 @@ static const char *text(struct arena *a, const struct doc *d, const char *field)
 	return s ? s : "";
 }
 
-static struct policy_expr compile(const struct policy *p, enum policy_use use,
-				  const struct doc *d, const char *field)
+static struct policy_expr compile(const struct policy *p, enum policy_use use, const struct doc *d,
+				  const char *field)
 {
 	return policy_compile(p->scope, use, doc_slice(doc_get(d, field)));
 }

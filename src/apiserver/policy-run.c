@@ -150,9 +150,8 @@ static int run_variable(struct policy_run *r, const struct policy_named *v, stru
 			struct err *err)
 {
 	const struct cel_vars vars = { .v = r->vars, .n = POLICY_VARS };
-	struct cel_budget budget = { .left = r->budget.left > r->spent
-						     ? r->budget.left - r->spent
-						     : 0 };
+	struct cel_budget budget = { .left = r->budget.left > r->spent ? r->budget.left - r->spent
+								       : 0 };
 	int n;
 
 	if (stack_used(r) > STACK_MAX)
@@ -184,9 +183,8 @@ static int get_variable(void *arg, struct slice field, struct arena *a, struct c
 		return 0;
 	}
 	if (!v->expr.prog)
-		return err_set(err, ERR_INVALID,
-			       "composited variable \"%s\" fails to compile: %s", v->name,
-			       v->expr.error);
+		return err_set(err, ERR_INVALID, "composited variable \"%s\" fails to compile: %s",
+			       v->name, v->expr.error);
 	/* Two of one name: the later one sees the earlier as itself. */
 	if (r->state[at] == BUSY)
 		return err_set(err, ERR_INVALID,

@@ -22,7 +22,8 @@ struct metric_family;
 struct policy_rounds;
 struct server;
 
-#define POLICY_COST_MAX 10000000u /* of a policy, binding and parameter; twice: audit annotations */
+#define POLICY_COST_MAX 10000000u /* of a policy, binding and parameter; twice: audit annotations \
+				   */
 
 struct policy_desk;
 /* Without the plugins nobody is judged. */
@@ -85,8 +86,8 @@ struct policy_params {
 /* Is its paramKind served? */
 int policy_param_kind(struct policy_call *c, const struct policy *p, struct resource **ret,
 		      struct err *err);
-int policy_params_get(struct policy_call *c, const struct policy *p,
-		      const struct policy_binding *b, struct policy_params *ret, struct err *err);
+int policy_params_get(struct policy_call *c, const struct policy *p, const struct policy_binding *b,
+		      struct policy_params *ret, struct err *err);
 
 /* ---- one policy with one parameter ---- */
 
@@ -132,7 +133,8 @@ struct policy_denial {
 int policy_deny(struct policy_call *c, const struct policy_denial *d, struct err *err);
 /* "pods \"x\" is forbidden: " and more, in the arena. */
 const char *policy_forbidden(struct policy_call *c, const char *why);
-/* One expression that was evaluated. action: of validating ones, "allow", "deny", "audit", "warn". */
+/* One expression that was evaluated. action: of validating ones, "allow", "deny", "audit", "warn".
+ */
 struct policy_count {
 	const struct policy_call *c;
 	const char *policy, *binding, *error, *action;

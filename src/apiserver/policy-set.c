@@ -130,7 +130,7 @@ static struct part *known(struct part **v, size_t n, size_t *at, struct slice na
 	while (*at < n && order(v[*at]->name, name) < 0)
 		++*at;
 	return *at < n && slice_is(name, v[*at]->name) && v[*at]->revision == revision ? v[*at]
-											: NULL;
+										       : NULL;
 }
 
 static size_t read_parts(struct collection *o, struct arena *a, bool binding, struct part **old,

@@ -43,18 +43,17 @@ static void deny(struct judging *j, const struct policy *p, const struct policy_
 		return;
 	j->denied = true;
 	j->reason = reason;
-	j->message =
-		b ? arena_printf(a,
-				 "ValidatingAdmissionPolicy '%s' with binding '%s' denied "
-				 "request: %s",
-				 p->name, b->name, message)
-		  : arena_printf(a, "ValidatingAdmissionPolicy '%s' denied request: %s", p->name,
-				 message);
+	j->message = b ? arena_printf(a,
+				      "ValidatingAdmissionPolicy '%s' with binding '%s' denied "
+				      "request: %s",
+				      p->name, b->name, message)
+		       : arena_printf(a, "ValidatingAdmissionPolicy '%s' denied request: %s",
+				      p->name, message);
 }
 
 /* The policy or binding cannot be used as it is. */
-static void misconfigured(struct judging *j, const struct policy *p,
-			  const struct policy_binding *b, const struct err *err)
+static void misconfigured(struct judging *j, const struct policy *p, const struct policy_binding *b,
+			  const struct err *err)
 {
 	if (!p->fails_open)
 		deny(j, p, b,

@@ -409,10 +409,10 @@ static void agreed(struct hook_ask *k, int result, struct err *err)
 	struct connect *x = k->arg;
 
 	if (result == 0 && k->changed)
-		result =
-			status_internal(err, &x->call->about,
-					"a webhook or a policy changed the options of a connection, which this "
-					"server does not take up");
+		result = status_internal(
+			err, &x->call->about,
+			"a webhook or a policy changed the options of a connection, which this "
+			"server does not take up");
 	if (result < 0) {
 		pipe_close(&x->back);
 		hook_ask_fail(k, err);

@@ -471,7 +471,8 @@ static void judge(struct hook_one *o, int result, struct slice text, struct err 
 
 	if (result == 0) {
 		what = "received invalid webhook response: ";
-		result = review_read(text, &o->view.review, run->mutating, call_work(c), &answer, err);
+		result = review_read(text, &o->view.review, run->mutating, call_work(c), &answer,
+				     err);
 		if (result == -ERR_UNSUPPORTED)
 			what = "";
 	}

@@ -48,10 +48,10 @@ struct hook_ask {
 	void *arg;
 
 	/* results */
-	bool changed;	      /* obj is another */
-	struct doc denied;    /* a Status, when not null */
-	int code;	      /* of it */
-	struct hook_run *run; /* private */
+	bool changed;		      /* obj is another */
+	struct doc denied;	      /* a Status, when not null */
+	int code;		      /* of it */
+	struct hook_run *run;	      /* private */
 	struct policy_rounds *rounds; /* private: of mutating policies */
 };
 void hook_ask_mutate(struct hook_ask *k);

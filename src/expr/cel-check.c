@@ -767,7 +767,8 @@ static const struct cel_type *check_call(struct check *c, struct cel_node *n)
 	bool mixed = c->mixed;
 
 	if (!check_namespaced(c, n, &all))
-		find_functions(c, n->name.n && n->name.p[0] == '.'
+		find_functions(c,
+			       n->name.n && n->name.p[0] == '.'
 				       ? slice_of(n->name.p + 1, n->name.n - 1)
 				       : n->name,
 			       &all);
