@@ -19,6 +19,7 @@
 #include "apiserver/given.h"
 #include "apiserver/hook-conf.h"
 #include "apiserver/outside.h"
+#include "apiserver/policy-status.h"
 #include "apiserver/rbac-aggregate.h"
 #include "apiserver/strategy.h"
 #include "base/arena.h"
@@ -937,6 +938,8 @@ int boot_server(struct boot *b, struct err *err)
 	if (r == 0)
 		r = rbac_aggregate_start(b->resources, b->loop, &b->aggregate, err);
 	if (r == 0)
+		r = policy_status_start(b->resources, b->loop, &b->policies, err);
+	if (r == 0)
 		r = fairness_follow(b->fairness, b->loop, b->resources, err);
 	if (r == 0 && !early)
 		r = listen_all(b, err);
@@ -977,6 +980,7 @@ void boot_close(struct boot *b)
 	if (b->admin)
 		control_set_store(b->admin, NULL);
 	rbac_aggregate_stop(b->aggregate);
+	policy_status_stop(b->policies);
 	settle(b);
 	crd_controller_stop(b->definitions);
 	aggregator_free(b->others);

@@ -34,6 +34,7 @@ struct fairness;
 struct given;
 struct metrics;
 struct outside;
+struct policy_status;
 struct rbac_aggregate;
 struct resolver;
 struct store;
@@ -104,6 +105,7 @@ struct boot {
 	struct fairness *fairness;
 	struct authz_chain *authz;
 	struct rbac_aggregate *aggregate;
+	struct policy_status *policies;
 	struct admission *admission;
 	struct aggregator *others; /* API servers */
 	struct server *server;
