@@ -99,7 +99,7 @@ static void read_changes(const struct doc *list, struct arena *a, struct policy 
 	p->nchanges = doc_len(list);
 }
 
-int policy_read(const struct doc *obj, struct arena *a, struct policy *ret, struct err *err)
+int policy_of_object(const struct doc *obj, struct arena *a, struct policy *ret, struct err *err)
 {
 	const struct doc *spec = doc_get(obj, "spec"), *match = doc_get(spec, "matchConstraints");
 	struct policy p = { .name = text(a, doc_get(obj, "metadata"), "name") };
@@ -155,8 +155,8 @@ static int read_ref(const struct doc *ref, struct arena *a, struct policy_bindin
 	return b->by_selector ? selector_object(selector, a, &b->params, &b->no_params, err) : 0;
 }
 
-int policy_binding_read(const struct doc *obj, struct arena *a, struct policy_binding *ret,
-			struct err *err)
+int policy_binding_of_object(const struct doc *obj, struct arena *a, struct policy_binding *ret,
+			     struct err *err)
 {
 	const struct doc *spec = doc_get(obj, "spec"), *match = doc_get(spec, "matchResources");
 	struct policy_binding b = { .name = text(a, doc_get(obj, "metadata"), "name"),

@@ -22,8 +22,9 @@ struct metric_family;
 struct policy_rounds;
 struct server;
 
-#define POLICY_COST_MAX 10000000u /* of a policy, binding and parameter; twice: audit annotations \
-				   */
+#define POLICY_COST_MAX                                                           \
+	10000000u /* of a policy, binding and parameter; twice: audit annotations \
+		   */
 
 struct policy_desk;
 /* Without the plugins nobody is judged. */

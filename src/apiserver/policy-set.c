@@ -106,8 +106,8 @@ static struct part *part_new(struct item *i, bool binding)
 		struct doc *own = doc_copy(a, &d); /* the item goes */
 
 		r = !own      ? arena_quota(a, &err)
-		    : binding ? policy_binding_read(own, a, &p->binding, &err)
-			      : policy_read(own, a, &p->policy, &err);
+		    : binding ? policy_binding_of_object(own, a, &p->binding, &err)
+			      : policy_of_object(own, a, &p->policy, &err);
 	}
 	/* Checked when it was written: only what another server stored comes here. */
 	p->broken = r < 0;

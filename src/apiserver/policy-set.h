@@ -95,6 +95,6 @@ void policy_configs_free(struct policy_configs *c); /* NULL is fine */
 struct policy_set *policy_configs_get(struct policy_configs *c, bool mutating);
 
 /* One policy of its object (canonical), in the arena. -ERR_INVALID, -ERR_QUOTA. */
-int policy_read(const struct doc *obj, struct arena *a, struct policy *ret, struct err *err);
-int policy_binding_read(const struct doc *obj, struct arena *a, struct policy_binding *ret,
-			struct err *err);
+int policy_of_object(const struct doc *obj, struct arena *a, struct policy *ret, struct err *err);
+int policy_binding_of_object(const struct doc *obj, struct arena *a, struct policy_binding *ret,
+			     struct err *err);

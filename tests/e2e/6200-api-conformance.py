@@ -16,6 +16,7 @@ import conform_machinery  # noqa: E402,F401
 import conform_crd  # noqa: E402,F401
 import conform_hooks  # noqa: E402,F401
 import conform_aggregator  # noqa: E402,F401
+import conform_policy  # noqa: E402,F401
 import conform_apps  # noqa: E402,F401
 import conform_network  # noqa: E402,F401
 import conform_node  # noqa: E402,F401

@@ -1352,7 +1352,7 @@ static const struct kind_row {
 	  "\"spec\":{\"matchConstraints\":{\"resourceRules\":[{\"operations\":[\""
 	  "*\"],\"apiGroups\":[\"*\"],\"apiVersions\":[\"*\"],\"resources\":[\"*\""
 	  "]}]},\"reinvocationPolicy\":\"Never\",\"mutations\":[{\"patchType\":\""
-	  "JSONPatch\",\"jsonPatch\":{\"expression\":\"[]\"}}]}",
+	  "JSONPatch\",\"jsonPatch\":{\"expression\":\"[JSONPatch{}]\"}}]}",
 	  NULL, "", NULL, "" },
 	{ "admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy",
 	  "\"spec\":{\"matchConstraints\":{\"resourceRules\":[{\"operations\":[\""

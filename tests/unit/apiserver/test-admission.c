@@ -30,6 +30,8 @@ static void flags_name_plugins(void **state)
 	assert_true(admission_runs(ad, "AlwaysPullImages"));
 	assert_true(admission_runs(ad, "DenyServiceExternalIPs"));
 	assert_true(admission_runs(ad, "PodSecurity"));
+	assert_true(admission_runs(ad, "ValidatingAdmissionPolicy"));
+	assert_true(admission_runs(ad, "MutatingAdmissionPolicy"));
 	assert_false(admission_runs(ad, "Priority"));
 	assert_true(admission_runs(ad, "ServiceAccount"));
 	assert_false(admission_runs(ad, "Nothing"));
@@ -37,7 +39,6 @@ static void flags_name_plugins(void **state)
 	refuse_flags("Bogus", NULL, "--enable-admission-plugins: unknown plugin 'Bogus'");
 	refuse_flags(NULL, "Bogus", "--disable-admission-plugins: unknown plugin 'Bogus'");
 	refuse_flags("Priority", "Priority", "Priority is both enabled and disabled");
-	refuse_flags("ValidatingAdmissionPolicy", NULL, "CEL");
 	refuse_flags("EventRateLimit", NULL, "configuration");
 	refuse_flags(NULL, "NamespaceLifecycle", "cannot be disabled");
 	assert_string_equal(admission_name(0, &on), "AlwaysAdmit");
