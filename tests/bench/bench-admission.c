@@ -304,6 +304,7 @@ static void ask_access(struct authn *n)
 	struct authz_step step = { .mode = AUTHZ_RBAC, .rbac = r };
 	struct authz z = { .rbac = r, .steps = &step, .nsteps = 1 };
 	struct arena *a = arena_new("request", 1u << 20);
+	const struct authn_ask ask = { .token = SLICE("a-token") };
 	int64_t began;
 
 	put_roles(r);
@@ -321,7 +322,7 @@ static void ask_access(struct authn *n)
 					  .path = "" };
 
 		arena_reset(a);
-		if (authn_token(n, SLICE("a-token"), NULL, a, &found, &err) != 1)
+		if (authn_token(n, &ask, a, &found, &err) != 1)
 			fail("token");
 		at.user = &found.user;
 		if (!authz_allowed(&z, &at, NULL))

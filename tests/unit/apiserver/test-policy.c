@@ -3,6 +3,7 @@
 #include "policy-fix.h"
 
 #include "apiserver/apiaudit.h"
+#include "apiserver/crd-controller.h"
 
 #define SAYS                                                                                    \
 	"configmaps \"m\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied " \
@@ -484,6 +485,47 @@ static void all_expressions_together_have_a_budget(void **state)
 		"will be run");
 }
 
+/* What looks cheap and is not: text that doubles, variables that are each twice the one before. */
+static void hostile_expressions_end(void **state)
+{
+	static const char *const hostile[] = {
+		EXPR("[0,1,2,3,4,5,6,7,8,9].map(a, [0,1,2,3,4,5,6,7,8,9].map(b, "
+		     "object.metadata.name + object.metadata.uid)).size() > 0 && "
+		     "object.data.long.matches(`(a+)+(b+)+(c+)+$`)"),
+		"'variables':[{'name':'a','expression':'object.data.long + object.data.long'},"
+		"{'name':'b','expression':'variables.a + variables.a'},"
+		"{'name':'c','expression':'variables.b + variables.b'},"
+		"{'name':'d','expression':'variables.c + variables.c'},"
+		"{'name':'e','expression':'variables.d + variables.d'},"
+		"{'name':'f','expression':'variables.e + variables.e'},"
+		"{'name':'g','expression':'variables.f + variables.f'},"
+		"{'name':'h','expression':'variables.g + variables.g'},"
+		"{'name':'i','expression':'variables.h + variables.h'}],"
+		"'validations':[{'expression':'variables.i.size() > 0 && "
+		"variables.i.split(``).size() > 0',"
+		"'messageExpression':'string(variables.i + variables.i)'}]",
+	};
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(4u << 20);
+	struct rfix *x = *state;
+	char spec[4096];
+
+	(void)buf_adds(
+		&b,
+		"{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'m'},'data':{'long':'");
+	for (size_t i = 0; i < 30000; i++)
+		(void)buf_addc(&b, 'a');
+	(void)buf_adds(&b, "'}}");
+	for (size_t i = 0; i < ARRAY_LEN(hostile); i++) {
+		const int64_t began = clock_mono();
+
+		snprintf(spec, sizeof(spec), ON_CMS ",%s", hostile[i]);
+		judged(x, spec);
+		ppost(x, CMS, buf_str(&b), 422);
+		assert_true(clock_mono() - began < 20 * NS_PER_SEC);
+		forget(x);
+	}
+}
+
 static void policies_are_not_judged_by_policies(void **state)
 {
 	struct rfix *x = *state;
@@ -521,6 +563,70 @@ static void other_versions_are_judged_as_the_one_that_is_named(void **state)
 	      "'targetCPUUtilizationPercentage':50}}",
 	      422);
 	ahas(x, "failed expression");
+}
+
+/* ---- custom kinds ---- */
+
+#define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+static void wait_served(struct rfix *x, const char *path)
+{
+	const int64_t end = clock_mono() + 30 * NS_PER_SEC;
+
+	while (get(x, path) != 200) {
+		assert_true(loop_step(x->f->loop, 5 * NS_PER_MS, NULL) >= 0);
+		assert_true(clock_mono() < end);
+	}
+}
+
+/* From upstream's documentation: the limit is an object of a kind of its own. */
+static void custom_kinds_are_judged_and_are_parameters(void **state)
+{
+	struct rfix *x = *state;
+	struct crd_controller *definitions = NULL;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(crd_controller_start(x->rs, x->f->loop, &definitions, &err), 0);
+	ppost(x, CRDS,
+	      "{'apiVersion':'apiextensions.k8s.io/"
+	      "v1','kind':'CustomResourceDefinition','metadata':"
+	      "{'name':'replicalimits.rules.example.com'},'spec':{'group':'rules.example.com','"
+	      "scope':"
+	      "'Namespaced','names':{'plural':'replicalimits','kind':'ReplicaLimit'},'versions':[{'"
+	      "name':"
+	      "'v1','served':true,'storage':true,'schema':{'openAPIV3Schema':{'type':'object',"
+	      "'properties':{'maxReplicas':{'type':'integer'}}}}}]}}",
+	      201);
+	wait_served(x, "/apis/rules.example.com/v1/namespaces/n1/replicalimits");
+	ppost(x, "/apis/rules.example.com/v1/namespaces/n1/replicalimits",
+	      "{'apiVersion':'rules.example.com/"
+	      "v1','kind':'ReplicaLimit','metadata':{'name':'test'},"
+	      "'maxReplicas':3}",
+	      201);
+	policy(x, "Validating", "p",
+	       "'paramKind':{'apiVersion':'rules.example.com/v1','kind':'ReplicaLimit'}," ON(
+		       "'CREATE','UPDATE'", "", "v1",
+		       "replicationcontrollers") ",'validations':[{'expression':'object.spec."
+						 "replicas <= params.maxReplicas','reason':"
+						 "'Forbidden','messageExpression':'`must be no "
+						 "greater than ` + "
+						 "string(params.maxReplicas)'}]",
+	       201);
+	binding(x, "Validating", "b", "p", BY("'name':'test'", "Deny"), 201);
+	ppost(x, "/api/v1/namespaces/n1/replicationcontrollers",
+	      "{'apiVersion':'v1','kind':'ReplicationController','metadata':{'name':'m'},'spec':"
+	      "{'replicas':4,'selector':{'a':'b'},'template':{'metadata':{'labels':{'a':'b'}},'"
+	      "spec':{" C1 "}}}}",
+	      403);
+	assert_status(x, 403, "Forbidden", "denied request: must be no greater than 3");
+	forget(x);
+	judged(x, ON("'UPDATE'", "rules.example.com", "*",
+		     "*") "," EXPR("object.maxReplicas >= oldObject.maxReplicas"));
+	amerge(x, "/apis/rules.example.com/v1/namespaces/n1/replicalimits/test",
+	       "{'maxReplicas':2}", 422);
+	amerge(x, "/apis/rules.example.com/v1/namespaces/n1/replicalimits/test",
+	       "{'maxReplicas':4}", 200);
+	crd_controller_stop(definitions);
 }
 
 /* ---- what is refused when it is written ---- */
@@ -601,9 +707,11 @@ int main(void)
 		ACASE(the_audit_log_is_told),
 		ACASE(cost_has_an_end),
 		ACASE(all_expressions_together_have_a_budget),
+		ACASE(hostile_expressions_end),
 		ACASE(policies_are_not_judged_by_policies),
 		ACASE(the_plugin_can_be_off),
 		ACASE(other_versions_are_judged_as_the_one_that_is_named),
+		ACASE(custom_kinds_are_judged_and_are_parameters),
 		ACASE(expressions_have_to_compile),
 	};
 

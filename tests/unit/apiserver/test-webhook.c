@@ -499,6 +499,44 @@ static void who_is_slow_has_its_time_and_no_more(void **state)
 	assert_code(f->x, 404);
 }
 
+/* Policies come first, and once more when a webhook changed something that they want to know of. */
+static void policies_run_before_webhooks(void **state)
+{
+	static const char spec[] =
+		"{'apiVersion':'admissionregistration.k8s.io/v1','kind':'MutatingAdmissionPolicy',"
+		"'metadata':{'name':'p'},'spec':{'reinvocationPolicy':'IfNeeded','matchConstraints'"
+		":{"
+		"'resourceRules':[{'operations':['CREATE'],'apiGroups':[''],'apiVersions':['v1'],"
+		"'resources':['configmaps']}]},'mutations':[{'patchType':'ApplyConfiguration',"
+		"'applyConfiguration':{'expression':'Object{data: {\\'by\\': has(object.data.x) ? "
+		"\\'both\\' : \\'policy\\'}}'}}]}}";
+	struct wfix *f = *state;
+	char text[2048], *to = text;
+
+	for (const char *p = spec; *p; p++) /* \\' is CEL's own quote */
+		if (p[0] == '\\' && p[1] == '\'')
+			*to++ = *++p;
+		else
+			*to++ = *p == '\'' ? '"' : *p;
+	*to = '\0';
+	(void)post(f->x, GROUPS "/mutatingadmissionpolicies", text);
+	assert_code(f->x, 201);
+	apost(f->x, GROUPS "/mutatingadmissionpolicybindings",
+	      "{'apiVersion':'admissionregistration.k8s.io/v1','kind':"
+	      "'MutatingAdmissionPolicyBinding','metadata':{'name':'b'},'spec':{'policyName':'p'}}",
+	      201);
+	f->patch = "[{'op':'add','path':'/data/x','value':'1'}]";
+	hook_on(f, MUTATING, "a", "/patch", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", "'k':'v'"), 201);
+	told(f, "'data':{'by':'policy','k':'v'}");
+	assert_int_equal(f->nasked, 1);
+	ahas(f->x, "'data':{'by':'both','k':'v','x':'1'}");
+	(void)ask(f->x, "DELETE", GROUPS "/mutatingadmissionpolicies/p", ADMIN, NULL);
+	assert_code(f->x, 200);
+	(void)ask(f->x, "DELETE", GROUPS "/mutatingadmissionpolicybindings/b", ADMIN, NULL);
+	assert_code(f->x, 200);
+}
+
 /* A world that went on meanwhile: the write is prepared, and asked about, again. */
 static void what_changed_meanwhile_is_asked_about_anew(void **state)
 {
@@ -750,6 +788,7 @@ static void they_are_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		HCASE(policies_run_before_webhooks),
 		HCASE(what_is_allowed_is_stored),
 		HCASE(a_denial_is_told_as_the_webhook_said),
 		HCASE(all_have_to_agree),
