@@ -13,17 +13,19 @@
 	X(create_secret_generic) X(create_secret_tls) X(create_service_clusterip) \
 	X(create_service_externalname) X(create_service_loadbalancer) X(create_service_nodeport) \
 	X(create_serviceaccount) X(create_token) \
-	X(expose) X(run) X(get) X(delete) X(autoscale) \
+	X(expose) X(run) X(explain_cmd) X(get) X(delete) X(autoscale) \
 	X(apply) X(patch) X(replace) X(scale) \
 	X(label) X(annotate) X(wait) X(completion) \
 	X(auth_can_i) X(auth_whoami) \
-	X(cluster_info) \
+	X(certificate_approve) X(certificate_deny) X(cluster_info) X(cluster_info_dump) \
+	X(top_node) X(top_pod) \
+	X(describe) X(events) \
 	X(api_resources) X(api_versions) \
 	X(config_current_context) X(config_delete_cluster) X(config_delete_context) \
 	X(config_delete_user) X(config_get_clusters) X(config_get_contexts) X(config_get_users) \
 	X(config_rename_context) X(config_set) X(config_set_cluster) X(config_set_context) \
 	X(config_set_credentials) X(config_unset) X(config_use_context) X(config_view) \
-	X(version)
+	X(options) X(plugin_list) X(version)
 /* clang-format on */
 
 #define X(name) extern const struct cmd kubectl_##name;

@@ -190,9 +190,6 @@ static int cluster_info_run(struct cmd_call *call, struct err *err)
 	struct doc *list;
 	int r;
 
-	if (call->nargs && strcmp(call->args[0], "dump") == 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "kubectl cluster-info dump: not supported by teu kubectl yet");
 	r = kubectl_client(k, err);
 	if (r == 0)
 		r = client_call_doc(k->client, k->arena, &rq, &list, err);

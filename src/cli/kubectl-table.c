@@ -51,7 +51,7 @@ static const char *two(char *dst, int64_t a, char ua, int64_t b, char ub)
 	return dst;
 }
 
-static const char *human(char dst[32], int64_t s)
+const char *kubectl_duration(char dst[32], int64_t s)
 {
 	int64_t m = s / 60, h = m / 60, d = h / 24;
 
@@ -82,5 +82,5 @@ const char *kubectl_age(char dst[32], struct slice when)
 
 	if (!when.n || clock_parse_rfc3339(when, &ns, NULL) < 0 || ns == CLOCK_ZERO)
 		return "<unknown>";
-	return human(dst, (clock_real() - ns) / NS_PER_SEC);
+	return kubectl_duration(dst, (clock_real() - ns) / NS_PER_SEC);
 }

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/cmds.h"
 #include "cli/kubectl-cmds.h"
+#include "cli/kubectl-plugin.h"
 #include "doc/doc.h"
 
 #include <ctype.h>
@@ -29,11 +30,10 @@ static const struct cmd *const cmds[] = {
 };
 
 /* Commands of kubectl that are not here yet: refused by name. */
-static const char *const absent[] = { "alpha",	 "attach",   "certificate",  "cordon",	  "cp",
-				      "debug",	 "describe", "diff",	     "drain",	  "edit",
-				      "events",	 "exec",     "explain",	     "kustomize", "logs",
-				      "options", "plugin",   "port-forward", "proxy",	  "rollout",
-				      "set",	 "taint",    "top",	     "uncordon",  NULL };
+static const char *const absent[] = {
+	"alpha", "attach",	 "cordon", "cp",      "debug", "diff",	 "drain",    "edit", "exec",
+	"kustomize", "logs", "port-forward", "proxy",   "rollout", "set", "taint", "uncordon", NULL
+};
 
 #define STR_ROW(field, name, letter, help) OPT(struct kubectl_flags, STR, field, name, letter, help)
 static const struct opt global_opts[] = {
@@ -373,6 +373,14 @@ void kubectl_note(struct kubectl *k, const struct err *err)
 	k->failed = true;
 }
 
+int kubectl_bare_error(struct kubectl *k, struct err *err)
+{
+	buf_addf(&k->errors, "%s\n", err->msg);
+	k->failed = true;
+	*err = ERR_INIT;
+	return 0;
+}
+
 void kubectl_warn(struct kubectl *k, struct slice text)
 {
 	k->warnings++;
@@ -471,8 +479,10 @@ static bool is_family(const char *word)
 	return false;
 }
 
-static int no_command(struct kubectl *k, const struct cmd_program *prog, const struct split *s)
+static int no_command(struct kubectl *k, const struct cmd_program *prog, const struct split *s,
+		      int argc, char **argv)
 {
+	struct err err = ERR_INIT;
 	const char *near;
 
 	if (is_family(s->words[0]) && s->n == 1) {
@@ -494,6 +504,10 @@ static int no_command(struct kubectl *k, const struct cmd_program *prog, const s
 	if (str_is_one_of(s->words[0], absent)) {
 		buf_addf(&k->errors, "error: kubectl %s: not supported by teu kubectl yet\n",
 			 s->words[0]);
+		return tell(k, 1);
+	}
+	if (kubectl_plugin_run(k, argc, argv, &err) < 0) {
+		buf_addf(&k->errors, "Error: %s\n", err.msg);
 		return tell(k, 1);
 	}
 	near = cmd_suggest(prog, s->words[0]);
@@ -590,7 +604,7 @@ static int start(struct kubectl *k, int argc, char **argv)
 	s.words += help;
 	s.n -= help;
 	if (!k->cmd)
-		return no_command(k, &prog, &s);
+		return no_command(k, &prog, &s, argc, argv);
 	if (help)
 		return show(k, &prog, k->cmd);
 	for (int i = 1, w = 0; i < argc; i++) {

@@ -77,6 +77,8 @@ int kubectl_find_kind(struct kubectl *k, const char *api_version, const char *ki
 void kubectl_explain(struct kubectl *k, const struct err *err, struct buf *out);
 /* Collects it: the command goes on and ends with status 1. */
 void kubectl_note(struct kubectl *k, const struct err *err);
+/* The same without "error: " before it, as kubectl has it in places. 0. */
+int kubectl_bare_error(struct kubectl *k, struct err *err);
 void kubectl_warn(struct kubectl *k, struct slice text);
 /* What was written so far goes out now. */
 int kubectl_flush(struct kubectl *k, struct err *err);
@@ -88,6 +90,8 @@ int kubectl_no_args(struct cmd_call *call, struct err *err);
 const char *kubectl_text(struct kubectl *k, const struct doc *d, const char *path);
 /* "5d3h": how long ago, as kubectl's HumanDuration; "<unknown>" for no time. */
 const char *kubectl_age(char dst[32], struct slice when);
+/* The same for a number of seconds. */
+const char *kubectl_duration(char dst[32], int64_t s);
 
 /* Files that a kubeconfig names become data in it. */
 int kubectl_flatten(struct kubectl *k, struct doc *config, struct err *err);
@@ -223,6 +227,7 @@ int kubectl_watch_one(struct kubectl *k, const struct kubectl_item *it, const ch
 
 #define KUBECTL_BASIC "Basic Commands"
 #define KUBECTL_CLUSTER "Cluster Management Commands"
+#define KUBECTL_TROUBLE "Troubleshooting and Debugging Commands"
 #define KUBECTL_ADVANCED "Advanced Commands"
 #define KUBECTL_SETTINGS "Settings Commands"
 #define KUBECTL_OTHER "Other Commands"

@@ -284,6 +284,7 @@ int cert_make(const struct cert_spec *spec, const struct key *subject, const str
 struct csr {
 	struct arena *arena;
 	struct cert_names names;
+	struct csr_place place;
 	unsigned usages;
 	bool ca;
 	struct key *key;
@@ -360,6 +361,18 @@ static unsigned requested_usages(STACK_OF(X509_EXTENSION) * list)
 	return u;
 }
 
+static struct csr_place place_of(struct arena *a, const X509_NAME *subject)
+{
+	return (struct csr_place){
+		.country = names_list(a, subject, NID_countryName),
+		.locality = names_list(a, subject, NID_localityName),
+		.province = names_list(a, subject, NID_stateOrProvinceName),
+		.street = names_list(a, subject, NID_streetAddress),
+		.postal = names_list(a, subject, NID_postalCode),
+		.serial = names_list(a, subject, NID_serialNumber),
+	};
+}
+
 static int csr_fill(struct csr *r, X509_REQ *req, struct err *err)
 {
 	STACK_OF(X509_EXTENSION) *list = X509_REQ_get_extensions(req);
@@ -367,6 +380,9 @@ static int csr_fill(struct csr *r, X509_REQ *req, struct err *err)
 	BASIC_CONSTRAINTS *basic = ext_of(list, NID_basic_constraints);
 	int x = names_read(r->arena, X509_REQ_get_subject_name(req), alt, &r->names, err);
 
+	r->place = place_of(r->arena, X509_REQ_get_subject_name(req));
+	if (x == 0 && arena_exceeded(r->arena))
+		x = arena_quota(r->arena, err);
 	r->usages = requested_usages(list);
 	r->ca = basic && basic->ca;
 	BASIC_CONSTRAINTS_free(basic);
@@ -429,6 +445,11 @@ void csr_free(struct csr *r)
 const struct cert_names *csr_names(const struct csr *r)
 {
 	return &r->names;
+}
+
+const struct csr_place *csr_place(const struct csr *r)
+{
+	return &r->place;
 }
 
 unsigned csr_usages(const struct csr *r)

@@ -32,6 +32,8 @@ struct cert_pool {
 
 /* Takes x also on failure. */
 int cert_wrap(X509 *x_taken, struct cert **ret, struct err *err);
+/* The parts of a subject that have this NID. */
+struct cert_list names_list(struct arena *a, const X509_NAME *subject, int nid);
 /* Subject and alternative names as strings of the arena. */
 int names_read(struct arena *a, const X509_NAME *subject, const GENERAL_NAMES *alt,
 	       struct cert_names *ret, struct err *err);

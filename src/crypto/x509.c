@@ -88,7 +88,7 @@ static void grow(struct growing *g, const char *s)
 		g->n = 0;
 }
 
-static struct cert_list subject_list(struct arena *a, const X509_NAME *subject, int nid)
+struct cert_list names_list(struct arena *a, const X509_NAME *subject, int nid)
 {
 	struct growing g = { .a = a };
 
@@ -119,15 +119,15 @@ static struct cert_list alt_list(struct arena *a, const GENERAL_NAMES *alt, int 
 int names_read(struct arena *a, const X509_NAME *subject, const GENERAL_NAMES *alt,
 	       struct cert_names *ret, struct err *err)
 {
-	struct cert_list cn = subject_list(a, subject, NID_commonName);
+	struct cert_list cn = names_list(a, subject, NID_commonName);
 
 	if (alt && sk_GENERAL_NAME_num(alt) > CERT_NAMES_MAX)
 		return err_set(err, ERR_TOO_LARGE, "more than %u alternative names",
 			       CERT_NAMES_MAX);
 	*ret = (struct cert_names){
 		.cn = cn.n ? cn.v[cn.n - 1] : "", /* the most specific one, as Go reads it */
-		.o = subject_list(a, subject, NID_organizationName),
-		.ou = subject_list(a, subject, NID_organizationalUnitName),
+		.o = names_list(a, subject, NID_organizationName),
+		.ou = names_list(a, subject, NID_organizationalUnitName),
 		.dns = alt_list(a, alt, GEN_DNS),
 		.ip = alt_list(a, alt, GEN_IPADD),
 		.uri = alt_list(a, alt, GEN_URI),

@@ -109,6 +109,11 @@ void csr_free(struct csr *r);
 DEFINE_CLEANUP(struct csr *, csr_free)
 /* To sign it: judge these, put them into a cert_spec, cert_make with csr_key. */
 const struct cert_names *csr_names(const struct csr *r);
+/* What else a subject says: nobody who signs minds it. */
+struct csr_place {
+	struct cert_list country, locality, province, street, postal, serial;
+};
+const struct csr_place *csr_place(const struct csr *r);
 unsigned csr_usages(const struct csr *r); /* as asked for; 0 = none named */
 const struct key *csr_key(const struct csr *r);
 bool csr_wants_ca(const struct csr *r);

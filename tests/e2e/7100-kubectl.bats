@@ -116,7 +116,7 @@ tk() { within "$DIR/bin/kubectl" "$@"; }
 	fails_with "get-contexts" tk config
 	says "/api/v1/namespaces/default/pods/p1 200 in" tk -v6 get pods p1
 	fails_with "x is not found" tk get pods -o 'jsonpath={.x}' --allow-missing-template-keys=false
-	fails_with "kubectl top: not supported by teu kubectl yet" tk top
+	fails_with "kubectl proxy: not supported by teu kubectl yet" tk proxy
 	fails_with "not supported by teu kubectl yet" tk get pods -o go-template={{.x}}
 	fails_with "--kustomize is not supported" tk get -k .
 	fails_with "unknown command" tk nothing-of-the-kind

@@ -74,6 +74,8 @@ static void all_of_kubectls_flags_are_known(void **state)
 			   "timeout" },
 		{ "wait", "all all-namespaces field-selector filename for local output recursive "
 			  "selector show-managed-fields template timeout" },
+		{ "describe", "all-namespaces chunk-size filename kustomize recursive selector "
+			      "show-events" },
 		{ "api-resources", "api-group cached categories namespaced no-headers output "
 				   "sort-by verbs" },
 		{ "version", "client output" },
