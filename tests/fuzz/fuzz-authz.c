@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What authorizers read: a webhook's answer, ABAC's policies, an AuthorizationConfiguration; and
- * what a webhook says of a token. The first byte chooses. Nothing but a whole review allows
- * anything; policies of nobody allow nobody.
+ * what a webhook, or expressions, make of a token. The first byte chooses. Nothing but a whole
+ * review allows anything; policies of nobody allow nobody.
  */
 #include "apiserver/abac.h"
 #include "apiserver/authn-webhook.h"
 #include "apiserver/authz-config.h"
 #include "apiserver/authz-webhook.h"
+#include "apiserver/claims-cel.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "doc/json.h"
 
 #include <assert.h>
 #include <string.h>
@@ -88,10 +90,52 @@ static void token(struct slice text)
 		assert(r == 1 && *found.user.name && found.user.groups && found.audiences[0]);
 }
 
+/* Claims as JSON: users that come of them are whole, and no group is empty. */
+static void claims(struct slice text)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new("fuzz", 32u << 20);
+	struct claim_expr extra = { .text = "claims.?extra.orValue('')", .key = "a/b" },
+			  rule = { .text = "claims.?ok.orValue(true) == true" },
+			  user_rule = { .text = "user.groups.all(g, g != 'root')" };
+	struct claim_exprs x = { .user = { .text = "claims.sub" },
+				 .groups = { .text = "claims.?groups.orValue([])" },
+				 .uid = { .text = "string(claims.?id.orValue(''))" },
+				 .extra = { &extra, 1 },
+				 .rules = { &rule, 1 },
+				 .user_rules = { &user_rule, 1 } };
+	struct strategy_user u = { .uid = "" };
+	struct err err = ERR_INIT;
+	struct claims_env env;
+	struct doc *d;
+
+	if (json_read(a, text, NULL, &d, &err) < 0 || !doc_is(d, DOC_OBJECT))
+		return;
+	assert(claims_env_new(a, &env, &err) == 0);
+	assert(claims_compile(env.claims, false, a, &x.user, &err) == 0);
+	assert(claims_compile(env.claims, false, a, &x.groups, &err) == 0);
+	assert(claims_compile(env.claims, false, a, &x.uid, &err) == 0);
+	assert(claims_compile(env.claims, false, a, &extra, &err) == 0);
+	assert(claims_compile(env.claims, true, a, &rule, &err) == 0);
+	assert(claims_compile(env.user, true, a, &user_rule, &err) == 0);
+	if (claims_map(&x, d, a, &u, &err) < 0) {
+		assert(err.code && err.msg[0]);
+		return;
+	}
+	assert(*u.name && u.uid && u.groups);
+	for (size_t i = 0; u.groups[i]; i++)
+		assert(*u.groups[i]);
+	if (claims_check(&x, d, &u, a, &err) == 0)
+		for (size_t i = 0; u.groups[i]; i++)
+			assert(strcmp(u.groups[i], "root") != 0);
+	else
+		assert(err.code && err.msg[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static void (*const readers[])(struct slice text) = { answer, policies, plan, token };
+	static void (*const readers[])(struct slice text) = { answer, policies, plan, token,
+							      claims };
 
 	if (n > 0)
 		readers[data[0] % ARRAY_LEN(readers)](slice_of((const char *)data + 1, n - 1));
