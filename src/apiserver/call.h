@@ -60,7 +60,7 @@ struct server {
 	struct paths *paths;
 	struct agents *agents;	     /* of nodes: rest-connect.c */
 	struct hook_desk *hook_desk; /* rest-hooks.h */
-	struct metric_family *requests, *durations, *running;
+	struct metric_family *requests, *durations, *running, *acting;
 	struct metric *watches;
 };
 

@@ -69,6 +69,15 @@ static const struct metric_spec running_spec = {
 	.labels_n = ARRAY_LEN(running_labels),
 };
 
+static const char *const acting_labels[] = { "decision", "mode" };
+static const struct metric_spec acting_spec = {
+	.type = METRIC_COUNTER,
+	.name = "apiserver_impersonation_attempts_total",
+	.help = "Requests to act as somebody else, by the mode in which they were allowed",
+	.labels = acting_labels,
+	.labels_n = ARRAY_LEN(acting_labels),
+};
+
 static int add_metrics(struct server *srv, struct err *err)
 {
 	struct metrics *m = srv->conf.metrics;
@@ -81,6 +90,8 @@ static int add_metrics(struct server *srv, struct err *err)
 		r = metrics_add(m, &durations_spec, &srv->durations, err);
 	if (r == 0)
 		r = metrics_add(m, &running_spec, &srv->running, err);
+	if (r == 0)
+		r = metrics_add(m, &acting_spec, &srv->acting, err);
 	return r;
 }
 
@@ -676,6 +687,18 @@ static int act_as(struct call *c, struct status_about *about, struct err *err)
 	return 0;
 }
 
+/* constraint: "impersonate:MODE", or NULL of legacy; of who was refused there is no mode. */
+static void count_acting(struct call *c, bool allowed)
+{
+	const char *mode = !allowed	   ? ""
+			   : c->constraint ? strchr(c->constraint, ':') + 1
+					   : "legacy";
+
+	if (c->srv->acting)
+		metric_inc(metric_with(c->srv->acting,
+				       (const char *[]){ allowed ? "allowed" : "denied", mode }));
+}
+
 static void act(struct call *c);
 
 static void act_again(void *arg, bool given_up)
@@ -698,6 +721,8 @@ static void act(struct call *c)
 	if (r < 0 && call_asks(c, act_again, c))
 		return;
 	c->about = about;
+	if (r == -ERR_FORBIDDEN || c->asker)
+		count_acting(c, r == 0);
 	if (r < 0)
 		call_fail(c, &err);
 	else

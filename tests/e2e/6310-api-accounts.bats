@@ -134,6 +134,8 @@ soon() { # COMMAND...
 	fails_with "cannot impersonate-on:arbitrary-node:list" node w2 '/api/v1/pods?fieldSelector=spec.nodeName%3Dw2'
 	t=$(kn create token agent)
 	fails_with "cannot impersonate-on:arbitrary-node:list" node w1 '/api/v1/pods?fieldSelector=spec.nodeName%3Dw1'
+	kc get --raw /metrics | grep -q 'apiserver_impersonation_attempts_total{decision="allowed",mode="associated-node"} [1-9]'
+	kc get --raw /metrics | grep -q 'apiserver_impersonation_attempts_total{decision="denied",mode=""} [1-9]'
 	kc delete node w1 w2
 }
 
