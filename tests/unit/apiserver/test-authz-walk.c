@@ -37,7 +37,9 @@ static void must_make(struct zfix *z, const char *path, const char *body)
 
 /* ---- rights ---- */
 
-static const char *const verbs[] = { "get", "list", "create", "delete", "bind", "escalate", "*" };
+static const char *const verbs[] = { "get",  "list",	 "create",	"delete",
+				     "bind", "escalate", "impersonate", "impersonate:user-info",
+				     "*" };
 static const char *const groups[] = { "", "apps", "rbac.authorization.k8s.io", "*" };
 static const char *const resources[] = { "pods",  "secrets",	  "configmaps", "nodes",
 					 "roles", "clusterroles", "*" };

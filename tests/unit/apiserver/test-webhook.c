@@ -597,6 +597,7 @@ static void conditions_choose(void **state)
 		{ IF("authorizer.serviceAccount(\\'n1\\',\\'a:b\\').path(\\'/x\\').check("
 		     "\\'get\\').allowed()"),
 		  403 },
+		{ IF("authorizer.path(\\'/\\\\u0000\\').check(\\'get\\').allowed()"), 403 },
 		{ IF("authorizer.path(\\' \\').check(\\'get\\').allowed()"), 403 },
 		{ "'matchConditions':[{'name':'a','expression':'object.nothing == 1'},{'name':'b',"
 		  "'expression':'false'}],",
