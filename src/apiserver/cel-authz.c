@@ -34,15 +34,15 @@ static int whose(const struct cel_authz *z, const struct cel_check *c, struct ar
 	const char *user;
 
 	*ret = *z->user;
-	if (!c->sa_name.p && !c->sa_namespace.p)
+	if (!c->on_account)
 		return 0;
 	user = arena_printf(a, ACCOUNT_USER "%.*s:%.*s", (int)c->sa_namespace.n,
 			    c->sa_namespace.n ? c->sa_namespace.p : "", (int)c->sa_name.n,
 			    c->sa_name.n ? c->sa_name.p : "");
 	if (!user)
 		return arena_quota(a, err);
-	if (!account_split(slice_str(user), &ns, &name) || !slice_eq(ns, c->sa_namespace) ||
-	    !slice_eq(name, c->sa_name))
+	/* no valid name has a colon */
+	if (!account_split(slice_str(user), &ns, &name))
 		return err_set(err, ERR_INVALID, "Invalid service account name or namespace");
 	*ret = (struct strategy_user){
 		.name = user, .uid = "", .groups = account_groups(a, ns, 1), .memo = z->user->memo

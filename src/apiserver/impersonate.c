@@ -459,13 +459,16 @@ static int try_modes(struct wish *w, struct impersonation *ret, struct err *err)
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
 		struct err one = ERR_INIT;
+		int r;
 
 		w->mode = &modes[i];
 		if (!w->mode->fits(w))
 			continue;
 		about = *told;
 		w->about = &about;
-		if (grant(w, ret, &one) == 1)
+		r = grant(w, ret, &one);
+		w->about = told;
+		if (r == 1)
 			return 1;
 		if (!why.code) {
 			why = one;

@@ -60,7 +60,7 @@ static struct question *more(struct cel_run *r, const struct cel_value *v, enum 
 	return cel_fail(r, what " must not be empty")
 ADD(path, CEL_T_PATH_CHECK, FILLED("path"); q->check.path = s)
 ADD(group, CEL_T_GROUP_CHECK, q->check.group = s)
-ADD(service_account, CEL_T_AUTHORIZER, q->check.sa_namespace = s;
+ADD(service_account, CEL_T_AUTHORIZER, q->check.on_account = true; q->check.sa_namespace = s;
     q->check.sa_name = cel_slice(&v[2]))
 ADD(resource, CEL_T_RESOURCE_CHECK, FILLED("resource"); q->check.resource = s;
     q->check.on_resource = true)

@@ -177,7 +177,8 @@ struct cel_check {
 	bool on_resource;
 	struct slice verb, group, resource, subresource, ns, name;
 	struct slice field_selector, label_selector; /* as written, not looked at */
-	struct slice sa_namespace, sa_name;	     /* asked for this service account, if any */
+	bool on_account; /* asked for this service account, whatever its names are */
+	struct slice sa_namespace, sa_name;
 };
 
 struct cel_decision {

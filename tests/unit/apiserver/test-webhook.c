@@ -598,6 +598,9 @@ static void conditions_choose(void **state)
 		     "\\'get\\').allowed()"),
 		  403 },
 		{ IF("authorizer.path(\\'/\\\\u0000\\').check(\\'get\\').allowed()"), 403 },
+		{ IF("authorizer.serviceAccount(\\'\\',\\'\\').path(\\'/x\\').check(\\'get\\')"
+		     ".allowed()"),
+		  403 }, /* not the user */
 		{ IF("authorizer.path(\\' \\').check(\\'get\\').allowed()"), 403 },
 		{ "'matchConditions':[{'name':'a','expression':'object.nothing == 1'},{'name':'b',"
 		  "'expression':'false'}],",
