@@ -31,7 +31,7 @@ static int read_identity(struct aggregator *g, struct identity *id, struct err *
 		return 0;
 	if (given_read(g->cert, &cert, err) < 0 || !buf_room(&key, KEY_ROOM) ||
 	    given_read(g->key, &key, err) < 0 ||
-	    identity_read(buf_slice(&cert), buf_slice(&key), id, err) < 0)
+	    identity_read(id, buf_slice(&cert), buf_slice(&key), err) < 0)
 		return err_wrap(err, "certificate for API servers '%s'", given_path(g->cert));
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "crypto/aead.h"
+#include "crypto/identity.h"
 #include "crypto/key.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
@@ -113,35 +114,22 @@ static int read_given(struct boot *b, enum given_id id, struct buf *out, struct 
 	return b->given[id] ? given_read(b->given[id], out, err) : 0;
 }
 
-struct chain {
-	struct cert *v[CERT_CHAIN_MAX];
-	size_t n;
-	struct key *key;
-};
-
-static void chain_fini(struct chain *c)
-{
-	for (size_t i = 0; i < c->n; i++)
-		cert_unref(c->v[i]);
-	key_unref(c->key);
-}
-DEFINE_CLEANUP_EMBEDDED(struct chain, chain_fini)
-
-static int read_chain(struct boot *b, struct chain *c, struct err *err)
+static int read_chain(struct boot *b, struct identity *c, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf cert = BUF_INIT(PEM_MAX);
 	CLEANUP(secret_buf_fini) struct buf key = BUF_INIT(PEM_MAX);
 
 	if (!b->given[GIVEN_CERT]) {
-		c->v[0] = cert_ref(pki_cert(b->pki, PKI_SERVING));
+		c->chain[0] = cert_ref(pki_cert(b->pki, PKI_SERVING));
 		c->n = 1;
 		c->key = key_ref(pki_key(b->pki, PKI_SERVING));
 		return 0;
 	}
 	if (read_given(b, GIVEN_CERT, &cert, err) < 0 ||
-	    cert_read(buf_slice(&cert), c->v, CERT_CHAIN_MAX, &c->n, err) < 0)
+	    identity_read_chain(c, buf_slice(&cert), err) < 0)
 		return err_wrap(err, "--tls-cert-file");
-	if (read_given(b, GIVEN_KEY, &key, err) < 0 || key_read(buf_slice(&key), &c->key, err) < 0)
+	if (read_given(b, GIVEN_KEY, &key, err) < 0 ||
+	    identity_read_key(c, buf_slice(&key), err) < 0)
 		return err_wrap(err, "--tls-private-key-file");
 	return 0;
 }
@@ -150,7 +138,7 @@ static int make_tls(struct boot *b, struct cert_pool *clients, struct tls_conf *
 		    struct err *err)
 {
 	static const char *const alpn[] = { "h2", "http/1.1" };
-	CLEANUP(chain_fini) struct chain c = { 0 };
+	CLEANUP(identity_fini) struct identity c = { .n = 0 };
 	struct tls_identity id;
 	const struct tls_options o = {
 		.server = true,
@@ -165,7 +153,7 @@ static int make_tls(struct boot *b, struct cert_pool *clients, struct tls_conf *
 
 	if (read_chain(b, &c, err) < 0)
 		return err_ret(err);
-	id = (struct tls_identity){ .chain = c.v, .chain_n = c.n, .key = c.key };
+	id = identity_shown(&c);
 	return tls_conf_new(&o, ret, err) < 0 ? err_wrap(err, "certificate of the server") : 0;
 }
 

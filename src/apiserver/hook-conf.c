@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "crypto/aead.h"
-#include "crypto/key.h"
+#include "crypto/identity.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
 #include "doc/yaml.h"
@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define FILE_MAX (1u << 20)
-#define CHAIN_MAX 16
 
 /* ---- files ---- */
 
@@ -116,20 +115,6 @@ static int load(struct reading *x, const struct doc *d, const char *key, const c
 	return 1;
 }
 
-struct identity {
-	struct cert *v[CHAIN_MAX];
-	size_t n;
-	struct key *key;
-};
-
-static void identity_fini(struct identity *id)
-{
-	for (size_t i = 0; i < id->n; i++)
-		cert_unref(id->v[i]);
-	key_unref(id->key);
-}
-DEFINE_CLEANUP_EMBEDDED(struct identity, identity_fini)
-
 static int read_identity(struct reading *x, const struct doc *user, struct identity *id)
 {
 	CLEANUP(buf_fini) struct buf cert = BUF_INIT(FILE_MAX + 1);
@@ -144,8 +129,7 @@ static int read_identity(struct reading *x, const struct doc *user, struct ident
 			       "client-certificate, client-key: one goes with the other");
 	if (r == 0)
 		return 0;
-	r = cert_read(buf_slice(&cert), id->v, CHAIN_MAX, &id->n, x->err);
-	return r < 0 ? r : key_read(buf_slice(&key), &id->key, x->err);
+	return identity_read(id, buf_slice(&cert), buf_slice(&key), x->err);
 }
 
 static int make_tls(struct reading *x, const struct doc *cluster, const struct doc *user,
@@ -176,7 +160,7 @@ static int make_tls(struct reading *x, const struct doc *cluster, const struct d
 	}
 	if (read_identity(x, user, &id) < 0)
 		return err_ret(x->err);
-	shown = (struct tls_identity){ .chain = id.v, .chain_n = id.n, .key = id.key };
+	shown = identity_shown(&id);
 	o.trust = trust;
 	o.ids = &shown;
 	o.ids_n = id.n > 0;

@@ -63,7 +63,7 @@ static int read_identity(struct agents *as, struct identity *id, struct err *err
 	/* A secret buffer does not grow in place: it has its room before. */
 	r = buf_room(&key, 65536) ? given_read(as->key, &key, err) : -ERR_QUOTA;
 	if (r >= 0)
-		r = identity_read(buf_slice(&cert), buf_slice(&key), id, err);
+		r = identity_read(id, buf_slice(&cert), buf_slice(&key), err);
 	return r < 0 ? err_wrap(err, "certificate and key for nodes '%s', '%s'",
 				given_path(as->cert), given_path(as->key))
 		     : 0;

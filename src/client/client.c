@@ -12,7 +12,7 @@
 #include "base/loop.h"
 #include "client/exec.h"
 #include "crypto/aead.h"
-#include "crypto/key.h"
+#include "crypto/identity.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
 #include "doc/json.h"
@@ -128,10 +128,9 @@ static int add_as(struct client *c, struct err *err)
 static int make_tls(struct client *c, struct slice cert, struct slice key_text, struct err *err)
 {
 	CLEANUP(cert_pool_unref) struct cert_pool *trust = NULL;
-	CLEANUP(key_unref) struct key *key = NULL;
-	struct cert *chain[CERT_CHAIN_MAX];
+	CLEANUP(identity_fini) struct identity id = { .n = 0 };
 	static const char *const alpn[] = { "http/1.1" };
-	struct tls_identity id = { .chain = chain };
+	struct tls_identity shown;
 	struct tls_options o = { .insecure = c->conf->insecure, .alpn = alpn, .alpn_n = 1 };
 	int r = 0;
 
@@ -148,20 +147,13 @@ static int make_tls(struct client *c, struct slice cert, struct slice key_text, 
 		return err_set(err, ERR_INVALID,
 			       "a client certificate and its key go together: one is missing");
 	if (cert.n) {
-		r = cert_read(cert, chain, CERT_CHAIN_MAX, &id.chain_n, err);
-		if (r == 0)
-			r = key_read(key_text, &key, err);
-		if (r < 0)
-			err_wrap(err, "client certificate");
-		id.key = key;
-		o.ids = &id;
+		if (identity_read(&id, cert, key_text, err) < 0)
+			return err_wrap(err, "client certificate");
+		shown = identity_shown(&id);
+		o.ids = &shown;
 		o.ids_n = 1;
 	}
-	if (r == 0)
-		r = tls_conf_new(&o, &c->tls, err);
-	for (size_t i = 0; i < id.chain_n; i++)
-		cert_unref(chain[i]);
-	return r;
+	return tls_conf_new(&o, &c->tls, err);
 }
 
 static int prove(struct client *c, bool tls, struct err *err)

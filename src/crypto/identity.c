@@ -3,7 +3,6 @@
 
 #include "base/err.h"
 #include "crypto/key.h"
-#include "crypto/x509.h"
 
 void identity_fini(struct identity *id)
 {
@@ -13,17 +12,21 @@ void identity_fini(struct identity *id)
 	*id = (struct identity){ .n = 0 };
 }
 
-int identity_read(struct slice certs, struct slice key, struct identity *ret, struct err *err)
+int identity_read_chain(struct identity *id, struct slice certs, struct err *err)
 {
-	CLEANUP(identity_fini) struct identity id = { .n = 0 };
+	return cert_read(certs, id->chain, CERT_CHAIN_MAX, &id->n, err);
+}
 
-	if (cert_read(certs, id.chain, IDENTITY_CHAIN_MAX, &id.n, err) < 0)
+int identity_read_key(struct identity *id, struct slice key, struct err *err)
+{
+	return key_read(key, &id->key, err);
+}
+
+int identity_read(struct identity *id, struct slice certs, struct slice key, struct err *err)
+{
+	if (identity_read_chain(id, certs, err) < 0)
 		return err_wrap(err, "certificate");
-	if (key_read(key, &id.key, err) < 0)
-		return err_wrap(err, "key");
-	*ret = id;
-	id = (struct identity){ .n = 0 };
-	return 0;
+	return identity_read_key(id, key, err) < 0 ? err_wrap(err, "key") : 0;
 }
 
 struct tls_identity identity_shown(const struct identity *id)

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/loop.h"
-#include "crypto/key.h"
+#include "crypto/identity.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
 #include "image/remote-priv.h"
@@ -166,13 +166,7 @@ void remote_hosts_fini(struct remote *r)
 	}
 }
 
-struct client_pair {
-	struct cert *chain[8];
-	size_t n;
-	struct key *key;
-};
-
-static int parse_certs(const struct host_certs *h, struct cert_pool *trust, struct client_pair *p,
+static int parse_certs(const struct host_certs *h, struct cert_pool *trust, struct identity *id,
 		       struct err *err)
 {
 	int r = 0;
@@ -181,8 +175,7 @@ static int parse_certs(const struct host_certs *h, struct cert_pool *trust, stru
 		r = cert_pool_add_pem(trust, buf_slice(&h->trust), err);
 	if (r < 0 || !h->cert.n)
 		return r;
-	r = cert_read(buf_slice(&h->cert), p->chain, ARRAY_LEN(p->chain), &p->n, err);
-	return r < 0 ? r : key_read(buf_slice(&h->key), &p->key, err);
+	return identity_read(id, buf_slice(&h->cert), buf_slice(&h->key), err);
 }
 
 static const struct host_certs *find_certs(const struct remote *r, const char *host)
@@ -199,8 +192,8 @@ static int make_tls(struct remote *r, struct endpoint *e, struct err *err)
 	static const char *const alpn[] = { "http/1.1" };
 	CLEANUP(cert_pool_unref) struct cert_pool *trust = NULL;
 	const struct host_certs *h = find_certs(r, e->host);
-	struct client_pair pair = { 0 };
-	struct tls_identity id;
+	CLEANUP(identity_fini) struct identity id = { .n = 0 };
+	struct tls_identity shown;
 	struct tls_options o = { .insecure = r->conf.insecure,
 				 .alpn = alpn,
 				 .alpn_n = ARRAY_LEN(alpn) };
@@ -210,18 +203,13 @@ static int make_tls(struct remote *r, struct endpoint *e, struct err *err)
 	if (r->conf.insecure || cert_pool_system(&trust, NULL) < 0)
 		trust = cert_pool_new();
 	if (h)
-		ret = parse_certs(h, trust, &pair, err);
-	id = (struct tls_identity){ .chain = pair.chain, .chain_n = pair.n, .key = pair.key };
+		ret = parse_certs(h, trust, &id, err);
+	shown = identity_shown(&id);
 	o.trust = trust;
-	if (pair.key) {
-		o.ids = &id;
-		o.ids_n = 1;
-	}
+	o.ids = &shown;
+	o.ids_n = id.key != NULL;
 	if (ret >= 0)
 		ret = tls_conf_new(&o, &e->tls, err);
-	for (size_t i = 0; i < pair.n; i++)
-		cert_unref(pair.chain[i]);
-	key_unref(pair.key);
 	return ret < 0 ? err_wrap(err, "certificates for '%s' in '%s'", e->host,
 				  r->conf.certs_dir ? r->conf.certs_dir : CERTS_DIR)
 		       : 0;

@@ -3,7 +3,7 @@
 #include "crypto/tls.h"
 #include "base/fd.h"
 #include "crypto/aead.h"
-#include "crypto/key.h"
+#include "crypto/identity.h"
 #include "crypto/x509.h"
 #include "registry/private.h"
 
@@ -13,20 +13,15 @@
 
 /* What is read on the way to a configuration. */
 struct reading {
-	struct cert *chain[TLS_IDENTITIES_MAX][CERT_CHAIN_MAX];
-	size_t chain_n[TLS_IDENTITIES_MAX];
-	struct key *keys[TLS_IDENTITIES_MAX];
+	struct identity own[TLS_IDENTITIES_MAX];
 	struct tls_identity ids[TLS_IDENTITIES_MAX];
 	struct cert_pool *trust;
 };
 
 static void reading_free(struct reading *rd)
 {
-	for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++) {
-		for (size_t k = 0; k < rd->chain_n[i]; k++)
-			cert_unref(rd->chain[i][k]);
-		key_unref(rd->keys[i]);
-	}
+	for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
+		identity_fini(&rd->own[i]);
 	cert_pool_unref(rd->trust);
 	free(rd);
 }
@@ -38,7 +33,7 @@ static int read_cert(struct reading *rd, size_t i, const char *path, struct err 
 	int r = fd_read_file(AT_FDCWD, path, &b, err);
 
 	if (r >= 0)
-		r = cert_read(buf_slice(&b), rd->chain[i], CERT_CHAIN_MAX, &rd->chain_n[i], err);
+		r = identity_read_chain(&rd->own[i], buf_slice(&b), err);
 	return r < 0 ? err_wrap(err, "--tls-cert %s", path) : 0;
 }
 
@@ -51,7 +46,7 @@ static int read_key(struct reading *rd, size_t i, const char *path, struct err *
 		abort();
 	r = fd_read_file(AT_FDCWD, path, &b, err);
 	if (r >= 0)
-		r = key_read(buf_slice(&b), &rd->keys[i], err);
+		r = identity_read_key(&rd->own[i], buf_slice(&b), err);
 	return r < 0 ? err_wrap(err, "--tls-key %s", path) : 0;
 }
 
@@ -74,9 +69,7 @@ static int read_identities(struct reading *rd, const struct registry_conf *conf,
 		r = read_cert(rd, i, conf->tls_certs[i], err);
 		if (r >= 0)
 			r = read_key(rd, i, conf->tls_keys[i], err);
-		rd->ids[i] = (struct tls_identity){ .chain = rd->chain[i],
-						    .chain_n = rd->chain_n[i],
-						    .key = rd->keys[i] };
+		rd->ids[i] = identity_shown(&rd->own[i]);
 	}
 	if (r >= 0 && conf->tls_client_ca)
 		r = read_trust(rd, conf->tls_client_ca, err);
