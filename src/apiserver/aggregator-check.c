@@ -27,21 +27,16 @@
 static PRINTF(4, 5) void verdict(struct remote *r, bool available, const char *reason,
 				 const char *fmt, ...)
 {
-	char message[sizeof(r->message)];
-	bool same;
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(message, sizeof(message), fmt, ap);
+	(void)vsnprintf(r->message, sizeof(r->message), fmt, ap);
 	va_end(ap);
-	same = r->checked && r->available == available && strcmp(r->reason, reason) == 0 &&
-	       strcmp(r->message, message) == 0;
 	r->failures = available ? 0 : r->failures + 1;
-	r->checked = true;
+	r->checked = r->news = true;
 	r->available = available;
 	(void)str_copy(r->reason, sizeof(r->reason), reason);
-	(void)str_copy(r->message, sizeof(r->message), message);
-	if (!same && r->g->changed)
+	if (r->g->changed)
 		r->g->changed(r->g->changed_arg);
 }
 

@@ -77,7 +77,7 @@ struct remote {
 	int64_t begun;	    /* the last one; 0: there was none */
 	struct fetch tries[REMOTE_TRIES], index, paths;
 	unsigned running, failures;
-	bool checked, available, dirty;
+	bool checked, available, dirty, news;
 	char reason[32], message[600];
 	char document[65]; /* hash of what came last */
 	struct buf resources, swagger;

@@ -317,12 +317,20 @@ bool aggregator_verdict(const struct aggregator *g, const char *name,
 	if (!r || !r->service || (is_forwarded(r) && !r->checked))
 		return false;
 	if (is_forwarded(r))
-		*ret = (struct aggregator_verdict){ r->available, r->reason, r->message };
+		*ret = (struct aggregator_verdict){ r->available, r->news, r->reason, r->message };
 	else
-		*ret = (struct aggregator_verdict){ false, "NotForwarded",
+		*ret = (struct aggregator_verdict){ false, true, "NotForwarded",
 						    "this group is served by the API server "
 						    "itself: its requests go to no service" };
 	return true;
+}
+
+void aggregator_told(struct aggregator *g, const char *name)
+{
+	struct remote *r = map_get(&g->all, slice_str(name));
+
+	if (r)
+		r->news = false;
 }
 
 const struct discovery_service *aggregator_services(struct aggregator *g, size_t *ret_n)

@@ -46,16 +46,20 @@ DEFINE_CLEANUP(struct aggregator *, aggregator_free)
 
 /* ---- what is known of them ---- */
 
-/* fn runs when a verdict has changed; NULL: nobody is told. */
+/* fn runs when a server was checked; NULL: nobody is told. */
 void aggregator_on_change(struct aggregator *g, void (*fn)(void *arg), void *arg);
 /* The condition Available of an APIService of another server; valid until the next return to the
  * loop. False: it is none, or it is not known yet. */
 struct aggregator_verdict {
 	bool available;
+	bool news; /* checked since aggregator_told */
 	const char *reason, *message;
 };
 bool aggregator_verdict(const struct aggregator *g, const char *name,
 			struct aggregator_verdict *ret);
+/* Its condition says so: what others make of it stays until the next check, for servers that share
+ * a store may not agree. */
+void aggregator_told(struct aggregator *g, const char *name);
 /* Of every APIService what discovery.h wants to know: borrowed until the next return to the loop.
  */
 const struct discovery_service *aggregator_services(struct aggregator *g, size_t *ret_n);

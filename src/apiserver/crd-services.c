@@ -51,7 +51,7 @@ static int canonical(struct crd_services *s, struct arena *a, const struct doc *
 	return api_admit(s->kind->type, d, a, 0, NULL, ret, err);
 }
 
-static const struct aggregator_verdict local_verdict = { true, "Local",
+static const struct aggregator_verdict local_verdict = { true, true, "Local",
 							 "Local APIServices are always available" };
 
 static struct doc *available(const struct doc *obj)
@@ -62,6 +62,13 @@ static struct doc *available(const struct doc *obj)
 	return NULL;
 }
 
+static bool says(const struct doc *condition, const struct aggregator_verdict *v)
+{
+	return doc_str_is(doc_get(condition, "status"), v->available ? "True" : "False") &&
+	       doc_str_is(doc_get(condition, "reason"), v->reason) &&
+	       doc_str_is(doc_get(condition, "message"), v->message);
+}
+
 /* False: it says so already. The time is that of the last change of status. */
 static bool set_condition(struct arena *a, struct doc *obj, const struct aggregator_verdict *v,
 			  const char *now)
@@ -70,8 +77,7 @@ static bool set_condition(struct arena *a, struct doc *obj, const struct aggrega
 	const char *word = v->available ? "True" : "False";
 	bool same = c && doc_str_is(doc_get(c, "status"), word);
 
-	if (same && doc_str_is(doc_get(c, "reason"), v->reason) &&
-	    doc_str_is(doc_get(c, "message"), v->message))
+	if (says(c, v))
 		return false;
 	if (!doc_is(status, DOC_OBJECT))
 		status = doc_set_object(a, obj, "status");
@@ -221,7 +227,11 @@ static bool judge(struct crd_services *s, struct item *i, const struct doc *obj,
 	*ret = local_verdict;
 	if (!doc_is(doc_find(obj, "spec.service"), DOC_OBJECT))
 		return true;
-	return s->aggregator && name && aggregator_verdict(s->aggregator, name, ret);
+	if (!s->aggregator || !name || !aggregator_verdict(s->aggregator, name, ret))
+		return false;
+	if (says(available(obj), ret))
+		aggregator_told(s->aggregator, name);
+	return ret->news || !available(obj);
 }
 
 /* One that is there: it goes, or it and its condition are put right. */

@@ -299,6 +299,22 @@ static int add_group_path(void *arg, struct resource *r)
 	return 0;
 }
 
+static void add_remote_paths(struct call *c, struct doc *list)
+{
+	struct aggregator *g = c->srv->conf.aggregator;
+	size_t n = 0;
+	const struct discovery_service *s = g ? aggregator_services(g, &n) : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *path =
+			s[i].remote ? arena_printf(call_work(c), "/apis/%s", s[i].api_version)
+				    : NULL;
+
+		if (path)
+			doc_append_str(call_work(c), list, path);
+	}
+}
+
 /* The paths there are, for who looks around. */
 static void root(struct call *c)
 {
@@ -321,6 +337,7 @@ static void root(struct call *c)
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		doc_append_str(a, list, known[i]);
 	(void)resources_each(c->srv->conf.resources, add_group_path, arg);
+	add_remote_paths(c, list);
 	if (json_print(a, &d, &(struct json_style){ .indent = "  " }, &text, NULL) == 0)
 		call_text(c, 200, "application/json", text);
 }

@@ -486,6 +486,27 @@ static void one_good_try_is_enough_and_none_is_told(void **state)
 	becomes(f, "'reason':'FailedDiscoveryCheck'");
 }
 
+static void what_others_say_of_it_stays_until_the_next_check(void **state)
+{
+	struct gfix *f = *state;
+
+	ready(f);
+	turn_for(f, 50 * NS_PER_MS);
+	amerge(f->x, SERVICES "/v1.far.io/status",
+	       "{'status':{'conditions':[{'type':'Available','status':'False','reason':'Other',"
+	       "'message':'by another server'}]}}",
+	       200);
+	turn_for(f, 50 * NS_PER_MS);
+	assert_true(says(f, "'reason':'Other'"));
+	(void)get(f->x, AWAY "/things"); /* we know better */
+	assert_code(f->x, 200);
+	amerge(f->x, "/api/v1/namespaces/n1/services/api", "{'metadata':{'labels':{'a':'b'}}}",
+	       200);
+	becomes(f, "'reason':'Passed'");
+	(void)get(f->x, "/");
+	assert_has(f->x, AWAY);
+}
+
 static void names_outside_lead_to_nothing_of_ours(void **state)
 {
 	struct gfix *f = *state;
@@ -599,6 +620,7 @@ int main(void)
 		FCASE(what_is_missing_is_told_until_it_is_there),
 		FCASE(a_certificate_of_another_is_not_trusted),
 		FCASE(one_good_try_is_enough_and_none_is_told),
+		FCASE(what_others_say_of_it_stays_until_the_next_check),
 		FCASE(names_outside_lead_to_nothing_of_ours),
 		FCASE(our_own_groups_are_never_handed_on),
 		FCASE(what_it_serves_is_in_discovery),
