@@ -273,27 +273,30 @@ static bool is_worth_trying(int result)
 	return result != -ERR_QUOTA && result != -ERR_TOO_LARGE && result != -ERR_INVALID;
 }
 
+/* What was tried and may work later is looked at again in a moment. */
+static bool try_later(struct policy_status *g, const struct own_put *p)
+{
+	if (p->result >= 0)
+		return false;
+	log_kv(LOG_LEVEL_WARN, "the status of an admission policy was not written", "name", g->name,
+	       "error", p->err.msg, NULL);
+	if (!is_worth_trying(p->result))
+		return false;
+	g->busy = true; /* adding does not begin it yet */
+	add(g, slice_str(g->name));
+	g->busy = false;
+	timer_set_after(&g->again, RETRY_NS);
+	return true;
+}
+
 static void on_put(struct own_put *p)
 {
 	struct policy_status *g = p->arg;
 
 	g->busy = false;
-	if (g->stopped) {
+	if (g->stopped)
 		free_it(g);
-		return;
-	}
-	if (p->result < 0) {
-		log_kv(LOG_LEVEL_WARN, "the status of an admission policy was not written", "name",
-		       g->name, "error", p->err.msg, NULL);
-		if (is_worth_trying(p->result)) {
-			g->busy = true; /* until the timer: nothing is looked at meanwhile */
-			add(g, slice_str(g->name));
-			g->busy = false;
-			timer_set_after(&g->again, RETRY_NS);
-			return;
-		}
-	}
-	if (!list_empty(&g->todo))
+	else if (!try_later(g, p) && !list_empty(&g->todo))
 		deferred_call(&g->look);
 }
 
@@ -309,19 +312,7 @@ static void look(struct deferred *d)
 	g->name = must(strdup(e->name));
 	drop(g, e);
 	g->busy = true;
-	g->put = (struct own_put){
-		.rs = g->rs,
-		.group = GROUP,
-		.resource = RESOURCE,
-		.namespace_ = "",
-		.name = g->name,
-		.want = &g->want,
-		.manager = MANAGER,
-		.only_there = true,
-		.update = put_status,
-		.done = on_put,
-		.arg = g,
-	};
+	g->put.name = g->name;
 	own_put(&g->put);
 }
 
@@ -349,11 +340,10 @@ static void on_end(struct cache_watch *w, const struct err *why)
 static int begin(struct policy_status *g, struct err *err)
 {
 	CLEANUP(cache_view_unref) struct cache_view *v = cache_now(g->objects->cache);
-	struct cache_iter it;
-	struct item *i;
+	struct cache_iter all;
 
-	cache_iter_init(&it, v, SLICE(""), SLICE(""));
-	while ((i = cache_iter_next(&it)))
+	cache_iter_init(&all, v, SLICE(""), SLICE(""));
+	for (struct item *i; (i = cache_iter_next(&all));)
 		look_at(g, i);
 	g->watch = (struct cache_watch){ .prefix = SLICE(""), .change = on_change, .end = on_end };
 	return cache_watch(g->objects->cache, &g->watch, cache_view_revision(v), err);
@@ -369,9 +359,17 @@ int policy_status_start(struct resources *rs, struct loop *loop, struct policy_s
 	if (!o)
 		return err_set(err, ERR_NOT_FOUND, RESOURCE " are not served");
 	g = must(calloc(1, sizeof(*g)));
-	g->rs = rs;
-	g->objects = o;
-	g->want = doc_object();
+	*g = (struct policy_status){ .rs = rs, .objects = o, .want = doc_object() };
+	g->put = (struct own_put){ .rs = rs,
+				   .group = GROUP,
+				   .resource = RESOURCE,
+				   .namespace_ = "",
+				   .want = &g->want,
+				   .manager = MANAGER,
+				   .only_there = true,
+				   .update = put_status,
+				   .done = on_put,
+				   .arg = g };
 	g->a = arena_new("policy to be followed", 32u << 20);
 	map_init(&g->entries);
 	list_init(&g->todo);
