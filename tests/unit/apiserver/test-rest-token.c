@@ -2,6 +2,7 @@
 /* Tokens of service accounts: asked for, believed, no longer believed, forged. */
 #include "rest-fix.h"
 
+#include "apiserver/admission.h"
 #include "apiserver/apiaudit.h"
 #include "apiserver/authz.h"
 #include "apiserver/rbac.h"
@@ -796,6 +797,68 @@ static void a_known_token_and_many_roles_take_microseconds(void **state)
 #endif
 }
 
+/* Policies are asked, of serviceaccounts/token: to change it, and whether it may be. */
+static void policies_judge_and_change_requests(void **state)
+{
+	static const char policy[] = "{'apiVersion':'admissionregistration.k8s.io/"
+				     "v1','kind':'%sAdmissionPolicy','metadata':"
+				     "{'name':'p'},'spec':{'matchConstraints':{'resourceRules':[{'"
+				     "operations':['CREATE'],"
+				     "'apiGroups':[''],'apiVersions':['v1'],'resources':['"
+				     "serviceaccounts/token']}]},%s}}";
+	static const char binding[] =
+		"{'apiVersion':'admissionregistration.k8s.io/v1','kind':'%sAdmissionPolicyBinding',"
+		"'metadata':{'name':'b'},'spec':{'policyName':'p'%s}}";
+	static const struct {
+		const char *kind, *path, *spec, *more;
+	} rows[] = {
+		{ "Mutating", "mutating",
+		  "'reinvocationPolicy':'Never','mutations':[{'patchType':'ApplyConfiguration',"
+		  "'applyConfiguration':{'expression':'Object{spec: Object.spec{expirationSeconds: "
+		  "object.spec.expirationSeconds > 7200 ? 7200 : "
+		  "object.spec.expirationSeconds}}'}}]",
+		  "" },
+		{ "Validating", "validating",
+		  "'validations':[{'expression':'object.spec.expirationSeconds != 7000 && "
+		  "object.kind == object.kind && request.subResource.size() == 5','message':'no'}]",
+		  ",'validationActions':['Deny']" },
+	};
+	struct rfix *x = *state;
+	struct admission *ad = NULL;
+	struct err err = ERR_INIT;
+	char body[2048], path[128];
+
+	assert_int_equal(admission_new(NULL, NULL, &ad, &err), 0);
+	x->conf.admission = ad;
+	reopen(x, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(path, sizeof(path),
+			 "/apis/admissionregistration.k8s.io/v1/%sadmissionpolicies", rows[i].path);
+		snprintf(body, sizeof(body), policy, rows[i].kind, rows[i].spec);
+		(void)post(x, path, quoted(body));
+		assert_code(x, 201);
+		snprintf(path, sizeof(path),
+			 "/apis/admissionregistration.k8s.io/v1/%sadmissionpolicybindings",
+			 rows[i].path);
+		snprintf(body, sizeof(body), binding, rows[i].kind, rows[i].more);
+		(void)post(x, path, quoted(body));
+		assert_code(x, 201);
+	}
+	(void)request(x, "'expirationSeconds':86400");
+	assert_string_equal(answer_text(x, "spec.expirationSeconds"), "7200");
+	(void)request(x, "'expirationSeconds':3600");
+	assert_string_equal(answer_text(x, "spec.expirationSeconds"), "3600");
+	(void)post(x, ACCOUNTS "/bot/token",
+		   quoted("{'apiVersion':'authentication.k8s.io/v1','kind':'TokenRequest','spec':"
+			  "{'expirationSeconds':7000}}"));
+	assert_status(x, 422, "Invalid",
+		      "serviceaccounts \"bot\" is forbidden: ValidatingAdmissionPolicy 'p' with "
+		      "binding 'b' denied request: no");
+	x->conf.admission = NULL;
+	reopen(x, NULL);
+	admission_free(ad);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 
 int main(void)
@@ -816,6 +879,7 @@ int main(void)
 		TEST(keys_are_read_and_rotated),
 		TEST(discovery_tells_issuer_and_keys),
 		TEST(the_log_tells_of_tokens_but_not_them),
+		TEST(policies_judge_and_change_requests),
 		TEST(a_known_token_and_many_roles_take_microseconds),
 	};
 
