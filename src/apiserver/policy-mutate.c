@@ -397,7 +397,7 @@ int policy_desk_mutate(struct policy_desk *d, struct hook_ask *k, struct err *er
 	size_t at;
 	int n;
 
-	if (!d->on[1] || !k->obj || hook_is_exempt(k->asked->kind))
+	if (!d->on[1] || !k->obj || policy_is_exempt(k->asked->kind))
 		return 0;
 	set = policy_configs_get(d->configs, true);
 	if (!policy_set_size(set))

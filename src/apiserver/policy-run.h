@@ -35,6 +35,10 @@ int policy_desk_validate(struct policy_desk *d, struct hook_ask *k, struct err *
 
 /* ---- private to policy-*.c ---- */
 
+/* Objects that policies are never asked about: what is exempt for webhooks, and who is who and may
+ * do what, which the cluster would stand still without. */
+bool policy_is_exempt(const struct api_kind *k);
+
 struct policy_desk {
 	struct policy_configs *configs;
 	bool on[2]; /* validating, mutating */

@@ -404,7 +404,7 @@ int policy_desk_validate(struct policy_desk *d, struct hook_ask *k, struct err *
 	struct policy_walk w;
 	size_t at;
 
-	if (!d->on[0] || hook_is_exempt(k->asked->kind))
+	if (!d->on[0] || policy_is_exempt(k->asked->kind))
 		return 0;
 	set = policy_configs_get(d->configs, false);
 	if (!policy_set_size(set))

@@ -533,6 +533,10 @@ static void policies_are_not_judged_by_policies(void **state)
 	judged(x, ON("'*'", "*", "*", "*/*") "," EXPR("false"));
 	policy(x, "Validating", "q", ON_CMS "," EXPR("false"), 201);
 	ppost(x, CMS, CM("m", ""), 422);
+	ppost(x, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+	      "{'apiVersion':'authorization.k8s.io/v1','kind':'SelfSubjectAccessReview','spec':"
+	      "{'resourceAttributes':{'verb':'get','resource':'pods'}}}",
+	      201);
 	forget(x);
 	ppost(x, CMS, CM("m", ""), 201);
 }

@@ -56,7 +56,8 @@ static void objects_have_any_field(void **state)
 	gives("Object{}", "{}", false);
 	gives("Object{metadata: Object.metadata{labels: {'a': 'b'}}, spec: Object.spec{n: 1, "
 	      "list: [Object.spec.list{name: 'x', on: true}]}}",
-	      "{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"n\":1,\"list\":[{\"name\":\"x\","
+	      "{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"n\":1,\"list\":[{\"name\":"
+	      "\"x\","
 	      "\"on\":true}]}}",
 	      false);
 	gives("Object{?a: optional.none(), ?b: optional.of(1)}", "{\"b\":1}", false);
@@ -65,9 +66,11 @@ static void objects_have_any_field(void **state)
 static void operations_are_a_patch(void **state)
 {
 	(void)state;
-	gives("[JSONPatch{op: 'add', path: '/a', value: Object.a{b: 1}}, JSONPatch{op: 'move', from: "
+	gives("[JSONPatch{op: 'add', path: '/a', value: Object.a{b: 1}}, JSONPatch{op: 'move', "
+	      "from: "
 	      "'/a', path: '/b'}]",
-	      "[{\"op\":\"add\",\"path\":\"/a\",\"value\":{\"b\":1}},{\"op\":\"move\",\"from\":\"/a\","
+	      "[{\"op\":\"add\",\"path\":\"/a\",\"value\":{\"b\":1}},{\"op\":\"move\",\"from\":\"/"
+	      "a\","
 	      "\"path\":\"/b\"}]",
 	      true);
 	gives("true ? [JSONPatch{op: 'x'}] : []", "[{\"op\":\"x\"}]", true);
@@ -88,7 +91,8 @@ static void names_say_where_they_stand(void **state)
 		const char *text, *error;
 	} rows[] = {
 		{ "Object{metadata: Object.spec{a: 1}}",
-		  "type mismatch: unexpected type name \"Object.spec\", expected \"Object.metadata\", "
+		  "type mismatch: unexpected type name \"Object.spec\", expected "
+		  "\"Object.metadata\", "
 		  "which matches field name path from root Object type" },
 		{ "Object{spec: Object.spec{list: [Object.list{}]}}",
 		  "unexpected type name \"Object.list\", expected \"Object.spec.list\"" },
