@@ -91,7 +91,8 @@ static void describe_words(struct describe *d, const char *title, const struct d
 		return;
 	describe_f(d, 2, "%s:\n", title);
 	DOC_EACH (w, words)
-		for (struct slice rest = slice_of(w->s, doc_is(w, DOC_STRING) ? w->n : 0); rest.p;) {
+		for (struct slice rest = slice_of(w->s, doc_is(w, DOC_STRING) ? w->n : 0);
+		     rest.p;) {
 			struct slice line = slice_split(&rest, '\n');
 
 			describe_f(d, 3, "%.*s\n", (int)line.n, line.n ? line.p : "");
@@ -335,8 +336,7 @@ void describe_containers(struct describe *d, const struct describe_containers *w
 	DOC_EACH (c, list) {
 		const struct doc *status = status_of(what->statuses, c);
 
-		describe_f(d, 1, "%s%s:\n", *what->space ? " " : "",
-			   kubectl_text(d->k, c, "name"));
+		describe_f(d, 1, "%s%s:\n", *what->space ? " " : "", kubectl_text(d->k, c, "name"));
 		describe_basics(d, c, status);
 		describe_words(d, "Command", doc_get(c, "command"));
 		describe_words(d, "Args", doc_get(c, "args"));

@@ -103,8 +103,8 @@ static int describe_quota(struct describe *d, struct err *err)
 
 /* ---- limits ---- */
 
-#define LIMIT_HEADS(before)                                                                     \
-	before "Type\tResource\tMin\tMax\tDefault Request\tDefault Limit\tMax Limit/Request "   \
+#define LIMIT_HEADS(before)                                                                       \
+	before "Type\tResource\tMin\tMax\tDefault Request\tDefault Limit\tMax Limit/Request "     \
 	       "Ratio\n" before "----\t--------\t---\t---\t---------------\t-------------\t-----" \
 	       "------------------\n"
 
@@ -124,8 +124,8 @@ static void describe_limit(struct describe *d, const char *before, const struct 
 		describe_f(d, 0, "%s%s\t%.*s", before, kubectl_text(d->k, limit, "type"),
 			   (int)keys[i]->n, keys[i]->s);
 		for (size_t j = 0; j < ARRAY_LEN(maps); j++) {
-			const struct doc *v = doc_getn(doc_get(limit, maps[j]),
-						       slice_of(keys[i]->s, keys[i]->n));
+			const struct doc *v =
+				doc_getn(doc_get(limit, maps[j]), slice_of(keys[i]->s, keys[i]->n));
 
 			describe_f(d, 0, "\t%s", v ? describe_value(d, v, "~") : "-");
 		}
@@ -210,8 +210,8 @@ static int describe_secret(struct describe *d, struct err *err)
 {
 	size_t n;
 	struct doc *const *keys = describe_keys(d, doc_get(d->obj, "data"), &n);
-	const bool token = doc_str_is(doc_get(d->obj, "type"),
-				      "kubernetes.io/service-account-token");
+	const bool token =
+		doc_str_is(doc_get(d->obj, "type"), "kubernetes.io/service-account-token");
 
 	(void)err;
 	describe_head(d, true);

@@ -6,7 +6,7 @@
 #include "base/err.h"
 
 #define ENDPOINTS_MAX 3
-#define HEADS_WITH_TIME                                    \
+#define HEADS_WITH_TIME                                       \
 	"Type\tStatus\tLastTransitionTime\tReason\tMessage\n" \
 	"----\t------\t------------------\t------\t-------\n"
 #define ROW_WITH_TIME "{type}\t{status}\t{@lastTransitionTime}\t{reason}\t{message}\n"
@@ -71,8 +71,7 @@ static int slices_of(struct describe *d, const char *service, struct doc **ret, 
 
 /* ---- services ---- */
 
-static void describe_service_port(struct describe *d, const struct doc *p,
-				  const struct doc *slices)
+static void describe_service_port(struct describe *d, const struct doc *p, const struct doc *slices)
 {
 	describe_put(d, 0, p,
 		     "Port:\t{name|<unset>}\t{port|0}/{protocol}\n"
@@ -163,8 +162,7 @@ static int describe_endpoints(struct describe *d, struct err *err)
 			   ips(d, doc_get(s, "notReadyAddresses")));
 		if (doc_len(doc_get(s, "ports"))) {
 			describe_f(d, 1, "Ports:\n");
-			describe_put(d, 2, NULL,
-				     "Name\tPort\tProtocol\n----\t----\t--------\n");
+			describe_put(d, 2, NULL, "Name\tPort\tProtocol\n----\t----\t--------\n");
 		}
 		DOC_EACH (p, doc_get(s, "ports"))
 			describe_put(d, 2, p, "{name|<unset>}\t{port|0}\t{protocol}\n");
@@ -175,8 +173,7 @@ static int describe_endpoints(struct describe *d, struct err *err)
 
 static int describe_slice(struct describe *d, struct err *err)
 {
-	const struct doc *ports = doc_get(d->obj, "ports"),
-			 *points = doc_get(d->obj, "endpoints");
+	const struct doc *ports = doc_get(d->obj, "ports"), *points = doc_get(d->obj, "endpoints");
 
 	(void)err;
 	describe_head(d, true);
@@ -194,8 +191,7 @@ static int describe_slice(struct describe *d, struct err *err)
 			     "Hostname:\t{hostname|<unset>}\n");
 		if (doc_get(p, "targetRef"))
 			describe_put(d, 2, p, "TargetRef:\t{targetRef.kind}/{targetRef.name}\n");
-		describe_put(d, 2, p,
-			     "NodeName:\t{nodeName|<unset>}\nZone:\t{zone|<unset>}\n");
+		describe_put(d, 2, p, "NodeName:\t{nodeName|<unset>}\nZone:\t{zone|<unset>}\n");
 	}
 	return 0;
 }
@@ -229,7 +225,8 @@ static const char *service_backend(struct describe *d, const struct doc *s)
 	struct err err = ERR_INIT;
 	const char *text;
 
-	if (slices_of(d, name, &slices, &err) < 0 || describe_get(d, &ask, name, &service, &err) < 0)
+	if (slices_of(d, name, &slices, &err) < 0 ||
+	    describe_get(d, &ask, name, &service, &err) < 0)
 		text = arena_printf(d->k->arena, "%s:%s (<error: %s>)", name, number, err.msg);
 	else
 		text = arena_printf(d->k->arena, "%s:%s (%s)", name, number,
@@ -279,8 +276,7 @@ static void describe_ingress_rules(struct describe *d, const char *fallback)
 {
 	size_t n = 0;
 
-	describe_put(d, 0, NULL,
-		     "Rules:\n  Host\tPath\tBackends\n  ----\t----\t--------\n");
+	describe_put(d, 0, NULL, "Rules:\n  Host\tPath\tBackends\n  ----\t----\t--------\n");
 	DOC_EACH (rule, doc_find(d->obj, "spec.rules")) {
 		if (!doc_get(rule, "http"))
 			continue;
@@ -353,8 +349,7 @@ static void describe_peer(struct describe *d, const struct doc *p)
 			 *pods = doc_get(p, "podSelector"), *block = doc_get(p, "ipBlock");
 
 	if (spaces)
-		describe_f(d, 3, "NamespaceSelector: %s\n",
-			   describe_selector(d, spaces, "<none>"));
+		describe_f(d, 3, "NamespaceSelector: %s\n", describe_selector(d, spaces, "<none>"));
 	if (pods)
 		describe_f(d, 3, "PodSelector: %s\n", describe_selector(d, pods, "<none>"));
 	if (!spaces && !pods && block) {
@@ -389,8 +384,7 @@ static void describe_traffic(struct describe *d, const struct doc *rules, bool i
 
 static int describe_policy(struct describe *d, struct err *err)
 {
-	static const char *const types[][2] = { { "Ingress", "ingress" },
-						{ "Egress", "egress" } };
+	static const char *const types[][2] = { { "Ingress", "ingress" }, { "Egress", "egress" } };
 	const struct doc *spec = doc_get(d->obj, "spec");
 	const char *pods = describe_selector(d, doc_get(spec, "podSelector"), "");
 

@@ -87,8 +87,7 @@ static void add_container(struct describe_amounts *s, const struct doc *pod, con
 	DOC_EACH (st, doc_find(pod, "status.containerStatuses"))
 		if (slice_eq(doc_slice(doc_get(st, "name")), doc_slice(doc_get(c, "name"))))
 			has = doc_get(st, "resources");
-	if (limits || !has ||
-	    !doc_str_is(doc_find(pod, "status.resize"), "Infeasible"))
+	if (limits || !has || !doc_str_is(doc_find(pod, "status.resize"), "Infeasible"))
 		read_map(&own, doc_find(c, limits ? "resources.limits" : "resources.requests"),
 			 true);
 	if (!limits && has)
@@ -337,9 +336,9 @@ int describe_node(struct describe *d, struct err *err)
 	struct doc *pods = NULL;
 	int r;
 
-	ask.fields = arena_printf(
-		d->k->arena, "spec.nodeName=%s,status.phase!=Failed,status.phase!=Succeeded",
-		d->name);
+	ask.fields = arena_printf(d->k->arena,
+				  "spec.nodeName=%s,status.phase!=Failed,status.phase!=Succeeded",
+				  d->name);
 	r = ask.fields ? describe_list(d, &ask, &pods, err) : arena_quota(d->k->arena, err);
 	if (r < 0 && r != -ERR_FORBIDDEN)
 		return r;

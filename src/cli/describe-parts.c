@@ -138,8 +138,8 @@ void describe_head(struct describe *d, bool space)
 {
 	const struct doc *meta = doc_get(d->obj, "metadata");
 
-	describe_put(d, 0, meta, space ? "Name:\t{name}\nNamespace:\t{namespace}\n"
-				       : "Name:\t{name}\n");
+	describe_put(d, 0, meta,
+		     space ? "Name:\t{name}\nNamespace:\t{namespace}\n" : "Name:\t{name}\n");
 	describe_labels(d, "", "Labels", doc_get(meta, "labels"));
 	describe_annotations(d, "Annotations", doc_get(meta, "annotations"));
 }

@@ -2,7 +2,6 @@
 /* Pods and pod templates in `kubectl describe`. */
 #include "cli/describe-pod.h"
 
-
 void describe_quote(struct slice text, struct buf *out)
 {
 	buf_addc(out, '"');
@@ -95,8 +94,7 @@ void describe_pod_template(struct describe *d, const struct doc *t)
 	describe_labels(d, "", "  Labels", doc_find(t, "metadata.labels"));
 	if (doc_len(notes))
 		describe_annotations(d, "  Annotations", notes);
-	describe_opt(d, 1, spec, "serviceAccountName",
-		     "Service Account:\t{serviceAccountName}\n");
+	describe_opt(d, 1, spec, "serviceAccountName", "Service Account:\t{serviceAccountName}\n");
 	if (doc_len(init))
 		describe_containers(d, &what);
 	what.title = "Containers";
@@ -119,8 +117,9 @@ static void describe_pod_status(struct describe *d)
 
 	if (gone && !doc_str_is(phase, "Failed") && !doc_str_is(phase, "Succeeded")) {
 		describe_f(d, 0, "Status:\tTerminating (lasts %s)\n", describe_age(d, gone));
-		describe_put(d, 0, pod,
-			     "Termination Grace Period:\t{metadata.deletionGracePeriodSeconds|0}s\n");
+		describe_put(
+			d, 0, pod,
+			"Termination Grace Period:\t{metadata.deletionGracePeriodSeconds|0}s\n");
 	} else {
 		describe_put(d, 0, pod, "Status:\t{status.phase}\n");
 	}
@@ -137,8 +136,7 @@ static void describe_pod_head(struct describe *d)
 	describe_opt(d, 0, spec, "priorityClassName",
 		     "Priority Class Name:\t{priorityClassName}\n");
 	describe_opt(d, 0, spec, "runtimeClassName", "Runtime Class Name:\t{runtimeClassName}\n");
-	describe_opt(d, 0, spec, "serviceAccountName",
-		     "Service Account:\t{serviceAccountName}\n");
+	describe_opt(d, 0, spec, "serviceAccountName", "Service Account:\t{serviceAccountName}\n");
 	if (*kubectl_text(d->k, spec, "nodeName"))
 		describe_put(d, 0, pod, "Node:\t{spec.nodeName}/{status.hostIP}\n");
 	else
@@ -149,8 +147,7 @@ static void describe_pod_head(struct describe *d)
 	describe_pod_status(d);
 	describe_pod_seccomp(d, spec);
 	describe_put(d, 0, pod, "IP:\t{status.podIP}\n");
-	describe_f(d, 0, "IPs:%s\n",
-		   doc_len(doc_find(pod, "status.podIPs")) ? "" : "\t<none>");
+	describe_f(d, 0, "IPs:%s\n", doc_len(doc_find(pod, "status.podIPs")) ? "" : "\t<none>");
 	DOC_EACH (ip, doc_find(pod, "status.podIPs"))
 		describe_put(d, 1, ip, "IP:\t{ip}\n");
 	if (*describe_controller(d, pod))

@@ -82,10 +82,9 @@ static void break_down(struct rules *to, const struct doc *rule)
 static const char *full_resource(struct describe *d, const struct rule *r)
 {
 	const size_t n = r->resource ? strcspn(r->resource, "/") : 0;
-	const char *s = r->resource
-				? arena_printf(d->k->arena, "%.*s%s%s%s", (int)n, r->resource,
-					       *r->group ? "." : "", r->group, r->resource + n)
-				: "";
+	const char *s = r->resource ? arena_printf(d->k->arena, "%.*s%s%s%s", (int)n, r->resource,
+						   *r->group ? "." : "", r->group, r->resource + n)
+				    : "";
 
 	return s ? s : "";
 }
@@ -144,8 +143,7 @@ static int describe_binding(struct describe *d, struct err *err)
 	(void)err;
 	describe_head(d, false);
 	describe_put(d, 0, d->obj, "Role:\n  Kind:\t{roleRef.kind}\n  Name:\t{roleRef.name}\n");
-	describe_put(d, 0, NULL,
-		     "Subjects:\n  Kind\tName\tNamespace\n  ----\t----\t---------\n");
+	describe_put(d, 0, NULL, "Subjects:\n  Kind\tName\tNamespace\n  ----\t----\t---------\n");
 	DOC_EACH (s, doc_get(d->obj, "subjects"))
 		describe_put(d, 1, s, "{kind}\t{name}\t{namespace}\n");
 	return 0;

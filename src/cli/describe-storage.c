@@ -94,12 +94,12 @@ static int describe_volume(struct describe *d, struct err *err)
 	describe_f(d, 0, "StorageClass:\t%s\n", describe_claim_class(d, pv));
 	describe_phase(d);
 	if (doc_find(pv, "spec.claimRef"))
-		describe_put(d, 0, pv,
-			     "Claim:\t{spec.claimRef.namespace}/{spec.claimRef.name}\n");
+		describe_put(d, 0, pv, "Claim:\t{spec.claimRef.namespace}/{spec.claimRef.name}\n");
 	else
 		describe_f(d, 0, "Claim:\t\n");
 	describe_put(d, 0, pv, "Reclaim Policy:\t{spec.persistentVolumeReclaimPolicy}\n");
-	describe_f(d, 0, "Access Modes:\t%s\n", describe_modes(d, doc_find(pv, "spec.accessModes")));
+	describe_f(d, 0, "Access Modes:\t%s\n",
+		   describe_modes(d, doc_find(pv, "spec.accessModes")));
 	describe_opt(d, 0, pv, "spec.volumeMode", "VolumeMode:\t{spec.volumeMode}\n");
 	describe_put(d, 0, pv, "Capacity:\t{~spec.capacity.storage|0}\n");
 	describe_affinity(d, doc_find(pv, "spec.nodeAffinity.required"));
@@ -202,7 +202,7 @@ static int describe_class(struct describe *d, struct err *err)
 	(void)err;
 	describe_f(d, 0, "Name:\t%s\nIsDefaultClass:\t%s\n", d->name,
 		   (is && strcmp(is, "true") == 0) || (was && strcmp(was, "true") == 0) ? "Yes"
-											 : "No");
+											: "No");
 	describe_f(d, 0, "Annotations:\t%s\n",
 		   describe_map(d, doc_find(sc, "metadata.annotations")));
 	describe_put(d, 0, sc, "Provisioner:\t{provisioner}\n");

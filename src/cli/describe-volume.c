@@ -101,8 +101,9 @@ static void describe_projected(struct describe *d, const struct doc *v)
 {
 	DOC_EACH (s, doc_get(v, "sources")) {
 		if (doc_get(s, "secret"))
-			describe_put(d, 2, doc_get(s, "secret"),
-				     "SecretName:\t{name}\nSecretOptionalName:\t{optional|<nil>}\n");
+			describe_put(
+				d, 2, doc_get(s, "secret"),
+				"SecretName:\t{name}\nSecretOptionalName:\t{optional|<nil>}\n");
 		else if (doc_get(s, "downwardAPI"))
 			describe_f(d, 2, "DownwardAPI:\ttrue\n");
 		else if (doc_get(s, "configMap"))

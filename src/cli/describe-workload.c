@@ -14,10 +14,9 @@
 static int count_pods(struct describe *d, const char *selector, const char **ret, struct err *err)
 {
 	static const char *const phases[] = { "Running", "Pending", "Succeeded", "Failed" };
-	struct describe_ask ask = { .api = "api/v1",
-				    .resource = "pods",
-				    .space = d->space,
-				    .labels = selector };
+	struct describe_ask ask = {
+		.api = "api/v1", .resource = "pods", .space = d->space, .labels = selector
+	};
 	const char *uid = kubectl_text(d->k, d->obj, "metadata.uid");
 	size_t n[ARRAY_LEN(phases)] = { 0 };
 	struct doc *pods;
@@ -36,8 +35,7 @@ static int count_pods(struct describe *d, const char *selector, const char **ret
 
 static int count_selected(struct describe *d, const char **ret, struct err *err)
 {
-	return count_pods(d, describe_selector(d, doc_find(d->obj, "spec.selector"), ""), ret,
-			  err);
+	return count_pods(d, describe_selector(d, doc_find(d->obj, "spec.selector"), ""), ret, err);
 }
 
 static void describe_template(struct describe *d)
@@ -162,8 +160,7 @@ static int by_creation(const struct doc *a, const struct doc *b)
 	int r = describe_by_text(doc_find(a, "metadata.creationTimestamp"),
 				 doc_find(b, "metadata.creationTimestamp"));
 
-	return r ? r
-		 : describe_by_text(doc_find(a, "metadata.name"), doc_find(b, "metadata.name"));
+	return r ? r : describe_by_text(doc_find(a, "metadata.name"), doc_find(b, "metadata.name"));
 }
 
 /* Of a replica set's template all but the label that tells it from others. */
@@ -180,9 +177,8 @@ static bool same_template(struct describe *d, const struct doc *rs)
 
 static const char *rs_text(struct describe *d, const char *before, const struct doc *rs)
 {
-	const char *s = arena_printf(
-		d->k->arena, "%s%s%s", before, *before ? ", " : "",
-		describe_value(d, rs, "metadata.name"));
+	const char *s = arena_printf(d->k->arena, "%s%s%s", before, *before ? ", " : "",
+				     describe_value(d, rs, "metadata.name"));
 
 	s = s ? arena_printf(d->k->arena, "%s (%s/%s replicas created)", s,
 			     describe_value(d, rs, "status.replicas|0"),
@@ -209,7 +205,7 @@ static void describe_sets(struct describe *d)
 	for (size_t i = 0; i < n; i++) {
 		if (!describe_owned(d, v[i], uid))
 			continue;
-		if (!*new && same_template(d, v[i]))
+		if (!*new &&same_template(d, v[i]))
 			new = rs_text(d, "", v[i]);
 		else
 			old = rs_text(d, old, v[i]);
@@ -336,14 +332,13 @@ static int describe_cron(struct describe *d, struct err *err)
 	describe_put(d, 0, d->obj,
 		     "Schedule:\t{spec.schedule}\nConcurrency Policy:\t{spec.concurrencyPolicy}\n");
 	describe_f(d, 0, "Suspend:\t%s\n",
-		   !suspend		 ? "<unset>"
+		   !suspend	       ? "<unset>"
 		   : doc_true(suspend) ? "True"
-					 : "False");
-	describe_put(
-		d, 0, d->obj,
-		"Successful Job History Limit:\t{spec.successfulJobsHistoryLimit|<unset>}\n"
-		"Failed Job History Limit:\t{spec.failedJobsHistoryLimit|<unset>}\n"
-		"Starting Deadline Seconds:\t{spec.startingDeadlineSeconds|<unset>}");
+				       : "False");
+	describe_put(d, 0, d->obj,
+		     "Successful Job History Limit:\t{spec.successfulJobsHistoryLimit|<unset>}\n"
+		     "Failed Job History Limit:\t{spec.failedJobsHistoryLimit|<unset>}\n"
+		     "Starting Deadline Seconds:\t{spec.startingDeadlineSeconds|<unset>}");
 	describe_f(d, 0, "%s\n", doc_find(d->obj, "spec.startingDeadlineSeconds") ? "s" : "");
 	describe_job_template(d, doc_find(d->obj, "spec.jobTemplate.spec"));
 	describe_put(d, 0, d->obj,
@@ -401,8 +396,8 @@ static void describe_share(struct describe *d, const struct doc *now, const stru
 static void describe_pair(struct describe *d, const struct doc *now, const struct doc *target,
 			  bool average)
 {
-	const struct doc *current = doc_find(now, average ? "current.averageValue"
-							  : "current.value");
+	const struct doc *current =
+		doc_find(now, average ? "current.averageValue" : "current.value");
 	const char *spec = average ? "~averageValue|0" : "~value|0";
 
 	describe_f(d, 0, ":\t%s / %s\n",
@@ -429,8 +424,9 @@ static void describe_metric(struct describe *d, const struct doc *m, const struc
 	target = doc_get(s, "target");
 	average = doc_get(target, "averageValue") != NULL;
 	if (strcmp(type, "External") == 0) {
-		describe_put(d, 1, s, average ? "\"{metric.name}\" (target average value)"
-					      : "\"{metric.name}\" (target value)");
+		describe_put(d, 1, s,
+			     average ? "\"{metric.name}\" (target average value)"
+				     : "\"{metric.name}\" (target value)");
 		describe_pair(d, now, target, average);
 	} else if (strcmp(type, "Pods") == 0) {
 		describe_put(d, 1, s, "\"{metric.name}\" on pods");

@@ -87,8 +87,7 @@ static int describe_one(struct describing *g, struct kubectl_item it, struct buf
 	int r = get_object(g, &it, kind, &d.obj, err);
 
 	if (r == 0 && kind->events && g->events)
-		describe_find_events(&d, it.res->kind,
-				     kubectl_text(g->k, d.obj, "metadata.uid"));
+		describe_find_events(&d, it.res->kind, kubectl_text(g->k, d.obj, "metadata.uid"));
 	if (r == 0)
 		r = kind->run(&d, err);
 	if (r == 0 && kind->events)
@@ -134,8 +133,7 @@ static int describe_each(struct describing *g, const struct kubectl_items *items
 }
 
 /* Nothing has the name: all whose names begin with it. 1 = there were some. */
-static int describe_prefixed(struct describing *g, const struct kubectl_item *what,
-			     struct err *err)
+static int describe_prefixed(struct describing *g, const struct kubectl_item *what, struct err *err)
 {
 	struct kubectl_item all = *what;
 	struct kubectl_items items = { .v = &all, .n = 1 };

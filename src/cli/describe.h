@@ -18,8 +18,8 @@ struct describe {
 	const struct doc *obj;
 	const char *name, *space; /* space "" = it has none */
 	bool show_events;
-	int64_t chunk;		  /* objects of one answer, 0 = all at once */
-	struct doc *events;	  /* array; NULL = they are not shown */
+	int64_t chunk;	    /* objects of one answer, 0 = all at once */
+	struct doc *events; /* array; NULL = they are not shown */
 	struct buf text;
 	int nest; /* levels that are added to each call below */
 };
@@ -32,7 +32,7 @@ struct describe_kind {
 	const char *group, *kind;
 	const char *api; /* the version that the function reads, NULL = any */
 	describe_fn *run;
-	bool events;	/* asked for before run, written behind it */
+	bool events; /* asked for before run, written behind it */
 };
 /* Kinds of an area; ended by a row without kind. */
 extern const struct describe_kind describe_core[], describe_workloads[], describe_networks[],

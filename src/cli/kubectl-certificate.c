@@ -104,13 +104,12 @@ static int items_of(struct cmd_call *call, struct kubectl_items *ret, struct err
 	int r = kubectl_read_files(k, &o->files, ret, err);
 
 	if (r == 0)
-		r = kubectl_find_kind(k, "certificates.k8s.io/v1", "CertificateSigningRequest", &res,
-				      err);
+		r = kubectl_find_kind(k, "certificates.k8s.io/v1", "CertificateSigningRequest",
+				      &res, err);
 	if (r < 0)
 		return r;
-	out = (struct kubectl_items){
-		.v = ARENA_ARRAY(k->arena, struct kubectl_item, ret->n + call->nargs + 1)
-	};
+	out = (struct kubectl_items){ .v = ARENA_ARRAY(k->arena, struct kubectl_item,
+						       ret->n + call->nargs + 1) };
 	if (!out.v)
 		return arena_quota(k->arena, err);
 	for (size_t i = 0; i < ret->n; i++) {

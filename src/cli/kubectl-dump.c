@@ -85,8 +85,8 @@ static struct doc named_list(struct dump *p, const struct doc *list, const char 
 
 	doc_set_str(a, &out, "kind", kind);
 	doc_set_str(a, &out, "apiVersion", api);
-	doc_set(a, &out, "metadata", doc_get(list, "metadata") ? *doc_get(list, "metadata")
-							       : doc_object());
+	doc_set(a, &out, "metadata",
+		doc_get(list, "metadata") ? *doc_get(list, "metadata") : doc_object());
 	DOC_EACH (e, doc_get(list, "items")) {
 		const struct doc *one = p->o->managed ? e : kubectl_unmanaged(a, e);
 
@@ -101,8 +101,8 @@ struct dumped {
 	const char *api, *resource, *kind, *file;
 };
 
-static int dump_list(struct dump *p, const struct dumped *what, const char *space,
-		     struct doc **ret, struct err *err)
+static int dump_list(struct dump *p, const struct dumped *what, const char *space, struct doc **ret,
+		     struct err *err)
 {
 	CLEANUP(buf_fini) struct buf path = BUF_INIT(TARGET_MAX);
 	struct client_request rq = { 0 };
@@ -241,9 +241,10 @@ static int dump_run(struct cmd_call *call, struct err *err)
 					      : ".txt";
 	if (r == 0 && p.print.form != PRINT_JSON && p.print.form != PRINT_YAML &&
 	    p.print.form != PRINT_JSONPATH && p.print.form != PRINT_JSONPATH_JSON)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "-o %s: not supported by cluster-info dump; json, yaml and jsonpath are",
-			       output);
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"-o %s: not supported by cluster-info dump; json, yaml and jsonpath are",
+			output);
 	if (r == 0)
 		r = kubectl_client(k, err);
 	if (r == 0)

@@ -140,8 +140,8 @@ static const char *text_of(struct events *e, const struct doc *event, const char
 
 static int print_rows(struct events *e, struct doc *const *v, size_t n, struct err *err)
 {
-	static const char *const heads[] = { "NAMESPACE", "LAST SEEN", "TYPE", "REASON", "OBJECT",
-					     "MESSAGE" };
+	static const char *const heads[] = { "NAMESPACE", "LAST SEEN", "TYPE",
+					     "REASON",	  "OBJECT",    "MESSAGE" };
 	const size_t w = e->o->all ? 6 : 5;
 	const char **cells = ARENA_ARRAY(e->k->arena, const char *, (n + 1) * 6), **at = cells;
 
@@ -299,7 +299,8 @@ static int watch_events(struct events *e, struct err *err)
 /* No tables here but the one of events. */
 static int init_print(struct events *e, struct err *err)
 {
-	static const char *const never[] = { "wide", "custom-columns", "custom-columns-file", NULL };
+	static const char *const never[] = { "wide", "custom-columns", "custom-columns-file",
+					     NULL };
 	const char *output = e->o->output;
 	int r = kubectl_print_init(&e->print, e->k, output, e->o->template, err);
 	const char *word = output ? arena_strndup(e->k->arena, output, strcspn(output, "=")) : "";

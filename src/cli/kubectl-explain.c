@@ -17,9 +17,9 @@
 
 struct wrapping {
 	struct buf *out;
-	size_t limit, at;     /* characters of a line; written of this one */
+	size_t limit, at;	  /* characters of a line; written of this one */
 	struct slice space, word; /* seen and not written */
-	size_t nspace, nword; /* characters of both */
+	size_t nspace, nword;	  /* characters of both */
 };
 
 static void put_pending(struct wrapping *w)
@@ -357,9 +357,8 @@ int explain_kind(const struct explain *e, const struct resource *r, const char *
 		buf_addf(e->out, "GROUP:      %s\n", r->group);
 	buf_addf(e->out, "KIND:       %s\nVERSION:    %s\n\n", r->kind, r->version);
 	if (!found)
-		return err_set(err, ERR_NOT_FOUND,
-			       "GVK %s/%s, Kind=%s not found in OpenAPI schema", r->group,
-			       r->version, r->kind);
+		return err_set(err, ERR_NOT_FOUND, "GVK %s/%s, Kind=%s not found in OpenAPI schema",
+			       r->group, r->version, r->kind);
 	if (!add_path(e, found, path, n, NULL))
 		return err_set(err, ERR_NOT_FOUND, "field \"%s\" does not exist",
 			       n ? path[n - 1] : "");
@@ -396,8 +395,8 @@ static const char *fields_behind(struct kubectl *k, const char *text, const stru
 
 	for (size_t i = 0; i < k->catalog.n; i++) {
 		const struct resource *r = &k->catalog.v[i];
-		const char *whole = arena_printf(k->arena, "%s%s%s", r->name, *r->group ? "." : "",
-						 r->group);
+		const char *whole =
+			arena_printf(k->arena, "%s%s%s", r->name, *r->group ? "." : "", r->group);
 		const size_t n = whole ? strlen(whole) : 0;
 
 		if (!n || !r->preferred || strcmp(r->name, (*res)->name) != 0 ||
@@ -464,8 +463,8 @@ static int fetch_document(struct kubectl *k, const struct resource *r, struct do
 {
 	struct client_request rq = { .target = "/openapi/v3" };
 	struct doc *index;
-	const char *path = arena_printf(k->arena, "%s/%s", *r->group ? "apis" : "api",
-					r->api_version);
+	const char *path =
+		arena_printf(k->arena, "%s/%s", *r->group ? "apis" : "api", r->api_version);
 	int code = path ? client_call_doc(k->client, k->arena, &rq, &index, err)
 			: arena_quota(k->arena, err);
 
@@ -474,7 +473,8 @@ static int fetch_document(struct kubectl *k, const struct resource *r, struct do
 	rq.target = doc_cstr(k->arena,
 			     doc_get(doc_get(doc_get(index, "paths"), path), "serverRelativeURL"));
 	if (!rq.target || rq.target[0] != '/')
-		return err_set(err, ERR_NOT_FOUND, "couldn't find resource for \"%s%s, Resource=%s\"",
+		return err_set(err, ERR_NOT_FOUND,
+			       "couldn't find resource for \"%s%s, Resource=%s\"",
 			       *r->group ? "" : "/", r->api_version, r->name);
 	return client_call_doc(k->client, k->arena, &rq, ret, err);
 }

@@ -33,8 +33,8 @@ static const char *find_program(struct arena *a, const char *name)
 {
 	for (struct slice rest = slice_str(getenv("PATH")); rest.p;) {
 		struct slice dir = slice_split(&rest, ':');
-		const char *path = dir.n ? arena_printf(a, "%.*s/%s", (int)dir.n, dir.p, name)
-					 : NULL;
+		const char *path =
+			dir.n ? arena_printf(a, "%.*s/%s", (int)dir.n, dir.p, name) : NULL;
 
 		if (path && runs(path))
 			return path;
@@ -144,8 +144,8 @@ static void list_one(struct listing *l, const char *path, const char *name)
 		warn(l, "%s identified as a kubectl plugin, but it is not executable", path);
 	other = doc_get(l->names, name);
 	if (other)
-		warn(l, "%s is overshadowed by a similarly named plugin: %.*s", path,
-		     (int)other->n, other->s);
+		warn(l, "%s is overshadowed by a similarly named plugin: %.*s", path, (int)other->n,
+		     other->s);
 	else
 		doc_set_str(l->k->arena, l->names, name, path);
 	warn_of_command(l, name);
@@ -160,8 +160,7 @@ static void list_folder(struct listing *l, const char *dir)
 		buf_addf(&l->k->errors,
 			 "Unable to read directory \"%s\" from your PATH: open %s: %s. "
 			 "Skipping...\n",
-			 dir, dir,
-			 errno == ENOENT ? "no such file or directory" : strerror(errno));
+			 dir, dir, errno == ENOENT ? "no such file or directory" : strerror(errno));
 		return;
 	}
 	for (int i = 0; i < n; i++) {
@@ -179,9 +178,7 @@ static int plugin_run(struct cmd_call *call, struct err *err)
 {
 	const struct plugin_opts *o = call->opts;
 	struct kubectl *k = kubectl_of(call);
-	struct listing l = { .k = k,
-			     .name_only = o->name_only,
-			     .names = doc_new_object(k->arena) };
+	struct listing l = { .k = k, .name_only = o->name_only, .names = doc_new_object(k->arena) };
 	struct doc *seen = doc_new_object(k->arena);
 
 	for (struct slice rest = slice_str(getenv("PATH")); rest.p;) {

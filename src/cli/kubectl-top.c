@@ -75,16 +75,15 @@ static int check(struct top *t, struct cmd_call *call, struct err *err)
 									: "selector");
 	r = kubectl_catalog(t->k, true, err);
 	for (size_t i = 0; r == 0 && i < t->k->catalog.nversions; i++)
-		there = there ||
-			strcmp(t->k->catalog.versions[i], "metrics.k8s.io/v1beta1") == 0;
+		there = there || strcmp(t->k->catalog.versions[i], "metrics.k8s.io/v1beta1") == 0;
 	if (r == 0 && !there)
 		return err_set(err, ERR_NOT_FOUND, "Metrics API not available");
 	return r;
 }
 
 /* Of the one that is named, or of all. */
-static int fetch(struct top *t, const struct describe_ask *ask, const char *name,
-		 struct doc **ret, struct err *err)
+static int fetch(struct top *t, const struct describe_ask *ask, const char *name, struct doc **ret,
+		 struct err *err)
 {
 	struct doc *one;
 	int r;
@@ -155,9 +154,8 @@ static const char *part(struct top *t, const struct quantity *q, const struct do
 	struct quantity all = describe_amount(room, name);
 	double whole = (double)quantity_milli(&all);
 
-	return whole != 0
-		       ? number(t, (int64_t)((double)quantity_milli(q) / whole * 100), "%")
-		       : "0%";
+	return whole != 0 ? number(t, (int64_t)((double)quantity_milli(q) / whole * 100), "%")
+			  : "0%";
 }
 
 #define MEBI ((int64_t)1024 * 1024)
@@ -264,10 +262,9 @@ static int node_run(struct cmd_call *call, struct err *err)
 {
 	struct kubectl *k = kubectl_of(call);
 	struct top t = { .k = k, .o = call->opts, .d = { .k = k } };
-	struct describe_ask ask = { .api = METRICS,
-				    .resource = "nodes",
-				    .space = "",
-				    .labels = t.o->selector };
+	struct describe_ask ask = {
+		.api = METRICS, .resource = "nodes", .space = "", .labels = t.o->selector
+	};
 	const char *name = call->nargs ? call->args[0] : NULL;
 	struct doc *metrics, *nodes;
 	int r = check(&t, call, err);
@@ -379,8 +376,7 @@ static int explain_none(struct top *t, const char *name, struct err *err)
 	if (t->o->all)
 		buf_adds(&t->k->errors, "No resources found\n");
 	else
-		buf_addf(&t->k->errors, "No resources found in %s namespace.\n",
-			 t->k->conf.space);
+		buf_addf(&t->k->errors, "No resources found in %s namespace.\n", t->k->conf.space);
 	return 0;
 }
 
@@ -388,10 +384,9 @@ static int pod_run(struct cmd_call *call, struct err *err)
 {
 	struct kubectl *k = kubectl_of(call);
 	struct top t = { .k = k, .o = call->opts, .d = { .k = k } };
-	struct describe_ask ask = { .api = METRICS,
-				    .resource = "pods",
-				    .labels = t.o->selector,
-				    .fields = t.o->fields };
+	struct describe_ask ask = {
+		.api = METRICS, .resource = "pods", .labels = t.o->selector, .fields = t.o->fields
+	};
 	const char *name = call->nargs ? call->args[0] : NULL;
 	struct doc *metrics;
 	size_t containers = 0;

@@ -30,10 +30,10 @@ static const struct cmd *const cmds[] = {
 };
 
 /* Commands of kubectl that are not here yet: refused by name. */
-static const char *const absent[] = {
-	"alpha", "attach",	 "cordon", "cp",      "debug", "diff",	 "drain",    "edit", "exec",
-	"kustomize", "logs", "port-forward", "proxy",   "rollout", "set", "taint", "uncordon", NULL
-};
+static const char *const absent[] = { "alpha", "attach",       "cordon", "cp",	    "debug",
+				      "diff",  "drain",	       "edit",	 "exec",    "kustomize",
+				      "logs",  "port-forward", "proxy",	 "rollout", "set",
+				      "taint", "uncordon",     NULL };
 
 #define STR_ROW(field, name, letter, help) OPT(struct kubectl_flags, STR, field, name, letter, help)
 static const struct opt global_opts[] = {

@@ -46,9 +46,9 @@ struct kubectl {
 	bool catalog_read;
 	size_t warnings;
 	struct buf out, errors;
-	size_t behind; /* words behind "--" on the command line */
+	size_t behind;	   /* words behind "--" on the command line */
 	const char *about; /* stands before the server's words: "error when creating \"f\"" */
-	bool bare; /* the next complaint begins with no "error: " */
+	bool bare;	   /* the next complaint begins with no "error: " */
 	bool failed;
 	size_t first_note; /* where in errors the first complaint begins, when failed */
 };

@@ -59,7 +59,9 @@ def answer(path, query):
     metrics = words[:1] == ["apis"]
     rest = words[3:] if metrics else words[2:]
     space = rest[1] if rest[:1] == ["namespaces"] else None
-    what, name = (rest[2:] if space else rest)[0], (rest[2:] if space else rest)[1:]
+    what, *name = (rest[2:] if space else rest) or [""]
+    if what not in ("nodes", "pods"):
+        return None
     if what == "nodes":
         items = (NODE_METRICS if metrics else NODES) if selected else []
     else:

@@ -227,9 +227,16 @@ static void nothing_is_asked_of_strange_objects(void **state)
 		"{}", "{\"spec\":1,\"status\":[],\"metadata\":\"x\"}",
 		"{\"spec\":{\"containers\":{\"a\":1},\"volumes\":[1,{\"csi\":2}],\"template\":[]}}"
 	};
-	static const char *const calm[] = { "PersistentVolume", "StorageClass", "CSINode",
-					    "VolumeAttributesClass", "Pod", "CronJob", "Job",
-					    "HorizontalPodAutoscaler", "PodDisruptionBudget", NULL };
+	static const char *const calm[] = { "PersistentVolume",
+					    "StorageClass",
+					    "CSINode",
+					    "VolumeAttributesClass",
+					    "Pod",
+					    "CronJob",
+					    "Job",
+					    "HorizontalPodAutoscaler",
+					    "PodDisruptionBudget",
+					    NULL };
 
 	for (size_t i = 0; i < ARRAY_LEN(objects); i++)
 		for (size_t j = 0; j < ARRAY_LEN(areas); j++)

@@ -5,17 +5,22 @@
 #include "cli/kubectl-explain.h"
 #include "client/discovery.h"
 
-static const struct resource widgets = { .group = "g", .version = "v1", .kind = "Widget", .name = "widgets" };
+static const struct resource widgets = {
+	.group = "g", .version = "v1", .kind = "Widget", .name = "widgets"
+};
 
-#define KIND "\"x-kubernetes-group-version-kind\":[{\"group\":\"g\",\"version\":\"v1\",\"kind\":\"Widget\"}]"
+#define KIND                                                                                 \
+	"\"x-kubernetes-group-version-kind\":[{\"group\":\"g\",\"version\":\"v1\",\"kind\":" \
+	"\"Widget\"}]"
 
 static const char *explain(struct arena *a, const char *schemas, bool recursive, const char *field,
 			   int code)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
 	struct explain e = { .arena = a,
-			     .document = doc_of(a, arena_printf(a, "{\"components\":{\"schemas\":%s}}",
-								schemas)),
+			     .document =
+				     doc_of(a, arena_printf(a, "{\"components\":{\"schemas\":%s}}",
+							    schemas)),
 			     .recursive = recursive,
 			     .out = &b };
 	struct err err = ERR_INIT;
@@ -64,13 +69,13 @@ static void fields_have_types_and_descriptions(void **state)
 		"\"a.b.X\":{\"type\":\"object\"}}",
 		false, NULL, 0);
 
-	assert_string_equal(
-		text, "GROUP:      g\nKIND:       Widget\nVERSION:    v1\n\n"
-		      "DESCRIPTION:\n    A widget.\n    \nFIELDS:\n"
-		      "  l\t<[]X>\n    <no description>\n\n"
-		      "  m\t<map[string]string>\n    Map.\n\n"
-		      "  n\t<integer> -required-\n  enum: 1, \"\"\n    <no description>\n\n"
-		      "  r\t<none>\n    <no description>\n\n\n");
+	assert_string_equal(text,
+			    "GROUP:      g\nKIND:       Widget\nVERSION:    v1\n\n"
+			    "DESCRIPTION:\n    A widget.\n    \nFIELDS:\n"
+			    "  l\t<[]X>\n    <no description>\n\n"
+			    "  m\t<map[string]string>\n    Map.\n\n"
+			    "  n\t<integer> -required-\n  enum: 1, \"\"\n    <no description>\n\n"
+			    "  r\t<none>\n    <no description>\n\n\n");
 }
 
 /* JSONSchemaProps is such a kind: it stands in itself. */
