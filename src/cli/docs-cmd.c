@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/cmds.h"
 #include "cli/docs.h"
+#include "cli/kubectl.h"
 #include "linux/sys.h"
 
 #define TEXT_MAX (8u << 20)
@@ -62,6 +63,15 @@ static const struct opt man_opts[] = { OPT(struct man_opts, STR, dir, "dir", 0,
 					   "Write all pages as files into this directory"),
 				       OPT_END };
 
+/* teu's other table: its pages are those of "teu kubectl". */
+static struct cmd_program kube_program(void)
+{
+	struct cmd_program prog = kubectl_program();
+
+	prog.name = "teu kubectl";
+	return prog;
+}
+
 static int write_page(const struct cmd_program *prog, int dir, const struct cmd *cmd,
 		      struct err *err)
 {
@@ -73,9 +83,20 @@ static int write_page(const struct cmd_program *prog, int dir, const struct cmd 
 	return fd_replace_file(dir, name, buf_str(&out), out.n, 0644, err);
 }
 
+static int write_program(const struct cmd_program *prog, int dir, struct err *err)
+{
+	int r = write_page(prog, dir, NULL, err);
+
+	for (size_t i = 0; i < prog->ncmds && r == 0; i++)
+		if (!(prog->cmds[i]->flags & CMD_HIDDEN))
+			r = write_page(prog, dir, prog->cmds[i], err);
+	return r;
+}
+
 static int write_pages(const struct cmd_program *prog, const char *path, struct err *err)
 {
 	__attribute__((cleanup(fd_close_cleanup_))) int dir = -1;
+	struct cmd_program kube = kube_program();
 	int r;
 
 	r = fd_mkdir_p(AT_FDCWD, path, 0755, err);
@@ -84,11 +105,9 @@ static int write_pages(const struct cmd_program *prog, const char *path, struct 
 	dir = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (dir < 0)
 		return err_sys(err, "open the directory '%s'", path);
-	r = write_page(prog, dir, NULL, err);
-	for (size_t i = 0; i < prog->ncmds && r == 0; i++)
-		if (!(prog->cmds[i]->flags & CMD_HIDDEN))
-			r = write_page(prog, dir, prog->cmds[i], err);
-	return r;
+	r = write_program(prog, dir, err);
+	/* its first page is fuller than the one of the row "kubectl" */
+	return r < 0 ? r : write_program(&kube, dir, err);
 }
 
 static int man_run(struct cmd_call *call, struct err *err)
@@ -103,6 +122,11 @@ static int man_run(struct cmd_call *call, struct err *err)
 		return err_set(err, ERR_CONFLICT, "man: --dir writes all pages; give no COMMAND");
 	if (o->dir)
 		return write_pages(&prog, o->dir, err);
+	if (call->nargs && strcmp(call->args[0], "kubectl") == 0) {
+		prog = kube_program();
+		call->args++;
+		call->nargs--;
+	}
 	if (call->nargs) {
 		cmd = cmd_find(&prog, (int)call->nargs, call->args, &words);
 		if (!cmd)

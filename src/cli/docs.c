@@ -19,11 +19,17 @@ static bool listed(const struct cmd *c)
 	return !(c->flags & CMD_HIDDEN);
 }
 
-/* What a command's arguments are names of: 'c'ontainers, 'i'mages or nothing. */
-static char names_of(const struct cmd *c)
+/* What a command's arguments are names of: 'c'ontainers, 'i'mages, what a 'k'ubectl asks a server
+ * for, or nothing. */
+static char names_of(const struct cmd_program *prog, const struct cmd *c)
 {
 	if (!c->args)
 		return 0;
+	if (strcmp(prog->name, "kubectl") == 0)
+		return strstr(c->args, "TYPE") || strstr(c->args, "NAME") ||
+				       strstr(c->args, "CONTEXT")
+			       ? 'k'
+			       : 0;
 	if (strstr(c->args, "CONTAINER"))
 		return 'c';
 	return strstr(c->args, "IMAGE") ? 'i' : 0;
@@ -31,6 +37,9 @@ static char names_of(const struct cmd *c)
 
 #define ASK_CONTAINERS "ps -a --format '{{.Names}}'"
 #define ASK_IMAGES "images --format '{{.Repository}}:{{.Tag}}'"
+#define ASK_BASH "__complete \"${COMP_WORDS[@]:1:COMP_CWORD-1}\" \"$cur\" 2>/dev/null | sed '$d'"
+#define ASK_ZSH "__complete ${words[1,CURRENT-1]} \"${words[CURRENT]}\" 2>/dev/null | sed '$d'"
+#define ASK_FISH "__complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null | sed '\\$d'"
 
 static void add_opt_words(const struct opt *opts, struct buf *out)
 {
@@ -63,14 +72,16 @@ static void add_first_words(const struct cmd_program *prog, struct buf *out)
 
 static void bash_case(const struct cmd_program *prog, const struct cmd *c, struct buf *out)
 {
-	char names = names_of(c);
+	char names = names_of(prog, c);
 
 	buf_addf(out, "\t'%s')\n\t\twords='--help", c->path);
 	add_opt_words(c->opts, out);
 	buf_adds(out, "'\n");
 	if (names)
 		buf_addf(out, "\t\tnames=$(%s %s 2>/dev/null)\n", prog->name,
-			 names == 'c' ? ASK_CONTAINERS : ASK_IMAGES);
+			 names == 'c'	? ASK_CONTAINERS
+			 : names == 'i' ? ASK_IMAGES
+					: ASK_BASH);
 	buf_adds(out, "\t\t;;\n");
 }
 
@@ -179,8 +190,9 @@ void docs_zsh(const struct cmd_program *prog, struct buf *out)
 		 "_%s_containers() { local -a n; n=(${(f)\"$(%s " ASK_CONTAINERS
 		 " 2>/dev/null)\"}); compadd -a n }\n"
 		 "_%s_images() { local -a n; n=(${(f)\"$(%s " ASK_IMAGES
-		 " 2>/dev/null)\"}); compadd -a n }\n",
-		 p, p, p, p, p, p, p);
+		 " 2>/dev/null)\"}); compadd -a n }\n"
+		 "_%s_names() { local -a n; n=(${(f)\"$(%s " ASK_ZSH ")\"}); compadd -a n }\n",
+		 p, p, p, p, p, p, p, p, p);
 	buf_addf(out, "_%s() {\n\tlocal path=\"${words[2]}\"\n\tlocal -a cmds\n\tcmds=(\n", p);
 	for (size_t i = 0; i < prog->ncmds; i++) {
 		if (!listed(prog->cmds[i]) || strchr(prog->cmds[i]->path, ' '))
@@ -193,7 +205,7 @@ void docs_zsh(const struct cmd_program *prog, struct buf *out)
 		      "\tfi\n\tcase $path in\n");
 	for (size_t i = 0; i < prog->ncmds; i++) {
 		const struct cmd *c = prog->cmds[i];
-		char names = names_of(c);
+		char names = names_of(prog, c);
 
 		if (!listed(c) || strchr(c->path, ' '))
 			continue;
@@ -202,9 +214,10 @@ void docs_zsh(const struct cmd_program *prog, struct buf *out)
 			zsh_opt(o, out);
 		buf_addf(out, "\t\t'--help[Show help]' \\\n\t\t'*:argument:_%s%s' ;;\n",
 			 names ? p : "files",
-			 names == 'c' ? "_containers"
-			 : names      ? "_images"
-				      : "");
+			 names == 'c'	? "_containers"
+			 : names == 'i' ? "_images"
+			 : names	? "_names"
+					: "");
 	}
 	buf_addf(out,
 		 "\tesac\n}\nif [ \"$funcstack[1]\" = \"_%s\" ]; then _%s \"$@\"; else compdef "
@@ -246,7 +259,7 @@ void docs_fish(const struct cmd_program *prog, struct buf *out)
 	fish_opts(prog, prog->global_opts, "__fish_use_subcommand", out);
 	for (size_t i = 0; i < prog->ncmds; i++) {
 		const struct cmd *c = prog->cmds[i];
-		char names = names_of(c);
+		char names = names_of(prog, c);
 
 		if (!listed(c) || strchr(c->path, ' '))
 			continue;
@@ -257,7 +270,10 @@ void docs_fish(const struct cmd_program *prog, struct buf *out)
 		fish_opts(prog, c->opts, when, out);
 		if (names)
 			buf_addf(out, "complete -c %s -f -n %s -a \"(%s %s 2>/dev/null)\"\n", p,
-				 when, p, names == 'c' ? ASK_CONTAINERS : ASK_IMAGES);
+				 when, p,
+				 names == 'c'	? ASK_CONTAINERS
+				 : names == 'i' ? ASK_IMAGES
+						: ASK_FISH);
 	}
 }
 
@@ -362,6 +378,8 @@ static void man_program(const struct cmd_program *prog, struct buf *out)
 
 void docs_man(const struct cmd_program *prog, const struct cmd *cmd, struct buf *out)
 {
+	char name[128];
+
 	man_head(prog, cmd, out);
 	if (!cmd) {
 		man_program(prog, out);
@@ -384,5 +402,6 @@ void docs_man(const struct cmd_program *prog, const struct cmd *cmd, struct buf 
 	}
 	man_opts(cmd->opts, "OPTIONS", false, out);
 	man_opts(cmd->opts, "OPTIONS THAT ARE REFUSED", true, out);
-	buf_addf(out, ".SH SEE ALSO\n.BR %s (1)\n", prog->name);
+	docs_man_name(prog, NULL, name, sizeof(name));
+	buf_addf(out, ".SH SEE ALSO\n.BR %.*s (1)\n", (int)strcspn(name, "."), name);
 }

@@ -328,8 +328,7 @@ static int events_run(struct cmd_call *call, struct err *err)
 	r = kubectl_client(k, err);
 	if (r == 0)
 		r = read_about(&e, err);
-	if (r == -ERR_NOT_FOUND && !client_failure(k->client))
-		return kubectl_bare_error(k, err);
+	k->bare = r == -ERR_NOT_FOUND && !client_failure(k->client); /* here alone */
 	if (r == 0)
 		r = check_types(o, err);
 	if (r < 0)

@@ -507,8 +507,7 @@ static int explain_run(struct cmd_call *call, struct err *err)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "We accept only this format: explain RESOURCE");
 	r = read_words(k, &a, call->args[0], o->api, err);
-	if (r == -ERR_NOT_FOUND && !client_failure(k->client))
-		return kubectl_bare_error(k, err);
+	k->bare = r == -ERR_NOT_FOUND && !client_failure(k->client); /* here alone */
 	if (r == 0)
 		r = check_output(o, err);
 	if (r == 0 && o->api && *o->api)

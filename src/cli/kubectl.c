@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/cmds.h"
 #include "cli/kubectl-cmds.h"
+#include "cli/kubectl-complete.h"
 #include "cli/kubectl-plugin.h"
 #include "doc/doc.h"
 
@@ -373,14 +374,6 @@ void kubectl_note(struct kubectl *k, const struct err *err)
 	k->failed = true;
 }
 
-int kubectl_bare_error(struct kubectl *k, struct err *err)
-{
-	buf_addf(&k->errors, "%s\n", err->msg);
-	k->failed = true;
-	*err = ERR_INIT;
-	return 0;
-}
-
 void kubectl_warn(struct kubectl *k, struct slice text)
 {
 	k->warnings++;
@@ -582,6 +575,49 @@ static int run(struct kubectl *k, struct cmd_call *call)
 	return tell(k, k->failed ? 1 : r);
 }
 
+/* All words but those that name the command. */
+static int without_command(int argc, char **argv, const struct split *s, size_t words, char **rest)
+{
+	int n = 0;
+
+	for (size_t i = 1, w = 0; i < (size_t)argc; i++) {
+		if (w < words && s->at[w] == i)
+			w++;
+		else
+			rest[n++] = argv[i];
+	}
+	return n;
+}
+
+static bool has_word(char **v, int n, const char *word)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(v[i], word) == 0)
+			return true;
+	return false;
+}
+
+int kubectl_read_line(struct kubectl *k, int argc, char **argv, struct cmd_call *call,
+		      struct err *err)
+{
+	struct cmd_program prog = kubectl_program();
+	struct split s = { .words = ARENA_ARRAY(k->arena, char *, (size_t)argc + 1),
+			   .at = ARENA_ARRAY(k->arena, size_t, (size_t)argc + 1) };
+	char **rest = ARENA_ARRAY(k->arena, char *, (size_t)argc + 1);
+	int words;
+
+	if (!s.words || !s.at || !rest)
+		return arena_quota(k->arena, err);
+	split_words(argc, argv, &s);
+	k->cmd = s.n ? cmd_find(&prog, s.n, s.words, &words) : NULL;
+	call->cmd = k->cmd;
+	call->args = s.words;
+	call->nargs = (size_t)s.n;
+	if (!k->cmd)
+		return 1;
+	return parse(k, call, without_command(argc, argv, &s, (size_t)words, rest), rest, err);
+}
+
 static int start(struct kubectl *k, int argc, char **argv)
 {
 	struct cmd_program prog = kubectl_program();
@@ -595,6 +631,8 @@ static int start(struct kubectl *k, int argc, char **argv)
 
 	if (!s.words || !s.at || !rest)
 		return 1;
+	if (argc > 2 && strcmp(argv[1], "__complete") == 0)
+		return tell(k, kubectl_complete(k, argc - 1, argv + 1));
 	split_words(argc, argv, &s);
 	k->behind = s.behind;
 	help = s.n && strcmp(s.words[0], "help") == 0;
@@ -607,17 +645,9 @@ static int start(struct kubectl *k, int argc, char **argv)
 		return no_command(k, &prog, &s, argc, argv);
 	if (help)
 		return show(k, &prog, k->cmd);
-	for (int i = 1, w = 0; i < argc; i++) {
-		if (w < words && s.at[w] == (size_t)i) {
-			w++;
-			continue;
-		}
-		if (strcmp(argv[i], "-h") == 0)
-			return show(k, &prog, k->cmd);
-		rest[left++] = argv[i];
-	}
 	call.cmd = k->cmd;
-	r = parse(k, &call, left, rest, &err);
+	left = without_command(argc, argv, &s, (size_t)words, rest);
+	r = has_word(rest, left, "-h") ? 1 : parse(k, &call, left, rest, &err);
 	if (r == 1)
 		return show(k, &prog, k->cmd);
 	return r < 0 ? usage_error(k, &err) : run(k, &call);

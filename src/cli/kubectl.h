@@ -77,8 +77,6 @@ int kubectl_find_kind(struct kubectl *k, const char *api_version, const char *ki
 void kubectl_explain(struct kubectl *k, const struct err *err, struct buf *out);
 /* Collects it: the command goes on and ends with status 1. */
 void kubectl_note(struct kubectl *k, const struct err *err);
-/* The same without "error: " before it, as kubectl has it in places. 0. */
-int kubectl_bare_error(struct kubectl *k, struct err *err);
 void kubectl_warn(struct kubectl *k, struct slice text);
 /* What was written so far goes out now. */
 int kubectl_flush(struct kubectl *k, struct err *err);

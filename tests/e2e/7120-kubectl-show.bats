@@ -116,3 +116,26 @@ compare() { LIMIT=120 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/t
 	PATH=$DIR/plugins:$PATH compare 7120-kubectl-plugin.list
 	is "foo bar_x: y --z" env PATH="$DIR/plugins:$PATH" "$TEU" kubectl foo bar-x y --z
 }
+
+@test "a shell is offered commands, flags, kinds and names" {
+	ln -sf "$TEU" kubectl
+	"$TEU" kubectl completion bash >script
+	offers() { # WORDS EXPECTED
+		is "$2" within env PATH="$DIR:$PATH" bash -c "source script; COMP_WORDS=(kubectl $1); COMP_CWORD=\$((\${#COMP_WORDS[@]} - 1)); _kubectl; echo \${COMPREPLY[*]}"
+	}
+	offers "descr" "describe"
+	offers "get --show-l" "--show-labels"
+	offers "certificate a" "approve"
+	offers "get deployments." "deployments.apps"
+	offers "get pods ''" "full plain"
+	offers "describe pods/f" "pods/full"
+	offers "-n kube-node-lease get lease n" "n1"
+	offers "top node n" "n1 n2"
+	offers "certificate deny on" "one"
+	offers "config use-context d" "default"
+	offers "get nopes zz" ""
+	is ":4" "$TEU" kubectl __complete --server http://127.0.0.1:1 get pods x
+	"$TEU" man --dir pages
+	grep -q "Tell all about objects" pages/teu-kubectl-describe.1
+	grep -q "teu.kubectl top pod" pages/teu-kubectl-top-pod.1
+}

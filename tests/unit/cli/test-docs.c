@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/docs.h"
+#include "cli/kubectl.h"
 
 struct small_opts {
 	bool all;
@@ -131,6 +132,27 @@ static void the_real_table_is_documented_whole(void **state)
 	assert_false(bash.full);
 }
 
+/* Names of kinds and objects are asked for at the key press. */
+static void kubectls_scripts_ask_kubectl(void **state)
+{
+	static void (*const make[])(const struct cmd_program *,
+				    struct buf *) = { docs_bash, docs_zsh, docs_fish };
+	struct cmd_program prog = kubectl_program();
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(make); i++) {
+		CLEANUP(buf_fini) struct buf out = BUF_INIT(8u << 20);
+
+		make[i](&prog, &out);
+		assert_part(buf_str(&out), "kubectl __complete");
+		assert_false(out.full);
+	}
+	prog.name = "teu kubectl";
+	docs_man_name(&prog, prog.cmds[0], name, sizeof(name));
+	assert_part(name, "teu-kubectl-");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +160,7 @@ int main(void)
 		cmocka_unit_test(scripts_offer_what_works),
 		cmocka_unit_test(bash_completes),
 		cmocka_unit_test(the_real_table_is_documented_whole),
+		cmocka_unit_test(kubectls_scripts_ask_kubectl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
