@@ -48,8 +48,7 @@ static void read_map(struct describe_amounts *s, const struct doc *map, bool lar
 		struct quantity q, *to;
 		bool fresh;
 
-		if (value->type >= DOC_ARRAY || value->type <= DOC_BOOL ||
-		    !quantity_parse(slice_of(value->s, value->n), &q))
+		if (!describe_read_quantity(value, &q))
 			continue;
 		if (!largest) {
 			describe_amounts_add(s, name, &q);
@@ -121,7 +120,7 @@ void describe_pod_amounts(const struct doc *pod, bool limits, struct describe_am
 		bool fresh = false;
 		struct quantity *has;
 
-		if (value->type >= DOC_ARRAY || !quantity_parse(slice_of(value->s, value->n), &q))
+		if (!describe_read_quantity(value, &q))
 			continue;
 		has = slot(ret, name, &fresh);
 		/* no limit stays none */

@@ -210,11 +210,9 @@ const char *describe_quantity(struct describe *d, const struct quantity *q)
 
 struct quantity describe_amount(const struct doc *map, const char *name)
 {
-	const struct doc *v = doc_get(map, name);
 	struct quantity q = { 0 };
 
-	if (v && v->type < DOC_ARRAY && v->type > DOC_BOOL)
-		(void)quantity_parse(slice_of(v->s, v->n), &q); /* none: zero */
+	(void)describe_read_quantity(doc_get(map, name), &q); /* none: zero */
 	return q;
 }
 

@@ -132,6 +132,12 @@ static void add_list(const struct doc *v, const char *between, struct buf *out)
 	}
 }
 
+bool describe_read_quantity(const struct doc *v, struct quantity *ret)
+{
+	return (doc_is(v, DOC_STRING) || doc_is(v, DOC_NUMBER)) &&
+	       quantity_parse(slice_of(v->s, v->n), ret);
+}
+
 static void add_reference(const struct doc *v, bool with_space, struct buf *out)
 {
 	struct slice name = doc_slice(doc_get(v, "name")),
@@ -160,7 +166,7 @@ static void add_value(const struct doc *v, char form, struct buf *out)
 	case '&':
 	case '%': add_reference(v, form == '%', out); break;
 	case '~':
-		if (v && quantity_parse(slice_of(v->s, v->type >= DOC_ARRAY ? 0 : v->n), &q)) {
+		if (describe_read_quantity(v, &q)) {
 			(void)quantity_print(&q, text); /* its length */
 			buf_adds(out, text);
 		}

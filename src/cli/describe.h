@@ -78,6 +78,8 @@ const char *describe_selector(struct describe *d, const struct doc *selector, co
 const char *describe_controller(struct describe *d, const struct doc *obj);
 bool describe_owned(struct describe *d, const struct doc *obj, const char *uid);
 const char *describe_quantity(struct describe *d, const struct quantity *q);
+/* False: no text or number of a quantity. */
+bool describe_read_quantity(const struct doc *v, struct quantity *ret);
 /* One of the members of a map of quantities; none is zero. */
 struct quantity describe_amount(const struct doc *map, const char *name);
 const char *describe_age(struct describe *d, const struct doc *when);

@@ -78,6 +78,19 @@ static void all_of_kubectls_flags_are_known(void **state)
 			      "show-events" },
 		{ "api-resources", "api-group cached categories namespaced no-headers output "
 				   "sort-by verbs" },
+		{ "explain", "api-version output recursive" },
+		{ "events", "all-namespaces allow-missing-template-keys chunk-size for no-headers "
+			    "output show-managed-fields template types watch" },
+		{ "certificate approve", "allow-missing-template-keys filename force kustomize "
+					 "output recursive show-managed-fields template" },
+		{ "cluster-info dump",
+		  "all-namespaces allow-missing-template-keys namespaces output "
+		  "output-directory pod-running-timeout show-managed-fields "
+		  "template" },
+		{ "top node", "no-headers selector show-capacity sort-by use-protocol-buffers" },
+		{ "top pod", "all-namespaces containers field-selector no-headers selector sort-by "
+			     "sum use-protocol-buffers" },
+		{ "plugin list", "name-only" },
 		{ "version", "client output" },
 		{ "create clusterrole", MAKE "validate aggregation-rule non-resource-url resource "
 					     "resource-name verb" },

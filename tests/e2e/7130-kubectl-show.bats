@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# teu kubectl beside kubectl: describe, explain, events and what else shows. Command lines are in 7120-*.list.
+# teu kubectl beside kubectl: describe, explain, events and what else shows. Command lines are in 7130-*.list.
 
 bats_require_minimum_version 1.5.0
 load apiserver.bash
@@ -12,7 +12,7 @@ setup_file() {
 	[ -n "${DIR:-}" ] || return 0
 	cd "$DIR" || return 1
 	local t=2026-01-02T03:04:05Z
-	cp "$TOP/tests/e2e/7120-kubectl-show.yaml" objs.yaml
+	cp "$TOP/tests/e2e/7130-kubectl-show.yaml" objs.yaml
 	kc wait --for=create serviceaccount/default --timeout=20s >/dev/null
 	printf 'apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: rc1}\nhandler: h\n' | kc create -f - >/dev/null
 	printf 'apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: high}\nvalue: 1000\ndescription: very high\n' | kc create -f - >/dev/null
@@ -53,7 +53,7 @@ setup() {
 compare() { LIMIT=120 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/tests/e2e/$1" "$KUBECTL" "$TEU" "${@:2}"; }
 
 @test "descriptions are the same bytes" {
-	compare 7120-kubectl-show.list
+	compare 7130-kubectl-show.list
 }
 
 @test "nodes and pods use what metrics.k8s.io says" {
@@ -65,7 +65,7 @@ compare() { LIMIT=120 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/t
 		within "$TEU" kubectl --kubeconfig fake.conf top node >/dev/null 2>&1 && break
 		sleep 0.1
 	done
-	KUBECONFIG=$DIR/fake.conf compare 7120-kubectl-top.list || { kill $FAKE; return 1; }
+	KUBECONFIG=$DIR/fake.conf compare 7130-kubectl-top.list || { kill $FAKE; return 1; }
 	kill $FAKE
 }
 
@@ -113,7 +113,7 @@ compare() { LIMIT=120 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/t
 	printf '#!/bin/sh\n' >plugins/kubectl-get
 	printf 'text' >plugins/kubectl-none
 	chmod +x plugins/kubectl-foo plugins/kubectl-foo-bar_x plugins/kubectl-get
-	PATH=$DIR/plugins:$PATH compare 7120-kubectl-plugin.list
+	PATH=$DIR/plugins:$PATH compare 7130-kubectl-plugin.list
 	is "foo bar_x: y --z" env PATH="$DIR/plugins:$PATH" "$TEU" kubectl foo bar-x y --z
 }
 
