@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "cli/kubectl-cmds.h"
+#include "cli/kubectl-prune.h"
 #include "doc/json.h"
 
 #define TRIES 5
@@ -17,11 +18,13 @@
 struct apply_opts {
 	struct kubectl_files files;
 	const char *output, *template, *validate, *dry, *manager, *sub;
-	bool managed, server, take;
+	struct opt_list allow;
+	const char *selector;
+	bool managed, server, take, all, prune;
 };
 static const struct opt apply_opts[] = {
-	OPT_NOT_SUPPORTED(BOOL, "all", 0, "it goes with --prune"),
-	OPT_NOT_SUPPORTED(STR, "cascade", 0, "it goes with --force and --prune"),
+	OPT(struct apply_opts, BOOL, all, "all", 0, "With --prune: whatever its labels"),
+	OPT_NOT_SUPPORTED(STR, "cascade", 0, "it goes with --force"),
 	OPT(struct apply_opts, STR, dry, "dry-run", 0,
 	    "none, client (send nothing) or server (keep nothing)"),
 	OPT(struct apply_opts, STR, manager, "field-manager", 0, "Who owns the fields"),
@@ -30,26 +33,29 @@ static const struct opt apply_opts[] = {
 	OPT_NOT_SUPPORTED(BOOL, "force", 0, "delete -f and apply -f do that"),
 	OPT(struct apply_opts, BOOL, take, "force-conflicts", 0,
 	    "With --server-side: take fields that others own"),
-	OPT_NOT_SUPPORTED(INT, "grace-period", 0, "it goes with --force and --prune"),
+	OPT_NOT_SUPPORTED(INT, "grace-period", 0, "it goes with --force"),
 	OPT_NOT_SUPPORTED(STR, "kustomize", 'k', "there is no kustomize in teu kubectl yet"),
 	OPT_NOT_SUPPORTED(BOOL, "openapi-patch", 0, "lists merge by teu's own tables"),
 	OPT(struct apply_opts, STR, output, "output", 'o',
 	    "json, yaml, name, jsonpath=..., custom-columns=..."),
 	OPT_NOT_SUPPORTED(BOOL, "overwrite", 0, "what the file says is what shall be"),
-	OPT_NOT_SUPPORTED(BOOL, "prune", 0, "teu kubectl deletes nothing that no file names"),
-	OPT_NOT_SUPPORTED(LIST, "prune-allowlist", 0, "it goes with --prune"),
+	OPT(struct apply_opts, BOOL, prune, "prune", 0,
+	    "Delete what apply once made and no file has now"),
+	OPT(struct apply_opts, LIST, allow, "prune-allowlist", 0,
+	    "GROUP/VERSION/KIND that may be pruned; repeated"),
 	OPT(struct apply_opts, BOOL, files.recursive, "recursive", 'R',
 	    "Folders of --filename with those in them"),
-	OPT_NOT_SUPPORTED(STR, "selector", 'l', "teu kubectl applies all that is in files"),
+	OPT_NOT_SUPPORTED(STR, "applyset", 0, "teu kubectl prunes by labels"),
+	OPT(struct apply_opts, STR, selector, "selector", 'l', "Only objects with these labels"),
 	OPT(struct apply_opts, BOOL, server, "server-side", 0, "The server does it"),
 	OPT(struct apply_opts, BOOL, managed, "show-managed-fields", 0,
 	    "Keep managedFields in json and yaml"),
 	OPT(struct apply_opts, STR, sub, "subresource", 0, "With --server-side: status, scale"),
 	OPT(struct apply_opts, STR, template, "template", 0, "Template of -o jsonpath"),
-	OPT_NOT_SUPPORTED(DURATION, "timeout", 0, "it goes with --force and --prune"),
+	OPT_NOT_SUPPORTED(DURATION, "timeout", 0, "it goes with --force"),
 	OPT(struct apply_opts, STR, validate, "validate", 0,
 	    "What the server does with unknown fields: strict (default), warn, ignore"),
-	OPT_NOT_SUPPORTED(BOOL, "wait", 0, "it goes with --force and --prune"),
+	OPT_NOT_SUPPORTED(BOOL, "wait", 0, "it goes with --force"),
 	OPT_END
 };
 
@@ -60,38 +66,33 @@ struct applying {
 	struct kubectl_items items;
 	enum kubectl_dry dry;
 	const char *validation, *manager;
-	struct api api;
-	bool api_loaded;
+	struct doc results; /* printed together at the end, unless one line is said of each */
 };
 
+static int done(struct applying *p, const struct doc *d, const char *what, struct err *err)
+{
+	if (p->print.form == PRINT_TABLE || p->print.form == PRINT_NAME)
+		return kubectl_done(&p->print, d, what, p->dry, err);
+	return doc_append(p->k->arena, &p->results, *d) ? 0 : arena_quota(p->k->arena, err);
+}
+
+static int print_results(struct applying *p, struct err *err)
+{
+	struct arena *a = p->k->arena;
+	struct doc *list = doc_new_object(a);
+
+	if (!p->results.n)
+		return 0;
+	if (p->results.n == 1)
+		return kubectl_print_doc(&p->print, &p->results.kids[0], err);
+	doc_set_str(a, list, "kind", "List");
+	doc_set_str(a, list, "apiVersion", "v1");
+	doc_set_object(a, list, "metadata");
+	doc_set(a, list, "items", p->results);
+	return list ? kubectl_print_doc(&p->print, list, err) : arena_quota(a, err);
+}
+
 /* ---- on the client ---- */
-
-/* The tables' type of a kind that is built in, else NULL. */
-static int type_of(struct applying *p, const struct kubectl_item *it, const struct api_type **ret,
-		   struct err *err)
-{
-	const struct api_kind *kind;
-	int r = p->api_loaded ? 0 : api_load(p->k->arena, &p->api, err);
-
-	if (r < 0)
-		return r;
-	p->api_loaded = true;
-	kind = api_kind(&p->api, it->res->api_version, it->res->kind);
-	*ret = kind ? kind->type : NULL;
-	return 0;
-}
-
-static int make_patch(struct applying *p, const struct kubectl_item *it, const struct doc *live,
-		      const struct api_type *type, struct doc *ret, struct err *err)
-{
-	const struct doc *note =
-		doc_get(doc_get(doc_get(live, "metadata"), "annotations"), KUBECTL_LAST_APPLIED);
-	struct doc *last = NULL;
-
-	if (note && json_read(p->k->arena, doc_slice(note), NULL, &last, err) < 0)
-		return err_wrap(err, "its annotation " KUBECTL_LAST_APPLIED);
-	return api_merge_diff(type, last, it->obj, live, p->k->arena, ret, err);
-}
 
 static void warn_of_note(struct applying *p, const struct kubectl_item *it, const struct doc *live)
 {
@@ -121,32 +122,28 @@ static int create_one(struct applying *p, const struct kubectl_item *it, struct 
 
 	p->k->about =
 		r < 0 ? arena_printf(p->k->arena, "error when creating \"%s\"", it->from) : NULL;
-	return r == 0 ? kubectl_done(&p->print, got, "created", p->dry, err) : r;
+	return r == 0 ? done(p, got, "created", err) : r;
 }
 
 static int patch_once(struct applying *p, const struct kubectl_item *it, const struct doc *live,
 		      struct err *err)
 {
-	const struct api_type *type;
 	struct doc patch, *got;
 	struct kubectl_send s = { .method = "PATCH",
 				  .manager = p->manager,
 				  .validation = p->validation,
 				  .dry_run = kubectl_dry_word(p->dry),
 				  .body = &patch };
-	int r = type_of(p, it, &type, err);
+	int r = kubectl_apply_diff(p->k, it->res, live, it->obj, &patch, &s.type, err);
 
-	if (r == 0)
-		r = make_patch(p, it, live, type, &patch, err);
 	if (r < 0)
 		return r;
 	if (p->dry == DRY_CLIENT)
-		return kubectl_done(&p->print, live, "configured", p->dry, err);
+		return done(p, live, "configured", err);
 	if (!patch.n)
-		return kubectl_done(&p->print, live, "unchanged", p->dry, err);
-	s.type = type ? "application/strategic-merge-patch+json" : "application/merge-patch+json";
+		return done(p, live, "unchanged", err);
 	r = kubectl_send(p->k, it, &s, &got, err);
-	return r == 0 ? kubectl_done(&p->print, got, "configured", p->dry, err) : r;
+	return r == 0 ? done(p, got, "configured", err) : r;
 }
 
 static int apply_here(struct applying *p, const struct kubectl_item *it, struct err *err)
@@ -201,7 +198,7 @@ static int apply_there(struct applying *p, const struct kubectl_item *it, struct
 			"%s\nTake these fields with --force-conflicts, leave them out of the "
 			"file, or give them the value that they have.",
 			kubectl_text(p->k, client_failure(p->k->client), "message"));
-	return r == 0 ? kubectl_done(&p->print, got, "serverside-applied", p->dry, err) : r;
+	return r == 0 ? done(p, got, "serverside-applied", err) : r;
 }
 
 /* ---- the command ---- */
@@ -225,18 +222,47 @@ static int prepare(struct applying *p, struct err *err)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "--dry-run=client doesn't work with --server-side (did you mean "
 			       "--dry-run=server instead?)");
+	if (r == 0 && o->prune && !o->all && !(o->selector && *o->selector))
+		return err_set(
+			err, ERR_BAD_REQUEST,
+			"all resources selected for prune without explicitly passing --all. "
+			"To prune all resources, pass the --all flag. If you did not mean to "
+			"prune all resources, specify a label selector");
 	p->manager = o->manager ? o->manager : o->server ? "kubectl" : "kubectl-client-side-apply";
+	return r;
+}
+
+/* Objects go in the background; each is told. */
+static int prune(struct applying *p, struct err *err)
+{
+	struct kubectl_prune what = {
+		.k = p->k, .applied = &p->items, .selector = p->o->selector, .allow = &p->o->allow
+	};
+	struct doc body = doc_object(), *got;
+	struct kubectl_send s = { .method = "DELETE", .body = &body };
+	struct kubectl_items gone;
+	int r = kubectl_prune_find(&what, &gone, err);
+
+	doc_set_str(p->k->arena, &body, "propagationPolicy", "Background");
+	if (p->dry == DRY_SERVER)
+		doc_append_str(p->k->arena, doc_set_array(p->k->arena, &body, "dryRun"), "All");
+	for (size_t i = 0; i < gone.n && r == 0; i++) {
+		if (p->dry != DRY_CLIENT)
+			r = kubectl_send(p->k, &gone.v[i], &s, &got, err);
+		if (r == 0)
+			r = kubectl_done(&p->print, gone.v[i].obj, "pruned", p->dry, err);
+	}
 	return r;
 }
 
 static int apply_run(struct cmd_call *call, struct err *err)
 {
-	struct applying p = { .k = kubectl_of(call), .o = call->opts };
+	struct applying p = { .k = kubectl_of(call), .o = call->opts, .results = doc_array() };
 	int r;
 
 	if (call->nargs && !p.o->files.names.n)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "kubectl apply %s: not supported by teu kubectl yet", call->args[0]);
+		return err_set(err, ERR_UNSUPPORTED, "kubectl apply %s: there is no such command",
+			       call->args[0]);
 	if (!p.o->files.names.n)
 		return err_set(err, ERR_BAD_REQUEST, "must specify one of -f and -k");
 	if (call->nargs) {
@@ -246,6 +272,13 @@ static int apply_run(struct cmd_call *call, struct err *err)
 	r = prepare(&p, err);
 	if (r == 0)
 		r = kubectl_read_files(p.k, &p.o->files, &p.items, err);
+	if (r == 0)
+		r = kubectl_select(p.k, p.o->selector, &p.items, err);
+	if (r == 0 && p.o->prune) {
+		struct kubectl_prune what = { .k = p.k, .allow = &p.o->allow };
+
+		r = kubectl_prune_check(&what, err);
+	}
 	if (r == 0 && !p.items.n)
 		return err_set(err, ERR_BAD_REQUEST, "no objects passed to apply");
 	for (size_t i = 0; i < p.items.n && r == 0; i++) {
@@ -256,7 +289,11 @@ static int apply_run(struct cmd_call *call, struct err *err)
 		*err = ERR_INIT;
 		p.k->about = NULL;
 	}
-	api_fini(&p.api);
+	if (r == 0)
+		r = print_results(&p, err);
+	/* What could not be applied might still be wanted. */
+	if (r == 0 && p.o->prune && !p.k->failed)
+		r = prune(&p, err);
 	return r;
 }
 

@@ -13,8 +13,13 @@
 	X(create_secret_generic) X(create_secret_tls) X(create_service_clusterip) \
 	X(create_service_externalname) X(create_service_loadbalancer) X(create_service_nodeport) \
 	X(create_serviceaccount) X(create_token) \
-	X(expose) X(run) X(explain_cmd) X(get) X(delete) X(autoscale) \
-	X(apply) X(patch) X(replace) X(scale) \
+	X(expose) X(run) X(explain_cmd) X(get) X(edit) X(delete) X(autoscale) \
+	X(apply) X(apply_edit_last_applied) X(apply_set_last_applied) X(apply_view_last_applied) \
+	X(diff) X(patch) X(replace) X(scale) \
+	X(rollout_history) X(rollout_pause) X(rollout_restart) X(rollout_resume) \
+	X(rollout_status) X(rollout_undo) \
+	X(set_env) X(set_image) X(set_resources) X(set_selector) X(set_serviceaccount) \
+	X(set_subject) X(cordon) X(uncordon) X(drain) X(taint) \
 	X(label) X(annotate) X(wait) X(completion) \
 	X(auth_can_i) X(auth_whoami) \
 	X(certificate_approve) X(certificate_deny) X(cluster_info) X(cluster_info_dump) \

@@ -2,7 +2,6 @@
 /* What kubectl's generators share: flags, names, parts of objects, sending and telling. */
 #include "cli/kubectl-make.h"
 
-#include "api/api.h"
 #include "api/merge.h"
 #include "api/quantity.h"
 #include "api/selector.h"
@@ -363,8 +362,9 @@ int make_override(struct making *m, const char *type, const char *text, struct d
 		  struct err *err)
 {
 	struct arena *a = m->k->arena;
-	CLEANUP(api_fini) struct api api = { 0 };
-	const struct api_kind *kind;
+	const struct api_type *kind;
+	struct resource res = { .api_version = kubectl_text(m->k, *d, "apiVersion"),
+				.kind = kubectl_text(m->k, *d, "kind") };
 	struct doc *over, out;
 	int r;
 
@@ -381,13 +381,12 @@ int make_override(struct making *m, const char *type, const char *text, struct d
 		return patch_apply(a, *d, over, NULL, d, err);
 	if (*type == 'm')
 		return patch_merge(a, *d, over, d, err);
-	r = api_load(a, &api, err);
+	r = kubectl_type(m->k, &res, &kind, err);
 	if (r < 0)
 		return r;
-	kind = api_kind(&api, kubectl_text(m->k, *d, "apiVersion"), kubectl_text(m->k, *d, "kind"));
 	if (!kind)
 		return err_set(err, ERR_UNSUPPORTED, "--override-type strategic: not of this kind");
-	r = api_merge(kind->type, *d, over, a, &out, err);
+	r = api_merge(kind, *d, over, a, &out, err);
 	*d = r == 0 ? doc_new(a, out) : NULL;
 	return r == 0 && !*d ? arena_quota(a, err) : r;
 }

@@ -2,7 +2,6 @@
 /* Parts of objects: patch, label, annotate, scale. */
 #include "cli/kubectl.h"
 
-#include "api/api.h"
 #include "api/merge.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -34,20 +33,6 @@
 		OPT(type, BOOL, managed, "show-managed-fields", 0,                                \
 		    "Keep managedFields in json and yaml"),                                       \
 		OPT(type, STR, template, "template", 0, "Template of -o jsonpath")
-
-/* Goes on with the others when one fails. */
-static int each(struct kubectl *k, const struct kubectl_items *items,
-		int (*fn)(void *arg, const struct kubectl_item *it, struct err *err), void *arg,
-		struct err *err)
-{
-	for (size_t i = 0; i < items->n; i++) {
-		if (fn(arg, &items->v[i], err) >= 0)
-			continue;
-		kubectl_note(k, err);
-		*err = ERR_INIT;
-	}
-	return 0;
-}
 
 /* ---- patch ---- */
 
@@ -86,8 +71,8 @@ struct patching {
 static int patch_here(struct patching *p, const struct doc *live, struct doc **ret, struct err *err)
 {
 	struct arena *a = p->k->arena;
-	CLEANUP(api_fini) struct api api = { 0 };
-	const struct api_kind *kind;
+	const struct api_type *type;
+	const struct resource *res;
 	struct doc out;
 	int r;
 
@@ -95,15 +80,16 @@ static int patch_here(struct patching *p, const struct doc *live, struct doc **r
 		return patch_merge(a, live, p->patch, ret, err);
 	if (p->type == &patch_types[2])
 		return patch_apply(a, live, p->patch, NULL, ret, err);
-	r = api_load(a, &api, err);
+	r = kubectl_find_kind(p->k, kubectl_text(p->k, live, "apiVersion"),
+			      kubectl_text(p->k, live, "kind"), &res, err);
+	if (r == 0)
+		r = kubectl_type(p->k, res, &type, err);
 	if (r < 0)
 		return r;
-	kind = api_kind(&api, kubectl_text(p->k, live, "apiVersion"),
-			kubectl_text(p->k, live, "kind"));
-	if (!kind)
+	if (!type)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "strategic merge patches are for built-in kinds: use --type merge");
-	r = api_merge(kind->type, live, p->patch, a, &out, err);
+	r = api_merge(type, live, p->patch, a, &out, err);
 	*ret = r == 0 ? doc_new(a, out) : NULL;
 	return r == 0 && !*ret ? arena_quota(a, err) : r;
 }
@@ -186,7 +172,7 @@ static int patch_run(struct cmd_call *call, struct err *err)
 	if (!call->nargs && !o->files.names.n)
 		return kubectl_nothing_given(err);
 	r = kubectl_items(call, &o->files, KUBECTL_NAMES, &items, err);
-	return r < 0 ? r : each(p.k, &items, patch_one, &p, err);
+	return r < 0 ? r : kubectl_each(p.k, &items, patch_one, &p, err);
 }
 
 const struct cmd kubectl_patch = {
@@ -413,7 +399,7 @@ static int mark_run(struct cmd_call *call, bool labels, struct err *err)
 	if (r < 0)
 		return r;
 	m.several = items.n > 1;
-	return each(m.k, &items, mark_one, &m, err);
+	return kubectl_each(m.k, &items, mark_one, &m, err);
 }
 
 static int label_run(struct cmd_call *call, struct err *err)
@@ -556,7 +542,7 @@ static int scale_run(struct cmd_call *call, struct err *err)
 				  &items, err);
 	if (r == 0 && lists && !o->files.names.n)
 		r = kubectl_expand(c.k, o->selector, NULL, &items, err);
-	return r < 0 ? r : each(c.k, &items, scale_one, &c, err);
+	return r < 0 ? r : kubectl_each(c.k, &items, scale_one, &c, err);
 }
 
 const struct cmd kubectl_scale = {

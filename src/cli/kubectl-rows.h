@@ -25,11 +25,12 @@ struct kubectl_form {
 #define KUBECTL_VALIDATE_ROW(type, at)    \
 	OPT(type, STR, at, "validate", 0, \
 	    "What the server does with unknown fields: strict (default), warn, ignore")
-#define KUBECTL_FILE_ROWS(type)                                                                   \
-	OPT(type, LIST, files.names, "filename", 'f', "Objects that are in this file or folder"), \
-		OPT_NOT_SUPPORTED(STR, "kustomize", 'k',                                          \
-				  "there is no kustomize in teu kubectl yet"),                    \
-		OPT(type, BOOL, files.recursive, "recursive", 'R',                                \
+#define KUBECTL_FILE_ROWS(type) KUBECTL_FILE_ROWS_AT(type, files)
+#define KUBECTL_FILE_ROWS_AT(type, at)                                                         \
+	OPT(type, LIST, at.names, "filename", 'f', "Objects that are in this file or folder"), \
+		OPT_NOT_SUPPORTED(STR, "kustomize", 'k',                                       \
+				  "there is no kustomize in teu kubectl yet"),                 \
+		OPT(type, BOOL, at.recursive, "recursive", 'R',                                \
 		    "Folders of --filename with those in them")
 
 /* Reads the form; errors as kubectl_print_init. */

@@ -2,6 +2,8 @@
 /* What commands that change objects share: finding them, requests, result lines, watches. */
 #include "cli/kubectl.h"
 
+#include "api/api.h"
+#include "api/merge.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "doc/json.h"
@@ -75,7 +77,9 @@ int kubectl_send(struct kubectl *k, const struct kubectl_item *it, const struct 
 {
 	CLEANUP(buf_fini) struct buf path = BUF_INIT(TARGET_MAX);
 	CLEANUP(buf_fini) struct buf body = BUF_INIT(256u << 20);
-	struct client_request rq = { .method = s->method, .content_type = s->type };
+	struct client_request rq = { .method = s->method,
+				     .content_type = s->type,
+				     .time = s->time };
 
 	resource_path(it->res, it->space, s->collection ? NULL : it->name, &path);
 	if (s->sub)
@@ -136,6 +140,19 @@ int kubectl_validation(const char *text, const char **ret, struct err *err)
 		       text);
 }
 
+int kubectl_each(struct kubectl *k, const struct kubectl_items *items,
+		 int (*fn)(void *arg, const struct kubectl_item *it, struct err *err), void *arg,
+		 struct err *err)
+{
+	for (size_t i = 0; i < items->n; i++) {
+		if (fn(arg, &items->v[i], err) >= 0)
+			continue;
+		kubectl_note(k, err);
+		*err = ERR_INIT;
+	}
+	return 0;
+}
+
 int kubectl_done(struct kubectl_print *p, const struct doc *d, const char *what,
 		 enum kubectl_dry dry, struct err *err)
 {
@@ -158,6 +175,68 @@ int kubectl_nothing_given(struct err *err)
 		       "   '--filename=rsrc.json'\n"
 		       "   '<resource> <name>'\n"
 		       "   '<resource>'");
+}
+
+/* ---- patches ---- */
+
+int kubectl_type(struct kubectl *k, const struct resource *res, const struct api_type **ret,
+		 struct err *err)
+{
+	const struct api_kind *kind;
+
+	if (!k->api) {
+		struct api *api = ARENA_NEW(k->arena, struct api);
+		int r = api ? api_load(k->arena, api, err) : arena_quota(k->arena, err);
+
+		if (r < 0)
+			return r;
+		k->api = api;
+	}
+	kind = api_kind(k->api, res->api_version, res->kind);
+	*ret = kind ? kind->type : NULL;
+	return 0;
+}
+
+int kubectl_last_applied(struct kubectl *k, const struct doc *obj, struct doc **ret,
+			 struct err *err)
+{
+	const struct doc *note =
+		doc_get(doc_get(doc_get(obj, "metadata"), "annotations"), KUBECTL_LAST_APPLIED);
+
+	*ret = NULL;
+	if (note && json_read(k->arena, doc_slice(note), NULL, ret, err) < 0)
+		return err_wrap(err, "its annotation " KUBECTL_LAST_APPLIED);
+	return 0;
+}
+
+static int diff(struct kubectl *k, const struct resource *res, const struct doc *const sides[3],
+		struct doc *ret, const char **ret_type, struct err *err)
+{
+	const struct api_type *type;
+	int r = kubectl_type(k, res, &type, err);
+
+	if (r < 0)
+		return r;
+	*ret_type =
+		type ? "application/strategic-merge-patch+json" : "application/merge-patch+json";
+	return api_merge_diff(type, sides[0], sides[1], sides[2], k->arena, ret, err);
+}
+
+int kubectl_apply_diff(struct kubectl *k, const struct resource *res, const struct doc *live,
+		       const struct doc *now, struct doc *ret, const char **ret_type,
+		       struct err *err)
+{
+	struct doc *last;
+	int r = kubectl_last_applied(k, live, &last, err);
+
+	return r == 0 ? diff(k, res, (const struct doc *[]){ last, now, live }, ret, ret_type, err)
+		      : r;
+}
+
+int kubectl_change(struct kubectl *k, const struct resource *res, const struct doc *before,
+		   const struct doc *after, struct doc *ret, const char **ret_type, struct err *err)
+{
+	return diff(k, res, (const struct doc *[]){ before, after, before }, ret, ret_type, err);
 }
 
 /* ---- watches ---- */

@@ -179,8 +179,8 @@ static int is_gone(void *arg, struct arena *a, const char *type, struct doc *obj
 }
 
 /* Also gone is what has another uid: somebody made it anew. */
-static int wait_gone(struct kubectl *k, const struct kubectl_item *it, const struct doc *uid,
-		     int64_t end, struct err *err)
+int kubectl_wait_gone(struct kubectl *k, const struct kubectl_item *it, const struct doc *uid,
+		      int64_t end, struct err *err)
 {
 	struct kubectl_send get = { 0 };
 	struct doc *d;
@@ -390,8 +390,9 @@ static int delete_all(struct deleting *d, struct err *err)
 	r = kubectl_flush(k, err);
 	for (size_t i = 0; i < d->items.n && r == 0; i++)
 		if (d->uids[i])
-			r = wait_gone(k, &d->items.v[i],
-				      d->uids[i]->type == DOC_STRING ? d->uids[i] : NULL, end, err);
+			r = kubectl_wait_gone(k, &d->items.v[i],
+					      d->uids[i]->type == DOC_STRING ? d->uids[i] : NULL,
+					      end, err);
 	return r;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "cli/kubectl.h"
 
+#include "api/api.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -31,10 +32,8 @@ static const struct cmd *const cmds[] = {
 };
 
 /* Commands of kubectl that are not here yet: refused by name. */
-static const char *const absent[] = { "alpha", "attach",       "cordon", "cp",	    "debug",
-				      "diff",  "drain",	       "edit",	 "exec",    "kustomize",
-				      "logs",  "port-forward", "proxy",	 "rollout", "set",
-				      "taint", "uncordon",     NULL };
+static const char *const absent[] = { "alpha",	   "attach", "cp",	     "debug", "exec",
+				      "kustomize", "logs",   "port-forward", "proxy", NULL };
 
 #define STR_ROW(field, name, letter, help) OPT(struct kubectl_flags, STR, field, name, letter, help)
 static const struct opt global_opts[] = {
@@ -572,7 +571,9 @@ static int run(struct kubectl *k, struct cmd_call *call)
 			 k->warnings == 1 ? "" : "s");
 		k->failed = true;
 	}
-	return tell(k, k->failed ? 1 : r);
+	if (k->failed)
+		return tell(k, k->failed_status ? k->failed_status : 1);
+	return tell(k, r);
 }
 
 /* All words but those that name the command. */
@@ -662,6 +663,8 @@ int kubectl_main(int argc, char **argv)
 	int status = start(&k, argc, argv);
 
 	client_free(k.client);
+	if (k.api)
+		api_fini(k.api);
 	buf_fini(&k.out);
 	buf_fini(&k.errors);
 	return status;

@@ -17,6 +17,8 @@
 
 #include <stdbool.h>
 
+struct api;
+struct api_type;
 struct arena;
 struct doc;
 struct err;
@@ -44,12 +46,14 @@ struct kubectl {
 	struct client *client;	/* kubectl_client */
 	struct catalog catalog; /* kubectl_catalog */
 	bool catalog_read;
+	struct api *api; /* kubectl_type: tables of the built-in kinds */
 	size_t warnings;
 	struct buf out, errors;
 	size_t behind;	   /* words behind "--" on the command line */
 	const char *about; /* stands before the server's words: "error when creating \"f\"" */
 	bool bare;	   /* the next complaint begins with no "error: " */
 	bool failed;
+	int failed_status; /* exit status then [1] */
 	size_t first_note; /* where in errors the first complaint begins, when failed */
 };
 
@@ -184,6 +188,7 @@ struct kubectl_send {
 	const char *type;   /* of the body [application/json] */
 	const struct doc *body;
 	const char *manager, *validation, *dry_run, *force; /* query, NULL = not there */
+	int64_t time; /* ns that it may take, with all repetitions [the conf's] */
 };
 int kubectl_send(struct kubectl *k, const struct kubectl_item *it, const struct kubectl_send *s,
 		 struct doc **ret, struct err *err);
@@ -198,6 +203,25 @@ int kubectl_done(struct kubectl_print *p, const struct doc *d, const char *what,
 		 enum kubectl_dry dry, struct err *err);
 /* dryRun's value in a request, or NULL. */
 const char *kubectl_dry_word(enum kubectl_dry dry);
+/* The tables' type of a kind that is built in, else NULL. */
+int kubectl_type(struct kubectl *k, const struct resource *res, const struct api_type **ret,
+		 struct err *err);
+/* The patch of `kubectl apply` of three sides: what the annotation of live says was applied last,
+ * `now`, live. *ret_type: its Content-Type. An empty patch: there is nothing to do. */
+int kubectl_apply_diff(struct kubectl *k, const struct resource *res, const struct doc *live,
+		       const struct doc *now, struct doc *ret, const char **ret_type,
+		       struct err *err);
+/* The patch that turns one object into another. */
+int kubectl_change(struct kubectl *k, const struct resource *res, const struct doc *before,
+		   const struct doc *after, struct doc *ret, const char **ret_type,
+		   struct err *err);
+/* The annotation of apply, read; NULL = none. */
+int kubectl_last_applied(struct kubectl *k, const struct doc *obj, struct doc **ret,
+			 struct err *err);
+/* Goes on with the others when one fails. */
+int kubectl_each(struct kubectl *k, const struct kubectl_items *items,
+		 int (*fn)(void *arg, const struct kubectl_item *it, struct err *err), void *arg,
+		 struct err *err);
 /* Keeps the object, as JSON, in its own annotation for apply. */
 int kubectl_save_config(struct kubectl *k, struct doc *obj, struct err *err);
 /* In another style; not sorted: no annotations that are empty, as typed objects have it. */
@@ -222,6 +246,10 @@ int kubectl_watch(struct kubectl *k, const char *target, const char *accept, int
 /* Events of one object from a version on. */
 int kubectl_watch_one(struct kubectl *k, const struct kubectl_item *it, const char *version,
 		      int64_t time, kubectl_event_fn *fn, void *arg, struct err *err);
+
+/* Until the object is gone, or has another uid (NULL = any); end: clock_mono(). TIMEOUT. */
+int kubectl_wait_gone(struct kubectl *k, const struct kubectl_item *it, const struct doc *uid,
+		      int64_t end, struct err *err);
 
 #define KUBECTL_BASIC "Basic Commands"
 #define KUBECTL_CLUSTER "Cluster Management Commands"

@@ -3,7 +3,8 @@
 what they say.
 
 With folders each program has a copy of the kubeconfig files a and b of its own, which must be the same after each line.
-With ns= each has a namespace of its own: then lines may change objects.
+With ns= each has a namespace of its own: then lines may change objects. SPACE in a line is its name. NAME=VALUE words in front
+of a line are put into the environment.
 """
 import concurrent.futures
 import os
@@ -19,14 +20,23 @@ def normal(text):
     text = re.sub(r"AGE +", "AGE ", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID", text)
     text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
+    text = re.sub(r"kubectl-edit-\d+", "kubectl-edit", text)
+    text = re.sub(r"/(LIVE|MERGED)-\d+", r"/\1", text)
+    text = re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}", "TIME", text)
     text = re.sub(r"[EWI]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ", "KLOG ", text)
     return re.sub(r"(resourceVersion\"?: \"?)\d+", r"\1N", text)
 
 
-def run(words, folder=None):
+def run(program, words, folder=None):
     env = dict(os.environ)
+    words = list(words)
+    while "=" in words[0]:  # NAME=VALUE in front, as in a shell
+        name, value = words.pop(0).split("=", 1)
+        env[name] = value
+    words = [*program, *words]
     space = folder and folder.startswith("ns=") and folder[3:]
     if space:
+        words = [word.replace("SPACE", space) for word in words]
         at = words.index("--") if "--" in words else len(words)
         words, folder = [*words[:at], "-n", space, *words[at:]], None
     if folder:
@@ -53,8 +63,8 @@ def compare(line, kubectl, teu, folders):
     """What is wrong with one line, or nothing."""
     loose = line.startswith("~")
     words = shlex.split(line.lstrip("~"))
-    theirs = run([kubectl, *words], folders[0])
-    ours = run([teu, "kubectl", *words], folders[1])
+    theirs = run([kubectl], words, folders[0])
+    ours = run([teu, "kubectl"], words, folders[1])
     if loose:
         theirs, ours = (theirs[0], theirs[2]), (ours[0], ours[2])
     said = "" if theirs == ours else f"-- kubectl: {theirs}\n-- teu:     {ours}\n"
