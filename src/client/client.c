@@ -469,6 +469,7 @@ static int one_call(struct client *c, struct arena *a, const struct client_reque
 int client_call(struct client *c, struct arena *a, const struct client_request *rq,
 		struct client_answer *ret, struct err *err)
 {
+	int64_t end = rq->time ? clock_mono() + rq->time : INT64_MAX;
 	struct client_answer ans = { 0 };
 	int64_t wait = -1;
 	int r;
@@ -480,7 +481,7 @@ int client_call(struct client *c, struct arena *a, const struct client_request *
 		r = one_call(c, a, rq, &ans, &wait, err);
 		if (r < 0)
 			return r;
-		if (wait < 0 || i + 1 == TRIES)
+		if (wait < 0 || i + 1 == TRIES || clock_mono() + wait * NS_PER_SEC >= end)
 			break;
 		t = (struct timespec){ .tv_sec = wait };
 		while (nanosleep(&t, &t) < 0 && errno == EINTR)

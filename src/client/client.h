@@ -73,7 +73,7 @@ struct client_request {
 	/* The answer's body piece by piece [collected]; negative ends the call with it. */
 	int (*consume)(void *arg, struct slice bytes, struct err *err);
 	void *arg;
-	int64_t time; /* ns [the conf's] */
+	int64_t time; /* ns [the conf's]; no wait that the server asks for goes beyond */
 };
 struct client_answer {
 	int status;

@@ -99,6 +99,7 @@ compare() { LIMIT=200 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/t
 	printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: kept, labels: {app: kept}}\nspec: {nodeName: busy, terminationGracePeriodSeconds: 0, containers: [{name: c, image: i}]}\n' | within "$TEU" kubectl create -f - >/dev/null
 	within "$TEU" kubectl create pdb kept --selector=app=kept --min-available=1 >/dev/null
 	kc patch pod kept --subresource=status --type=merge -p '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}' >/dev/null
+	fails_with "will retry after 5s" within "$TEU" kubectl drain busy --force --timeout=1s
 	fails_with "global timeout reached" within "$TEU" kubectl drain busy --force --timeout=1s
 	is 'Warning: deleting Pods that declare no controller: default/kept' within sh -c '"$1" kubectl drain busy --force --disable-eviction 2>&1 >/dev/null' sh "$TEU"
 	fails_with "not found" within "$TEU" kubectl get pod kept
