@@ -353,9 +353,9 @@ int main(int argc, char **argv)
 	struct authn_conf authn = { .token_file = tokens };
 	struct server_conf conf = { .api = &api, .address = "127.0.0.1:6443" };
 	struct world_conf w = { .window_changes = 0 };
-	struct admission *ad;
+	struct admission *ad = NULL;
 	struct world *world;
-	struct authn *n;
+	struct authn *n = NULL;
 	bool started = false;
 
 	if (argc > 1)
