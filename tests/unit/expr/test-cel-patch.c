@@ -26,7 +26,7 @@ static struct cel_value run(struct arena *a, const char *text)
 {
 	const struct cel_vars vars = { NULL, 0 };
 	const struct cel_prog *p;
-	struct cel_value v;
+	struct cel_value v = cel_null();
 	struct err err;
 
 	if (compile(a, CEL_ENV_PATCH, text, &p, &err) < 0 ||
