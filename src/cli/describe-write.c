@@ -43,10 +43,11 @@ static size_t split_cells(struct slice text, struct cell *v, size_t *lines, size
 			c = text.p[i];
 		if (!strchr("\t\v\n\f", c) || !c)
 			continue;
-		v[n++] = (struct cell){ .p = text.p + from,
-					.n = i - from,
-					.width = characters(text.p + from, i - from),
-					.ends = c == '\n' || c == '\f' };
+		v[n] = (struct cell){ .p = text.p + from,
+				      .n = i - from,
+				      .width = characters(text.p + from, i - from),
+				      .ends = c == '\n' || c == '\f' };
+		n++;
 		if (v[n - 1].ends)
 			lines[(*nlines)++] = n;
 		from = i + 1;

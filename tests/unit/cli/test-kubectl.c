@@ -5,7 +5,10 @@
 
 #include "base/clock.h"
 #include "cli/docs.h"
+#include "cli/kubectl-plugin.h"
 #include "cli/kubectl.h"
+
+#include <sys/stat.h>
 
 static struct kubectl kubectl(struct arena *a)
 {
@@ -330,6 +333,47 @@ static void completion_knows_commands_and_flags(void **state)
 	assert_part(buf_str(&b), "complete -F _kubectl kubectl");
 }
 
+static void write_program(const char *dir, const char *name, mode_t mode)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static void a_plugin_is_named_by_as_many_words_as_can_be(void **state)
+{
+	static const char *const files[] = { "kubectl-a", "kubectl-a-b_c", "kubectl-x" };
+	char dir[] = "/tmp/teu-plugins-XXXXXX", value[200], path[128];
+	char *old = strdup(getenv("PATH")), *words[] = { (char *)"a", (char *)"b-c", (char *)"d" };
+	char *none[] = { (char *)"x" }, *up[] = { (char *)"../a" };
+	size_t used;
+
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		write_program(dir, files[i], i < 2 ? 0755 : 0644);
+	snprintf(value, sizeof(value), "/nowhere::%s", dir);
+	setenv("PATH", value, 1);
+	assert_part(kubectl_plugin_find(*state, words, 3, &used), "/kubectl-a-b_c");
+	assert_int_equal(used, 2);
+	assert_part(kubectl_plugin_find(*state, words, 1, &used), "/kubectl-a");
+	assert_int_equal(used, 1);
+	/* what cannot be run is none, and no word leads elsewhere */
+	assert_null(kubectl_plugin_find(*state, none, 1, &used));
+	assert_null(kubectl_plugin_find(*state, up, 1, &used));
+	setenv("PATH", old, 1);
+	free(old);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +387,7 @@ int main(void)
 		ARENA_CASE(several_complaints_have_no_prefix),
 		ARENA_CASE(the_last_applied_note_is_go_s_json),
 		ARENA_CASE(completion_knows_commands_and_flags),
+		ARENA_CASE(a_plugin_is_named_by_as_many_words_as_can_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
