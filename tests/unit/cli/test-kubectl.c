@@ -46,6 +46,8 @@ static void no_row_is_double_or_unfinished(void **state)
 	"allow-missing-template-keys dry-run field-manager output save-config " \
 	"show-managed-fields template "
 
+#define FORM "allow-missing-template-keys output show-managed-fields template "
+
 /* Flags of kubectl 1.32 for each command, so that none is merely unknown. */
 static void all_of_kubectls_flags_are_known(void **state)
 {
@@ -130,6 +132,42 @@ static void all_of_kubectls_flags_are_known(void **state)
 		{ "create token", "allow-missing-template-keys audience bound-object-kind "
 				  "bound-object-name bound-object-uid duration output "
 				  "show-managed-fields template" },
+		{ "diff", "concurrency field-manager filename force-conflicts kustomize prune "
+			  "prune-allowlist recursive selector server-side show-managed-fields" },
+		{ "edit",
+		  FORM "field-manager filename kustomize output-patch recursive save-config "
+		       "subresource validate windows-line-endings" },
+		{ "apply edit-last-applied", FORM "field-manager filename kustomize recursive "
+						  "validate windows-line-endings" },
+		{ "apply set-last-applied", FORM "create-annotation dry-run filename" },
+		{ "apply view-last-applied", "all filename kustomize output recursive selector" },
+		{ "rollout history", FORM "filename kustomize recursive revision selector" },
+		{ "rollout pause", FORM "field-manager filename kustomize recursive selector" },
+		{ "rollout restart", FORM "field-manager filename kustomize recursive selector" },
+		{ "rollout resume", FORM "field-manager filename kustomize recursive selector" },
+		{ "rollout status",
+		  "filename kustomize recursive revision selector timeout watch" },
+		{ "rollout undo",
+		  FORM "dry-run filename kustomize recursive selector to-revision" },
+		{ "set env",
+		  FORM "all containers dry-run env field-manager filename from keys "
+		       "kustomize list local overwrite prefix recursive resolve selector" },
+		{ "set image", FORM "all dry-run field-manager filename kustomize local recursive "
+				    "selector" },
+		{ "set resources", FORM "all containers dry-run field-manager filename kustomize "
+					"limits local recursive requests selector" },
+		{ "set selector", FORM "all dry-run field-manager filename local recursive "
+				       "resource-version" },
+		{ "set serviceaccount", FORM "all dry-run field-manager filename kustomize local "
+					     "recursive" },
+		{ "set subject", FORM "all dry-run field-manager filename group kustomize local "
+				      "recursive selector serviceaccount user" },
+		{ "taint", FORM "all dry-run field-manager overwrite selector validate" },
+		{ "cordon", "dry-run selector" },
+		{ "uncordon", "dry-run selector" },
+		{ "drain", "chunk-size delete-emptydir-data disable-eviction dry-run force "
+			   "grace-period ignore-daemonsets pod-selector selector "
+			   "skip-wait-for-delete-timeout timeout" },
 		{ "expose",
 		  MAKE "cluster-ip external-ip filename kustomize labels load-balancer-ip "
 		       "name override-type overrides port protocol recursive selector "
