@@ -55,6 +55,14 @@ static void add_rule(struct rules *to, const struct rule *what, const struct doc
 	doc_append(a, r->verbs, *verb);
 }
 
+/* Never NULL: a server may send anything. */
+static const char *word_of(struct arena *a, const struct doc *d)
+{
+	const char *s = doc_cstr(a, d);
+
+	return s ? s : "";
+}
+
 static void break_down(struct rules *to, const struct doc *rule)
 {
 	struct arena *a = to->d->k->arena;
@@ -63,19 +71,19 @@ static void break_down(struct rules *to, const struct doc *rule)
 	DOC_EACH (g, doc_get(rule, "apiGroups"))
 		DOC_EACH (r, doc_get(rule, "resources"))
 			DOC_EACH (v, verbs) {
-				struct rule one = { .group = doc_cstr(a, g),
-						    .resource = doc_cstr(a, r) };
+				struct rule one = { .group = word_of(a, g),
+						    .resource = word_of(a, r) };
 
 				if (!doc_len(names))
 					add_rule(to, &one, v);
 				DOC_EACH (n, names) {
-					one.name = doc_cstr(a, n);
+					one.name = word_of(a, n);
 					add_rule(to, &one, v);
 				}
 			}
 	DOC_EACH (u, doc_get(rule, "nonResourceURLs"))
 		DOC_EACH (v, verbs)
-			add_rule(to, &(struct rule){ .url = doc_cstr(a, u) }, v);
+			add_rule(to, &(struct rule){ .url = word_of(a, u) }, v);
 }
 
 /* "deployments.apps/scale". */
