@@ -3,6 +3,7 @@
  */
 #include "cli-test.h"
 
+#include "api/api.h"
 #include "cli/kubectl-make.h"
 #include "doc/json.h"
 
@@ -171,6 +172,8 @@ static void overrides_are_of_three_types(void **state)
 		else
 			assert_non_null(strstr(err.msg, rows[i].out));
 	}
+	assert_non_null(k.api);
+	api_fini(k.api);
 }
 
 int main(void)
