@@ -413,6 +413,7 @@ static int aggregate_version(struct arena *a, struct doc *list, const struct ver
 			     struct err *err)
 {
 	struct doc *to = doc_append_object(a, list), *resources;
+	bool stale = false;
 	int r = 0;
 
 	doc_set_str(a, to, "version", v->version);
@@ -420,10 +421,11 @@ static int aggregate_version(struct arena *a, struct doc *list, const struct ver
 		resources = doc_set_array(a, to, "resources");
 		for (size_t i = 0; i < v->g->nkinds; i++)
 			aggregate_kind(a, resources, v->g->kinds[i]);
-	} else {
+	} else if (v->s) {
 		r = put_remote(a, to, v->s, err);
+		stale = v->s->stale;
 	}
-	doc_set_str(a, to, "freshness", v->g || !v->s->stale ? "Current" : "Stale");
+	doc_set_str(a, to, "freshness", stale ? "Stale" : "Current");
 	return r;
 }
 

@@ -47,8 +47,8 @@ static const char *const words[] = {
 		"cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)",
 	[NEEDS_EMPTY_FLAG] =
 		"cannot delete Pods with local storage (use --delete-emptydir-data to override)",
-	[NEEDS_FORCE] = "cannot delete cannot delete Pods that declare no controller (use --force "
-			"to override)",
+	[NEEDS_FORCE] = ("cannot delete cannot delete Pods that declare no controller (use --force "
+			 "to override)"),
 };
 
 struct draining {

@@ -77,8 +77,8 @@ static int add_spaces(struct search *s, struct err *err)
 	for (size_t i = 0; i < items->n; i++) {
 		bool known = !items->v[i].space;
 
-		for (size_t j = 0; j < s->nspaces; j++)
-			known |= strcmp(s->spaces[j], items->v[i].space) == 0;
+		for (size_t j = 0; j < s->nspaces && !known; j++)
+			known = strcmp(s->spaces[j], items->v[i].space) == 0;
 		if (known)
 			continue;
 		if (s->nspaces == SPACES_MAX)

@@ -242,7 +242,7 @@ static int run_run(struct cmd_call *call, struct err *err)
 		r = check_image(k, o->image, err);
 	if (r == 0)
 		r = make_prepare(call, &o->make, "kubectl-run", &m, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	m.name = call->args[0];
 	m.command = call->args + 1;
