@@ -256,7 +256,6 @@ static void check_conversion(struct check *c, const struct doc *spec)
 					"should not be set when strategy is not set to Webhook");
 		return;
 	}
-	part_forbidden(c, &at, "strategy", "conversion by webhooks is not supported");
 	if (client)
 		part_client(c, &hook, client);
 	else

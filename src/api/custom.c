@@ -9,6 +9,8 @@
 
 #define STORED_MAX (64u << 20)
 
+static uint32_t forms; /* struct api_custom.form; definitions are compiled on one thread */
+
 struct version {
 	struct api_kind kind;
 	struct api_group group;
@@ -26,6 +28,7 @@ struct custom {
 	const struct api_kind **served;
 	size_t nserved;
 	const struct api_kind *stored;
+	const struct doc *webhook; /* spec.conversion.webhook; NULL: versions differ in name only */
 };
 
 struct custom *custom_ref(struct custom *c)
@@ -57,6 +60,38 @@ const struct api_kind *custom_version(const struct custom *c, const char *versio
 		if (strcmp(c->versions[i].name, version) == 0)
 			return &c->versions[i].kind;
 	return NULL;
+}
+
+const struct doc *custom_webhook(const struct api_kind *kind)
+{
+	return kind->custom ? kind->custom->definition->webhook : NULL;
+}
+
+/* The version that text behind `{"kind":"K","apiVersion":"` begins with. */
+static const struct api_kind *version_at(const struct custom *c, struct slice text)
+{
+	const char *end = text.n ? memchr(text.p, '"', text.n) : NULL;
+
+	for (size_t i = 0; end && i < c->nversions; i++)
+		if (slice_is(slice_of(text.p, (size_t)(end - text.p)),
+			     c->versions[i].group.api_version))
+			return &c->versions[i].kind;
+	return NULL;
+}
+
+const struct api_kind *custom_kind_of(const struct api_kind *kind, struct slice bytes)
+{
+	static const struct slice begin = { "{\"kind\":\"", 9 },
+				  middle = { "\",\"apiVersion\":\"", 16 };
+	const size_t n = strlen(kind->kind);
+
+	if (!custom_webhook(kind) || bytes.n < begin.n + n + middle.n ||
+	    memcmp(bytes.p, begin.p, begin.n) != 0 ||
+	    memcmp(bytes.p + begin.n, kind->kind, n) != 0 ||
+	    memcmp(bytes.p + begin.n + n, middle.p, middle.n) != 0)
+		return NULL;
+	return version_at(kind->custom->definition, slice_of(bytes.p + begin.n + n + middle.n,
+							     bytes.n - begin.n - n - middle.n));
 }
 
 /* ---- names ---- */
@@ -349,6 +384,7 @@ static int read_version(struct custom_build *b, const struct doc *spec, const st
 		.custom = &v->custom,
 	};
 	v->custom.served = doc_true(doc_get(d, "served"));
+	v->custom.form = ++forms;
 	b->group = &v->group;
 	if (!v->group.api_version)
 		return custom_full(b);
@@ -405,10 +441,14 @@ int custom_compile(const struct api *api, const struct doc *crd, struct custom *
 
 	if (!c || !own)
 		return arena_quota(a, err);
-	if (doc_str_is(doc_find(own, "spec.conversion.strategy"), "Webhook"))
-		return err_set(err, ERR_INVALID,
-			       "spec.conversion.strategy: conversion by webhooks is not supported");
 	*c = (struct custom){ .refs = 1, .a = a };
+	if (doc_str_is(doc_find(own, "spec.conversion.strategy"), "Webhook")) {
+		c->webhook = doc_find(own, "spec.conversion.webhook");
+		if (!c->webhook)
+			return err_set(err, ERR_INVALID,
+				       "spec.conversion.webhook: it is needed when strategy is "
+				       "Webhook");
+	}
 	r = read_versions(&b, own, c);
 	if (r == 0 && arena_exceeded(a))
 		r = arena_quota(a, err);
@@ -424,20 +464,33 @@ bool custom_fills(const struct api_kind *kind)
 	return kind->custom->has_defaults;
 }
 
+static const struct api_kind *version_of(const struct custom *c, const struct doc *api_version)
+{
+	for (size_t i = 0; i < c->nversions; i++)
+		if (doc_str_is(api_version, c->versions[i].group.api_version))
+			return &c->versions[i].kind;
+	return NULL;
+}
+
 int custom_foreign(void *arg, const struct api_kind *kind, struct slice bytes, struct buf *out,
 		   struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("stored object", STORED_MAX);
+	const struct api_kind *own;
 	struct doc *d, canonical, *version;
 	int r = json_read(a, bytes, NULL, &d, err);
 
 	if (r < 0)
 		return r;
 	version = doc_is(d, DOC_OBJECT) ? doc_get(d, "apiVersion") : NULL;
-	if (!version || !doc_str_is(doc_get(d, "kind"), kind->kind))
+	if (!doc_is(version, DOC_STRING) || !doc_str_is(doc_get(d, "kind"), kind->kind))
 		return err_set(err, ERR_INVALID, "it is no %s of %s", kind->kind,
 			       kind->group->group);
-	*version = doc_borrow(kind->group->api_version, strlen(kind->group->api_version));
-	r = api_admit(kind->type, d, a, 0, NULL, &canonical, err);
+	own = custom_webhook(kind) ? version_of(kind->custom->definition, version) : kind;
+	if (!own)
+		return err_set(err, ERR_INVALID, "it is stored in version '%.*s', which %s has not",
+			       (int)MIN(version->n, 64u), version->s, kind->resource);
+	*version = doc_borrow(own->group->api_version, strlen(own->group->api_version));
+	r = api_admit(own->type, d, a, 0, NULL, &canonical, err);
 	return r < 0 ? r : json_write(&canonical, NULL, out, err);
 }

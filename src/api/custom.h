@@ -11,8 +11,8 @@
  * atomic. Objects of custom kinds are JSON only, their members stand as they were sent behind kind,
  * apiVersion and metadata, zero values and nulls that the schema allows are kept.
  *
- * Not yet there: conversion by webhooks. Definitions with it are refused by name when they are
- * checked (check-crd.c) and by custom_compile.
+ * Versions differ in their names only, unless a webhook converts (custom_webhook): then each object
+ * stays in the version that it was written in, and only the webhook makes another of it.
  *
  * Spec: apiextensions.k8s.io/v1; structural schemas.
  */
@@ -49,6 +49,7 @@ struct api_custom {
 	bool has_status;		  /* the status subresource */
 	bool has_defaults;		  /* somewhere in its schema */
 	bool served;
+	uint32_t form; /* no other version of a definition, nor this one compiled again, has it */
 };
 
 #define CUSTOM_BYTES_MAX (16u << 20) /* what one definition may take in memory */
@@ -56,7 +57,7 @@ struct api_custom {
 /*
  * All versions of a definition (a canonical document; strings are copied). Names are those of
  * status.acceptedNames where it has them, else of spec.names. `api` outlives the result.
- * -ERR_INVALID names what cannot be compiled: rules in CEL that are none, conversion by webhooks,
+ * -ERR_INVALID names what cannot be compiled: rules in CEL that are none, a webhook without one,
  * patterns that are none, schemas that are not structural; -ERR_QUOTA past CUSTOM_BYTES_MAX.
  */
 int custom_compile(const struct api *api, const struct doc *crd, struct custom **ret,
@@ -68,6 +69,8 @@ DEFINE_CLEANUP(struct custom *, custom_unref)
 /* The versions that are served, in the definition's order. */
 const struct api_kind *const *custom_kinds(const struct custom *c, size_t *ret_n);
 const struct api_kind *custom_stored(const struct custom *c); /* the one objects are written in */
+/* spec.conversion.webhook of its definition, canonical; NULL: strategy None, or a built-in kind. */
+const struct doc *custom_webhook(const struct api_kind *kind);
 /* Any version, served or not; NULL: there is none of this name. */
 const struct api_kind *custom_version(const struct custom *c, const char *version);
 
@@ -112,9 +115,12 @@ void custom_check(struct check *c, const struct doc *obj, const char *sub);
 void custom_unknown_formats(const struct doc *crd, void (*tell)(void *arg, struct slice format),
 			    void *arg);
 /* struct cache_form's `foreign` of custom kinds: an object that was stored in another version, as
- * the stored version has it. */
+ * the stored version has it; with a webhook, as its own version has it (custom_kind_of). */
 int custom_foreign(void *arg, const struct api_kind *kind, struct slice bytes, struct buf *out,
 		   struct err *err);
+/* struct cache_form's `kind_of`: the version of the same definition that canonical bytes are in.
+ * NULL: it is as `kind` says, or there is no webhook. */
+const struct api_kind *custom_kind_of(const struct api_kind *kind, struct slice bytes);
 /* struct cache_form's `fills`: has the kind defaults, which stored objects may lack? */
 bool custom_fills(const struct api_kind *kind);
 /* Of a definition that is checked: defaults that do not fit their schemas, patterns that are none.

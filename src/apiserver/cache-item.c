@@ -164,6 +164,11 @@ struct slice item_stored(const struct item *i)
 	return slice_of(p + sizeof(n), n);
 }
 
+bool item_is_older(const struct item *i)
+{
+	return i->filled && !slice_starts(item_stored(i), i->shape->head);
+}
+
 size_t item_memory(const struct item *i)
 {
 	return malloc_usable_size((void *)(uintptr_t)i) + sizeof(size_t);

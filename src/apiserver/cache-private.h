@@ -45,6 +45,8 @@ struct shape {
 	char *text;	   /* all names */
 };
 struct shape *shape_new(const struct api_kind *kind);
+/* The same for objects of another version: places are those of `kind`. */
+struct shape *shape_of_version(const struct api_kind *kind, const struct api_kind *version);
 struct shape *shape_ref(struct shape *s);
 void shape_unref(struct shape *s);
 bool shape_same(const struct shape *a, const struct shape *b); /* items fit both */
@@ -233,6 +235,7 @@ struct cache {
 	struct cache *outer; /* whose prefix begins this one's */
 	const struct api_kind *kind;
 	struct shape *shape;
+	struct shape *other;		 /* of the latest object in another version; may be NULL */
 	struct cache_form form, sealing; /* of sealing: open and seal */
 	void *arg;
 	struct tree tree, fresh; /* fresh: while everything is read again */
@@ -241,6 +244,7 @@ struct cache {
 	struct window window;
 	bool telling, loading;	  /* loading: a reading of everything is for it too */
 	bool filled;		  /* the kind's defaults are filled in */
+	bool keeps;		  /* items that stand otherwise in the store: item_keep_stored */
 	uint64_t untold;	  /* number of the first change that watchers were not told of */
 	struct list dirty, grown; /* of the world: to be told, to be trimmed */
 	struct watches watches;

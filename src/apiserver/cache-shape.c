@@ -179,6 +179,14 @@ struct shape *shape_new(const struct api_kind *kind)
 	return s;
 }
 
+struct shape *shape_of_version(const struct api_kind *kind, const struct api_kind *version)
+{
+	struct api_kind k = *kind;
+
+	k.group = version->group;
+	return shape_new(&k);
+}
+
 struct shape *shape_ref(struct shape *s)
 {
 	s->refs++;

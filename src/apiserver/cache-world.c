@@ -77,6 +77,7 @@ void cache_unref(struct cache *c)
 	list_del(&c->dirty);
 	list_del(&c->grown);
 	shape_unref(c->shape);
+	shape_unref(c->other);
 	free((char *)(uintptr_t)c->prefix.p);
 	free(c);
 }
@@ -284,8 +285,9 @@ void cache_set_kind(struct cache *c, const struct api_kind *kind)
 
 	assert(!c->telling);
 	c->kind = kind;
+	shape_unref(STEAL(c->other));
 	c->filled = fills(c);
-	if (shape_same(s, c->shape) && !filled && !c->filled) {
+	if (shape_same(s, c->shape) && !filled && !c->filled && !c->keeps) {
 		shape_unref(s);
 		return;
 	}
@@ -306,27 +308,44 @@ void cache_set_kind(struct cache *c, const struct api_kind *kind)
 
 /* ---- values ---- */
 
+/* Of bytes as they are to be kept: in the stored version, or in another one. */
+static struct shape *shape_for(struct cache *c, struct slice open)
+{
+	const struct api_kind *k;
+
+	if (!c->form.kind_of || slice_starts(open, c->shape->head))
+		return c->shape;
+	if (c->other && slice_starts(open, c->other->head))
+		return c->other;
+	k = c->form.kind_of(c->kind, open);
+	if (!k)
+		return c->shape;
+	shape_unref(c->other);
+	return c->other = shape_of_version(c->kind, k);
+}
+
 int cache_item_open(struct cache *c, struct slice key, struct slice open, int64_t revision,
 		    struct item **ret, struct err *err)
 {
 	struct world *w = c->world;
-	const struct shape *s = c->shape;
 	const struct slice below = slice_of(key.p + c->prefix.n, key.n - c->prefix.n),
 			   stored = open;
 	int r;
 
-	if (c->form.foreign && (!slice_starts(open, s->head) || c->filled)) {
+	if (c->form.foreign && (!slice_starts(open, shape_for(c, open)->head) || c->filled)) {
 		buf_clear(&w->foreign);
 		r = c->form.foreign(c->form.arg, c->kind, open, &w->foreign, err);
 		if (r < 0)
 			return err_wrap(err, "key '%.*s'", (int)key.n, key.p);
 		open = buf_slice(&w->foreign);
 	}
-	r = item_make(c->shape, below, open, revision, ret, err);
+	r = item_make(shape_for(c, open), below, open, revision, ret, err);
 	if (r < 0)
 		return err_wrap(err, "key '%.*s'", (int)key.n, key.p);
-	if (c->filled && !slice_eq(stored, open))
+	if ((c->filled || c->form.kind_of) && !slice_eq(stored, open)) {
 		*ret = item_keep_stored(*ret, stored);
+		c->keeps = true;
+	}
 	return 0;
 }
 

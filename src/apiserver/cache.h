@@ -52,6 +52,8 @@ struct slice item_json(const struct item *i);
 /* The same from the key "metadata" on, without kind and apiVersion: `"metadata":{...}...}`. A list
  * of built-in objects has "{" and this for each. */
 struct slice item_tail(const struct item *i);
+/* The store has it in another version, which a write brings to the stored one. */
+bool item_is_older(const struct item *i);
 /* The value of metadata.labels as JSON; empty without labels. */
 struct slice item_labels(const struct item *i);
 /* No terms match everything. Fields: metadata.name, metadata.namespace and the kind's. */
@@ -97,6 +99,10 @@ struct cache_form {
 	 * upstream's protobuf, another version. Gives canonical JSON in the stored version. */
 	int (*foreign)(void *arg, const struct api_kind *kind, struct slice bytes, struct buf *out,
 		       struct err *err);
+	/* Objects may stand in another version of the kind: which one `bytes` (open, canonical) are
+	 * in; NULL: `kind`. Such are kept as they are, with the fields that `kind` selects by.
+	 * NULL: all are in the stored version. */
+	const struct api_kind *(*kind_of)(const struct api_kind *kind, struct slice bytes);
 	/* Sealed otherwise than seal would do it now: a write that changes nothing is made all the
 	 * same. NULL: never. */
 	bool (*stale)(void *arg, struct slice key);

@@ -306,10 +306,11 @@ void call_fail(struct call *c, const struct err *err)
 	call_doc(c, code, &d, api_type(c->srv->conf.api, API_META, "Status"));
 }
 
-void call_item(struct call *c, int code, struct item *i)
+static void answer_item(struct call *c, struct item *i, void *arg)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(ANSWER_MAX);
 	struct err err ERR_RAW;
+	const int code = *(const int *)arg;
 
 	err_clear(&err);
 	c->out.a = call_work(c);
@@ -326,6 +327,20 @@ void call_item(struct call *c, int code, struct item *i)
 		(void)codec_item(&json, i, &c->told, &err); /* too much is left out */
 	}
 	call_answer(c, code, buf_slice(&b));
+}
+
+void call_item(struct call *c, int code, struct item *i)
+{
+	int *kept = ARENA_NEW(c->a, int);
+	struct err err = ERR_INIT;
+
+	if (!kept) {
+		(void)arena_quota(c->a, &err);
+		call_fail(c, &err);
+		return;
+	}
+	*kept = code;
+	call_converted(c, i, answer_item, kept);
 }
 
 /* ---- bodies ---- */
@@ -495,17 +510,25 @@ static void on_known(struct authn_wait *w)
 	end_asking(CONTAINER_OF(w, struct call, ask_who), false);
 }
 
+static void on_question(struct convert_wait *w)
+{
+	end_asking(CONTAINER_OF(w, struct call, ask_convert), false);
+}
+
 bool call_asks(struct call *c, void (*next)(void *arg, bool given_up), void *arg)
 {
-	if (!c->memo.open && !c->known.open)
+	if (!c->memo.open && !c->known.open && !c->converted.open)
 		return false;
 	c->asked = next;
 	c->asked_arg = arg;
 	c->ask.done = on_asked;
 	c->ask_who.done = on_known;
+	c->ask_convert.done = on_question;
 	(void)call_hold(c);
 	if (c->memo.open)
 		authz_wait(&c->ask, &c->memo);
+	else if (c->converted.open)
+		convert_wait(c->srv->converter, &c->converted, &c->ask_convert);
 	else
 		authn_wait(&c->ask_who, &c->known);
 	return true;
@@ -517,5 +540,6 @@ void call_ask_no_more(struct call *c)
 		return;
 	authz_unwait(&c->ask);
 	authn_unwait(&c->ask_who);
+	convert_unwait(&c->ask_convert);
 	end_asking(c, true);
 }

@@ -18,6 +18,7 @@
 #include "apiserver/authn-webhook.h"
 #include "apiserver/authz-webhook.h"
 #include "apiserver/codec.h"
+#include "apiserver/convert.h"
 #include "apiserver/fairness.h"
 #include "apiserver/request.h"
 #include "apiserver/resource.h"
@@ -60,6 +61,7 @@ struct server {
 	struct paths *paths;
 	struct agents *agents;	     /* of nodes: rest-connect.c */
 	struct hook_desk *hook_desk; /* rest-hooks.h */
+	struct converter *converter; /* convert.h */
 	struct metric_family *requests, *durations, *running, *acting;
 	struct metric *watches;
 };
@@ -109,6 +111,8 @@ struct call {
 	struct authz_wait ask;
 	struct authn_memo known; /* and of its tokens */
 	struct authn_wait ask_who;
+	struct convert_memo converted; /* and what webhooks made of its objects */
+	struct convert_wait ask_convert;
 	void (*asked)(void *arg, bool given_up); /* NULL: none is asked now */
 	void *asked_arg;
 
@@ -169,10 +173,23 @@ void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c));
  * or after three seconds all the same. Maybe within the call. */
 void call_wait_objects(struct call *c, void (*next)(struct call *c));
 
-/* A webhook has yet to be asked (struct authz_memo, struct authn_memo): next(arg) runs when it was,
- * maybe within the call, and does the same again; given_up: the request is over. false: none. */
+/* A webhook has yet to be asked (struct authz_memo, authn_memo, convert_memo): next(arg) runs when
+ * it was, maybe within the call, and does the same again; given_up: the request is over. false:
+ * none. */
 bool call_asks(struct call *c, void (*next)(void *arg, bool given_up), void *arg);
 void call_ask_no_more(struct call *c); /* of an end */
+
+/* codec_convert of an object of this request, where a webhook may have to be asked: then
+ * -ERR_UNAVAILABLE is not for the client, call_asks is true, and the same call finds the answer
+ * afterwards. */
+int call_convert(struct call *c, const struct api_kind *from, const struct api_kind *to,
+		 const struct doc *d, struct arena *a, struct doc *ret, struct err *err);
+/* Selectors look at what is stored: -ERR_BAD_REQUEST for fields that a webhook may have to make. */
+int call_check_fields(struct call *c, struct err *err);
+/* next(c, item in the version of the request, arg), maybe within the call; of a failure it is
+ * answered. */
+void call_converted(struct call *c, struct item *i,
+		    void (*next)(struct call *c, struct item *i, void *arg), void *arg);
 
 /* resourceVersion of the query: -1 = not given. 400 for what is none. */
 int call_revision(struct call *c, const char *text, int64_t *ret, struct err *err);

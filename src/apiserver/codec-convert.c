@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One object in another version of its kind. Spec: the conversions of Kubernetes 1.36 (facts). */
+#include "api/custom.h"
 #include "apiserver/codec-metrics.h"
 #include "apiserver/codec-private.h"
 
@@ -74,6 +75,10 @@ int codec_convert(const struct api_kind *from, const struct api_kind *to, const 
 		*ret = *d;
 		return 0;
 	}
+	if (custom_webhook(to) && strcmp(from->group->api_version, to->group->api_version) != 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "kind '%s' of '%s' has a form in '%s' by its webhook only",
+			       from->kind, from->group->api_version, to->group->api_version);
 	if (from->custom && to->custom)
 		return with_version(to, d, a, ret, err);
 	if (is_event(from) && is_event(to))

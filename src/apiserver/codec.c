@@ -4,6 +4,8 @@
  * is possible; indented text and YAML are made of that text.
  */
 #include "apiserver/codec-private.h"
+
+#include "api/custom.h"
 #include "doc/json.h"
 #include "doc/yaml.h"
 
@@ -112,13 +114,35 @@ struct slice codec_metadata(const struct item *i)
 	return slice_of(tail.p, (size_t)(p - tail.p));
 }
 
+bool codec_is_in(const struct item *i, const struct api_kind *to)
+{
+	const struct api_kind *own;
+
+	if (!custom_webhook(to))
+		return true;
+	own = custom_kind_of(to, item_json(i));
+	return own && strcmp(own->group->api_version, to->group->api_version) == 0;
+}
+
+/* Never an object under the name of a version that it is not in. */
+static int check_version(const struct codec_out *o, const struct item *i, struct err *err)
+{
+	if (codec_is_in(i, codec_kind(o)))
+		return 0;
+	return err_set(err, ERR_SYSTEM, "an object has not been converted to %s, Kind=%s",
+		       codec_kind(o)->group->api_version, codec_kind(o)->kind);
+}
+
 int codec_doc_of(const struct codec_out *o, const struct item *i, struct arena *a, struct doc *ret,
 		 struct err *err)
 {
 	struct doc d;
-	int r = codec_parse(i, a, &d, err);
+	int r = check_version(o, i, err);
 
-	if (r == 0 && codec_converts(o))
+	if (r == 0)
+		r = codec_parse(i, a, &d, err);
+
+	if (r == 0 && codec_converts(o) && !custom_webhook(codec_kind(o)))
 		return codec_convert(o->resource->objects->kind, codec_kind(o), &d, a, ret, err);
 	if (r == 0)
 		*ret = d;
@@ -157,6 +181,8 @@ int codec_put_object_json(struct codec_out *o, struct item *i, struct buf *out, 
 {
 	struct slice json = item_json(i);
 
+	if (check_version(o, i, err) < 0)
+		return err_ret(err);
 	if (!codec_converts(o))
 		return buf_add(out, json.p, json.n) < 0 ? codec_full(out, err) : 0;
 	if (codec_kind(o)->custom) /* only the name of the version differs */

@@ -106,6 +106,9 @@ int codec_error_event(struct codec_out *o, const struct doc *status, struct buf 
 int codec_convert(const struct api_kind *from, const struct api_kind *to, const struct doc *d,
 		  struct arena *a, struct doc *ret, struct err *err);
 
+/* Can it be told in that version: it is in it, or versions differ in name only? Else convert.h. */
+bool codec_is_in(const struct item *i, const struct api_kind *to);
+
 /* An item as a document in its stored version; strings are borrowed from it. */
 int codec_parse(const struct item *i, struct arena *a, struct doc *ret, struct err *err);
 /* Canonical JSON for the store, without resourceVersion. d is canonical in the stored version. */

@@ -39,9 +39,9 @@ static int show(const struct hook_ask *k, bool hidden, struct hook_view *v, stru
 	v->obj = k->obj ? *k->obj : doc_null();
 	v->old = k->old ? *k->old : doc_null();
 	if (!k->own && k->obj)
-		r = codec_convert(k->stored, v->as->kind, k->obj, a, &v->obj, err);
+		r = call_convert(k->c, k->stored, v->as->kind, k->obj, a, &v->obj, err);
 	if (r == 0 && !k->own && k->old)
-		r = codec_convert(k->stored, v->as->kind, k->old, a, &v->old, err);
+		r = call_convert(k->c, k->stored, v->as->kind, k->old, a, &v->old, err);
 	if (r == 0 && hidden && k->made)
 		hide(k, &v->obj);
 	return r < 0 ? r : arena_exceeded(a) ? arena_quota(a, err) : 0;
@@ -152,7 +152,7 @@ static int take(struct hook_ask *k, const struct hook_view *v, const struct doc 
 		return err_set(err, ERR_BAD_REQUEST, "strict decoding error: %s", strays->v[0]);
 	obj = canonical;
 	if (!k->own) {
-		if (codec_convert(v->as->kind, k->stored, &canonical, a, &obj, err) < 0)
+		if (call_convert(k->c, v->as->kind, k->stored, &canonical, a, &obj, err) < 0)
 			return err_ret(err);
 		if (!own_meta(a, &obj))
 			return err_set(err, ERR_INVALID, "%s removed the metadata", who);

@@ -201,6 +201,7 @@ static struct place *place_add(struct resources *rs, const struct api_kind *k, c
 	conf.prefix = p->prefix;
 	conf.arg = &p->objects;
 	conf.form.foreign = k->custom ? custom_foreign : codec_foreign;
+	conf.form.kind_of = k->custom ? custom_kind_of : NULL;
 	conf.form.fills = k->custom ? custom_fills : NULL;
 	conf.form.arg = (void *)(uintptr_t)rs->api;
 	p->objects.cache = world_add(rs->world, &conf);

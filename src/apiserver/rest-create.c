@@ -12,7 +12,7 @@ static int prepare(struct change *x, struct err *err)
 	int r = change_read(x, &view, err);
 
 	if (r == 0)
-		r = call_objects(c, &x->o, err);
+		r = change_home(x, err);
 	if (r < 0)
 		return r;
 	revision = doc_cstr(call_work(c), doc_find(&view, "metadata.resourceVersion"));

@@ -427,7 +427,8 @@ void rest_delete_collection(struct call *c)
 
 	err_clear(&err);
 	if (call_choose(c, flags, &err) < 0 || call_media(c, 0, &err) < 0 ||
-	    selector_check_fields(&c->q.fields, c->resource->kind, &err) < 0)
+	    selector_check_fields(&c->q.fields, c->resource->kind, &err) < 0 ||
+	    call_check_fields(c, &err) < 0)
 		call_fail(c, &err);
 	else
 		call_body(c, wait);

@@ -40,6 +40,7 @@ struct hook_one {
 	struct webhook_post post;
 	int64_t since;
 	int result;
+	const struct doc *patch; /* of its answer; NULL: none */
 	struct err err;
 	struct doc denied;
 	int code;
@@ -235,7 +236,12 @@ static int write_body(struct hook_one *o, struct err *err)
 
 /* ---- conditions ---- */
 
-#define NOT_YET 2 /* an authorizer has to be asked before */
+#define NOT_YET 2 /* an authorizer, or who converts the object, has to be asked before */
+
+static int unless_asked(const struct hook_one *o, int r)
+{
+	return r < 0 && o->run->k->c->converted.open ? NOT_YET : r;
+}
 
 /* What is asked for, as the request named it. */
 static struct cel_check asked_for(const struct hook_ask *k)
@@ -295,8 +301,9 @@ static int conditions_hold(struct hook_one *o, struct err *err)
 
 	if (!o->hook->nconditions)
 		return 1;
-	if (describe(o, err) < 0)
-		return err_ret(err);
+	r = describe(o, err);
+	if (r < 0)
+		return unless_asked(o, r);
 	r = run_conditions(o, &why, err);
 	if (r != 1 || !why)
 		return r;
@@ -444,6 +451,8 @@ static int take_patch(struct hook_one *o, const struct doc *patch, struct err *e
 	char why[sizeof(err->msg)];
 
 	if (patch && apply_patch(o, patch, &changed, err) < 0) {
+		if (unless_asked(o, err_ret(err)) == NOT_YET)
+			return NOT_YET;
 		(void)str_copy(why, sizeof(why), err->msg);
 		return status_internal(err, &run->k->c->about, "%s", why);
 	}
@@ -486,7 +495,10 @@ static void judge(struct hook_one *o, int result, struct slice text, struct err 
 			o->result = deny(o, answer.status, err);
 			code = o->code;
 		} else if (run->mutating) {
+			o->patch = answer.patch;
 			o->result = take_patch(o, answer.patch, err);
+			if (o->result == NOT_YET)
+				return;
 			error = "apiserver_internal_error";
 			code = o->result < 0 ? 500 : 200;
 		}
@@ -554,15 +566,36 @@ static void mutated(struct hook_run *run, struct hook_one *o)
 	mutate_next(run);
 }
 
+/* The patched object was converted. */
+static void patch_again(void *arg, bool given_up)
+{
+	struct hook_run *run = arg;
+	struct hook_one *o = run->ones;
+	struct err err = ERR_INIT;
+
+	if (given_up)
+		return;
+	o->result = take_patch(o, o->patch, &err);
+	if (o->result == NOT_YET) {
+		(void)call_asks(run->k->c, patch_again, run);
+		return;
+	}
+	o->err = err;
+	count(o, o->result < 0 ? 500 : 200, "apiserver_internal_error");
+	mutated(run, o);
+}
+
 static void on_mutated(struct webhook_post *p, int result, struct slice answer, struct err *err)
 {
 	struct hook_one *o = CONTAINER_OF(p, struct hook_one, post);
 
 	CLEANUP(call_drop) struct call *held = call_hold(o->run->k->c);
 
-	(void)held;
 	judge(o, result, answer, err);
-	mutated(o->run, o);
+	if (o->result == NOT_YET)
+		(void)call_asks(held, patch_again, o->run);
+	else
+		mutated(o->run, o);
 }
 
 /* The plugins and the policies once more. 1: they changed something. */
@@ -622,8 +655,8 @@ static int mutate_one(struct hook_run *run, struct hook_one *o, struct err *err)
 	r = conditions_hold(o, err);
 	if (r != 1)
 		return r;
-	r = ask(o, on_mutated, err);
-	return r < 0 ? r : 1;
+	r = unless_asked(o, ask(o, on_mutated, err));
+	return r == 0 ? 1 : r;
 }
 
 /* An authorizer was asked. The request's end frees the run. */
@@ -724,6 +757,8 @@ static int choose(struct hook_run *run, struct err *err)
 		o->hook = &run->set->v[i];
 		o->place = i;
 		r = o->hook->broken ? 1 : conditions_hold(o, err);
+		if (r > 0 && unless_asked(o, describe(o, err)) == NOT_YET)
+			r = NOT_YET; /* else it is told when it is asked */
 		if (r < 0 || r == NOT_YET)
 			return r;
 		run->n += r > 0;

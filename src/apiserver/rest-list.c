@@ -9,6 +9,7 @@
  *
  *	COUNT   with a limit: where the page ends, and whether there is more
  *	SIZE    protobuf: bytes of all items
+ *	CONVERT a webhook makes another version (convert.h): all of the page, batch by batch
  *	SEND
  */
 #include "apiserver/call.h"
@@ -28,7 +29,7 @@
 #define LIST_MAX (512u << 20) /* one encoded item, at most */
 #define TOKEN_VERSION "meta.k8s.io/v1"
 
-enum phase { COUNT, SIZE, SEND };
+enum phase { COUNT, SIZE, CONVERT, SEND };
 
 /* Tables of FlowSchemas show them as they are tried. */
 struct ranked {
@@ -49,6 +50,9 @@ struct lister {
 	struct item *last;     /* COUNT: the page's last; the view's */
 	struct ranked *ranked; /* SEND: the page's items in another order; NULL: as they lie */
 	size_t nranked;
+	struct item **own; /* CONVERT: the page's items as they are to be sent; referenced */
+	size_t nown, own_cap, own_bytes;
+	struct convert_items batch; /* the last of own */
 	struct codec_list_meta meta;
 	struct codec_out *out;
 	struct buf bytes;
@@ -95,6 +99,15 @@ static void release_bytes(struct lister *l)
 	}
 }
 
+static void release_own(struct lister *l)
+{
+	convert_items_cancel(&l->batch);
+	for (size_t i = 0; i < l->nown; i++)
+		item_unref(l->own[i]);
+	free(STEAL(l->own));
+	l->nown = 0;
+}
+
 static void lister_stop(struct call *c)
 {
 	struct lister *l = STEAL(c->verb);
@@ -104,6 +117,7 @@ static void lister_stop(struct call *c)
 	l->stopped = true;
 	deferred_fini(&l->again);
 	free(l->ranked);
+	release_own(l);
 	cache_view_unref(l->view);
 	if (!l->packing)
 		release_bytes(l);
@@ -240,6 +254,10 @@ static struct item *next(struct lister *l, size_t *budget)
 		--*budget;
 		return (size_t)l->given < l->nranked ? l->ranked[l->given].item : NULL;
 	}
+	if (l->own && l->phase == SEND) {
+		--*budget;
+		return (size_t)l->given < l->nown ? l->own[l->given] : NULL;
+	}
 	while (*budget > 0 && (i = cache_iter_next(&l->it))) {
 		--*budget;
 		if (!selects(c) || item_match(i, &c->q.labels, &c->q.fields))
@@ -331,6 +349,74 @@ static int fill(struct lister *l, struct err *err)
 	}
 	r = codec_list_end(l->out, &l->bytes, err);
 	return r < 0 ? r : 1;
+}
+
+/* ---- another version ---- */
+
+static enum phase after_count(const struct lister *l)
+{
+	if (codec_list_needs_sizes(l->out))
+		return SIZE;
+	return custom_webhook(l->call->resource->kind) ? CONVERT : SEND;
+}
+
+static int own_room(struct lister *l, struct err *err)
+{
+	struct item **v;
+
+	if (l->nown < l->own_cap)
+		return 0;
+	v = reallocarray(l->own, l->own_cap * 2 + CONVERT_BATCH_N, sizeof(struct item *));
+	if (!v)
+		return err_set(err, ERR_QUOTA, "no memory for the list");
+	l->own = v;
+	l->own_cap = l->own_cap * 2 + CONVERT_BATCH_N;
+	return 0;
+}
+
+static void on_batch(struct convert_items *k, int result, struct err *err)
+{
+	struct lister *l = CONTAINER_OF(k, struct lister, batch);
+
+	if (result == 0) {
+		deferred_call(&l->again);
+		return;
+	}
+	l->call->about.reason = STATUS_UNKNOWN;
+	fail(l, err);
+}
+
+/* One batch: 1 at the page's end; 0: goes on by itself. */
+static int convert_step(struct lister *l, struct err *err)
+{
+	size_t budget = LOOK_MAX, bytes = 0, from = l->nown;
+	struct item *i = NULL;
+	int r = own_room(l, err);
+
+	while (r == 0 && (!l->call->q.limit || l->given < l->call->q.limit) &&
+	       l->nown - from < CONVERT_BATCH_N && bytes < CONVERT_BATCH &&
+	       (i = next(l, &budget))) {
+		r = own_room(l, err);
+		if (r < 0)
+			break;
+		l->own[l->nown++] = item_ref(i);
+		bytes += item_json(i).n;
+		l->given++;
+	}
+	l->own_bytes += bytes;
+	if (r == 0 && l->own_bytes > LIST_MAX)
+		r = err_set(err, ERR_TOO_LARGE,
+			    "the list takes more than %u bytes: ask for it in pages (limit)",
+			    LIST_MAX);
+	if (r < 0 || (l->nown == from && budget > 0))
+		return r < 0 ? r : 1;
+	l->batch = (struct convert_items){ .to = l->call->resource->kind,
+					   .v = l->own + from,
+					   .n = l->nown - from,
+					   .done = on_batch };
+	if (convert_items(l->call->srv->converter, &l->batch) == 1)
+		deferred_call(&l->again);
+	return 0;
 }
 
 /* ---- another order ---- */
@@ -518,10 +604,7 @@ static void plan(struct lister *l)
 
 	if (c->q.limit)
 		l->meta.n = (size_t)l->given;
-	if (codec_list_needs_sizes(l->out))
-		rewind_to(l, SIZE);
-	else
-		rewind_to(l, SEND);
+	rewind_to(l, after_count(l));
 }
 
 static void step(struct lister *l)
@@ -535,6 +618,12 @@ static void step(struct lister *l)
 	if (l->phase == COUNT) {
 		if (count_step(l))
 			plan(l);
+	} else if (l->phase == CONVERT) {
+		r = convert_step(l, &err);
+		if (r == 0)
+			return; /* it is asked for, or again() runs */
+		if (r == 1)
+			rewind_to(l, SEND);
 	} else if (l->phase == SIZE) {
 		r = size_step(l, &err);
 		if (r == 1) {
@@ -667,7 +756,7 @@ static void begin(struct call *c)
 		if (!selects(c))
 			l->meta.n = cache_iter_left(&l->it);
 		c->q.limit = 0;
-		rewind_to(l, codec_list_needs_sizes(l->out) ? SIZE : SEND);
+		rewind_to(l, after_count(l));
 	}
 	step(l);
 }
@@ -688,7 +777,7 @@ void rest_list_view(struct call *c, struct cache_view *view_taken)
 	}
 	l->view = view_taken;
 	l->meta.revision = cache_view_revision(view_taken);
-	rewind_to(l, codec_list_needs_sizes(l->out) ? SIZE : SEND);
+	rewind_to(l, after_count(l));
 	step(l);
 }
 
@@ -700,7 +789,7 @@ void rest_list(struct call *c)
 
 	err_clear(&err);
 	if (call_choose(c, k->custom ? CODEC_NO_PROTO : 0, &err) < 0 ||
-	    selector_check_fields(&c->q.fields, k, &err) < 0 ||
+	    selector_check_fields(&c->q.fields, k, &err) < 0 || call_check_fields(c, &err) < 0 ||
 	    call_revision(c, c->q.resource_version, &revision, &err) < 0) {
 		call_fail(c, &err);
 		return;

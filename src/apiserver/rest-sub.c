@@ -15,20 +15,22 @@
 
 static void tell_scale(struct call *c, const struct collection *o, const struct doc *obj)
 {
+	const struct api_kind *k = custom_webhook(o->kind) ? c->resource->kind : o->kind;
 	struct err err ERR_RAW;
 	struct doc scale;
 
 	err_clear(&err);
 	if (!o->kind->custom)
 		c->out.rows = columns_scale();
-	if (scale_get(o->kind, obj, call_work(c), &scale, &err) < 0)
+	if (scale_get(k, obj, call_work(c), &scale, &err) < 0)
 		call_fail(c, &err);
 	else
 		call_doc(c, 200, &scale, api_type(c->srv->conf.api, "autoscaling/v1", "Scale"));
 }
 
-static void tell_scale_of(struct call *c, const struct collection *o, struct item *i)
+static void tell_scale_now(struct call *c, struct item *i, void *arg)
 {
+	const struct collection *o = arg;
 	struct err err ERR_RAW;
 	struct doc obj;
 
@@ -37,6 +39,11 @@ static void tell_scale_of(struct call *c, const struct collection *o, struct ite
 		call_fail(c, &err);
 	else
 		tell_scale(c, o, &obj);
+}
+
+static void tell_scale_of(struct call *c, struct collection *o, struct item *i)
+{
+	call_converted(c, i, tell_scale_now, o);
 }
 
 static void answer_scale(struct change *x, struct item *i)

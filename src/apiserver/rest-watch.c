@@ -30,6 +30,9 @@ struct initial {
 	struct cache_view *view;
 	struct cache_iter it;
 	bool end_mark; /* a bookmark tells the end */
+	/* Where a webhook converts: the next ones in their version. */
+	struct item **ahead; /* referenced from `at` on; CONVERT_BATCH_N */
+	size_t at, n;
 };
 
 struct watch {
@@ -43,6 +46,12 @@ struct watch {
 	int64_t after;
 	struct err *failed; /* to be told as soon as there is room; of the call's arena */
 	bool live, paused, over;
+	/* What a webhook is asked to make, and everything behind it waits for: initial->ahead, or
+	 * `item` of a change. */
+	struct convert_items turn;
+	struct item *item;
+	enum cache_change what;
+	bool turning;
 	struct list corked;    /* of the server */
 	struct deferred again; /* goes on: initial items, or the window */
 };
@@ -149,6 +158,14 @@ static int added(struct watch *w)
 
 /* ---- the end ---- */
 
+static void initial_fini(struct initial *in)
+{
+	while (in->at < in->n)
+		item_unref(in->ahead[in->at++]);
+	free(STEAL(in->ahead));
+	cache_view_unref(STEAL(in->view));
+}
+
 static void watch_stop(struct call *c)
 {
 	struct watch *w = STEAL(c->verb);
@@ -164,8 +181,10 @@ static void watch_stop(struct call *c)
 	uncork(w);
 	timer_fini(&w->timer);
 	deferred_fini(&w->again);
+	convert_items_cancel(&w->turn);
+	item_unref(STEAL(w->item));
 	if (w->initial)
-		cache_view_unref(w->initial->view);
+		initial_fini(w->initial);
 	c->writable = NULL;
 	c->drain = NULL;
 	ws_unref(w->ws);
@@ -269,7 +288,7 @@ static int on_timer(struct timer *t)
 	CLEANUP(call_drop) struct call *held = call_hold(c);
 
 	(void)held;
-	if (c->q.bookmarks && w->live && !w->paused && room(w) > BOOKMARK_ROOM)
+	if (c->q.bookmarks && w->live && !w->paused && !w->turning && room(w) > BOOKMARK_ROOM)
 		bookmark(w, false);
 	if (loop_now(c->srv->conf.loop) >= w->ends) {
 		time_is_up(w);
@@ -292,24 +311,67 @@ static void on_drain(struct call *c)
 
 /* ---- live ---- */
 
-static int on_change(struct cache_watch *cw, enum cache_change what, struct item *item)
+static void on_turn(struct convert_items *k, int result, struct err *err);
+
+/* The version that is told, as its definition is now: who converts may be another. */
+static const struct api_kind *wanted(const struct watch *w)
 {
-	struct watch *w = CONTAINER_OF(cw, struct watch, w);
-	CLEANUP(call_drop) struct call *held = call_hold(w->call);
+	const struct api_kind *k = w->call->resource->kind;
+	const struct resource *now =
+		k->custom ? resources_find(w->call->srv->conf.resources, k->group->group,
+					   k->group->version, k->resource)
+			  : NULL;
+
+	return now ? now->kind : k;
+}
+
+/* The item as it is to be told, referenced; NULL: it comes later, by on_turn. */
+static struct item *in_version(struct watch *w, enum cache_change what, struct item *i)
+{
+	struct server *srv = w->call->srv;
+	const struct api_kind *to = wanted(w);
+	struct item *known = convert_known(srv->converter, i, to);
+
+	if (known)
+		return known;
+	w->item = item_ref(i);
+	w->what = what;
+	w->turning = true;
+	w->turn = (struct convert_items){ .to = to, .v = &w->item, .n = 1, .done = on_turn };
+	(void)convert_items(srv->converter, &w->turn); /* it is not known: it waits */
+	return NULL;
+}
+
+/* 1: no more room. */
+static int tell(struct watch *w, enum cache_change what, struct item *i)
+{
 	struct err err ERR_RAW;
 
-	(void)held;
-	cork(w);
-	if (w->over)
-		return 0; /* its connection broke by what others wrote */
 	err_clear(&err);
-	if (codec_event(out_of(w), what, item, line_of(w), &err) < 0) {
+	if (codec_event(out_of(w), what, i, line_of(w), &err) < 0) {
 		/* An object that cannot be told: a reader must not believe it never was. */
 		stream_reset(w->call->s, &err);
 		return 0;
 	}
 	w->paused = added(w) == 1;
 	return w->paused;
+}
+
+static int on_change(struct cache_watch *cw, enum cache_change what, struct item *item)
+{
+	struct watch *w = CONTAINER_OF(cw, struct watch, w);
+	CLEANUP(call_drop) struct call *held = call_hold(w->call);
+	CLEANUP(item_unref) struct item *known = NULL;
+
+	cork(w);
+	if (w->over)
+		return 0; /* its connection broke by what others wrote */
+	if (codec_is_in(item, wanted(w)))
+		return tell(w, what, item);
+	known = in_version(w, what, item);
+	if (known)
+		return tell(w, what, known);
+	return 1;
 }
 
 static void on_flush(struct cache_watch *cw)
@@ -353,32 +415,82 @@ static bool matches(const struct watch *w, const struct item *i)
 	       (!w->w.key.n || slice_eq(item_key(i), w->w.key));
 }
 
-/* Some of it: 1 when all was sent, 0 to be called again, 2: wait for room. */
+/* The next ones, all of them in their version: 1: they are there, 0: they are asked for; -1. */
+static int look_ahead(struct watch *w)
+{
+	struct initial *in = w->initial;
+	struct item *i;
+	size_t bytes = 0;
+
+	if (!in->ahead)
+		in->ahead = calloc(CONVERT_BATCH_N, sizeof(struct item *));
+	if (!in->ahead)
+		return -1;
+	in->at = in->n = 0;
+	while (in->n < CONVERT_BATCH_N && bytes < CONVERT_BATCH && (i = cache_iter_next(&in->it)))
+		if (matches(w, i)) {
+			in->ahead[in->n++] = item_ref(i);
+			bytes += item_json(i).n;
+		}
+	w->turn = (struct convert_items){
+		.to = wanted(w), .v = in->ahead, .n = in->n, .done = on_turn
+	};
+	w->turning = convert_items(w->call->srv->converter, &w->turn) == 0;
+	return !w->turning;
+}
+
+enum { STEP_AGAIN, STEP_END, STEP_ROOM, STEP_WAIT, STEP_ITEM };
+
+/* The next one that is wanted, referenced: STEP_ITEM; or STEP_AGAIN, STEP_END, STEP_WAIT, -1. */
+static int initial_next(struct watch *w, struct item **ret)
+{
+	struct initial *in = w->initial;
+	struct item *i;
+	int r;
+
+	if (in->at == in->n && (in->ahead || custom_webhook(wanted(w)))) {
+		r = look_ahead(w);
+		if (r <= 0 || in->n == 0)
+			return r < 0 ? r : r == 0 ? STEP_WAIT : STEP_END;
+	}
+	if (in->at < in->n) {
+		*ret = in->ahead[in->at++];
+		return STEP_ITEM;
+	}
+	i = cache_iter_next(&in->it);
+	if (!i || !matches(w, i))
+		return i ? STEP_AGAIN : STEP_END;
+	*ret = item_ref(i);
+	return STEP_ITEM;
+}
+
+/* Some of it: STEP_END when all was sent, STEP_AGAIN to be called again, STEP_ROOM, STEP_WAIT: for
+ * a webhook. */
 static int initial_step(struct watch *w)
 {
-	struct item *i;
-
 	for (size_t n = 0; n < LOOK_MAX; n++) {
-		i = cache_iter_next(&w->initial->it);
-		if (!i)
-			return 1;
-		if (!matches(w, i))
+		CLEANUP(item_unref) struct item *i = NULL;
+		int r = initial_next(w, &i);
+
+		if (r == STEP_AGAIN)
 			continue;
+		if (r != STEP_ITEM)
+			return r;
 		if (codec_event(out_of(w), CACHE_ADDED, i, line_of(w), NULL) < 0)
 			return -1;
 		if (added(w))
-			return 2;
+			return STEP_ROOM;
 		if (w->call->srv->line.n >= PIECE)
-			return 0;
+			break;
 	}
-	return 0;
+	return STEP_AGAIN;
 }
 
 static void initial_done(struct watch *w)
 {
 	bool end_mark = w->initial->end_mark;
 
-	cache_view_unref(w->initial->view);
+	initial_fini(w->initial);
 	w->initial = NULL; /* the arena's */
 	if (end_mark)
 		bookmark(w, true);
@@ -397,7 +509,7 @@ static void send_initial(struct watch *w)
 		stream_reset(c->s, NULL);
 		return;
 	}
-	if (r == 1) {
+	if (r == STEP_END) {
 		initial_done(w);
 		return;
 	}
@@ -408,9 +520,9 @@ static void send_initial(struct watch *w)
 	}
 	if (!c->verb || sent < 0)
 		return;
-	if (sent == 1 || (r == 2 && room(w) == 0))
+	if (sent == 1 || (r == STEP_ROOM && room(w) == 0))
 		w->paused = true;
-	else
+	else if (!w->turning)
 		deferred_call(&w->again);
 }
 
@@ -419,6 +531,8 @@ static void send_initial(struct watch *w)
 static void watch_on(struct watch *w)
 {
 	w->paused = false;
+	if (w->turning)
+		return; /* on_turn goes on */
 	if (w->failed)
 		end_with_error(w, w->failed);
 	else if (w->initial)
@@ -427,6 +541,28 @@ static void watch_on(struct watch *w)
 		cache_watch_resume(&w->w);
 	else
 		go_live(w);
+}
+
+static void on_turn(struct convert_items *k, int result, struct err *err)
+{
+	struct watch *w = CONTAINER_OF(k, struct watch, turn);
+	CLEANUP(call_drop) struct call *held = call_hold(w->call);
+	CLEANUP(item_unref) struct item *i = STEAL(w->item);
+
+	w->turning = false;
+	if (result < 0 && !w->failed) {
+		cache_unwatch(&w->w);
+		w->live = false;
+		held->about.reason = STATUS_UNKNOWN;
+		end_with_error(w, err);
+		return;
+	}
+	if (i && !w->failed) {
+		(void)tell(w, w->what, i);
+		(void)flush_line(held->srv);
+	}
+	if (!w->over && !w->paused)
+		deferred_call(&w->again);
 }
 
 static void again(struct deferred *d)
@@ -581,7 +717,7 @@ void rest_watch(struct call *c)
 
 	err_clear(&err);
 	if (call_choose(c, CODEC_STREAM | (k->custom ? CODEC_NO_PROTO : 0), &err) < 0 ||
-	    selector_check_fields(&c->q.fields, k, &err) < 0 ||
+	    selector_check_fields(&c->q.fields, k, &err) < 0 || call_check_fields(c, &err) < 0 ||
 	    call_revision(c, c->q.resource_version, &revision, &err) < 0) {
 		call_fail(c, &err);
 		return;

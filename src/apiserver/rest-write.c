@@ -83,6 +83,26 @@ static bool pauses(struct change *x)
 	return true;
 }
 
+static void set_home(struct change *x, struct collection *o)
+{
+	x->home = x->o = o;
+	if (!custom_webhook(o->kind))
+		return;
+	x->own = *o;
+	x->own.kind = x->c->resource->kind;
+	x->o = &x->own;
+}
+
+int change_home(struct change *x, struct err *err)
+{
+	struct collection *o;
+	int r = call_objects(x->c, &o, err);
+
+	if (r == 0)
+		set_home(x, o);
+	return r;
+}
+
 struct change *change_new(struct call *c, int (*prepare)(struct change *x, struct err *err))
 {
 	struct change *x = ARENA_NEW(c->a, struct change);
@@ -97,7 +117,7 @@ struct change *change_new(struct call *c, int (*prepare)(struct change *x, struc
 		return NULL;
 	}
 	x->c = call_hold(c);
-	x->o = o;
+	set_home(x, o);
 	x->type = c->resource->kind->type;
 	x->api_version = c->resource->kind->group->api_version;
 	x->kind = c->resource->kind->kind;
@@ -142,7 +162,9 @@ const char *change_now(struct change *x)
 {
 	char text[CLOCK_TEXT_MAX];
 
-	(void)clock_rfc3339nano(text, clock_real() / NS_PER_SEC * NS_PER_SEC);
+	if (!x->now)
+		x->now = clock_real() / NS_PER_SEC * NS_PER_SEC;
+	(void)clock_rfc3339nano(text, x->now);
 	return arena_strdup(call_work(x->c), text);
 }
 
@@ -261,6 +283,28 @@ static int scale_view(struct change *x, struct err *err)
 	return r;
 }
 
+/* The live object in the version that is worked with. */
+static int read_live(struct change *x, struct err *err)
+{
+	struct arena *a = call_work(x->c);
+	struct item *i = convert_known(x->c->srv->converter, x->live, x->o->kind);
+	struct doc d;
+	int r = codec_parse(i ? i : x->live, a, &d, err);
+
+	if (r == 0 && i && i != x->live) { /* a form that goes: the document has to be its own */
+		struct doc *copy = doc_copy(a, &d);
+
+		r = copy ? 0 : arena_quota(a, err);
+		d = copy ? *copy : d;
+	}
+	if (r == 0 && i)
+		x->old = d;
+	else if (r == 0)
+		r = call_convert(x->c, x->home->kind, x->o->kind, &d, a, &x->old, err);
+	item_unref(i);
+	return r;
+}
+
 int change_load(struct change *x, const char *name, struct err *err)
 {
 	struct call *c = x->c;
@@ -270,14 +314,14 @@ int change_load(struct change *x, const char *name, struct err *err)
 	x->name = name;
 	item_unref(STEAL(x->live));
 	x->old = x->view = doc_null();
-	r = call_objects(c, &x->o, err);
+	r = change_home(x, err);
 	if (r < 0)
 		return r;
 	x->live = cache_get(x->o->cache, call_key(c, namespace_of(c), name));
 	if (!x->live)
 		return 0;
 	(void)item_ref(x->live);
-	r = codec_parse(x->live, a, &x->old, err);
+	r = read_live(x, err);
 	if (r < 0)
 		return r;
 	if (x->scale)
@@ -414,7 +458,7 @@ static int convert(void *arg, const struct doc *obj, const char *api_version, st
 	if (!to || to->objects != x->c->resource->objects)
 		return 1;
 	*ret = (struct apply_version){ .type = to->kind->type };
-	return codec_convert(x->c->resource->kind, to->kind, obj, a, &ret->obj, err);
+	return call_convert(x->c, x->c->resource->kind, to->kind, obj, a, &ret->obj, err);
 }
 
 int change_apply(struct change *x, struct apply *ret, struct err *err)
@@ -530,7 +574,7 @@ void change_ask(struct change *x, enum hook_op op, bool own, const char *options
 	const bool of_namespace = !*k->group->group && strcmp(k->resource, "namespaces") == 0;
 
 	x->asks = true;
-	x->kept = k;
+	x->kept = x->home->kind;
 	x->ask = (struct hook_ask){
 		.c = c,
 		.op = op,
@@ -629,12 +673,13 @@ static int begin_meta(struct change *x, struct doc *meta, struct err *err)
 	static const char *const gone[] = { "deletionTimestamp", "deletionGracePeriodSeconds",
 					    "selfLink" };
 	const char *name = meta_text(x, meta, "name"), *made = meta_text(x, meta, "generateName");
-	char uid[UUID_TEXT_MAX];
 
 	x->prefix = NULL;
 	if (!*name && *made) {
 		x->prefix = made;
-		name = make_name(x, made);
+		if (!x->made_name)
+			x->made_name = arena_strdup(x->c->a, make_name(x, made));
+		name = x->made_name;
 		if (!name)
 			return arena_quota(call_work(x->c), err);
 		change_set_meta(x, meta, "name", text_doc(x, name));
@@ -643,8 +688,9 @@ static int begin_meta(struct change *x, struct doc *meta, struct err *err)
 	x->c->named = arena_strdup(x->c->a, name);
 	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
 		(void)doc_remove(meta, gone[i]);
-	random_uuid(uid);
-	change_set_meta(x, meta, "uid", text_doc(x, uid));
+	if (!*x->uid)
+		random_uuid(x->uid);
+	change_set_meta(x, meta, "uid", text_doc(x, x->uid));
 	change_set_meta(x, meta, "creationTimestamp", text_doc(x, change_now(x)));
 	return 0;
 }
@@ -817,7 +863,8 @@ int change_same(struct change *x)
 	const struct doc *theirs = doc_get(old_meta, "managedFields");
 	struct doc copy, copy_meta;
 
-	if (cache_is_stale(x->o->cache, item_key(x->live)))
+	if (cache_is_stale(x->o->cache, item_key(x->live)) || item_is_older(x->live) ||
+	    !codec_is_in(x->live, x->home->kind))
 		return 0;
 	copy = x->obj;
 	if (mine && theirs && managed_same(mine, theirs)) {
@@ -929,6 +976,18 @@ int change_update(struct change *x, struct doc *view, bool put, struct err *err)
 
 /* ---- writing ---- */
 
+/* The object in the version that is stored: a webhook may have to be asked. */
+static int to_home(struct change *x, struct doc *ret, struct err *err)
+{
+	struct call *c = x->c;
+
+	if (x->o != &x->own) {
+		*ret = x->obj;
+		return 0;
+	}
+	return call_convert(c, x->o->kind, x->home->kind, &x->obj, call_work(c), ret, err);
+}
+
 static int fill_op(struct change *x, size_t i, struct cache_op *op, const struct doc *obj,
 		   struct err *err)
 {
@@ -945,15 +1004,18 @@ static int fill_ops(struct change *x, struct err *err)
 {
 	struct call *c = x->c;
 	struct cache_op *op = &x->ops[0];
-	int r;
+	struct doc stored;
+	int r = x->remove ? 0 : to_home(x, &stored, err);
 
+	if (r < 0)
+		return r;
 	*op = (struct cache_op){
-		.cache = x->o->cache,
+		.cache = x->home->cache,
 		.key = call_key(c, namespace_of(c), x->name),
 		.expect = x->live ? item_revision(x->live) : 0,
 		.ttl = x->o->strategy->flags & STRATEGY_TTL ? EVENT_TTL : 0,
 	};
-	r = fill_op(x, 0, op, x->remove ? NULL : &x->obj, err);
+	r = fill_op(x, 0, op, x->remove ? NULL : &stored, err);
 	for (size_t i = 0; r == 0 && i < x->sc.nmore; i++) {
 		const struct strategy_more *m = &x->sc.more[i];
 
@@ -1015,12 +1077,30 @@ static void written(struct cache_write *w)
 	}
 }
 
+static void store(struct change *x);
+
+static void store_again(void *arg, bool given_up)
+{
+	if (given_up)
+		change_end(arg);
+	else
+		store(arg);
+}
+
 static void store(struct change *x)
 {
 	struct err err ERR_RAW;
+	struct collection *o;
+	int r;
 
 	err_clear(&err);
-	if (fill_ops(x, &err) < 0) {
+	/* The definition may have gone while a webhook converted. */
+	r = x->o == &x->own ? call_objects(x->c, &o, &err) : 0;
+	if (r == 0)
+		r = fill_ops(x, &err);
+	if (call_asks(x->c, store_again, x))
+		return;
+	if (r < 0) {
 		change_fail(x, &err);
 		return;
 	}
@@ -1030,12 +1110,14 @@ static void store(struct change *x)
 
 /* ---- the way ---- */
 
+static void run(struct change *x);
+
 static void run_again(void *arg, bool given_up)
 {
 	if (given_up)
 		change_end(arg);
 	else
-		change_run(arg);
+		run(arg);
 }
 
 static void concluded(struct change *x, int r, struct err *err)
@@ -1082,7 +1164,7 @@ static int look_again(struct change *x, struct err *err)
 	struct collection *o;
 	int r = call_objects(x->c, &o, err);
 
-	return r < 0 ? r : o != x->o || o->kind != x->kept;
+	return r < 0 ? r : o != x->home || o->kind != x->kept;
 }
 
 static void asked(struct hook_ask *k, int result, struct err *err)
@@ -1152,6 +1234,14 @@ static void forget_notes(struct change *x)
 
 void change_run(struct change *x)
 {
+	x->uid[0] = '\0';
+	x->made_name = NULL;
+	x->now = 0;
+	run(x);
+}
+
+static void run(struct change *x)
+{
 	struct call *c = x->c;
 	struct err err ERR_RAW;
 	int r;
@@ -1170,8 +1260,10 @@ void change_run(struct change *x)
 	c->about = status_about(c->resource->kind);
 	c->about.kind = x->kind;
 	r = x->prepare(x, &err);
-	if (call_asks(c, run_again, x))
+	if (call_asks(c, run_again, x)) {
+		x->tries--;
 		return;
+	}
 	if (r == 0 && x->asks)
 		ask(x);
 	else

@@ -20,6 +20,7 @@
 #include "api/object.h"
 #include "apiserver/rest-hooks.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "doc/doc.h"
 
 #define CHANGE_TRIES_MAX 64
@@ -30,7 +31,9 @@
 
 struct change {
 	struct call *c;
-	struct collection *o;
+	/* Whose objects it works with. Where a webhook converts, that is `own`: the collection in
+	 * `home`, as if it were kept in the version of the request. */
+	struct collection *o, *home, own;
 	/* What bodies are: of the resource, or of the subresource's own kind. */
 	const struct api_type *type;
 	const char *api_version, *kind;
@@ -45,13 +48,18 @@ struct change {
 	/* i: as written, or as it was removed; NULL of a dry run: x->obj. */
 	void (*answer)(struct change *x, struct item *i);
 
+	/* The same when it is prepared again only because somebody had to be asked. */
+	char uid[UUID_TEXT_MAX];
+	const char *made_name;
+	int64_t now; /* ns since 1970; 0 = not yet */
+
 	unsigned tries, tries_max, pauses;
 	bool soon; /* it failed of what will be there in a moment */
 	struct timer pause;
 	const char *name;   /* of the object */
 	const char *prefix; /* generateName, when the name was made of it; else NULL */
 	struct item *live;  /* referenced; NULL: not there */
-	struct doc old;	    /* as stored; null without live */
+	struct doc old;	    /* as stored, in the version of `o`; null without live */
 	struct doc view;    /* `old` as the client sees it; null without live */
 	struct doc obj;	    /* to be stored; of a removal: its last state */
 	bool remove, created;
@@ -67,7 +75,7 @@ struct change {
 	bool asks, settled; /* webhooks, by: */
 	struct hook_ask ask;
 	struct doc body;	     /* an object of the subresource's own kind, for them */
-	const struct api_kind *kept; /* how x->obj is stored, when they were asked */
+	const struct api_kind *kept; /* home's, when they were asked */
 	size_t allotted;	     /* of sc.more: what finish adds is behind it */
 
 	bool noted; /* what the log was told before the first attempt is kept: */
@@ -75,6 +83,8 @@ struct change {
 	size_t nnotes;
 };
 
+/* The collection as it is now: x->home, x->o; -ERR_NOT_FOUND, -ERR_QUOTA as call_objects. */
+int change_home(struct change *x, struct err *err);
 /* In the call's arena, for the collection that the call's resource is of. NULL: answered. */
 struct change *change_new(struct call *c, int (*prepare)(struct change *x, struct err *err));
 void change_broken(struct change *x); /* no memory for what belongs to it: answered */

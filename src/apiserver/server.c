@@ -253,6 +253,7 @@ static void call_free(struct call *c)
 	c->srv->ncalls--;
 	if (c->work)
 		arena_free(c->work);
+	convert_memo_fini(&c->converted);
 	buf_fini(&c->told);
 	stream_unref(s); /* the call is in its arena */
 }
@@ -848,6 +849,8 @@ int server_new(const struct server_conf *conf, struct server **ret, struct err *
 	if (r == 0)
 		r = hook_desk_new(srv, &srv->hook_desk, err);
 	if (r == 0)
+		r = converter_new(conf->loop, conf->resources, &srv->converter, err);
+	if (r == 0)
 		r = http_server_new(conf->loop, &http, &srv->http, err);
 	if (r < 0)
 		return r;
@@ -866,6 +869,7 @@ void server_free(struct server *srv)
 			break;
 	work_pool_free(srv->packers); /* idle: a call is held by its piece */
 	hook_desk_free(srv->hook_desk);
+	converter_free(srv->converter);
 	agents_free(srv->agents);
 	paths_free(srv->paths);
 	buf_fini(&srv->line);

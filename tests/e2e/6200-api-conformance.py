@@ -13,6 +13,7 @@ import sys
 sys.dont_write_bytecode = True
 import kube  # noqa: E402
 import conform_machinery  # noqa: E402,F401
+import conform_convert  # noqa: E402,F401
 import conform_crd  # noqa: E402,F401
 import conform_hooks  # noqa: E402,F401
 import conform_aggregator  # noqa: E402,F401

@@ -1717,8 +1717,7 @@ static const struct kind_row {
 	  "ema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}],\"conversion\":{\""
 	  "strategy\":\"Webhook\"}}",
 	  NULL, "", "ps.g.io",
-	  "[spec.conversion.strategy: Forbidden: conversion by webhooks is not "
-	  "supported, spec.conversion.webhookClientConfig: Required value: required when st"
+	  "[spec.conversion.webhookClientConfig: Required value: required when st"
 	  "rategy is set to Webhook, spec.conversion.conversionReviewVersions: Re"
 	  "quired value]" },
 	{ "apiextensions.k8s.io/v1", "CustomResourceDefinition",

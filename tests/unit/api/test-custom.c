@@ -158,17 +158,35 @@ static void what_cannot_be_compiled_is_named(void **state)
 	}
 }
 
-static void conversion_by_webhooks_is_refused_by_name(void **state)
+static struct slice kit_head(struct kit *x, const struct api_kind *k)
+{
+	return slice_str(arena_printf(x->a,
+				      "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{}}",
+				      k->kind, k->group->api_version));
+}
+
+static void what_converts_is_told_of_each_version(void **state)
 {
 	struct kit *x = *state;
 	struct doc *crd = kit_crd(x, "{type: object}", "{}"), *conversion;
-	struct custom *c = NULL;
+	CLEANUP(custom_unref) struct custom *c = NULL;
+	CLEANUP(custom_unref) struct custom *again = NULL;
 	struct err err = ERR_INIT;
 
 	conversion = doc_set_object(x->a, doc_get(crd, "spec"), "conversion");
 	doc_set_str(x->a, conversion, "strategy", "Webhook");
 	assert_int_equal(custom_compile(&x->api, crd, &c, &err), -ERR_INVALID);
-	assert_non_null(strstr(err.msg, "conversion by webhooks is not supported"));
+	assert_non_null(strstr(err.msg, "spec.conversion.webhook"));
+	doc_set(x->a, conversion, "webhook",
+		*must_read(x->a, "{\"conversionReviewVersions\":[\"v1\"]}"));
+	assert_int_equal(custom_compile(&x->api, crd, &c, &err), 0);
+	assert_int_equal(custom_compile(&x->api, crd, &again, &err), 0);
+	assert_non_null(custom_webhook(custom_stored(c)));
+	assert_int_not_equal(custom_stored(c)->custom->form, custom_stored(again)->custom->form);
+	assert_ptr_equal(custom_kind_of(custom_stored(c), kit_head(x, custom_stored(c))),
+			 custom_stored(c));
+	assert_null(custom_kind_of(custom_stored(c), SLICE("{\"kind\":\"Bar\"")));
+	assert_null(custom_kind_of(custom_stored(c), SLICE("")));
 }
 
 /* A definition with a schema in JSON. */
@@ -466,7 +484,7 @@ int main(void)
 		KIT(a_definition_becomes_kinds),
 		KIT(accepted_names_come_before_wanted_ones),
 		KIT(what_cannot_be_compiled_is_named),
-		KIT(conversion_by_webhooks_is_refused_by_name),
+		KIT(what_converts_is_told_of_each_version),
 		KIT(too_deep_and_too_large_definitions_are_refused),
 		KIT(unknown_fields_go_and_are_told),
 		KIT(defaults_are_filled_in_also_below_defaults),

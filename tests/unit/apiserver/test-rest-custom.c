@@ -388,16 +388,6 @@ static void bad_definitions_are_refused(void **state)
 	post(x, CRDS, text);
 	assert_status(x, 422, "Invalid",
 		      "compilation failed: ERROR: <input>:1:5: undefined field 'x'");
-	at = strstr(definition, "\"scope\":");
-	snprintf(text, sizeof(text),
-		 "%.*s\"conversion\":{\"strategy\":\"Webhook\",\"webhook\":{\"clientConfig\":{"
-		 "\"url\":"
-		 "\"https://a.b\"},\"conversionReviewVersions\":[\"v1\"]}},%s",
-		 (int)(at - definition), definition, at);
-	post(x, CRDS, text);
-	assert_status(
-		x, 422, "Invalid",
-		"spec.conversion.strategy: Forbidden: conversion by webhooks is not supported");
 }
 
 static void a_deleted_definition_takes_its_objects_with_it(void **state)

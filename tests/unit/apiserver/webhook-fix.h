@@ -29,6 +29,8 @@ struct wfix {
 	const char *patch; /* of /patch: JSON, with ' for " */
 	unsigned held;	   /* of /slow: asked and never answered */
 	bool slow_closed;
+	/* Of paths that begin with /convert. */
+	void (*convert)(struct stream *s, const char *path, struct slice body);
 };
 static struct wfix *the_hook;
 
@@ -105,7 +107,9 @@ static void hook_answer(struct stream *s, void *arg, int result, struct slice bo
 	if (at)
 		snprintf(uid, sizeof(uid), "%.36s", at + sizeof(mark) - 1);
 	snprintf(f->path[f->nasked++ % ASKED_MAX], sizeof(f->path[0]), "%s", h->path);
-	if (strncmp(h->path, "/allow", 6) == 0)
+	if (strncmp(h->path, "/convert", 8) == 0)
+		f->convert(s, h->path, body);
+	else if (strncmp(h->path, "/allow", 6) == 0)
 		hook_reply(s, "AdmissionReview", uid, "'allowed':true");
 	else if (strcmp(h->path, "/deny") == 0)
 		hook_reply(s, "AdmissionReview", uid,
