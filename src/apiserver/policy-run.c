@@ -16,8 +16,8 @@ enum policy_state { UNKNOWN, BUSY, KNOWN };
 
 int policy_call_asks(const struct policy_call *c, struct err *err)
 {
-	return cel_authz_waits(&c->authz)
-		       ? err_set(err, ERR_UNAVAILABLE, "an authorizer has yet to be asked")
+	return cel_authz_waits(&c->authz) || c->k->c->converted.open
+		       ? err_set(err, ERR_UNAVAILABLE, "a webhook has yet to be asked")
 		       : 0;
 }
 

@@ -74,7 +74,7 @@ int policy_call_doc(struct policy_call *c, const struct item *i, const struct do
 		    struct err *err);
 /* The object is another: views are made anew. */
 void policy_call_changed(struct policy_call *c);
-/* Did an authorizer leave a question? Then -ERR_UNAVAILABLE. */
+/* Did an authorizer, or who converts objects, leave a question? Then -ERR_UNAVAILABLE. */
 int policy_call_asks(const struct policy_call *c, struct err *err);
 
 /* Does the member judge it? 1: in *ret's version; negative: why that cannot be said. */

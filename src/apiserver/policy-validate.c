@@ -342,6 +342,8 @@ static int judge_binding(struct ruling *g, const struct resource *as, struct err
 		return 0;
 	if (n == 0 && params.n)
 		n = policy_call_view(&g->j->c, as, &view, err);
+	if (n < 0 && policy_call_asks(&g->j->c, err) < 0)
+		return err_ret(err);
 	if (n < 0) {
 		misconfigured(g->j, p, g->b, err);
 		err_clear(err);
