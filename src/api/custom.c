@@ -64,7 +64,9 @@ const struct api_kind *custom_version(const struct custom *c, const char *versio
 
 const struct doc *custom_webhook(const struct api_kind *kind)
 {
-	return kind->custom ? kind->custom->definition->webhook : NULL;
+	const struct custom *c = kind->custom ? kind->custom->definition : NULL;
+
+	return c ? c->webhook : NULL;
 }
 
 /* The version that text behind `{"kind":"K","apiVersion":"` begins with. */

@@ -54,7 +54,7 @@ def _():
         is_v1(d.of("v1", ns).get("cr-instance-2"), "h:1")
         d.k.patch(d.name, {"spec": {"conversion": conversion("/convert-nothing")}})
         d.of("v1", ns).create({"metadata": {"name": "cr-instance-3"}, "hostPort": "localhost:8080"})
-        denied(lambda: d.of("v2", ns).get("cr-instance-3"), "conversion webhook for", "returned 0 objects, expected 1", code=200)
+        denied(lambda: d.of("v2", ns).get("cr-instance-3"), "conversion webhook for", "returned 0 objects, expected 1", code=500)
 
 
 @case("CustomResourceConversionWebhook should be able to convert a non homogeneous list of CRs")
@@ -69,9 +69,9 @@ def _():
         d.served("v2")
         d.of("v2", ns).create({"metadata": {"name": "cr-instance-2"}, "host": "localhost", "port": "8081"})
         equal(d.k.get(d.name)["status"]["storedVersions"], ["v1", "v2"])
-        for o, port in zip(d.of("v1", ns).list(), ("8080", "8081")):
+        for o, port in zip(d.of("v1", ns).items(), ("8080", "8081")):
             is_v1(o, "localhost:" + port)
-        for o, port in zip(d.of("v2", ns).list(), ("8080", "8081")):
+        for o, port in zip(d.of("v2", ns).items(), ("8080", "8081")):
             is_v2(o, "localhost", port)
         d.of("v2", ns).change("cr-instance-1", lambda o: None)  # is stored anew
         d.k.patch(d.name, {"status": {"storedVersions": ["v2"]}}, sub="status")

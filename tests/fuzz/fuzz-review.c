@@ -2,9 +2,10 @@
 /*
  * What a webhook answers to an AdmissionReview: it is taken whole or not at all, and a patch in it
  * goes to an object. The first byte says who is asked: bit 0 one that may change things, bit 1 one
- * of v1beta1.
+ * of v1beta1; bit 2: one that converts, by a ConversionReview of one object, or, bit 0, of two.
  */
 #include "apiserver/admission-review.h"
+#include "apiserver/convert-review.h"
 #include "apiserver/strategy.h"
 
 #include "base/arena.h"
@@ -13,6 +14,7 @@
 #include "doc/patch.h"
 
 #include <assert.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -57,6 +59,50 @@ static void ask(struct arena *a, const struct review *r, const struct doc *obj)
 	       err.code == ERR_TOO_LARGE);
 }
 
+#define SENT(name)                                                                     \
+	"{\"kind\":\"Foo\",\"apiVersion\":\"e.com/v1\",\"metadata\":{\"name\":\"" name \
+	"\",\"uid\":\"u\",\"labels\":{\"k\":\"v\"}}}"
+
+static const char *text_at(struct arena *a, const struct doc *d, const char *path)
+{
+	const char *s = doc_cstr(a, doc_find(d, path));
+
+	return s ? s : "";
+}
+
+static void conversion(uint8_t how, struct slice text)
+{
+	static const struct slice sent[] = { { SENT("a"), sizeof(SENT("a")) - 1 },
+					     { SENT("b"), sizeof(SENT("b")) - 1 } };
+	const struct convert_review r = {
+		.beta = how & 2,
+		.list = how & 1,
+		.uid = "705ab4f5-6393-11e8-b7cc-42010a800002",
+		.from = "e.com/v1, Kind=Foo",
+		.kind = "Foo",
+		.to = "e.com/v2",
+		.objects = sent,
+		.n = how & 1 ? 2 : 1,
+	};
+	CLEANUP(arena_free) struct arena *a = arena_new("fuzz", 64u << 20);
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(16u << 20);
+	struct doc got[2];
+	struct err err = ERR_INIT;
+
+	assert(convert_review_write(&r, &out, &err) == 0);
+	if (convert_review_read(text, &r, a, got, &err) < 0) {
+		assert(err.code == ERR_BAD_REQUEST || err.code == ERR_INVALID ||
+		       err.code == ERR_QUOTA || err.code == ERR_TOO_LARGE);
+		return;
+	}
+	for (size_t i = 0; i < r.n; i++) {
+		assert(strcmp(text_at(a, &got[i], "apiVersion"), r.to) == 0);
+		assert(strcmp(text_at(a, &got[i], "metadata.name"), i ? "b" : "a") == 0);
+		assert(strcmp(text_at(a, &got[i], "metadata.uid"), "u") == 0);
+		assert(json_write(&got[i], NULL, &out, &err) == 0 || out.full);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const groups[] = { "g", NULL };
@@ -81,6 +127,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = ERR_INIT;
 	struct doc *d;
 
+	if (size && data[0] & 4) {
+		conversion(data[0], text);
+		return 0;
+	}
 	if (review_read(text, &r, mutating, a, &answer, &err) < 0) {
 		assert(err.code == ERR_BAD_REQUEST || err.code == ERR_INVALID ||
 		       err.code == ERR_UNSUPPORTED || err.code == ERR_QUOTA ||

@@ -278,10 +278,10 @@ static void another_version_of_a_custom_kind_is_another_name(void **state)
 	struct item i = item_of("d/x", 7,
 				"{\"kind\":\"Foo\",\"apiVersion\":\"e.com/v1\","
 				"\"metadata\":{\"name\":\"x\"},\"spec\":1}");
-	const struct api_custom *custom = (const struct api_custom *)(uintptr_t)1;
+	static const struct api_custom custom;
 
 	served.group = &new;
-	served.custom = stored.custom = custom;
+	served.custom = stored.custom = &custom;
 	assert_string_equal(answer(*state, &o, &i, NULL),
 			    "{\"kind\":\"Foo\",\"apiVersion\":\"e.com/v2\",\"metadata\":{"
 			    "\"name\":\"x\"},\"spec\":1}\n");
