@@ -298,7 +298,7 @@ static void a_custom_object_changes_its_version_only(void **state)
 {
 	static const struct api_group one = { .api_version = "e.com/v1" };
 	static const struct api_group two = { .api_version = "e.com/v2" };
-	const struct api_custom *custom = (const struct api_custom *)(uintptr_t)1;
+	static const struct api_custom none, *const custom = &none;
 	const struct api_kind v1 = { .group = &one, .custom = custom };
 	const struct api_kind v2 = { .group = &two, .custom = custom };
 	struct err err = ERR_INIT;

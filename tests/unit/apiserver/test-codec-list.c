@@ -86,7 +86,7 @@ static void items_of_custom_kinds_are_whole(void **state)
 	struct item items[] = { item_of("d/a", 7, ONE), item_of("d/b", 8, TWO) };
 	struct api_kind custom = *r->kind;
 
-	custom.custom = (const struct api_custom *)(uintptr_t)1;
+	custom.custom = &(const struct api_custom){ .served = true };
 	r->kind = r->objects->kind = &custom;
 	assert_string_equal(list(*state, &o, &last, items, 2).p,
 			    "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{"
