@@ -2,6 +2,8 @@
 /* One object in another version: events, autoscalers, custom kinds. */
 #include "codec-check.h"
 
+#include "api/custom.h"
+
 static const char *converted(struct arena *a, const struct api *api, const char *from,
 			     const char *to, const char *kind, const char *text)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists in pieces and watch events, in every form. */
+#include "api/custom.h"
 #include "codec-check.h"
 
 #include "apiserver/codec-private.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One object in its forms: an item of the cache, and a document. */
+#include "api/custom.h"
 #include "codec-check.h"
 
 #include "apiserver/codec-private.h"
