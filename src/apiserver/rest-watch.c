@@ -363,6 +363,7 @@ static int on_change(struct cache_watch *cw, enum cache_change what, struct item
 	CLEANUP(call_drop) struct call *held = call_hold(w->call);
 	CLEANUP(item_unref) struct item *known = NULL;
 
+	(void)held;
 	cork(w);
 	if (w->over)
 		return 0; /* its connection broke by what others wrote */

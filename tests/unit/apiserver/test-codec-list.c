@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists in pieces and watch events, in every form. */
-#include "api/custom.h"
 #include "codec-check.h"
 
+#include "api/custom.h"
 #include "apiserver/codec-private.h"
 #include "base/hash.h"
 #include "doc/protobuf.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One object in its forms: an item of the cache, and a document. */
-#include "api/custom.h"
 #include "codec-check.h"
 
+#include "api/custom.h"
 #include "apiserver/codec-private.h"
 #include "doc/yaml.h"
 
