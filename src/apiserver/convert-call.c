@@ -158,7 +158,6 @@ struct item_wait {
 static void end_wait(struct item_wait *w)
 {
 	item_unref(STEAL(w->item));
-	w->c->verb = w->verb;
 	call_drop(w->c);
 }
 
@@ -167,6 +166,7 @@ static void stop_wait(struct call *c)
 	struct item_wait *w = c->verb;
 
 	convert_items_cancel(&w->k);
+	c->verb = w->verb;
 	end_wait(w);
 }
 

@@ -377,12 +377,13 @@ static int own_room(struct lister *l, struct err *err)
 static void on_batch(struct convert_items *k, int result, struct err *err)
 {
 	struct lister *l = CONTAINER_OF(k, struct lister, batch);
+	CLEANUP(call_drop) struct call *held = call_hold(l->call);
 
 	if (result == 0) {
 		deferred_call(&l->again);
 		return;
 	}
-	l->call->about.reason = STATUS_UNKNOWN;
+	held->about.reason = STATUS_UNKNOWN;
 	fail(l, err);
 }
 
