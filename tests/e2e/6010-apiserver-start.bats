@@ -203,6 +203,7 @@ token_case() {
 	as /readyz -w '\n'
 	# in place: the directory is root's, the file its alone
 	echo 'other,bob,2,"system:masters"' >tokens
+	sleep 1.1 # it is looked at once a second
 	as /api/v1/namespaces/default -H 'Authorization: Bearer sesame' -o /dev/null -w '%{http_code}\n'
 	as /api/v1/namespaces/default -H 'Authorization: Bearer other' -o /dev/null -w '%{http_code}\n'
 	api_stop

@@ -71,7 +71,7 @@ KINDS = {
                                                  "subjects: [{kind: User, name: jo, apiGroup: rbac.authorization.k8s.io}]", None),
     "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy": (
         "spec: {matchConstraints: {" + POLICY_RULES + "}, reinvocationPolicy: Never, failurePolicy: Ignore, mutations: "
-        "[{patchType: JSONPatch, jsonPatch: {expression: '[]'}}]}", None),
+        "[{patchType: JSONPatch, jsonPatch: {expression: '[JSONPatch{op: \"test\", path: \"/kind\", value: \"Pod\"}]'}}]}", None),
     "admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding": ("spec: {policyName: p}", None),
     "admissionregistration.k8s.io/v1/MutatingWebhookConfiguration": (WEBHOOK, None),
     "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy": (
