@@ -34,6 +34,7 @@ struct plugin {
 	(ADMIT_POD | ADMIT_NODE | ADMIT_CLAIM | ADMIT_ACCOUNT | ADMIT_LEASE | ADMIT_CSI_NODE | \
 	 ADMIT_SLICE | ADMIT_CSR)
 #define NEEDS_CONFIG "it needs a configuration of its own, which this server does not read"
+#define NEEDS_IMAGES NEEDS_CONFIG "; a ValidatingWebhookConfiguration can ask about images, too"
 #define NEEDS_GATE "it belongs to a feature that is off by default and not in this server"
 #define NOT_HERE "it is not in this server"
 
@@ -57,7 +58,7 @@ static const struct plugin plugins[] = {
 	  .looks = true },
 	{ "TaintNodesByCondition", true, CREATE, ADMIT_NODE, NULL, admit_taint, NULL, NULL },
 	{ "AlwaysPullImages", false, WRITE, ADMIT_POD, NULL, admit_pull, admit_pull_check, NULL },
-	{ "ImagePolicyWebhook", false, 0, 0, NULL, NULL, NULL, NEEDS_CONFIG },
+	{ "ImagePolicyWebhook", false, 0, 0, NULL, NULL, NULL, NEEDS_IMAGES },
 	{ "PodSecurity", true, WRITE, ADMIT_POD | ADMIT_TEMPLATE | ADMIT_NAMESPACE,
 	  "||resize|ephemeralcontainers|", NULL, admit_security, NULL },
 	{ "PodNodeSelector", false, 0, 0, NULL, NULL, NULL, NEEDS_CONFIG },

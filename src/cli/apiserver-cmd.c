@@ -117,6 +117,10 @@ static const struct opt apiserver_opts[] = {
 		"Admission plugins to run beside those that run anyway, with commas"),
 	STR_ROW(admission_off, "disable-admission-plugins",
 		"Admission plugins not to run, with commas"),
+	OPT_NOT_SUPPORTED(STR, "admission-control-config-file", 0,
+			  "plugins of admission run as upstream's do without a configuration; "
+			  "labels of namespaces set PodSecurity's levels, a "
+			  "ValidatingWebhookConfiguration asks about images"),
 	STR_ROW(cidr, "service-cluster-ip-range",
 		"Addresses of Services (default " APISERVER_CIDR ")"),
 	STR_ROW(node_ports, "service-node-port-range",

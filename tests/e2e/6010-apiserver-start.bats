@@ -164,6 +164,17 @@ second_case() {
 	[ "$(grep -c ^namespace/default <<<"$output")" = 2 ]
 }
 
+@test "apiserver: plugins that need a configuration of their own, and a file of them, are refused by name" {
+	local name
+
+	for name in ImagePolicyWebhook PodNodeSelector PodTolerationRestriction EventRateLimit; do
+		fails_with "--enable-admission-plugins: $name: it needs a configuration of its own" \
+			"$TEU" --root "$BATS_TEST_TMPDIR/root" --run "$BATS_TEST_TMPDIR/run" apiserver --enable-admission-plugins "$name"
+	done
+	fails_with "--admission-control-config-file is not supported: plugins of admission run as" \
+		"$TEU" --root "$BATS_TEST_TMPDIR/root" --run "$BATS_TEST_TMPDIR/run" apiserver --admission-control-config-file admission.yaml
+}
+
 kill_case() {
 	local i
 	for ((i = 0; i < 20; i++)); do

@@ -40,6 +40,10 @@ static void flags_name_plugins(void **state)
 	refuse_flags(NULL, "Bogus", "--disable-admission-plugins: unknown plugin 'Bogus'");
 	refuse_flags("Priority", "Priority", "Priority is both enabled and disabled");
 	refuse_flags("EventRateLimit", NULL, "configuration");
+	refuse_flags("PodNodeSelector", NULL, "PodNodeSelector: it needs a configuration");
+	refuse_flags("PodTolerationRestriction", NULL, "it needs a configuration");
+	refuse_flags("ImagePolicyWebhook", NULL, "ImagePolicyWebhook: it needs a configuration");
+	refuse_flags("Priority,ImagePolicyWebhook", NULL, "ValidatingWebhookConfiguration");
 	refuse_flags(NULL, "NamespaceLifecycle", "cannot be disabled");
 	assert_string_equal(admission_name(0, &on), "AlwaysAdmit");
 	assert_false(on);
