@@ -21,7 +21,7 @@
 	X(set_env) X(set_image) X(set_resources) X(set_selector) X(set_serviceaccount) \
 	X(set_subject) X(cordon) X(uncordon) X(drain) X(taint) \
 	X(label) X(annotate) X(wait) X(completion) \
-	X(auth_can_i) X(auth_whoami) \
+	X(auth_can_i) X(auth_reconcile) X(auth_whoami) \
 	X(certificate_approve) X(certificate_deny) X(cluster_info) X(cluster_info_dump) \
 	X(top_node) X(top_pod) \
 	X(describe) X(events) \

@@ -486,11 +486,6 @@ static int no_command(struct kubectl *k, const struct cmd_program *prog, const s
 					 cmds[i]->path + strlen(s->words[0]) + 1, cmds[i]->help);
 		return tell(k, 1);
 	}
-	if (s->n > 1 && strcmp(s->words[0], "auth") == 0 && strcmp(s->words[1], "reconcile") == 0) {
-		(void)buf_adds(&k->errors,
-			       "error: kubectl auth reconcile: not supported by teu kubectl yet\n");
-		return tell(k, 1);
-	}
 	if (is_family(s->words[0])) {
 		buf_addf(&k->errors,
 			 "error: unknown command \"%s\"\nSee 'kubectl %s -h' for help and "
