@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "cli/describe.h"
 
 #include <stdlib.h>
 
@@ -119,14 +120,56 @@ static int print_revisions(struct history *h, const struct history_opts *o, stru
 	return r;
 }
 
+/* What is told of a template: as `describe` has it, its tabs as they are. */
+static int template_text(struct kubectl *k, const struct doc *template, const char **ret,
+			 struct err *err)
+{
+	struct describe d = { .k = k, .space = "", .text = BUF_INIT(DESCRIBE_TEXT_MAX) };
+
+	describe_pod_template(&d, template);
+	*ret = d.text.full ? NULL : arena_strndup(k->arena, buf_str(&d.text), d.text.n);
+	buf_fini(&d.text);
+	return *ret ? 0 : err_set(err, ERR_TOO_LARGE, "the template's description is too long");
+}
+
+/* The template of a revision; of a replica set with the cause of its change. */
+static struct doc *template_of(const struct history *h, const struct revision *v, bool cause)
+{
+	struct kubectl *k = h->k;
+	struct doc *t = doc_copy(
+		k->arena, doc_find(v->obj, h->sets ? "spec.template" : "data.spec.template"));
+	const struct doc *text = doc_get(doc_find(v->obj, "metadata.annotations"), CAUSE);
+
+	doc_remove(t, "$patch");
+	if (t && cause && h->sets && doc_slice(text).n)
+		doc_set(k->arena, change_member(k, change_member(k, t, "metadata"), "annotations"),
+			CAUSE, *text);
+	return t;
+}
+
+static int print_revision(struct history *h, int64_t number, struct err *err)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		const char *text;
+		int r;
+
+		if (h->v[i].number != number)
+			continue;
+		r = template_text(h->k, template_of(h, &h->v[i], true), &text, err);
+		if (r == 0)
+			buf_addf(&h->k->out, "%s with revision #%lld\n%s\n",
+				 kubectl_object_name(h->k, h->owner), (long long)number, text);
+		return r;
+	}
+	return err_set(err, ERR_NOT_FOUND, "unable to find the specified revision");
+}
+
 static int print_history(struct history *h, const struct history_opts *o, struct err *err)
 {
 	struct kubectl *k = h->k;
 
 	if (o->revision && h->n)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--revision without -o is not supported by teu kubectl yet: -o yaml "
-			       "prints it");
+		return print_revision(h, o->revision, err);
 	buf_addf(&k->out, "%s ", kubectl_object_name(k, h->owner));
 	if (o->revision)
 		buf_addf(&k->out, "with revision #%lld", (long long)o->revision);
@@ -323,6 +366,20 @@ static int undo_patch(struct undoing *u, const struct history *h, const struct r
 	return 0;
 }
 
+/* --dry-run=client: what it would become. */
+static int undo_told(struct undoing *u, const struct history *h, const struct revision *to,
+		     struct err *err)
+{
+	const char *text;
+	int r = template_text(u->k, template_of(h, to, false), &text, err);
+
+	if (r == 0 && !h->sets)
+		text = arena_printf(u->k->arena, "will roll back to %s", text);
+	if (r == 0 && !text)
+		return arena_quota(u->k->arena, err);
+	return r == 0 ? kubectl_done(&u->print, h->owner, text, u->dry, err) : r;
+}
+
 static int undo_one(struct undoing *u, const struct kubectl_item *it, struct err *err)
 {
 	const struct revision *to;
@@ -345,12 +402,10 @@ static int undo_one(struct undoing *u, const struct kubectl_item *it, struct err
 	r = read_history(u->k, it, &h, err);
 	if (r == 0)
 		r = choose(u, &h, &to, err);
-	if (r == 0 && u->dry == DRY_CLIENT)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--dry-run=client is not supported by teu kubectl yet: "
-			       "--dry-run=server asks the server");
 	if (r == 0 && !h.sets && !doc_is(doc_get(to->obj, "data"), DOC_OBJECT))
 		return err_set(err, ERR_INVALID, "revision %lld has no data", to->number);
+	if (r == 0 && u->dry == DRY_CLIENT)
+		return undo_told(u, &h, to, err);
 	if (r == 0)
 		r = undo_patch(u, &h, to, &s, &patch, err);
 	if (r == 1)

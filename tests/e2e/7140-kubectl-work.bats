@@ -38,6 +38,10 @@ objects() { # NAMESPACE
 	END
 	kc -n "$1" annotate deploy hist deployment.kubernetes.io/revision=2 >/dev/null
 	kc -n "$1" create -f hist.yaml -f sets.yaml >/dev/null
+	uid=$(kc -n "$1" get ds done -o jsonpath='{.metadata.uid}')
+	for n in 1 2; do
+		printf '{"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": "done-%s", "labels": {"a": "b"}, "annotations": {"kubernetes.io/change-cause": "why"}, "ownerReferences": [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "done", "uid": "%s", "controller": true}]}, "revision": %s, "data": {"spec": {"template": {"$patch": "replace", "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i:%s"}]}}}}}\n' $n "$uid" $n $n
+	done | kc -n "$1" create -f - >/dev/null
 	kc -n "$1" patch ds done --subresource=status --type=merge -p '{"status":{"observedGeneration":1,"currentNumberScheduled":0,"desiredNumberScheduled":0,"numberMisscheduled":0,"numberReady":0}}' >/dev/null
 	kc -n "$1" patch sts done --subresource=status --type=merge -p '{"status":{"observedGeneration":1,"replicas":0}}' >/dev/null
 	for n in 1 2; do
