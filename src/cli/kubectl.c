@@ -418,16 +418,46 @@ static int tell(struct kubectl *k, int status)
 
 /* ---- the command line ---- */
 
-static bool takes_value(const char *word)
+static bool is_family(const char *word)
 {
-	for (const struct opt *o = global_opts; o->type != OPT_T_END; o++) {
-		if (o->type == OPT_T_BOOL)
-			continue;
+	size_t n = strlen(word);
+
+	for (size_t i = 0; i < ARRAY_LEN(cmds); i++)
+		if (strncmp(cmds[i]->path, word, n) == 0 && cmds[i]->path[n] == ' ')
+			return true;
+	return false;
+}
+
+static const struct opt *row_of(const struct opt *rows, const char *word)
+{
+	for (const struct opt *o = rows; o && o->type != OPT_T_END; o++)
 		if (word[1] == '-' ? strcmp(word + 2, o->name) == 0
 				   : word[1] == o->letter && !word[2])
-			return true;
-	}
-	return false;
+			return o;
+	return NULL;
+}
+
+static bool takes_value(const char *word)
+{
+	const struct opt *o = row_of(global_opts, word);
+
+	return o && o->type != OPT_T_BOOL;
+}
+
+/* Between a family's name and the word behind it: what the family itself does not know takes a
+ * value there. */
+static bool takes_family_value(const char *family, const char *word)
+{
+	static const char *const bare[] = { "--dry-run", "--validate", "--cascade", NULL };
+	const struct opt *o = row_of(global_opts, word);
+
+	if (!is_family(family) || strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0 ||
+	    strchr(word, '=') || str_is_one_of(word, bare) || (word[1] != '-' && word[2]))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(cmds) && !o; i++)
+		if (strcmp(cmds[i]->path, family) == 0)
+			o = row_of(cmds[i]->opts, word);
+	return !o || o->type != OPT_T_BOOL;
 }
 
 struct split {
@@ -445,7 +475,8 @@ static void split_words(int argc, char **argv, struct split *s)
 			return;
 		}
 		if (argv[i][0] == '-' && argv[i][1]) {
-			i += takes_value(argv[i]);
+			i += takes_value(argv[i]) ||
+			     (s->n == 1 && takes_family_value(s->words[0], argv[i]));
 			continue;
 		}
 		s->at[s->n] = (size_t)i;
@@ -459,16 +490,6 @@ static int show(struct kubectl *k, const struct cmd_program *prog, const struct 
 
 	cmd_print_help(prog, cmd, &k->out);
 	return kubectl_flush(k, &err) < 0 ? 1 : 0;
-}
-
-static bool is_family(const char *word)
-{
-	size_t n = strlen(word);
-
-	for (size_t i = 0; i < ARRAY_LEN(cmds); i++)
-		if (strncmp(cmds[i]->path, word, n) == 0 && cmds[i]->path[n] == ' ')
-			return true;
-	return false;
 }
 
 static int no_command(struct kubectl *k, const struct cmd_program *prog, const struct split *s,
