@@ -6,15 +6,16 @@
  * Each object is kept as it was written: an item's JSON says its version (custom_kind_of). Who
  * needs another one waits for it, and the loop goes on meanwhile:
  *
- *	read	struct convert_items: items in, items of the other version out. A form is made once
- *		per revision and version, however many wait for it, and kept with the item under the
- *		budget of forms; a definition that changes makes new ones (struct api_custom.form).
- *		Lists ask for batches, a watch for one event after another: its window waits with
- *it, nobody else does. A list fails before its first byte; a watch ends with an ERROR event. write
- *prepared, admitted and checked in the version of the request (struct change.own); converted when
- *it is stored, and once more for the answer. What a step needs to know at once is a question to the
- *call's memo: the step ends with "not yet", call_asks waits, the step runs again and finds the
- *answer.
+ *	read	struct convert_items: items in, items of the other version out. A form is made
+ *		once per revision and version, however many wait for it, and kept with the item
+ *		under the budget of forms; a definition that changes makes new ones (struct
+ *		api_custom.form). Lists ask for batches, a watch for one event after another: its
+ *		window waits with it, nobody else does. A list fails before its first byte; a
+ *		watch ends with an ERROR event.
+ *	write	prepared, admitted and checked in the version of the request (struct
+ *		change.own); converted when it is stored, and once more for the answer. What a
+ *		step needs to know at once is a question to the call's memo: the step ends with
+ *		"not yet", call_asks waits, the step runs again and finds the answer.
  *
  * Selectors look at objects as they are stored; fields that are not metadata.name or
  * metadata.namespace cannot be selected by in a version that a webhook may have to make.

@@ -3,8 +3,7 @@
  * The server: from HTTP streams to the verbs of the API. One loop, one thread.
  *
  *	stream -> limits, audit id -> authn -> fair queue -> may it? -> resource: rest_*()
- *	                                                             -> else: paths (health,
- *discovery)
+ *	                                                  -> else: paths (health, discovery)
  *
  * main.c puts it together with store, certificates and bootstrap objects (boot.h).
  */

@@ -12,9 +12,11 @@
  *	SCHEMA_STRING     bytes, must be UTF-8       MESSAGE: {value=1}; with FORMAT_DURATION
  *	                                             {duration=1} in ns (Kubernetes' Duration)
  *	SCHEMA_BYTES      bytes, base64 in the document
- *	SCHEMA_ENUM       bytes, the name (as Kubernetes does); VARINT: the index in `values`;
- *numbers without a name (or with "") stay numbers SCHEMA_OBJECT     message SCHEMA_QUANTITY message
- *{string=1} SCHEMA_TIME       message {seconds=1, nanos=2}; empty = absent, with PRESENCE = 1970
+ *	SCHEMA_ENUM       bytes, the name (as Kubernetes does); VARINT: the index in
+ *	                  `values`; numbers without a name (or with "") stay numbers
+ *	SCHEMA_OBJECT     message
+ *	SCHEMA_QUANTITY   message {string=1}
+ *	SCHEMA_TIME       message {seconds=1, nanos=2}; empty = absent, with PRESENCE = 1970
  *	SCHEMA_INT_OR_STR message {type=1, intVal=2, strVal=3}
  *	SCHEMA_ANY        message {raw=1} with JSON text in it (Kubernetes' RawExtension, JSON,
  *	                  FieldsV1); BYTES: the JSON text itself

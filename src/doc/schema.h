@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Schema tables: one row per field says what a document may hold, and one set of operations reads
- *them.
+ * Schema tables: one row per field says what a document may hold, and one set of operations
+ * reads them.
  *
  *	struct oci_user { uint32_t uid, gid; struct opt_int umask; LIST_OF(uint32_t) gids; };
  *	static const struct schema_field user_rows[] = {
@@ -16,13 +16,14 @@
  * `.def = "\"bridge\""`, `.max = 63`, `.pb = 4`, `.list = SCHEMA_LIST_MAP, .list_keys = "name"`.
  * The order of rows is free; documents that follow it decode fastest. A table has at most 256 rows.
  *
- * C types: bool; int8_t..uint64_t; double; const char * (NULL = absent); struct opt_bool, opt_int,
- *opt_uint, opt_double; enum (0 = absent, 1 + index in `values`); T * or T for an object;
- *LIST_OF(T); MAP_OF(T); struct int_or_str; struct schema_time; struct slice (bytes); const struct
- *doc * (anything, as it is). Strings with a NUL byte in them are refused for every const char *.
+ * C types: bool; int8_t..uint64_t; double; const char * (NULL = absent); struct opt_bool,
+ * opt_int, opt_uint, opt_double; enum (0 = absent, 1 + index in `values`); T * or T for an
+ * object; LIST_OF(T); MAP_OF(T); struct int_or_str; struct schema_time; struct slice (bytes);
+ * const struct doc * (anything, as it is). Strings with a NUL byte in them are refused for every
+ * const char *.
  *
  * JSON null stands for an absent value (as in Go). Numbers with a fraction or exponent are no
- *integers.
+ * integers.
  */
 #pragma once
 

@@ -8,11 +8,11 @@
  *	null key	   refused					refused
  *
  * Both: 0x 0o 0b 017 1_000 are integers; .inf and .nan are refused (JSON has none) except as keys;
- *times are strings; !!binary is decoded and must be UTF-8; a quoted or !!str scalar is a string.
- *"<<" merges maps: what the map itself says wins wherever it stands, earlier sources win over later
- *ones. Duplicate keys (but see on_dup) and tags that do not fit ("!!int x") are errors. Aliases are
- *expanded into copies of their own, so the document may be changed in place. Strings of plain
- *scalars carry DOC_PLAIN. 1.0 and 1e3 become 1 and 1000, as in Go's JSON.
+ * times are strings; !!binary is decoded and must be UTF-8; a quoted or !!str scalar is a string.
+ * "<<" merges maps: what the map itself says wins wherever it stands, earlier sources win over
+ * later ones. Duplicate keys (but see on_dup) and tags that do not fit ("!!int x") are errors.
+ * Aliases are expanded into copies of their own, so the document may be changed in place. Strings
+ * of plain scalars carry DOC_PLAIN. 1.0 and 1e3 become 1 and 1000, as in Go's JSON.
  *
  * Errors: BAD_REQUEST with "line 3 column 7: ..."; QUOTA for depth, nodes, aliasing, memory.
  */

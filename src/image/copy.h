@@ -5,8 +5,8 @@
  * containers-transports(5).
  *
  *	docker://HOST/REPO[:TAG][@DIGEST]    a registry
- *	oci:PATH[:NAME]                      an OCI layout; NAME is
- *org.opencontainers.image.ref.name oci-archive:PATH[:NAME]              the same as a tar
+ *	oci:PATH[:NAME]                      an OCI layout; NAME: its annotation ref.name
+ *	oci-archive:PATH[:NAME]              the same as a tar
  *	docker-archive:PATH[:REPO:TAG]       docker save's tar, also an OCI layout
  *	dir:PATH                             manifest.json, version, and blobs by their hex digits
  *

@@ -13,8 +13,8 @@
  * told; on as many connections as watchers by HTTP/1.1, on fewer by HTTP/2, where a group's
  * watchers lie on different ones; prints "events N p50 U p99 U max U errors N late U share P": from
  * when an update was due to be sent (so a stall is not spared) to its arrival at each watcher; how
- * late this program itself was to send at p99, which is within it (and it is as late to look at
- *what came); and the percent of a core that it took.
+ * late this program itself was to send at p99, which is within it (and it is as late to look
+ * at what came); and the percent of a core that it took.
  */
 #include "base/clock.h"
 #include "base/err.h"

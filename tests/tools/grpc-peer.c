@@ -3,9 +3,10 @@
  * gRPC for tests and benches, on a Unix socket:
  *
  *	grpc-peer serve SOCKET         a server, until its input ends
- *	grpc-peer call SOCKET          all kinds of calls to a server with the same service; tells
- *results grpc-peer bench SOCKET CALLS   unary calls, 64 at a time; tells calls per second and per
- *CPU second
+ *	grpc-peer call SOCKET          all kinds of calls to a server with the same service;
+ *	                               tells results
+ *	grpc-peer bench SOCKET CALLS   unary calls, 64 at a time; tells calls per second and per
+ *	                               CPU second
  */
 #include "base/arena.h"
 #include "base/clock.h"

@@ -8,8 +8,8 @@
  *	  --h1              HTTP/1.1 only
  *	  --tls NAME        NAME.pem and NAME.key: TLS on TCP listeners
  *
- * Prints "listening ADDRESS" for each listener. Routes: /json (1 KB), /big?n=BYTES, /echo, /slow
- *(answers after 200 ms), /trailers, /stats, /sink (reads nothing), anything else 404.
+ * Prints "listening ADDRESS" for each listener. Routes: /json (1 KB), /big?n=BYTES, /echo,
+ * /slow (answers after 200 ms), /trailers, /stats, /sink (reads nothing), anything else 404.
  */
 #include "base/arena.h"
 #include "base/clock.h"

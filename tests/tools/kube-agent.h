@@ -2,13 +2,17 @@
 /*
  * A node's agent as the API server sees it, and the pods behind: what tests hand requests on to.
  *
- *	/containerLogs/NS/POD/CONTAINER   by the container: "app" two lines (more with follow, by
- *	                                  agent_stub.follow), "big" 2 MiB, "waiting" 400, "gone"
- *404, "broken" 500, "moved" 302 /exec /attach /portForward        kube-streams.h; container
- *"refused": 404, "moved": 302, "fine": 200 without an upgrade /upgrade                          101
- *to "echo", raw bytes come back /page /gzip /redirect /absolute   links /headers what came, as
- *lines /big                              2 MiB /broken                           stands in the
- *middle (agent_stub.follow) else                              "METHOD TARGET BODY"
+ *	/containerLogs/NS/POD/CONTAINER   by the container: "app" two lines (with follow more,
+ *	                                  by agent_stub.follow), "big" 2 MiB, "waiting" 400,
+ *	                                  "gone" 404, "broken" 500, "moved" 302
+ *	/exec /attach /portForward        kube-streams.h; container "refused": 404, "moved": 302,
+ *	                                  "fine": 200 without an upgrade
+ *	/upgrade                          101 to "echo", raw bytes come back
+ *	/page /gzip /redirect /absolute   links
+ *	/headers                          what came, as lines
+ *	/big                              2 MiB
+ *	/broken                           stands in the middle (agent_stub.follow)
+ *	else                              "METHOD TARGET BODY"
  */
 #pragma once
 
