@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "apiserver/authn-webhook.h"
-#include "apiserver/authz-config.h"
+#include "apiserver/auth/authn-webhook.h"
+#include "apiserver/auth/authz-config.h"
 
 #include "base/log.h"
 

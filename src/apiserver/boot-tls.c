@@ -4,17 +4,17 @@
  * nothing is cut by a renewal. Files that were given are read again when they, or the directory
  * that they lie in, change.
  */
-#include "apiserver/account-control.h"
-#include "apiserver/account-token.h"
-#include "apiserver/authn-webhook.h"
-#include "apiserver/authn.h"
-#include "apiserver/authz-chain.h"
+#include "apiserver/auth/account-control.h"
+#include "apiserver/auth/account-token.h"
+#include "apiserver/auth/authn-webhook.h"
+#include "apiserver/auth/authn.h"
+#include "apiserver/auth/authz-chain.h"
 #include "apiserver/boot.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/control.h"
 #include "apiserver/encryption.h"
-#include "apiserver/given.h"
 #include "apiserver/outside.h"
+#include "apiserver/outward/given.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"

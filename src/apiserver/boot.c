@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/boot.h"
 
-#include "apiserver/account-control.h"
-#include "apiserver/account-token.h"
-#include "apiserver/admission.h"
-#include "apiserver/aggregator.h"
-#include "apiserver/apiaudit.h"
-#include "apiserver/authn-jwt.h"
-#include "apiserver/authn-webhook.h"
-#include "apiserver/authn.h"
-#include "apiserver/authz-chain.h"
-#include "apiserver/authz-why.h"
+#include "apiserver/admission/admission.h"
+#include "apiserver/admission/policy-status.h"
+#include "apiserver/auth/account-control.h"
+#include "apiserver/auth/account-token.h"
+#include "apiserver/auth/apiaudit.h"
+#include "apiserver/auth/authn-jwt.h"
+#include "apiserver/auth/authn-webhook.h"
+#include "apiserver/auth/authn.h"
+#include "apiserver/auth/authz-chain.h"
+#include "apiserver/auth/authz-why.h"
+#include "apiserver/auth/rbac-aggregate.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/control.h"
 #include "apiserver/crd-controller.h"
 #include "apiserver/encryption.h"
-#include "apiserver/fairness.h"
-#include "apiserver/given.h"
-#include "apiserver/hook-conf.h"
+#include "apiserver/extension/aggregator.h"
 #include "apiserver/outside.h"
-#include "apiserver/policy-status.h"
-#include "apiserver/rbac-aggregate.h"
-#include "apiserver/strategy.h"
+#include "apiserver/outward/given.h"
+#include "apiserver/outward/hook-conf.h"
+#include "apiserver/rest/fairness.h"
+#include "apiserver/strategy/strategy.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -89,7 +89,7 @@ static int make_absolute(struct boot *b, const char **path, struct err *err)
 {
 	CLEANUP_FREE char *own = NULL;
 
-	if (!*path || place_absolute(*path, &own, err) < 0)
+	if (!*path || given_absolute(*path, &own, err) < 0)
 		return *path ? err_ret(err) : 0;
 	*path = arena_strdup(b->texts, own);
 	return *path ? 0 : arena_quota(b->texts, err);
@@ -753,7 +753,7 @@ int boot_objects(struct boot *b, struct err *err)
 	if (r < 0)
 		return r;
 	b->world = world_new(&world);
-	r = resources_new(&b->api, b->world, &b->resources, err);
+	r = resources_new(&b->api, b->world, strategy_of, &b->resources, err);
 	if (r < 0)
 		return r;
 	world_start(b->world, waited, b);

@@ -10,11 +10,11 @@
 
 #include "api/api.h"
 #include "apiserver/apiserver.h"
-#include "apiserver/authn.h"
-#include "apiserver/cache.h"
+#include "apiserver/auth/authn.h"
+#include "apiserver/objects/cache.h"
 #include "apiserver/pki.h"
 #include "apiserver/place.h"
-#include "apiserver/server.h"
+#include "apiserver/rest/server.h"
 #include "base/loop.h"
 #include "base/role.h"
 

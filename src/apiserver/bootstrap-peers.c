@@ -7,7 +7,7 @@
  */
 #include "apiserver/bootstrap-peers.h"
 
-#include "apiserver/resource.h"
+#include "apiserver/objects/resource.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -2,8 +2,8 @@
 /* Private to crd-*.c: changing stored definitions, and what follows the definitions. */
 #pragma once
 
-#include "apiserver/codec.h"
-#include "apiserver/resource.h"
+#include "apiserver/objects/codec.h"
+#include "apiserver/objects/resource.h"
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/loop.h"

@@ -9,9 +9,9 @@
 #include "apiserver/crd-private.h"
 
 #include "api/object.h"
-#include "apiserver/aggregator.h"
-#include "apiserver/call.h"
-#include "apiserver/discovery.h"
+#include "apiserver/extension/aggregator.h"
+#include "apiserver/objects/discovery.h"
+#include "apiserver/rest/call.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "apiserver/cache.h"
+#include "apiserver/objects/cache.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 

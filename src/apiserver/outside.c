@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/outside.h"
+#include "apiserver/outward/given.h"
 
 #include "apiserver/place.h"
 #include "base/err.h"
@@ -142,8 +143,8 @@ int outside_new(const char *kubeconfig, const char *pid_file, bool child, struct
 		abort();
 	o->sock = o->file = o->child.pidfd = -1;
 	o->pid = getpid();
-	if (place_absolute(kubeconfig, &o->kubeconfig, err) < 0 ||
-	    place_absolute(pid_file, &o->pid_file, err) < 0)
+	if (given_absolute(kubeconfig, &o->kubeconfig, err) < 0 ||
+	    given_absolute(pid_file, &o->pid_file, err) < 0)
 		return err_ret(err);
 	if (child && (kubeconfig || pid_file) && start_child(o, err) < 0)
 		return err_ret(err);

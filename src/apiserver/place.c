@@ -26,25 +26,6 @@ void place_fini(struct place *p)
 	*p = PLACE_INIT;
 }
 
-int place_absolute(const char *path, char **ret, struct err *err)
-{
-	char cwd[PATH_MAX];
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(2 * PATH_MAX);
-
-	*ret = NULL;
-	if (!path)
-		return 0;
-	if (path[0] != '/') {
-		if (!getcwd(cwd, sizeof(cwd)))
-			return err_sys(err, "file '%s': working directory", path);
-		(void)buf_addf(&b, "%s/", cwd);
-	}
-	if (buf_adds(&b, path) < 0)
-		return err_set(err, ERR_INVALID, "path '%.100s...' is too long", path);
-	*ret = buf_steal(&b);
-	return 0;
-}
-
 static int take_lock(struct place *p, const char *root, struct err *err)
 {
 	p->lock = sys_openat(p->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

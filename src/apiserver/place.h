@@ -30,8 +30,6 @@ struct place_want {
 };
 int place_open(const char *root, const struct place_want *want, struct place *ret, struct err *err);
 void place_fini(struct place *p);
-/* A path as it is now, before place_open goes elsewhere; heap. NULL stays NULL. */
-int place_absolute(const char *path, char **ret, struct err *err);
 DEFINE_CLEANUP_EMBEDDED(struct place, place_fini)
 /* Root becomes the user whose it is, so that what is written stays readable for the server. */
 int place_become_owner(const struct place *p, struct err *err);

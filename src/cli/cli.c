@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/cmds.h"
-#include "cli/kubectl.h"
+#include "cli/kubectl/kubectl.h"
 #include "doc/json.h"
 #include "dockerclient/dockerclient.h"
 #include "linux/sys.h"

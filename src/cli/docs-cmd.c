@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 #include "cli/cmds.h"
 #include "cli/docs.h"
-#include "cli/kubectl.h"
+#include "cli/kubectl/kubectl.h"
 #include "linux/sys.h"
 
 #define TEXT_MAX (8u << 20)

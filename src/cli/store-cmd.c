@@ -4,6 +4,7 @@
  * without one the file is opened here, under the same lock.
  */
 #include "apiserver/apiserver.h"
+#include "apiserver/outward/given.h"
 #include "apiserver/place.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -43,7 +44,7 @@ static int absolute(struct cmd_call *call, const char *path, const char **ret, s
 {
 	CLEANUP_FREE char *own = NULL;
 
-	if (place_absolute(path, &own, err) < 0)
+	if (given_absolute(path, &own, err) < 0)
 		return err_ret(err);
 	*ret = arena_strdup(call->arena, own);
 	return *ret ? 0 : arena_quota(call->arena, err);

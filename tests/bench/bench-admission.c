@@ -4,13 +4,13 @@
  * in CEL, the built-in plugins for a pod, a token and RBAC. usage: bench-admission [rounds].
  */
 #include "api/object.h"
-#include "apiserver/admission.h"
-#include "apiserver/authn.h"
-#include "apiserver/authz.h"
-#include "apiserver/own.h"
-#include "apiserver/policy-run.h"
-#include "apiserver/rbac.h"
-#include "apiserver/strategy.h"
+#include "apiserver/admission/admission.h"
+#include "apiserver/auth/authn.h"
+#include "apiserver/auth/authz.h"
+#include "apiserver/auth/rbac.h"
+#include "apiserver/rest/policy-run.h"
+#include "apiserver/strategy/own.h"
+#include "apiserver/strategy/strategy.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -371,7 +371,7 @@ int main(int argc, char **argv)
 		fail("open");
 	w.store = conf.store;
 	conf.world = world = world_new(&w);
-	if (resources_new(&api, world, &rs, &err) < 0)
+	if (resources_new(&api, world, strategy_of, &rs, &err) < 0)
 		fail("resources");
 	world_start(world, on_started, &started);
 	turn(&started);

@@ -5,7 +5,7 @@
  * one up, a list with selectors. usage: bench-cache [objects] [folder].
  */
 #include "api/api.h"
-#include "apiserver/cache.h"
+#include "apiserver/objects/cache.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What another API server says that it serves: what discovery tells of it is in bounds and can be
  * read again, whatever came. */
-#include "apiserver/aggregator-private.h"
+#include "apiserver/extension/aggregator-private.h"
 
 #include "base/arena.h"
 #include "doc/doc.h"

@@ -4,7 +4,7 @@
  * first byte chooses. What is read and admitted is written in every form again, goes to the other
  * versions of its kind and to the store.
  */
-#include "apiserver/codec-private.h"
+#include "apiserver/objects/codec-private.h"
 #include "doc/json.h"
 
 #include <assert.h>

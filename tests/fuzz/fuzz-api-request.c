@@ -13,10 +13,11 @@
  * ours. (Upstream has 500 without a reason for fields that an apply does not know.)
  */
 #include "api/api.h"
-#include "apiserver/authn.h"
-#include "apiserver/cache.h"
-#include "apiserver/resource.h"
-#include "apiserver/server.h"
+#include "apiserver/auth/authn.h"
+#include "apiserver/objects/cache.h"
+#include "apiserver/objects/resource.h"
+#include "apiserver/rest/server.h"
+#include "apiserver/strategy/strategy.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -104,7 +105,7 @@ static void open_world(void)
 	must(store_open_sqlite(&o, &w.store, &err), &err);
 	world.store = w.store;
 	w.world = world_new(&world);
-	must(resources_new(&w.api, w.world, &w.resources, &err), &err);
+	must(resources_new(&w.api, w.world, strategy_of, &w.resources, &err), &err);
 	w.started = false;
 	world_start(w.world, on_started, NULL);
 	while (!w.started)

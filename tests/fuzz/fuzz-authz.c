@@ -4,11 +4,11 @@
  * what a webhook, or expressions, make of a token. The first byte chooses. Nothing but a whole
  * review allows anything; policies of nobody allow nobody.
  */
-#include "apiserver/abac.h"
-#include "apiserver/authn-webhook.h"
-#include "apiserver/authz-config.h"
-#include "apiserver/authz-webhook.h"
-#include "apiserver/claims-cel.h"
+#include "apiserver/auth/abac.h"
+#include "apiserver/auth/authn-webhook.h"
+#include "apiserver/auth/authz-config.h"
+#include "apiserver/auth/authz-webhook.h"
+#include "apiserver/auth/claims-cel.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "doc/json.h"

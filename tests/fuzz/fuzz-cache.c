@@ -5,7 +5,7 @@
  * the same.
  */
 #include "api/api.h"
-#include "apiserver/cache-private.h"
+#include "apiserver/objects/cache-private.h"
 
 #include <assert.h>
 #include <stdlib.h>

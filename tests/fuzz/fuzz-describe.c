@@ -3,8 +3,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "cli/describe.h"
-#include "cli/kubectl-explain.h"
+#include "cli/kubectl/describe.h"
+#include "cli/kubectl/kubectl-explain.h"
 #include "doc/json.h"
 
 #include <assert.h>

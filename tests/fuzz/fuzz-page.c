@@ -3,7 +3,7 @@
  * Pages that come through a proxy: whatever they are, what comes out does not depend on the pieces
  * in which they came. The first byte chooses the coding and the size of the pieces.
  */
-#include "apiserver/rest-connect-html.h"
+#include "apiserver/rest/rest-connect-html.h"
 
 #include <assert.h>
 #include <stddef.h>

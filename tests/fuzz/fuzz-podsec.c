@@ -3,7 +3,7 @@
  * Pod Security on any JSON that calls itself a pod, canonical or not: each level at several
  * versions. What the stricter level lets pass the laxer one does, too.
  */
-#include "apiserver/admission-private.h"
+#include "apiserver/admission/admission-private.h"
 #include "base/arena.h"
 #include "doc/json.h"
 

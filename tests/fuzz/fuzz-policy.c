@@ -8,7 +8,7 @@
 #include "api/object.h"
 #include "api/type-cel.h"
 #include "api/typed.h"
-#include "apiserver/policy-set.h"
+#include "apiserver/admission/policy-set.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "doc/json.h"

@@ -4,9 +4,9 @@
  * goes to an object. The first byte says who is asked: bit 0 one that may change things, bit 1 one
  * of v1beta1; bit 2: one that converts, by a ConversionReview of one object, or, bit 0, of two.
  */
-#include "apiserver/admission-review.h"
-#include "apiserver/convert-review.h"
-#include "apiserver/strategy.h"
+#include "apiserver/admission/admission-review.h"
+#include "apiserver/extension/convert-review.h"
+#include "apiserver/strategy/strategy.h"
 
 #include "base/arena.h"
 #include "base/err.h"

@@ -5,7 +5,7 @@
  * before is not changed; the same call again gives the same.
  */
 #include "api/object.h"
-#include "apiserver/service-alloc.h"
+#include "apiserver/strategy/service-alloc.h"
 #include "base/arena.h"
 #include "doc/json.h"
 

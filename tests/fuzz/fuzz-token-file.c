@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Token files (csv): whatever is in them, what is found has a name; nothing is found by "". */
-#include "apiserver/token-file.h"
+#include "apiserver/auth/token-file.h"
 #include "base/err.h"
 #include "base/log.h"
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "apiserver/admission.h"
+#include "apiserver/admission/admission.h"
 #include "rest-fix.h"
 
 /* Nobody makes accounts here: what looks for them runs only when it is named. */

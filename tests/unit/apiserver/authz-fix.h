@@ -5,7 +5,7 @@
 #pragma once
 
 #include "admission-fix.h"
-#include "apiserver/authz-chain.h"
+#include "apiserver/auth/authz-chain.h"
 
 struct zfix {
 	struct rfix *x;

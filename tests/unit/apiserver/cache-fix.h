@@ -4,7 +4,7 @@
 
 #include "../store/fixture.h"
 #include "api/api.h"
-#include "apiserver/cache-private.h"
+#include "apiserver/objects/cache-private.h"
 #include "base/arena.h"
 
 struct cfix {

@@ -8,7 +8,7 @@
 #include "../doc/doc-check.h"
 
 #include "api/api.h"
-#include "apiserver/codec.h"
+#include "apiserver/objects/codec.h"
 
 #include <stdio.h>
 

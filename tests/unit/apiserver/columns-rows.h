@@ -4,7 +4,7 @@
 
 #include "../doc/doc-check.h"
 
-#include "apiserver/columns.h"
+#include "apiserver/objects/columns.h"
 
 #include <stdio.h>
 

@@ -7,9 +7,10 @@
 
 #include "../store/fixture.h"
 #include "api/api.h"
-#include "apiserver/account-token.h"
-#include "apiserver/authn.h"
-#include "apiserver/server.h"
+#include "apiserver/auth/account-token.h"
+#include "apiserver/auth/authn.h"
+#include "apiserver/rest/server.h"
+#include "apiserver/strategy/strategy.h"
 #include "base/arena.h"
 #include "doc/doc.h"
 #include "doc/json.h"
@@ -84,7 +85,7 @@ static inline void rest_open(struct rfix *x)
 	if (authn_new(&authn, &x->authn, &err) < 0)
 		fail_msg("%s", err.msg);
 	x->w = world_new(&w);
-	assert_int_equal(resources_new(&x->api, x->w, &x->rs, &err), 0);
+	assert_int_equal(resources_new(&x->api, x->w, strategy_of, &x->rs, &err), 0);
 	x->started = false;
 	world_start(x->w, on_started, x);
 	wait_for(x->f, &x->started);

@@ -4,7 +4,7 @@
 
 #include "rest-fix.h"
 
-#include "apiserver/strategy.h"
+#include "apiserver/strategy/strategy.h"
 
 #define SHARED_PORTS 30000, 30031
 
@@ -47,7 +47,7 @@ static inline void world_begin(struct rfix *x, struct other *o)
 	const struct world_conf conf = { .loop = x->f->loop, .store = x->f->s, .shared = true };
 
 	o->w = world_new(&conf);
-	assert_int_equal(resources_new(&x->api, o->w, &o->rs, &x->f->err), 0);
+	assert_int_equal(resources_new(&x->api, o->w, strategy_of, &o->rs, &x->f->err), 0);
 	x->started = false;
 	world_start(o->w, on_started, x);
 	wait_for(x->f, &x->started);

@@ -12,7 +12,7 @@
 #include "../doc/doc-check.h"
 
 #include "api/object.h"
-#include "apiserver/strategy-private.h"
+#include "apiserver/strategy/strategy-private.h"
 
 #include <stdio.h>
 

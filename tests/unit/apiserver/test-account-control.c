@@ -2,7 +2,7 @@
 /* What each namespace is given, and Secrets of tokens, as the server's own loops see to them. */
 #include "rest-fix.h"
 
-#include "apiserver/account-control.h"
+#include "apiserver/auth/account-control.h"
 #include "crypto/key.h"
 
 #define ACCOUNTS "/api/v1/namespaces/n1/serviceaccounts"

@@ -3,7 +3,7 @@
  */
 #include "strategy-fix.h"
 
-#include "apiserver/admission-private.h"
+#include "apiserver/admission/admission-private.h"
 
 #define B(minor) PODSEC_BASELINE, minor
 #define R(minor) PODSEC_RESTRICTED, minor

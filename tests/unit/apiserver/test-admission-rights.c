@@ -2,8 +2,8 @@
 /* Plugins that ask what the writer may do: certificates, owners; and the accounts of pods. */
 #include "admission-fix.h"
 
-#include "apiserver/authz.h"
-#include "apiserver/rbac.h"
+#include "apiserver/auth/authz.h"
+#include "apiserver/auth/rbac.h"
 #include "base/hash.h"
 #include "crypto/key.h"
 #include "crypto/x509.h"

@@ -2,7 +2,7 @@
 /* The chain of admission in a whole server: what writes are given, and what is refused. */
 #include "admission-fix.h"
 
-#include "apiserver/apiaudit.h"
+#include "apiserver/auth/apiaudit.h"
 
 /* ---- which plugins run ---- */
 

@@ -2,7 +2,7 @@
 /* What other API servers say of themselves: what is taken over, what is not. */
 #include "../doc/doc-check.h"
 
-#include "apiserver/aggregator-private.h"
+#include "apiserver/extension/aggregator-private.h"
 
 #include <string.h>
 

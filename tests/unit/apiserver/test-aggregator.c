@@ -5,10 +5,10 @@
  */
 #include "webhook-fix.h"
 
-#include "apiserver/aggregator.h"
-#include "apiserver/authn.h"
+#include "apiserver/auth/authn.h"
 #include "apiserver/crd-controller.h"
-#include "apiserver/strategy.h"
+#include "apiserver/extension/aggregator.h"
+#include "apiserver/strategy/strategy.h"
 
 #define SERVICES "/apis/apiregistration.k8s.io/v1/apiservices"
 #define AWAY "/apis/far.io/v1"

@@ -3,7 +3,7 @@
  */
 #include "../doc/doc-check.h"
 
-#include "apiserver/apiaudit.h"
+#include "apiserver/auth/apiaudit.h"
 #include "base/fd.h"
 #include "base/loop.h"
 #include "doc/json.h"

@@ -3,7 +3,7 @@
  * tests/e2e/6320-api-issuers.bats, with a real issuer.) */
 #include "../doc/doc-check.h"
 
-#include "apiserver/authn-jwt.h"
+#include "apiserver/auth/authn-jwt.h"
 #include "base/loop.h"
 
 #include <stdio.h>

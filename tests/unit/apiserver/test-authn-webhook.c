@@ -2,8 +2,8 @@
 /* What a webhook says of a token: answers that are none, users, audiences. (Asking: e2e 6340.) */
 #include "../doc/doc-check.h"
 
-#include "apiserver/authn-webhook.h"
-#include "apiserver/strategy.h"
+#include "apiserver/auth/authn-webhook.h"
+#include "apiserver/strategy/strategy.h"
 
 #include <stdio.h>
 

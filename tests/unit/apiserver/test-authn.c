@@ -2,8 +2,8 @@
 /* Who asks: certificates, tokens of a file (its csv, its changes), WebSocket protocols, nobody. */
 #include "../doc/doc-check.h"
 
-#include "apiserver/authn.h"
-#include "apiserver/token-file.h"
+#include "apiserver/auth/authn.h"
+#include "apiserver/auth/token-file.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash.h"

@@ -6,7 +6,7 @@
  */
 #include "authz-fix.h"
 
-#include "apiserver/rbac-aggregate.h"
+#include "apiserver/auth/rbac-aggregate.h"
 
 #define RBAC "/apis/rbac.authorization.k8s.io/v1"
 #define CORE "/api/v1/namespaces/n1"

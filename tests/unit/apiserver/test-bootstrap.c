@@ -7,8 +7,8 @@
 #include "api/object.h"
 #include "apiserver/bootstrap-trust.h"
 #include "apiserver/bootstrap.h"
-#include "apiserver/codec.h"
-#include "apiserver/own.h"
+#include "apiserver/objects/codec.h"
+#include "apiserver/strategy/own.h"
 
 /* ---- fixture ---- */
 

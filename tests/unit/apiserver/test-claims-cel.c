@@ -2,8 +2,8 @@
 /* Expressions over claims and users: what they make, what they refuse. */
 #include "../doc/doc-check.h"
 
-#include "apiserver/claims-cel.h"
-#include "apiserver/strategy.h"
+#include "apiserver/auth/claims-cel.h"
+#include "apiserver/strategy/strategy.h"
 #include "doc/json.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* Accept and Content-Type: rows of what kubectl, client-go and others send, and what is odd. */
 #include "../doc/doc-check.h"
 
-#include "apiserver/codec.h"
+#include "apiserver/objects/codec.h"
 
 #define JSON "application/json"
 #define YAML "application/yaml"

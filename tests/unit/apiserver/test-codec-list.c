@@ -3,7 +3,7 @@
 #include "codec-check.h"
 
 #include "api/custom.h"
-#include "apiserver/codec-private.h"
+#include "apiserver/objects/codec-private.h"
 #include "base/hash.h"
 #include "doc/protobuf.h"
 #include "doc/yaml.h"

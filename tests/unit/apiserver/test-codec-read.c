@@ -2,7 +2,7 @@
 /* Bodies in their three forms, what is said of broken ones; bytes for the store and from others. */
 #include "codec-check.h"
 
-#include "apiserver/codec-private.h"
+#include "apiserver/objects/codec-private.h"
 #include "doc/protobuf.h"
 
 static struct doc body(struct arena *a, const struct api *api, enum codec_media media,

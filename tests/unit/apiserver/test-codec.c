@@ -3,7 +3,7 @@
 #include "codec-check.h"
 
 #include "api/custom.h"
-#include "apiserver/codec-private.h"
+#include "apiserver/objects/codec-private.h"
 #include "doc/yaml.h"
 
 #include <zlib.h>

@@ -2,8 +2,8 @@
 /* pods/proxy, services/proxy, nodes/proxy; addresses; links of pages. */
 #include "connect-fix.h"
 
-#include "apiserver/node-agent.h"
-#include "apiserver/rest-connect-html.h"
+#include "apiserver/outward/node-agent.h"
+#include "apiserver/rest/rest-connect-html.h"
 
 #define PROXY POD "/proxy"
 #define SVC "/api/v1/namespaces/n1/services"

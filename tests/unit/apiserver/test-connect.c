@@ -2,9 +2,9 @@
 /* pods/log, exec, attach, portforward through the whole server to an agent. */
 #include "connect-fix.h"
 
-#include "apiserver/apiaudit.h"
-#include "apiserver/authz.h"
-#include "apiserver/fairness.h"
+#include "apiserver/auth/apiaudit.h"
+#include "apiserver/auth/authz.h"
+#include "apiserver/rest/fairness.h"
 
 #define BAD "waiting,gone,broken,moved,refused,fine"
 

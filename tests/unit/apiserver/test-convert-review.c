@@ -2,7 +2,7 @@
 /* ConversionReview: what is asked, and which answers count. Texts have ' for ". */
 #include "../doc/doc-check.h"
 
-#include "apiserver/convert-review.h"
+#include "apiserver/extension/convert-review.h"
 
 #define OBJ(v, name, more) \
 	"{'kind':'Foo','apiVersion':'example.com/" v "','metadata':{'name':'" name "'" more "}}"

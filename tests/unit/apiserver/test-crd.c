@@ -6,10 +6,10 @@
 #include "../store/fixture.h"
 #include "api/api.h"
 #include "api/object.h"
-#include "apiserver/codec.h"
 #include "apiserver/crd-controller.h"
-#include "apiserver/resource.h"
-#include "apiserver/strategy.h"
+#include "apiserver/objects/codec.h"
+#include "apiserver/objects/resource.h"
+#include "apiserver/strategy/strategy.h"
 #include "base/arena.h"
 #include "doc/json.h"
 #include "doc/yaml.h"
@@ -39,7 +39,7 @@ static void begin(struct crdfix *x)
 	struct world_conf conf = { .loop = x->f->loop, .store = x->f->s };
 
 	x->w = world_new(&conf);
-	assert_int_equal(resources_new(&x->api, x->w, &x->rs, &x->err), 0);
+	assert_int_equal(resources_new(&x->api, x->w, strategy_of, &x->rs, &x->err), 0);
 	x->started = false;
 	world_start(x->w, on_start, x);
 	wait_for(x->f, &x->started);

@@ -3,7 +3,7 @@
  */
 #include "../doc/doc-check.h"
 
-#include "apiserver/discovery.h"
+#include "apiserver/objects/discovery.h"
 #include "base/fd.h"
 
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /* Priority and fairness: which schema, how many at once, whose turn, what is refused and when. */
 #include "../doc/doc-check.h"
 
-#include "apiserver/fairness.h"
+#include "apiserver/rest/fairness.h"
 #include "base/loop.h"
 #include "doc/json.h"
 #include "io/metrics.h"

@@ -12,8 +12,8 @@
 #include "../api/upstream-data.h"
 
 #include "api/custom.h"
-#include "apiserver/openapi-paths.h"
-#include "apiserver/openapi-protobuf.h"
+#include "apiserver/rest/openapi-paths.h"
+#include "apiserver/rest/openapi-protobuf.h"
 #include "base/hash.h"
 #include "doc/protobuf-wire.h"
 #include "doc/yaml.h"

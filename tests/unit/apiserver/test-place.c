@@ -2,8 +2,8 @@
 /* The role's directory and its lock, files for others, files that were given. */
 #include "../doc/doc-check.h"
 
-#include "apiserver/given.h"
 #include "apiserver/outside.h"
+#include "apiserver/outward/given.h"
 #include "apiserver/place.h"
 #include "base/fd.h"
 
@@ -108,13 +108,13 @@ static void paths_become_absolute(void **state)
 	struct dir d = dir();
 	char *p = NULL;
 
-	assert_int_equal(place_absolute(NULL, &p, NULL), 0);
+	assert_int_equal(given_absolute(NULL, &p, NULL), 0);
 	assert_null(p);
-	assert_int_equal(place_absolute("/a/b", &p, NULL), 0);
+	assert_int_equal(given_absolute("/a/b", &p, NULL), 0);
 	assert_string_equal(p, "/a/b");
 	free(p);
 	assert_int_equal(chdir(d.top), 0);
-	assert_int_equal(place_absolute("b", &p, NULL), 0);
+	assert_int_equal(given_absolute("b", &p, NULL), 0);
 	assert_string_equal(p, in(&d, "b"));
 	free(p);
 	dir_fini(&d);

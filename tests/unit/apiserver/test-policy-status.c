@@ -2,7 +2,7 @@
 /* What a check of types says of ValidatingAdmissionPolicies, in their status. */
 #include "policy-fix.h"
 
-#include "apiserver/policy-status.h"
+#include "apiserver/admission/policy-status.h"
 
 static struct policy_status *follow(struct rfix *x)
 {

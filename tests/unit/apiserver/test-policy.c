@@ -2,7 +2,7 @@
 /* ValidatingAdmissionPolicy through the whole server. */
 #include "policy-fix.h"
 
-#include "apiserver/apiaudit.h"
+#include "apiserver/auth/apiaudit.h"
 #include "apiserver/crd-controller.h"
 
 #define SAYS                                                                                    \

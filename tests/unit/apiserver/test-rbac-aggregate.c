@@ -2,7 +2,7 @@
 /* ClusterRoles that are put together of others: what they gather, and that it stays so. */
 #include "rest-fix.h"
 
-#include "apiserver/rbac-aggregate.h"
+#include "apiserver/auth/rbac-aggregate.h"
 
 #define ROLES "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 #define MERGE ADMIN "Content-Type: application/merge-patch+json\r\n"

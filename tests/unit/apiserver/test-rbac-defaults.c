@@ -6,8 +6,8 @@
 #include "api/api.h"
 #include "api/check.h"
 #include "api/object.h"
-#include "apiserver/rbac-defaults.h"
-#include "apiserver/rbac.h"
+#include "apiserver/auth/rbac-defaults.h"
+#include "apiserver/auth/rbac.h"
 #include "doc/json.h"
 
 static const char *const kinds[] = { "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding" };

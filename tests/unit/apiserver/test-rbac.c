@@ -3,7 +3,7 @@
  * plain reference that looks at the documents. */
 #include "../doc/doc-check.h"
 
-#include "apiserver/rbac.h"
+#include "apiserver/auth/rbac.h"
 #include "doc/json.h"
 
 #include <stdio.h>

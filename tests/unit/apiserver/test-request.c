@@ -2,7 +2,7 @@
 /* What a request asks for: paths of all shapes, verbs, options that go together and that do not. */
 #include "../doc/doc-check.h"
 
-#include "apiserver/request.h"
+#include "apiserver/rest/request.h"
 
 #include <stdio.h>
 

@@ -2,8 +2,8 @@
 /* What stands around the verbs: several at once, the fair queue, the audit log, time limits. */
 #include "rest-fix.h"
 
-#include "apiserver/apiaudit.h"
-#include "apiserver/fairness.h"
+#include "apiserver/auth/apiaudit.h"
+#include "apiserver/rest/fairness.h"
 
 #define MAPS "/api/v1/namespaces/n1/configmaps"
 #define MERGE ADMIN "Content-Type: application/merge-patch+json\r\n"

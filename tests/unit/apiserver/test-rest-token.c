@@ -2,10 +2,10 @@
 /* Tokens of service accounts: asked for, believed, no longer believed, forged. */
 #include "rest-fix.h"
 
-#include "apiserver/admission.h"
-#include "apiserver/apiaudit.h"
-#include "apiserver/authz.h"
-#include "apiserver/rbac.h"
+#include "apiserver/admission/admission.h"
+#include "apiserver/auth/apiaudit.h"
+#include "apiserver/auth/authz.h"
+#include "apiserver/auth/rbac.h"
 #include "base/hash.h"
 #include "crypto/jwt.h"
 #include "crypto/key.h"

@@ -2,10 +2,10 @@
 /* Who a request is done for: acting as others, by the rights that roles give. */
 #include "rest-fix.h"
 
-#include "apiserver/account.h"
-#include "apiserver/apiaudit.h"
-#include "apiserver/authz.h"
-#include "apiserver/rbac.h"
+#include "apiserver/auth/account.h"
+#include "apiserver/auth/apiaudit.h"
+#include "apiserver/auth/authz.h"
+#include "apiserver/auth/rbac.h"
 #include "base/hash.h"
 
 #define ROLES "/apis/rbac.authorization.k8s.io/v1/clusterroles"

@@ -2,8 +2,8 @@
 /* Node ports and cluster IPs when several servers share a store: none is given out twice. */
 #include "shared-fix.h"
 
-#include "apiserver/codec.h"
-#include "apiserver/own.h"
+#include "apiserver/objects/codec.h"
+#include "apiserver/strategy/own.h"
 #include "base/hash.h"
 
 #define RANGE_KEY "/registry/ranges/servicenodeports"

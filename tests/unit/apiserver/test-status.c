@@ -2,7 +2,7 @@
 #include "../doc/doc-check.h"
 
 #include "api/api.h"
-#include "apiserver/status.h"
+#include "apiserver/objects/status.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 /* Services: families, addresses, node ports, changes of type; the allocator against a model. */
 #include "strategy-fix.h"
 
-#include "apiserver/service-alloc.h"
+#include "apiserver/strategy/service-alloc.h"
 
 #define META "'metadata':{'name':'x','namespace':'n','uid':'u'"
 #define PORT "'ports':[{'port':80}]"

@@ -2,10 +2,10 @@
 /* Strategies over a world: Services with their IPAddress objects, budgets and evictions. */
 #include "strategy-fix.h"
 
-#include "apiserver/cache.h"
-#include "apiserver/codec.h"
-#include "apiserver/resource.h"
-#include "apiserver/service-alloc.h"
+#include "apiserver/objects/cache.h"
+#include "apiserver/objects/codec.h"
+#include "apiserver/objects/resource.h"
+#include "apiserver/strategy/service-alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "store/store.h"
@@ -56,7 +56,7 @@ static void world_open(struct wfix *f, const char *cidrs)
 			      &f->store, &f->err) != 0)
 		fail_msg("%s", f->err.msg);
 	f->w = world_new(&(struct world_conf){ .loop = f->loop, .store = f->store });
-	assert_int_equal(resources_new(&f->x->api, f->w, &f->rs, &f->err), 0);
+	assert_int_equal(resources_new(&f->x->api, f->w, strategy_of, &f->rs, &f->err), 0);
 	f->started = false;
 	world_start(f->w, on_started, f);
 	wait_until(f, &f->started);

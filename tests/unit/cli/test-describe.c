@@ -2,8 +2,8 @@
 /* kubectl describe without a cluster: columns, lines with values, parts, kinds that ask nobody. */
 #include "cli-test.h"
 
-#include "cli/describe-node.h"
-#include "cli/describe-pod.h"
+#include "cli/kubectl/describe-node.h"
+#include "cli/kubectl/describe-pod.h"
 
 #include <time.h>
 

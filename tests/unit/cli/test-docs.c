@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/docs.h"
-#include "cli/kubectl.h"
+#include "cli/kubectl/kubectl.h"
 
 struct small_opts {
 	bool all;

@@ -2,7 +2,7 @@
 /* kubectl explain of documents that no server need send. */
 #include "cli-test.h"
 
-#include "cli/kubectl-explain.h"
+#include "cli/kubectl/kubectl-explain.h"
 #include "client/discovery.h"
 
 static const struct resource widgets = {

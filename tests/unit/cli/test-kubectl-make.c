@@ -4,7 +4,7 @@
 #include "cli-test.h"
 
 #include "api/api.h"
-#include "cli/kubectl-make.h"
+#include "cli/kubectl/kubectl-make.h"
 #include "doc/json.h"
 
 static struct making making(struct kubectl *k)

@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "cli/docs.h"
-#include "cli/kubectl-plugin.h"
-#include "cli/kubectl.h"
+#include "cli/kubectl/kubectl-plugin.h"
+#include "cli/kubectl/kubectl.h"
 
 #include <sys/stat.h>
 

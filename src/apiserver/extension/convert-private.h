@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to convert*.c. */
+#pragma once
+
+#include "apiserver/extension/convert.h"
+#include "apiserver/objects/resource.h"
+#include "base/clock.h"
+#include "base/map.h"
+
+struct converter {
+	struct loop *loop;
+	struct world *world;
+	struct webhook_clients *clients;
+	struct map flights; /* of single items: by item and form */
+};

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects that are there, changed one by one: what rollout, set, taint and cordon share. */
+#include "cli/kubectl/kubectl-change.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+
+int change_prepare(struct cmd_call *call, const struct change_opts *o, const char *by,
+		   struct changing *ret, struct err *err)
+{
+	int r;
+
+	ret->k = kubectl_of(call);
+	ret->manager = o->manager ? o->manager : by;
+	r = kubectl_dry(o->dry, &ret->dry, err);
+	return r == 0 ? kubectl_form_init(&o->form, ret->k, &ret->print, err) : r;
+}
+
+int change_items(struct cmd_call *call, const struct change_opts *o, unsigned flags,
+		 struct kubectl_items *ret, struct err *err)
+{
+	struct kubectl *k = kubectl_of(call);
+	bool lists = o->all || (o->selector && *o->selector);
+	int r;
+
+	if (!call->nargs && !o->files.names.n)
+		return kubectl_nothing_given(err);
+	r = kubectl_items(call, &o->files, flags | (lists ? KUBECTL_SELECTED : 0), ret, err);
+	if (r == 0 && !o->files.names.n)
+		r = kubectl_expand(k, o->selector, NULL, ret, err);
+	return r;
+}
+
+/* Two words of a failure: ours, and the server's. */
+static int explain(const struct changing *c, struct err *err)
+{
+	const struct doc *status = client_failure(c->k->client);
+	const char *said = kubectl_text(c->k, status, "message");
+
+	if (!status || !c->failed)
+		return err_ret(err);
+	return err_set(err, ERR_BAD_REQUEST, "%s %s", c->failed, said);
+}
+
+static int change_one(void *arg, const struct kubectl_item *it, struct err *err)
+{
+	struct changing *c = arg;
+	struct kubectl_send get = { 0 };
+	struct doc *before = it->obj, *after, patch, *got;
+	struct kubectl_send s = { .method = "PATCH",
+				  .manager = c->manager,
+				  .dry_run = kubectl_dry_word(c->dry),
+				  .body = &patch };
+	int r = before && !it->from ? 0 : kubectl_send(c->k, it, &get, &before, err);
+
+	if (r < 0)
+		return r;
+	after = doc_copy(c->k->arena, before);
+	if (!after)
+		return arena_quota(c->k->arena, err);
+	r = c->fn(c->arg, it, after, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (arena_exceeded(c->k->arena))
+		return arena_quota(c->k->arena, err);
+	r = kubectl_change(c->k, it->res, before, after, &patch, &s.type, err);
+	if (r < 0)
+		return r;
+	if (!patch.n && !c->same_too)
+		return 0;
+	got = after;
+	if (patch.n && c->dry != DRY_CLIENT)
+		r = kubectl_send(c->k, it, &s, &got, err);
+	return r == 0 ? kubectl_done(&c->print, got, c->done, c->silent_dry ? DRY_NONE : c->dry,
+				     err)
+		      : explain(c, err);
+}
+
+int change_each(struct changing *c, const struct kubectl_items *items, struct err *err)
+{
+	return kubectl_each(c->k, items, change_one, c, err);
+}
+
+struct doc *change_template(const struct doc *obj)
+{
+	if (doc_str_is(doc_get(obj, "kind"), "CronJob"))
+		return doc_find(obj, "spec.jobTemplate.spec.template");
+	return doc_find(obj, "spec.template");
+}
+
+struct doc *change_pod_spec(const struct doc *obj)
+{
+	struct doc *spec = doc_str_is(doc_get(obj, "kind"), "Pod")
+				   ? doc_get(obj, "spec")
+				   : doc_get(change_template(obj), "spec");
+
+	return doc_is(doc_get(spec, "containers"), DOC_ARRAY) ? spec : NULL;
+}
+
+struct doc *change_member(struct kubectl *k, struct doc *obj, const char *member)
+{
+	struct doc *m = doc_get(obj, member);
+
+	return doc_is(m, DOC_OBJECT) ? m : doc_set_object(k->arena, obj, member);
+}
+
+const char *change_name(struct kubectl *k, const struct kubectl_item *it)
+{
+	return arena_printf(k->arena, "%s/%s", it->res->name, it->name);
+}
