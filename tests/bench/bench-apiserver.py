@@ -178,7 +178,18 @@ def tell_client(what, got):
     tell(what + ": the client's share of a core", got["share"], "%", "-")
 
 
+def pauses():
+    """What the machine itself takes from programs while it does nothing else: watches cannot be told faster than that."""
+    r = subprocess.run([api.program("tests/bench/floor-pauses"), "2" if QUICK else "8"], stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    words = r.stdout.split()
+    got = {k: float(v) for k, v in zip(words[::2], words[1::2])}
+    tell("the machine's own pauses over 0.2 ms, a core", got["pauses"], "/s", "-")
+    tell("the longest of them", got["longest"] / 1000, "ms", "-")
+    tell("what pauses alone add, p99", got["wait99"] / 1000, "ms", "-")
+
+
 def watches(scratch):
+    pauses()
     s = begin(scratch, "watches", False)
     s.start()
     got = load(s, "watch", 10, 10, 20, 2 if QUICK else 10, 10)
