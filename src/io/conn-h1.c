@@ -100,6 +100,8 @@ static bool h1_out_broken(struct conn *c)
 
 static void flush(struct conn *c)
 {
+	if (c->held)
+		return; /* the kick comes */
 	conn_flush(c);
 	if (!c->dead && !c->out_blocked && !c->broken && c->cur && c->out_state == OUT_RAW &&
 	    c->cur->ended_out)
@@ -611,6 +613,7 @@ int conn_op_write(struct stream *s, const void *p, size_t n)
 		if ((uint64_t)n > (uint64_t)c->out_left)
 			return -ERR_INVALID;
 		c->out_left -= (int64_t)n;
+		c->held &= c->out_left > 0;
 	}
 	conn_enter(c);
 	conn_send(c, v, 3);
@@ -682,6 +685,7 @@ ssize_t conn_op_send_file(struct stream *s, int fd, uint64_t at, size_t n)
 		return 0;
 	}
 	conn_enter(c);
+	c->held = false;
 	sent = file_to_socket(c, fd, at, n);
 	e = errno;
 	if (sent == 0)
@@ -715,6 +719,7 @@ int conn_op_end(struct stream *s)
 	if (c->out_state == OUT_DONE)
 		return 0; /* the socket broke before */
 	conn_enter(c);
+	c->held = false;
 	if (c->out_state == OUT_BODY) {
 		c->out_state = OUT_DONE;
 		c->since = c->client && c->in_state == IN_HEAD ? conn_now(c) : c->since;

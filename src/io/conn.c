@@ -392,6 +392,12 @@ void conn_flush(struct conn *c)
 	c->out_blocked = iobuf_len(&c->out) > 0 || c->tr_out || c->file_waits;
 }
 
+void conn_hold(struct conn *c)
+{
+	c->held = true;
+	deferred_call(&c->kick);
+}
+
 void conn_shut_output(struct conn *c)
 {
 	if (c->out_closed)
@@ -645,6 +651,7 @@ static void on_kick(struct deferred *d)
 	}
 	if (is_opening(c))
 		return;
+	c->held = false;
 	if ((c->hup || c->tr_in) && !c->eof && wants_input(c))
 		(void)conn_receive(c);
 	run(c);

@@ -139,6 +139,7 @@ struct conn {
 		hup, peer_quiet, dead, broken,
 		file_waits, /* a file's bytes wait for the socket: nothing of them is in `out` */
 		out_blocked, out_closed, tr_in, tr_out;
+	bool held;   /* client: a head waits for its body, to leave in one send; till the kick */
 	bool tr_cut; /* the end came without the transport's own sign of it: bytes may be missing */
 	struct stream_peer peer;
 
@@ -180,6 +181,9 @@ void conn_flush(struct conn *c);
 /* The socket takes no more, as errno says: what is queued is dropped. */
 void conn_out_broken(struct conn *c);
 #define CONN_GATHER 16384u /* smaller output is gathered while entered */
+/* Client, within the send of a head whose body is to follow: nothing leaves before the body is
+ * whole, or the round ends. */
+void conn_hold(struct conn *c);
 /* Half-closes behind what was sent; once. */
 void conn_shut_output(struct conn *c);
 /* Brings epoll and the timer up to date. */

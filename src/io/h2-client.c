@@ -99,6 +99,8 @@ void h2_client_send(struct conn *c, struct stream *s)
 	} else {
 		h2_client_submit(hs);
 	}
+	if (!hs->out_end && !hs->connect)
+		conn_hold(c);
 	conn_leave(c);
 }
 

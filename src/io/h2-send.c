@@ -241,7 +241,7 @@ void h2_send(struct h2 *h)
 	struct conn *c = h->c;
 	size_t turns = TURN_MAX / OUT_MARK;
 
-	if (c->dead || c->broken)
+	if (c->dead || c->broken || c->held)
 		return;
 	conn_flush(c);
 	do {

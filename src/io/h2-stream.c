@@ -132,6 +132,7 @@ int h2_op_end(struct stream *s)
 		return -ERR_INVALID;
 	}
 	conn_enter(c);
+	c->held = false;
 	hs->out_end = true;
 	h2_wake(hs);
 	conn_leave(c);

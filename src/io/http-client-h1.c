@@ -96,6 +96,8 @@ void http_client_h1_send(struct conn *c, struct stream *s)
 		s->ended_out = true;
 	} else if (s->ended_out) {
 		(void)conn_op_end(s); /* ended while it waited: a failure comes by closed */
+	} else if (!s->hijack_wanted) {
+		conn_hold(c);
 	}
 	conn_leave(c);
 }

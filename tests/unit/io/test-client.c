@@ -553,22 +553,81 @@ static void calls_hijack_to_an_fd(void **state)
 
 /* ---- peers that misbehave ---- */
 
-/* A process that accepts and answers each connection's request with text. "+" first: it then takes
- * a second request and closes without an answer, as a server does whose idle time ends in that
- * moment. */
-static pid_t scripted_process(struct place *p, const char *const *answers, size_t n)
+static int listen_at(const struct place *p)
 {
 	struct sockaddr_un {
 		sa_family_t family;
 		char path[108];
 	} sa = { .family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	pid_t pid;
 
 	snprintf(sa.path, sizeof(sa.path), "%s", p->path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	assert_int_equal(listen(fd, 10), 0);
-	pid = fork();
+	return fd;
+}
+
+/* What a peer has by now, in one piece; "" = nothing. */
+static const char *has_come(int peer, char *text, size_t n)
+{
+	ssize_t r = recv(peer, text, n - 1, MSG_DONTWAIT);
+
+	text[MAX(r, (ssize_t)0)] = '\0';
+	return text;
+}
+
+static void a_head_leaves_with_its_body_or_at_the_end_of_the_round(void **state)
+{
+	struct env e = { 0 };
+	struct place p;
+	struct http_client *c;
+	struct err err = ERR_INIT;
+	struct stream *s;
+	char text[4096];
+	int fd, peer;
+
+	place_make(&p);
+	fd = listen_at(&p);
+	env_start(&e, serve);
+	assert_int_equal(http_client_new(e.loop, p.address, NULL, &c, &err), 0);
+	assert_int_equal(http_client_stream(c, "POST", "/a", &s, &err), 0);
+	assert_int_equal(http_client_send(s, 10, false, &err), 0);
+	peer = accept(fd, NULL, NULL);
+	assert_string_equal(has_come(peer, text, sizeof(text)), "");
+	assert_int_equal(stream_write(s, "hello", 5), 0);
+	assert_string_equal(has_come(peer, text, sizeof(text)), "");
+	assert_int_equal(stream_write(s, "world", 5), 0);
+	assert_has(has_come(peer, text, sizeof(text)), "\r\n\r\nhelloworld");
+	stream_reset(s, NULL);
+	stream_unref(s);
+	(void)close(peer);
+
+	/* The body comes later. */
+	assert_int_equal(http_client_stream(c, "POST", "/b", &s, &err), 0);
+	assert_int_equal(http_client_send(s, HTTP_BODY_CHUNKED, false, &err), 0);
+	peer = accept(fd, NULL, NULL);
+	assert_string_equal(has_come(peer, text, sizeof(text)), "");
+	assert_true(loop_step(e.loop, 0, &err) >= 0);
+	assert_has(has_come(peer, text, sizeof(text)), "POST /b HTTP/1.1\r\n");
+	assert_int_equal(stream_write(s, "late", 4), 0);
+	assert_string_equal(has_come(peer, text, sizeof(text)), "4\r\nlate\r\n");
+	stream_reset(s, NULL);
+	stream_unref(s);
+	(void)close(peer);
+	(void)close(fd);
+	http_client_free(c);
+	env_stop(&e);
+	place_remove(&p);
+}
+
+/* A process that accepts and answers each connection's request with text. "+" first: it then takes
+ * a second request and closes without an answer, as a server does whose idle time ends in that
+ * moment. */
+static pid_t scripted_process(struct place *p, const char *const *answers, size_t n)
+{
+	int fd = listen_at(p);
+	pid_t pid = fork();
+
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		for (size_t i = 0; i < n; i++) {
@@ -788,6 +847,7 @@ int main(void)
 		cmocka_unit_test(asks_and_keeps_the_connection),
 		cmocka_unit_test(two_hundred_exchanges_share_few_connections),
 		cmocka_unit_test(a_waiting_stream_that_is_ended_too_early_is_closed),
+		cmocka_unit_test(a_head_leaves_with_its_body_or_at_the_end_of_the_round),
 		cmocka_unit_test(without_credit_an_answer_waits_in_the_socket),
 		cmocka_unit_test(streams_that_are_dropped_or_outlive_the_client_are_safe),
 		cmocka_unit_test(refuses_bad_requests_and_addresses),
