@@ -398,6 +398,7 @@ static int open_book(struct authn_webhook *w, const struct hook_conf *to, struct
 					     .to = to,
 					     .resolver = w->resolver,
 					     .timeout = TIMEOUT,
+					     .back_off = HOOK_BACK_OFF,
 					     .read = read_answer,
 					     .ended = ended,
 					     .arg = w };

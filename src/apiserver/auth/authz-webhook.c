@@ -346,6 +346,7 @@ int authz_webhook_new(const struct authz_webhook_make *m, struct authz_webhook *
 					     .to = m->to,
 					     .resolver = m->resolver,
 					     .timeout = m->conf->timeout,
+					     .back_off = HOOK_BACK_OFF,
 					     .read = read_answer,
 					     .ended = count,
 					     .arg = w };

@@ -24,7 +24,6 @@
 #define FLIGHTS_MAX 1024
 #define CONNECTIONS 32
 #define TRIES_MAX 5
-#define BACK_OFF (500 * NS_PER_MS)
 #define TOKEN_MAX (64u << 10)
 
 struct kept {
@@ -49,7 +48,7 @@ struct flight {
 
 struct hook_book {
 	struct loop *loop;
-	struct hook_book_make conf; /* read, ended, arg, timeout */
+	struct hook_book_make conf; /* read, ended, arg, timeout, back_off */
 	char *name, *target;
 	struct http_client *client;
 	char *token; /* NULL: none, or of the file */
@@ -107,7 +106,7 @@ static void keep(struct hook_book *b, const char *key, int code, const char *tex
 	k = must(calloc(1, sizeof(*k)));
 	k->key = must(strdup(key));
 	k->text = must(strdup(text));
-	k->answer = (struct hook_answer){ code, k->text };
+	k->answer = (struct hook_answer){ .code = code, .text = k->text };
 	k->until = ttl > INT64_MAX - clock_mono() ? INT64_MAX : clock_mono() + ttl;
 	(void)map_put(&b->kept, slice_str(k->key), k);
 	list_append(&b->latest, &k->link);
@@ -149,7 +148,7 @@ static void fail(struct flight *f, const char *why)
 
 	log_kv(LOG_LEVEL_WARN, "a webhook gave no answer", "name", f->b->name, "error", why, NULL);
 	(void)snprintf(text, sizeof(text), "webhook \"%s\" gave no answer", f->b->name);
-	judge(f, &(struct hook_answer){ HOOK_NO_ANSWER, text }, f->late ? "timeout" : "error");
+	judge(f, &(struct hook_answer){ HOOK_NO_ANSWER, text, why }, f->late ? "timeout" : "error");
 }
 
 static void read_answer(struct flight *f)
@@ -165,14 +164,14 @@ static void read_answer(struct flight *f)
 		return;
 	}
 	keep(f->b, f->key, code, buf_str(&text), ttl);
-	judge(f, &(struct hook_answer){ code, buf_str(&text) }, "success");
+	judge(f, &(struct hook_answer){ .code = code, .text = buf_str(&text) }, "success");
 }
 
 /* ---- one attempt ---- */
 
 static int64_t back_off(const struct flight *f)
 {
-	int64_t t = BACK_OFF;
+	int64_t t = f->b->conf.back_off;
 
 	for (unsigned i = 1; i < f->tries; i++)
 		t += t / 2;
@@ -400,7 +399,7 @@ void hook_book_free(struct hook_book *b)
 			stream_reset(f->s, NULL);
 			stream_unref(STEAL(f->s));
 		}
-		judge(f, &(struct hook_answer){ HOOK_ENDED, "" }, "canceled");
+		judge(f, &(struct hook_answer){ .code = HOOK_ENDED, .text = "" }, "canceled");
 	}
 	http_client_free(b->client);
 	while ((k = LIST_FIRST(&b->latest, struct kept, link)))

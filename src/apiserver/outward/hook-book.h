@@ -4,12 +4,14 @@
  * however many wait for it, and its answer is kept for a while.
  *
  * A question is tried again when the connection or the server fails, at most five times within the
- * time limit. What an answer means is its owner's to say, who reads it and keeps a code and a text.
+ * time limit, after a pause that grows by half each time. What an answer means is its owner's to
+ * say, who reads it and keeps a code and a text.
  */
 #pragma once
 
 #include "apiserver/outward/hook-conf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/list.h"
 
 #include <stdint.h>
@@ -25,15 +27,20 @@ enum {
 };
 struct hook_answer {
 	int code;	  /* the owner's, or one of the above */
-	const char *text; /* the owner's, or why there is none */
+	const char *text; /* the owner's, or that there is none */
+	/* Of HOOK_NO_ANSWER: what went wrong, for those who may know where it is; else NULL. */
+	const char *why;
 };
+
+#define HOOK_BACK_OFF (500 * NS_PER_MS)
 
 struct hook_book_make {
 	struct loop *loop;
 	const char *name;	    /* in errors; copied */
 	const struct hook_conf *to; /* copied; tls is referenced, files are borrowed */
 	struct resolver *resolver;
-	int64_t timeout; /* ns, of all attempts together */
+	int64_t timeout;  /* ns, of all attempts together */
+	int64_t back_off; /* ns, the first pause; 0: none */
 	/* What a body says: code from 0, text, and for how long (ns; 0: not) that is kept.
 	 * -ERR_INVALID: it is no answer. */
 	int (*read)(void *arg, struct slice body, struct buf *text, int64_t *ret_keep,
