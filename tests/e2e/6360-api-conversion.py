@@ -9,6 +9,7 @@ import time
 
 sys.dont_write_bytecode = True
 import kube  # noqa: E402
+from conform_convert import selectable  # noqa: E402
 from conform_hooks import SLOW  # noqa: E402
 from converter import ASKED, LIES, ONE, TWO, Converted, conversion, host_port  # noqa: E402
 from kube import api, equal, kind, space, until  # noqa: E402
@@ -137,6 +138,108 @@ def _():
             e = w.next()
             equal(e["type"], "ERROR")
         d.asks("/convert")
+
+
+FIELDS = {"v1": ["hostPort"], "v2": ["host", "port"]}
+INITIAL = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+
+
+def named(*objects):
+    return [o["metadata"]["name"] for o in objects]
+
+
+@case("selectors look at the version that is asked for, whichever is stored")
+def _():
+    with selectable(Converted(), **FIELDS) as d:
+        v1, v2 = both(d)
+        v1.create(one("a"))
+        d.stores("v2")
+        v2.create(two("b"))
+        v1.create({"metadata": {"name": "c"}, "hostPort": "h:8080"})
+        equal((v1.names(fieldSelector="hostPort=localhost:8080"), v2.names(fieldSelector="host=localhost,port=8080")), (["a", "b"], ["a", "b"]))
+        equal((v2.names(fieldSelector="host!=localhost"), v1.names(fieldSelector="hostPort=h:8080,metadata.name=c")), (["c"], ["c"]))
+        equal(v2.names(fieldSelector="host=localhost,metadata.name=b"), ["b"])
+        for k in (v1, v2):
+            with k.watch(**INITIAL, fieldSelector="hostPort=localhost:8080" if k is v1 else "host=localhost") as w:
+                equal(named(w.next("ADDED"), w.next("ADDED")), ["a", "b"])
+                w.next("BOOKMARK")
+        d.asks("/convert-marked")
+        until(lambda: v1.names(labelSelector="marked=yes") == ["b", "c"], "labels that are made")
+        equal((v2.names(labelSelector="marked=yes"), v2.names(labelSelector="!marked")), (["a"], ["b", "c"]))
+
+
+@case("pages of what selectors take")
+def _():
+    with selectable(Converted(), **FIELDS) as d:
+        v1, v2 = both(d)
+        for n in range(MANY):
+            v1.create({"metadata": {"name": f"o{n:03}"}, "hostPort": f"h{n % 3}:1"})
+        want, got, more = [f"o{n:03}" for n in range(0, MANY, 3)], [], {}
+        while True:
+            page = v2.list(limit=40, fieldSelector="host=h0", **more)
+            assert len(page["items"]) <= 40 and "remainingItemCount" not in page["metadata"]
+            got += named(*page["items"])
+            if not page["metadata"].get("continue"):
+                break
+            more = {"continue": page["metadata"]["continue"]}
+        equal(got, want)
+        equal(named(*v2.delete_all(fieldSelector="host=h0")["items"]), want)
+        equal((len(v1.names()), v2.names(fieldSelector="host=h0")), (MANY - len(want), []))
+
+
+@case("a watch tells who comes and goes by fields that are made")
+def _():
+    with selectable(Converted(), **FIELDS) as d:
+        v1, v2 = both(d)
+        v1.create(one())
+        v1.create(one("late"))
+        begun = v1.list()["metadata"]["resourceVersion"]
+        with v2.watch(resourceVersion=begun, fieldSelector="host=h") as w, v2.watch(resourceVersion=begun, fieldSelector="host!=h") as other, \
+                v2.watch(resourceVersion=begun, fieldSelector="host=h,metadata.name=one") as single:
+            for at in ("h:1", "h:2", "i:3", "h:4"):
+                v1.patch("one", {"hostPort": at})
+            v1.patch("late", {"hostPort": "h:5"})
+            v1.delete("one")
+            v1.delete("late")
+            told = lambda w, n: [(e["type"], e["object"]["metadata"]["name"], host_port(e["object"])[1:]) for e in (w.next() for _ in range(n))]  # noqa: E731
+            first = [("ADDED", "one", ("h", "1")), ("MODIFIED", "one", ("h", "2")), ("DELETED", "one", ("h", "2")), ("ADDED", "one", ("h", "4"))]
+            equal(told(w, 7), first + [("ADDED", "late", ("h", "5")), ("DELETED", "one", ("h", "4")), ("DELETED", "late", ("h", "5"))])
+            equal(told(single, 5), first + [("DELETED", "one", ("h", "4"))])
+            equal(told(other, 4), [("DELETED", "one", ("localhost", "8080")), ("ADDED", "one", ("i", "3")), ("DELETED", "one", ("i", "3")),
+                                   ("DELETED", "late", ("localhost", "8080"))])
+
+
+@case("a watch that selects by what is made ends when its definition changes")
+def _():
+    with selectable(Converted(), **FIELDS) as d:
+        v1, v2 = both(d)
+        begun = v1.list()["metadata"]["resourceVersion"]
+        with v2.watch(resourceVersion=begun, fieldSelector="host=h") as w:
+            d.asks("/convert-marked")
+            until(lambda: v1.api.ask("GET", v1.path()).status == 200 and d.k.get(d.name)["metadata"]["generation"] > 1, "changed")
+            v1.create(one())
+            e = w.next()
+            equal((e["type"], e["object"]["code"], e["object"]["reason"]), ("ERROR", 410, "Expired"))
+
+
+@case("a collection whose converter fails stands as it was")
+def _():
+    with selectable(Converted(), **FIELDS) as d:
+        v1, v2 = both(d)
+        for name in "abc":
+            v1.create(one(name))
+        d.asks("/lie-failed")
+        until(lambda: v2.api.ask("GET", v2.path("a")).status == 500, "it fails")
+        for how in ({}, {"fieldSelector": "host=localhost"}, {"labelSelector": "a"}):
+            said = v2.delete_all(want=500, **how)
+            assert "conversion webhook for" in said["message"], said
+        equal(v1.names(), ["a", "b", "c"])
+        equal(named(*v1.delete_all(fieldSelector="metadata.name=a")["items"]), ["a"])
+        d.asks("/convert")
+        until(lambda: v2.api.ask("GET", v2.path("b")).status == 200, "the right one is asked")
+        gone = v2.delete_all()["items"]
+        equal([(o["metadata"]["name"], host_port(o)) for o in gone], [("b", TWO), ("c", TWO)])
+        equal(v1.names(), [])
 
 
 @case("status and scale in the other version")

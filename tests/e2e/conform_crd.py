@@ -147,32 +147,6 @@ def _():
                     equal(w.next(type_)["metadata"]["name"], name)
 
 
-@case("CustomResourceFieldSelectors CustomResourceFieldSelectors MUST list and watch custom resources matching the field selector", without="needs-webhook")
-def _():
-    schema = {"type": "object", "properties": {"hostPort": {"type": "string"}, "host": {"type": "string"}, "port": {"type": "string"}}}
-    with Definition(schema, schema, selectableFields=[{"jsonPath": ".host"}, {"jsonPath": ".port"}]) as d:
-        v1, v2 = d.of("v1"), d.of("v2")
-        until(lambda: d.k.get(d.name)["spec"]["versions"][1]["selectableFields"], "fields")
-        with v1.watch(fieldSelector="host=host1") as w1, v2.watch(fieldSelector="host=host1,port=80") as w2:
-            v1.create(one("one", host="host1", port="80"))
-            v2.create(one("two", host="host1", port="8080"))
-            v1.create(one("three", host="host2", port="80"))
-            for k in (v1, v2):
-                equal(k.names(fieldSelector="host=host1"), ["one", "two"])
-                equal(k.names(fieldSelector="host=host1,port=80"), ["one"])
-                equal(k.names(fieldSelector="host!=host1"), ["three"])
-                assert k.list(400, fieldSelector="hostPort=x")["reason"] == "BadRequest"
-            equal([w1.next("ADDED")["metadata"]["name"] for _ in "12"], ["one", "two"])
-            holds(w2.next("ADDED"), {"apiVersion": v2.gv, "metadata": {"name": "one"}})
-            v1.patch("one", {"host": "host9"})
-            v2.delete("two")
-            for w, names in ((w1, ["one", "two"]), (w2, ["one"])):
-                for name in names:
-                    equal(w.next("DELETED")["metadata"]["name"], name)
-            v1.delete_all(fieldSelector="port=80")
-            equal(v1.names(), [])
-
-
 # ---- discovery of them ----
 
 

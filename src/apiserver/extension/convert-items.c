@@ -29,6 +29,22 @@ static uint32_t form_of(const struct api_kind *to)
 	return FORMS_FROM + to->custom->form;
 }
 
+/* Where selectable fields are in that version. Borrowed until the next one. */
+static struct shape *shape_of(struct converter *cv, const struct api_kind *to)
+{
+	if (!cv->shape || cv->form != form_of(to)) {
+		shape_unref(cv->shape);
+		cv->shape = shape_new(to);
+		cv->form = form_of(to);
+	}
+	return cv->shape;
+}
+
+void convert_shapes_fini(struct converter *cv)
+{
+	shape_unref(STEAL(cv->shape));
+}
+
 static int make_item(struct item *i, struct shape *s, struct slice json, struct item **ret,
 		     struct err *err)
 {
@@ -38,7 +54,6 @@ static int make_item(struct item *i, struct shape *s, struct slice json, struct 
 struct item *convert_known(struct converter *cv, struct item *i, const struct api_kind *to)
 {
 	struct slice json;
-	struct shape *s;
 	struct item *made = NULL;
 
 	if (codec_is_in(i, to))
@@ -46,11 +61,7 @@ struct item *convert_known(struct converter *cv, struct item *i, const struct ap
 	json = item_form(cv->world, i, form_of(to));
 	if (!json.n)
 		return NULL;
-	s = shape_new(to);
-	if (make_item(i, s, json, &made, NULL) < 0)
-		made = NULL;
-	shape_unref(s);
-	return made;
+	return make_item(i, shape_of(cv, to), json, &made, NULL) == 0 ? made : NULL;
 }
 
 /* ---- what is asked for ---- */
@@ -90,7 +101,7 @@ static int make_all(struct convert_flight *f, const struct doc *objects, struct 
 		    struct err *err)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(OBJECT_MAX);
-	struct shape *s = shape_new(f->job.to);
+	struct shape *s = shape_of(f->cv, f->job.to);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < f->job.n; i++) {
@@ -102,7 +113,6 @@ static int make_all(struct convert_flight *f, const struct doc *objects, struct 
 			(void)item_keep_form(f->cv->world, f->items[i], form_of(f->job.to),
 					     buf_slice(&text));
 	}
-	shape_unref(s);
 	return r < 0 ? err_set(err, ERR_SYSTEM, "a converted object cannot be kept") : 0;
 }
 

@@ -11,5 +11,10 @@ struct converter {
 	struct loop *loop;
 	struct world *world;
 	struct webhook_clients *clients;
-	struct map flights; /* of single items: by item and form */
+	struct map flights;  /* of single items: by item and form */
+	struct shape *shape; /* of the items that were made last, by their form; may be NULL */
+	uint32_t form;
 };
+
+/* convert-items.c */
+void convert_shapes_fini(struct converter *cv);

@@ -32,6 +32,7 @@ void converter_free(struct converter *cv)
 		return;
 	assert(map_count(&cv->flights) == 0);
 	map_fini(&cv->flights);
+	convert_shapes_fini(cv);
 	webhook_clients_free(cv->clients);
 	free(cv);
 }

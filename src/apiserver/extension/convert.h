@@ -17,8 +17,8 @@
  *		step needs to know at once is a question to the call's memo: the step ends with
  *		"not yet", call_asks waits, the step runs again and finds the answer.
  *
- * Selectors look at objects as they are stored; fields that are not metadata.name or
- * metadata.namespace cannot be selected by in a version that a webhook may have to make.
+ * Selectors look at what was made: labels and fields are those of the version that is asked for
+ * (gather.h, rest-watch.c).
  *
  * Spec: apiextensions.k8s.io/v1 ConversionReview; errors are upstream's words. All on the loop's
  * thread.

@@ -17,7 +17,7 @@ struct node;
 
 /* ---- where things are in an object (cache-shape.c) ---- */
 
-#define SHAPE_SLOTS_MAX 32
+#define SHAPE_SLOTS_MAX 64
 #define SHAPE_NONE 0xff
 
 /* A name on the way to a selectable field. */
@@ -37,6 +37,7 @@ struct shape_field {
 struct shape {
 	unsigned refs;
 	bool namespaced;
+	bool alone; /* a webhook makes other versions: these have fields of their own */
 	uint8_t nslots;
 	uint16_t nsteps, nfields;
 	struct shape_step *steps; /* the first is the first at the top */
@@ -44,9 +45,8 @@ struct shape {
 	struct slice head; /* {"kind":"Pod","apiVersion":"v1", */
 	char *text;	   /* all names */
 };
+/* Versions of a custom kind that differ in their names only have the fields of all of them. */
 struct shape *shape_new(const struct api_kind *kind);
-/* The same for objects of another version: places are those of `kind`. */
-struct shape *shape_of_version(const struct api_kind *kind, const struct api_kind *version);
 struct shape *shape_ref(struct shape *s);
 void shape_unref(struct shape *s);
 bool shape_same(const struct shape *a, const struct shape *b); /* items fit both */
@@ -101,8 +101,6 @@ int item_make(struct shape *s, struct slice key, struct slice stored, int64_t re
 struct item *item_keep_stored(struct item *i, struct slice stored);
 /* That, or the JSON. */
 struct slice item_stored(const struct item *i);
-/* The same object at another revision: of its removal. */
-struct item *item_at(const struct item *i, int64_t revision);
 size_t item_memory(const struct item *i);
 /* The text of a selectable field as it stands in the JSON. */
 struct slice item_field(const struct item *i, struct slice name, bool *ret_escaped);

@@ -8,7 +8,7 @@
  */
 #include "apiserver/objects/cache-private.h"
 
-#include "api/api.h"
+#include "api/custom.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -145,6 +145,30 @@ static void add_field(struct build *b, const char *name, const struct special *x
 	s->fields[s->nfields++] = f;
 }
 
+static void add_fields(struct build *b, const struct api_kind *kind)
+{
+	for (const char *const *name = kind->selectable; name && *name; name++)
+		add_field(b, **name == '.' ? *name + 1 : *name, find_special(kind, *name));
+	for (size_t i = 0; i < ARRAY_LEN(specials); i++)
+		if (specials[i].more && special_of(&specials[i], kind))
+			add_field(b, specials[i].name, &specials[i]);
+}
+
+/* Those that one object can be read as; a name that stands twice has one slot. */
+static void add_versions(struct build *b, const struct api_kind *kind)
+{
+	const struct custom *definition = kind->custom->definition;
+	const struct api_kind *const *v;
+	size_t n;
+
+	if (b->s->alone || !definition)
+		return;
+	v = custom_kinds(definition, &n);
+	for (size_t i = 0; i < n; i++)
+		if (v[i] != kind)
+			add_fields(b, v[i]);
+}
+
 static void settle(const struct build *b, struct slice *v)
 {
 	v->p = b->text.p + (size_t)v->p;
@@ -163,11 +187,10 @@ struct shape *shape_new(const struct api_kind *kind)
 		     kind->group->api_version) < 0)
 		abort();
 	s->head = slice_of(NULL, b.text.n);
-	for (const char *const *name = kind->selectable; name && *name; name++)
-		add_field(&b, **name == '.' ? *name + 1 : *name, find_special(kind, *name));
-	for (size_t i = 0; i < ARRAY_LEN(specials); i++)
-		if (specials[i].more && special_of(&specials[i], kind))
-			add_field(&b, specials[i].name, &specials[i]);
+	s->alone = custom_webhook(kind) != NULL;
+	add_fields(&b, kind);
+	if (kind->custom)
+		add_versions(&b, kind);
 	settle(&b, &s->head);
 	for (size_t i = 0; i < s->nsteps; i++)
 		settle(&b, &s->steps[i].name);
@@ -177,14 +200,6 @@ struct shape *shape_new(const struct api_kind *kind)
 	}
 	s->text = b.text.p;
 	return s;
-}
-
-struct shape *shape_of_version(const struct api_kind *kind, const struct api_kind *version)
-{
-	struct api_kind k = *kind;
-
-	k.group = version->group;
-	return shape_new(&k);
 }
 
 struct shape *shape_ref(struct shape *s)
@@ -205,7 +220,7 @@ void shape_unref(struct shape *s)
 
 bool shape_same(const struct shape *a, const struct shape *b)
 {
-	if (!slice_eq(a->head, b->head) || a->namespaced != b->namespaced ||
+	if (!slice_eq(a->head, b->head) || a->namespaced != b->namespaced || a->alone != b->alone ||
 	    a->nfields != b->nfields)
 		return false;
 	for (size_t i = 0; i < a->nfields; i++)

@@ -210,6 +210,7 @@ static int tell(struct cache *c, struct watch *x, struct change *ch)
 	if (list_empty(&x->flush))
 		list_append(&world->flush, &x->flush);
 	world->current = w;
+	w->before = ch->old;
 	r = w->change(w, what, now ? ch->new : change_gone(c, ch));
 	if (world->current != w)
 		return -1;
@@ -262,8 +263,9 @@ static void tell_group(struct cache *c, const struct index_key *k, uint64_t numb
 	group_put(c, g);
 }
 
-static bool slot_key(const struct item *i, uint8_t slot, const struct shape_field *f,
-		     struct index_key *k)
+/* An item in another version has its fields elsewhere. */
+static bool slot_key(const struct cache *c, const struct item *i, uint8_t slot,
+		     const struct shape_field *f, struct index_key *k)
 {
 	char text[2 * VALUE_MAX];
 	bool escaped = false;
@@ -272,7 +274,11 @@ static bool slot_key(const struct item *i, uint8_t slot, const struct shape_fiel
 
 	if (!i)
 		return false;
-	v = f ? item_slot(i, f, &escaped) : item_name(i);
+	if (!f)
+		v = item_name(i);
+	else
+		v = i->shape == c->shape ? item_slot(i, f, &escaped)
+					 : item_field(i, f->name, &escaped);
 	if (escaped) {
 		if (!text_decode(v, text, sizeof(text), &n))
 			return false;
@@ -286,7 +292,8 @@ static void tell_slot(struct cache *c, uint8_t slot, const struct shape_field *f
 {
 	const struct change *ch = window_at(&c->window, number);
 	struct index_key a __attribute__((uninitialized)), b __attribute__((uninitialized));
-	const bool now = slot_key(ch->new, slot, f, &a), before = slot_key(ch->old, slot, f, &b);
+	const bool now = slot_key(c, ch->new, slot, f, &a),
+		   before = slot_key(c, ch->old, slot, f, &b);
 
 	if (now)
 		tell_group(c, &a, number);

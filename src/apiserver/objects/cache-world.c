@@ -321,7 +321,7 @@ static struct shape *shape_for(struct cache *c, struct slice open)
 	if (!k)
 		return c->shape;
 	shape_unref(c->other);
-	return c->other = shape_of_version(c->kind, k);
+	return c->other = shape_new(k);
 }
 
 int cache_item_open(struct cache *c, struct slice key, struct slice open, int64_t revision,

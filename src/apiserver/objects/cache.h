@@ -52,6 +52,8 @@ struct slice item_json(const struct item *i);
 /* The same from the key "metadata" on, without kind and apiVersion: `"metadata":{...}...}`. A list
  * of built-in objects has "{" and this for each. */
 struct slice item_tail(const struct item *i);
+/* The same object at another revision: of its removal. */
+struct item *item_at(const struct item *i, int64_t revision);
 /* The store has it in another version, which a write brings to the stored one. */
 bool item_is_older(const struct item *i);
 /* The value of metadata.labels as JSON; empty without labels. */
@@ -100,8 +102,8 @@ struct cache_form {
 	int (*foreign)(void *arg, const struct api_kind *kind, struct slice bytes, struct buf *out,
 		       struct err *err);
 	/* Objects may stand in another version of the kind: which one `bytes` (open, canonical) are
-	 * in; NULL: `kind`. Such are kept as they are, with the fields that `kind` selects by.
-	 * NULL: all are in the stored version. */
+	 * in; NULL: `kind`. Such are kept as they are, with the fields that their own version
+	 * selects by. NULL: all are in the stored version. */
 	const struct api_kind *(*kind_of)(const struct api_kind *kind, struct slice bytes);
 	/* Sealed otherwise than seal would do it now: a write that changes nothing is made all the
 	 * same. NULL: never. */
@@ -244,6 +246,7 @@ struct cache_watch {
 	/* It is over: -ERR_GONE ("too old resource version: 3 (7)") or the cache went. Not from
 	 * within cache_watch. */
 	void (*end)(struct cache_watch *w, const struct err *err);
+	struct item *before; /* during change(): the object as it was; NULL: it was not there */
 	struct cache *cache; /* from here on private */
 	void *private_[10];
 };

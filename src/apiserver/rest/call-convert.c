@@ -4,8 +4,6 @@
 
 #include "doc/json.h"
 
-#include <string.h>
-
 static bool is_in(const struct doc *d, const struct api_kind *to)
 {
 	return doc_str_is(doc_get(d, "apiVersion"), to->group->api_version);
@@ -98,27 +96,4 @@ void call_converted(struct call *c, struct item *i,
 	}
 	c->verb = w;
 	c->stop = stop_wait;
-}
-
-int call_check_fields(struct call *c, struct err *err)
-{
-	const struct api_kind *k = c->resource->kind;
-	const struct collection *o = c->resource->objects;
-
-	if (!custom_webhook(k) || !o ||
-	    strcmp(k->group->api_version, o->kind->group->api_version) == 0)
-		return 0;
-	for (size_t i = 0; i < c->q.fields.n; i++) {
-		const struct slice key = c->q.fields.terms[i].key;
-
-		if (!slice_is(key, "metadata.name") && !slice_is(key, "metadata.namespace"))
-			return status_bad_request(err, &c->about,
-						  "field selector %.*s: objects are stored as %s, "
-						  "and a webhook makes "
-						  "%s of them: select by the fields of the former",
-						  (int)MIN(key.n, (size_t)200), key.p,
-						  o->kind->group->api_version,
-						  k->group->api_version);
-	}
-	return 0;
 }

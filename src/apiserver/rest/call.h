@@ -184,8 +184,6 @@ void call_ask_no_more(struct call *c); /* of an end */
  * afterwards. */
 int call_convert(struct call *c, const struct api_kind *from, const struct api_kind *to,
 		 const struct doc *d, struct arena *a, struct doc *ret, struct err *err);
-/* Selectors look at what is stored: -ERR_BAD_REQUEST for fields that a webhook may have to make. */
-int call_check_fields(struct call *c, struct err *err);
 /* next(c, item in the version of the request, arg), maybe within the call; of a failure it is
  * answered. */
 void call_converted(struct call *c, struct item *i,
@@ -234,6 +232,8 @@ call_fn paths_serve;
 void rest_remote_expire(struct call *c, const struct err *err);
 /* The objects of a view that the request's selectors take, as a list. */
 void rest_list_view(struct call *c, struct cache_view *view_taken);
+/* Those of v, which are in the version of the request; takes them and their array (malloc). */
+void rest_list_items(struct call *c, struct cache_view *view_taken, struct item **v, size_t n);
 
 struct paths *paths_new(struct server *srv);
 void paths_free(struct paths *p);

@@ -3,6 +3,9 @@
  * DELETE of a collection: the objects of a view that the selectors take, some of them at a time.
  * The answer is the list as it was.
  *
+ * Where a webhook makes the version that is asked for, all of them are converted before the first
+ * goes: one that fails leaves all of them, as upstream's list does that comes before the deletions.
+ *
  * Each object goes in a transaction of its own, though many are under way together: a watcher that
  * breaks off goes on behind the last revision it was told of, and would never hear of a second
  * object that went at that revision.
@@ -11,6 +14,7 @@
  * changed meanwhile is looked at, and asked about, anew; one that went is none of ours. Deletions
  * that are done stay when a later one fails, as upstream's do.
  */
+#include "apiserver/rest/gather.h"
 #include "apiserver/rest/rest-delete.h"
 
 #include <stdlib.h>
@@ -33,7 +37,11 @@ struct many {
 	struct delete_options opt;
 	struct cache_view *view;
 	struct cache_iter it;
-	struct item *items[OPS_MAX]; /* of this time; the view's */
+	struct gather gather; /* where a webhook converts, instead of `it`: */
+	bool made;
+	struct item **own; /* referenced, as they are answered; in order of keys */
+	size_t nown, at;
+	struct item *items[OPS_MAX]; /* of this time; the view's, or of `own` */
 	size_t nitems;
 	unsigned tries;
 	struct hook_ask ask; /* webhooks, about one of them at a time */
@@ -59,6 +67,10 @@ static void many_end(struct many *m)
 	c->stop = NULL;
 	hook_ask_cancel(&m->ask);
 	deferred_fini(&m->again);
+	gather_fini(&m->gather);
+	for (size_t i = 0; i < m->nown; i++)
+		item_unref(m->own[i]);
+	free(m->own);
 	for (size_t i = 0; i < OPS_MAX; i++)
 		buf_fini(&m->json[i]);
 	cache_view_unref(m->view);
@@ -135,17 +147,37 @@ static int add_item(struct many *m, struct item *seen, int64_t agreed, struct er
 	return r < 0 ? r : add_more(m, err);
 }
 
-/* The next of the view that are wanted; 0: there are none. */
-static size_t take_items(struct many *m)
+static struct item *next_item(struct many *m)
 {
 	struct call *c = m->call;
 	struct item *i;
 
+	if (m->made)
+		return m->at < m->nown ? m->own[m->at++] : NULL;
+	do
+		i = cache_iter_next(&m->it);
+	while (i && !item_match(i, &c->q.labels, &c->q.fields));
+	return i;
+}
+
+/* next_item is the one of this key. */
+static void go_back(struct many *m, struct slice key)
+{
+	if (!m->made)
+		cache_iter_init(&m->it, m->view, m->it.prefix, key);
+	while (m->made && m->at > 0 && slice_cmp(item_key(m->own[m->at - 1]), key) >= 0)
+		m->at--;
+}
+
+/* The next of the view that are wanted; 0: there are none. */
+static size_t take_items(struct many *m)
+{
+	struct item *i;
+
 	m->nitems = 0;
 	m->tries = 0;
-	while (m->nitems < OPS_MAX / (1 + STRATEGY_MORE_MAX) * 4 && (i = cache_iter_next(&m->it)))
-		if (item_match(i, &c->q.labels, &c->q.fields))
-			m->items[m->nitems++] = i;
+	while (m->nitems < OPS_MAX / (1 + STRATEGY_MORE_MAX) * 4 && (i = next_item(m)))
+		m->items[m->nitems++] = i;
 	return m->nitems;
 }
 
@@ -188,9 +220,16 @@ static void finish(struct many *m)
 {
 	struct call *c = m->call;
 	struct cache_view *view = cache_view_ref(m->view);
+	struct item **own = STEAL(m->own);
+	const size_t n = m->nown;
+	const bool made = m->made;
 
+	m->nown = 0;
 	many_end(m);
-	rest_list_view(c, view);
+	if (made)
+		rest_list_items(c, view, own, n);
+	else
+		rest_list_view(c, view);
 }
 
 static int plan_item(struct many *m, size_t i, struct err *err)
@@ -220,7 +259,7 @@ static int plan(struct many *m, struct err *err)
 	for (size_t i = 0; r == 0 && i < m->nitems; i++) {
 		if (m->nops + 1 + STRATEGY_MORE_MAX > OPS_MAX) {
 			/* The rest is of the next time: again from here. */
-			cache_iter_init(&m->it, m->view, m->it.prefix, item_key(m->items[i]));
+			go_back(m, item_key(m->items[i]));
 			break;
 		}
 		r = plan_item(m, i, err);
@@ -374,6 +413,31 @@ static void again(struct deferred *d)
 	step(CONTAINER_OF(d, struct many, again));
 }
 
+static void gathered(struct gather *g, int result, struct err *err)
+{
+	struct many *m = CONTAINER_OF(g, struct many, gather);
+
+	if (result < 0) {
+		many_fail(m, err);
+		return;
+	}
+	m->own = gather_take(g, &m->nown);
+	m->made = true;
+	step(m);
+}
+
+static void gather(struct many *m)
+{
+	struct call *c = m->call;
+
+	m->gather = (struct gather){
+		.call = c, .view = m->view, .prefix = m->it.prefix, .done = gathered
+	};
+	c->verb = m;
+	c->stop = stop_asking;
+	gather_begin(&m->gather);
+}
+
 static struct slice prefix_of(struct call *c)
 {
 	const char *ns = c->resource->kind->namespaced ? c->rq.namespace_ : "";
@@ -412,7 +476,10 @@ static void begin(struct call *c)
 	m->opt.revision = arena_strdup(c->a, m->opt.revision);
 	m->view = cache_now(m->o->cache);
 	cache_iter_init(&m->it, m->view, prefix, SLICE(""));
-	step(m);
+	if (custom_webhook(c->resource->kind))
+		gather(m);
+	else
+		step(m);
 }
 
 static void wait(struct call *c)
@@ -427,8 +494,7 @@ void rest_delete_collection(struct call *c)
 
 	err_clear(&err);
 	if (call_choose(c, flags, &err) < 0 || call_media(c, 0, &err) < 0 ||
-	    selector_check_fields(&c->q.fields, c->resource->kind, &err) < 0 ||
-	    call_check_fields(c, &err) < 0)
+	    selector_check_fields(&c->q.fields, c->resource->kind, &err) < 0)
 		call_fail(c, &err);
 	else
 		call_body(c, wait);

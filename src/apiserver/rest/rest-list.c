@@ -9,10 +9,12 @@
  *
  *	COUNT   with a limit: where the page ends, and whether there is more
  *	SIZE    protobuf: bytes of all items
- *	CONVERT a webhook makes another version (convert.h): all of the page, batch by batch
+ *	CONVERT a webhook makes another version (gather.h): all of the page, which it counts
+ *		itself when selectors look at what is made
  *	SEND
  */
 #include "apiserver/rest/call.h"
+#include "apiserver/rest/gather.h"
 
 #include "base/hash.h"
 #include "base/work.h"
@@ -50,9 +52,11 @@ struct lister {
 	struct item *last;     /* COUNT: the page's last; the view's */
 	struct ranked *ranked; /* SEND: the page's items in another order; NULL: as they lie */
 	size_t nranked;
-	struct item **own; /* CONVERT: the page's items as they are to be sent; referenced */
-	size_t nown, own_cap, own_bytes;
-	struct convert_items batch; /* the last of own */
+	struct gather gather; /* CONVERT, which gives: */
+	bool counts;	      /* it is the one that knows where the page ends */
+	bool made;	      /* they are there: */
+	struct item **own;    /* the page's items as they are to be sent; referenced */
+	size_t nown;
 	struct codec_list_meta meta;
 	struct codec_out *out;
 	struct buf bytes;
@@ -101,7 +105,7 @@ static void release_bytes(struct lister *l)
 
 static void release_own(struct lister *l)
 {
-	convert_items_cancel(&l->batch);
+	gather_fini(&l->gather);
 	for (size_t i = 0; i < l->nown; i++)
 		item_unref(l->own[i]);
 	free(STEAL(l->own));
@@ -254,7 +258,7 @@ static struct item *next(struct lister *l, size_t *budget)
 		--*budget;
 		return (size_t)l->given < l->nranked ? l->ranked[l->given].item : NULL;
 	}
-	if (l->own && l->phase == SEND) {
+	if (l->made && l->phase == SEND) {
 		--*budget;
 		return (size_t)l->given < l->nown ? l->own[l->given] : NULL;
 	}
@@ -360,64 +364,34 @@ static enum phase after_count(const struct lister *l)
 	return custom_webhook(l->call->resource->kind) ? CONVERT : SEND;
 }
 
-static int own_room(struct lister *l, struct err *err)
+static void gathered(struct gather *g, int result, struct err *err)
 {
-	struct item **v;
+	struct lister *l = CONTAINER_OF(g, struct lister, gather);
 
-	if (l->nown < l->own_cap)
-		return 0;
-	v = reallocarray(l->own, l->own_cap * 2 + CONVERT_BATCH_N, sizeof(struct item *));
-	if (!v)
-		return err_set(err, ERR_QUOTA, "no memory for the list");
-	l->own = v;
-	l->own_cap = l->own_cap * 2 + CONVERT_BATCH_N;
-	return 0;
-}
-
-static void on_batch(struct convert_items *k, int result, struct err *err)
-{
-	struct lister *l = CONTAINER_OF(k, struct lister, batch);
-	CLEANUP(call_drop) struct call *held = call_hold(l->call);
-
-	if (result == 0) {
-		deferred_call(&l->again);
+	if (result < 0) {
+		fail(l, err);
 		return;
 	}
-	held->about.reason = STATUS_UNKNOWN;
-	fail(l, err);
+	l->own = gather_take(g, &l->nown);
+	l->made = true;
+	if (l->counts && g->more)
+		l->meta.continue_ = next_token(l, l->meta.revision, item_key(l->own[l->nown - 1]));
+	l->meta.n = l->nown;
+	rewind_to(l, SEND);
+	deferred_call(&l->again);
 }
 
-/* One batch: 1 at the page's end; 0: goes on by itself. */
-static int convert_step(struct lister *l, struct err *err)
+static void gather(struct lister *l)
 {
-	size_t budget = LOOK_MAX, bytes = 0, from = l->nown;
-	struct item *i = NULL;
-	int r = own_room(l, err);
-
-	while (r == 0 && (!l->call->q.limit || l->given < l->call->q.limit) &&
-	       l->nown - from < CONVERT_BATCH_N && bytes < CONVERT_BATCH &&
-	       (i = next(l, &budget))) {
-		r = own_room(l, err);
-		if (r < 0)
-			break;
-		l->own[l->nown++] = item_ref(i);
-		bytes += item_json(i).n;
-		l->given++;
-	}
-	l->own_bytes += bytes;
-	if (r == 0 && l->own_bytes > LIST_MAX)
-		r = err_set(err, ERR_TOO_LARGE,
-			    "the list takes more than %u bytes: ask for it in pages (limit)",
-			    LIST_MAX);
-	if (r < 0 || (l->nown == from && budget > 0))
-		return r < 0 ? r : 1;
-	l->batch = (struct convert_items){ .to = l->call->resource->kind,
-					   .v = l->own + from,
-					   .n = l->nown - from,
-					   .done = on_batch };
-	if (convert_items(l->call->srv->converter, &l->batch) == 1)
-		deferred_call(&l->again);
-	return 0;
+	l->gather = (struct gather){
+		.call = l->call,
+		.view = l->view,
+		.prefix = l->prefix,
+		.from = l->from,
+		.limit = l->call->q.limit,
+		.done = gathered,
+	};
+	gather_begin(&l->gather);
 }
 
 /* ---- another order ---- */
@@ -620,11 +594,8 @@ static void step(struct lister *l)
 		if (count_step(l))
 			plan(l);
 	} else if (l->phase == CONVERT) {
-		r = convert_step(l, &err);
-		if (r == 0)
-			return; /* it is asked for, or again() runs */
-		if (r == 1)
-			rewind_to(l, SEND);
+		gather(l);
+		return;
 	} else if (l->phase == SIZE) {
 		r = size_step(l, &err);
 		if (r == 1) {
@@ -733,6 +704,7 @@ static void begin(struct call *c)
 {
 	struct err err ERR_RAW;
 	struct collection *o;
+	struct selector fixed;
 	struct lister *l;
 	int r;
 
@@ -751,7 +723,12 @@ static void begin(struct call *c)
 		return;
 	}
 	rewind_to(l, COUNT);
-	if (c->q.limit && (selects(c) || cache_iter_left(&l->it) > (size_t)c->q.limit)) {
+	l->counts = gather_selects(c, &fixed);
+	if (l->counts) {
+		if (c->q.limit)
+			cache_keep(l->view);
+		rewind_to(l, CONVERT);
+	} else if (c->q.limit && (selects(c) || cache_iter_left(&l->it) > (size_t)c->q.limit)) {
 		cache_keep(l->view); /* for the pages to come */
 	} else {
 		if (!selects(c))
@@ -762,23 +739,50 @@ static void begin(struct call *c)
 	step(l);
 }
 
-void rest_list_view(struct call *c, struct cache_view *view_taken)
+/* NULL: answered. */
+static struct lister *view_lister(struct call *c, struct cache_view *view_taken)
 {
 	struct lister *l = lister_new(c);
 	struct err err = ERR_INIT;
 
 	c->q.limit = 0;
-	if (!l || !l->prefix.p) {
-		cache_view_unref(view_taken);
-		(void)arena_quota(c->a, &err);
-		call_fail(c, &err);
-		if (c->verb)
-			finish(c);
+	if (l && l->prefix.p) {
+		l->view = view_taken;
+		l->meta.revision = cache_view_revision(view_taken);
+		return l;
+	}
+	cache_view_unref(view_taken);
+	(void)arena_quota(c->a, &err);
+	call_fail(c, &err);
+	if (c->verb)
+		finish(c);
+	return NULL;
+}
+
+void rest_list_view(struct call *c, struct cache_view *view_taken)
+{
+	struct lister *l = view_lister(c, view_taken);
+
+	if (!l)
+		return;
+	rewind_to(l, after_count(l));
+	step(l);
+}
+
+void rest_list_items(struct call *c, struct cache_view *view_taken, struct item **v, size_t n)
+{
+	struct lister *l = view_lister(c, view_taken);
+
+	if (!l) {
+		for (size_t i = 0; i < n; i++)
+			item_unref(v[i]);
+		free(v);
 		return;
 	}
-	l->view = view_taken;
-	l->meta.revision = cache_view_revision(view_taken);
-	rewind_to(l, after_count(l));
+	l->own = v;
+	l->nown = n;
+	l->made = true;
+	rewind_to(l, SEND);
 	step(l);
 }
 
@@ -790,7 +794,7 @@ void rest_list(struct call *c)
 
 	err_clear(&err);
 	if (call_choose(c, k->custom ? CODEC_NO_PROTO : 0, &err) < 0 ||
-	    selector_check_fields(&c->q.fields, k, &err) < 0 || call_check_fields(c, &err) < 0 ||
+	    selector_check_fields(&c->q.fields, k, &err) < 0 ||
 	    call_revision(c, c->q.resource_version, &revision, &err) < 0) {
 		call_fail(c, &err);
 		return;

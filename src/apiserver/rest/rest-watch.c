@@ -5,6 +5,9 @@
  *
  *	initial   the view's objects as ADDED, as fast as the reader takes them
  *	live      cache_watch; events of one round are one write
+ *	          where a webhook makes what selectors look at, the watch is told of every change
+ *	          of its prefix, and has it converted as it was and as it is: one change at a
+ *	          time, so all stay in order, and its window waits with it
  *	end       time is up (a last bookmark), or the window went past a slow reader (ERROR 410)
  *
  * Bytes of events lie in the server's one line buffer, which belongs to one watch at a time
@@ -13,6 +16,7 @@
  * told: a connection that carries many of them, or gets many events, sends once.
  */
 #include "apiserver/rest/call.h"
+#include "apiserver/rest/gather.h"
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -35,6 +39,13 @@ struct initial {
 	size_t at, n;
 };
 
+/* A change, on its way to another version. */
+struct pair {
+	struct item *v[2]; /* as it was, as it is; referenced; NULL: not there, or of no interest */
+	enum cache_change what;
+	int64_t revision;
+};
+
 struct watch {
 	struct cache_watch w;
 	struct call *call;
@@ -47,11 +58,13 @@ struct watch {
 	struct err *failed; /* to be told as soon as there is room; of the call's arena */
 	bool live, paused, over;
 	/* What a webhook is asked to make, and everything behind it waits for: initial->ahead, or
-	 * `item` of a change. */
+	 * one of `pair`. */
 	struct convert_items turn;
-	struct item *item;
-	enum cache_change what;
+	struct pair pair;
 	bool turning;
+	bool selects;  /* by what it makes (gather.h) */
+	uint32_t form; /* then: of the version as it was when the watch began */
+	struct selector fixed;
 	struct list corked;    /* of the server */
 	struct deferred again; /* goes on: initial items, or the window */
 };
@@ -166,6 +179,12 @@ static void initial_fini(struct initial *in)
 	cache_view_unref(STEAL(in->view));
 }
 
+static void pair_clear(struct pair *p)
+{
+	item_unref(STEAL(p->v[0]));
+	item_unref(STEAL(p->v[1]));
+}
+
 static void watch_stop(struct call *c)
 {
 	struct watch *w = STEAL(c->verb);
@@ -182,7 +201,7 @@ static void watch_stop(struct call *c)
 	timer_fini(&w->timer);
 	deferred_fini(&w->again);
 	convert_items_cancel(&w->turn);
-	item_unref(STEAL(w->item));
+	pair_clear(&w->pair);
 	if (w->initial)
 		initial_fini(w->initial);
 	c->writable = NULL;
@@ -325,23 +344,6 @@ static const struct api_kind *wanted(const struct watch *w)
 	return now ? now->kind : k;
 }
 
-/* The item as it is to be told, referenced; NULL: it comes later, by on_turn. */
-static struct item *in_version(struct watch *w, enum cache_change what, struct item *i)
-{
-	struct server *srv = w->call->srv;
-	const struct api_kind *to = wanted(w);
-	struct item *known = convert_known(srv->converter, i, to);
-
-	if (known)
-		return known;
-	w->item = item_ref(i);
-	w->what = what;
-	w->turning = true;
-	w->turn = (struct convert_items){ .to = to, .v = &w->item, .n = 1, .done = on_turn };
-	(void)convert_items(srv->converter, &w->turn); /* it is not known: it waits */
-	return NULL;
-}
-
 /* 1: no more room. */
 static int tell(struct watch *w, enum cache_change what, struct item *i)
 {
@@ -357,22 +359,91 @@ static int tell(struct watch *w, enum cache_change what, struct item *i)
 	return w->paused;
 }
 
+/* Both are in their version: what the change is to this watch. 1: no more room. */
+static int tell_pair(struct watch *w)
+{
+	const struct selector *labels = &w->call->q.labels, *fields = &w->call->q.fields;
+	struct pair *p = &w->pair;
+	CLEANUP(item_unref) struct item *gone = NULL;
+	bool before = p->v[0] && (!w->selects || item_match(p->v[0], labels, fields));
+	bool now = p->v[1] && (!w->selects || item_match(p->v[1], labels, fields));
+
+	if (w->selects)
+		p->what = before && now ? CACHE_MODIFIED : now ? CACHE_ADDED : CACHE_DELETED;
+	if (now)
+		return tell(w, p->what, p->v[1]);
+	if (!before)
+		return 0;
+	gone = item_at(p->v[0], p->revision);
+	return tell(w, CACHE_DELETED, gone);
+}
+
+/* true: both are there; false: one is asked for, and on_turn comes. */
+static bool turn_pair(struct watch *w)
+{
+	struct server *srv = w->call->srv;
+
+	for (size_t i = 0; i < ARRAY_LEN(w->pair.v); i++) {
+		if (!w->pair.v[i])
+			continue;
+		w->turn = (struct convert_items){
+			.to = wanted(w), .v = &w->pair.v[i], .n = 1, .done = on_turn
+		};
+		if (convert_items(srv->converter, &w->turn) == 0) {
+			w->turning = true;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The version is not any more what it was: whom it selected is not known. Ends it. */
+static bool is_other(struct watch *w)
+{
+	struct err err = ERR_INIT;
+
+	if (!w->selects || wanted(w)->custom->form == w->form)
+		return false;
+	(void)err_set(&err, ERR_GONE, "the definition of %s changed",
+		      w->call->resource->kind->resource);
+	cache_unwatch(&w->w);
+	w->live = false;
+	end_with_error(w, &err);
+	return true;
+}
+
+/* By way of another version. 1: no more room, or it comes later. */
+static int change_made(struct watch *w, enum cache_change what, struct item *item)
+{
+	struct item *before = w->w.before;
+	int r;
+
+	if (is_other(w))
+		return 0;
+	w->pair = (struct pair){ .what = what, .revision = item_revision(item) };
+	if (before && (w->selects || what == CACHE_DELETED))
+		w->pair.v[0] = item_ref(before);
+	if (what != CACHE_DELETED)
+		w->pair.v[1] = item_ref(item);
+	if (!turn_pair(w))
+		return 1;
+	r = tell_pair(w);
+	pair_clear(&w->pair);
+	return r;
+}
+
 static int on_change(struct cache_watch *cw, enum cache_change what, struct item *item)
 {
 	struct watch *w = CONTAINER_OF(cw, struct watch, w);
 	CLEANUP(call_drop) struct call *held = call_hold(w->call);
-	CLEANUP(item_unref) struct item *known = NULL;
 
 	(void)held;
 	cork(w);
 	if (w->over)
 		return 0; /* its connection broke by what others wrote */
-	if (codec_is_in(item, wanted(w)))
+	if (!w->selects && codec_is_in(item, wanted(w)))
 		return tell(w, what, item);
-	known = in_version(w, what, item);
-	if (known)
-		return tell(w, what, known);
-	return 1;
+	return change_made(w, what, item);
 }
 
 static void on_flush(struct cache_watch *cw)
@@ -416,6 +487,12 @@ static bool matches(const struct watch *w, const struct item *i)
 	       (!w->w.key.n || slice_eq(item_key(i), w->w.key));
 }
 
+/* ... and of those the ones that it selects, in their version. */
+static bool takes(const struct watch *w, const struct item *i)
+{
+	return !w->selects || item_match(i, &w->call->q.labels, &w->call->q.fields);
+}
+
 /* The next ones, all of them in their version: 1: they are there, 0: they are asked for; -1. */
 static int look_ahead(struct watch *w)
 {
@@ -455,8 +532,13 @@ static int initial_next(struct watch *w, struct item **ret)
 			return r < 0 ? r : r == 0 ? STEP_WAIT : STEP_END;
 	}
 	if (in->at < in->n) {
-		*ret = in->ahead[in->at++];
-		return STEP_ITEM;
+		i = in->ahead[in->at++];
+		if (takes(w, i)) {
+			*ret = i;
+			return STEP_ITEM;
+		}
+		item_unref(i);
+		return STEP_AGAIN;
 	}
 	i = cache_iter_next(&in->it);
 	if (!i || !matches(w, i))
@@ -548,7 +630,7 @@ static void on_turn(struct convert_items *k, int result, struct err *err)
 {
 	struct watch *w = CONTAINER_OF(k, struct watch, turn);
 	CLEANUP(call_drop) struct call *held = call_hold(w->call);
-	CLEANUP(item_unref) struct item *i = STEAL(w->item);
+	const bool paired = w->pair.v[0] || w->pair.v[1];
 
 	w->turning = false;
 	if (result < 0 && !w->failed) {
@@ -558,11 +640,18 @@ static void on_turn(struct convert_items *k, int result, struct err *err)
 		end_with_error(w, err);
 		return;
 	}
-	if (i && !w->failed) {
-		(void)tell(w, w->what, i);
+	if (!w->failed && is_other(w))
+		return;
+	if (paired && !w->failed) {
+		if (!turn_pair(w))
+			return;
+		(void)tell_pair(w);
 		(void)flush_line(held->srv);
 	}
-	if (!w->over && !w->paused)
+	if (w->over)
+		return;
+	pair_clear(&w->pair);
+	if (!w->paused)
 		deferred_call(&w->again);
 }
 
@@ -640,8 +729,10 @@ static int select_objects(struct watch *w, struct err *err)
 	const char *ns = k->namespaced ? c->rq.namespace_ : "";
 	struct slice name = slice_str(c->rq.name);
 
-	w->w.labels = &c->q.labels;
-	w->w.fields = &c->q.fields;
+	w->selects = gather_selects(c, &w->fixed);
+	w->form = w->selects ? k->custom->form : 0;
+	w->w.labels = w->selects ? NULL : &c->q.labels;
+	w->w.fields = w->selects ? &w->fixed : &c->q.fields;
 	w->w.prefix = *ns ? slice_str(arena_printf(c->a, "%s/", ns)) : SLICE("");
 	if ((name.n || selector_requires(&c->q.fields, "metadata.name", &name)) &&
 	    (*ns || !k->namespaced))
@@ -718,7 +809,7 @@ void rest_watch(struct call *c)
 
 	err_clear(&err);
 	if (call_choose(c, CODEC_STREAM | (k->custom ? CODEC_NO_PROTO : 0), &err) < 0 ||
-	    selector_check_fields(&c->q.fields, k, &err) < 0 || call_check_fields(c, &err) < 0 ||
+	    selector_check_fields(&c->q.fields, k, &err) < 0 ||
 	    call_revision(c, c->q.resource_version, &revision, &err) < 0) {
 		call_fail(c, &err);
 		return;

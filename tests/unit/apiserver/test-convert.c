@@ -308,8 +308,7 @@ static void lists_ask_for_all_objects_together(void **state)
 	ahas(f->x, "'name':'b'");
 	ahasnt(f->x, "'name':'c'");
 	assert_int_equal(get(f->x, V1 "?fieldSelector=spec.host%3Da:1"), 200);
-	assert_int_equal(get(f->x, V2 "?fieldSelector=spec.host%3Da"), 400);
-	ahas(f->x, "select by the fields of the former");
+	assert_int_equal(get(f->x, V2 "?fieldSelector=spec.port%3D1"), 400);
 	convert_by(f, "/convert-500");
 	assert_int_equal(get(f->x, V2), 500); /* what the old one made is not told any more */
 	ahas(f->x, "conversion webhook for example.com/v1, Kind=SiteList failed: Post ");
@@ -317,6 +316,63 @@ static void lists_ask_for_all_objects_together(void **state)
 	convert_by(f, "/convert");
 	(void)ask(f->x, "DELETE", V2, ADMIN, NULL);
 	assert_code(f->x, 200);
+}
+
+static void selectors_look_at_what_is_made(void **state)
+{
+	struct wfix *f = *state;
+
+	apost(f->x, V1, S1("a"), 201);
+	apost(f->x, V1, SITE("v1", "b", "'host':'b:1'"), 201);
+	apost(f->x, V1, S1("c"), 201);
+	assert_int_equal(get(f->x, V2 "?fieldSelector=spec.host%3Da"), 200);
+	ahas(f->x, "'name':'a'");
+	ahas(f->x, "'name':'c'");
+	ahasnt(f->x, "'name':'b'");
+	assert_int_equal(get(f->x, V2 "?fieldSelector=spec.host%3Da:1"), 200);
+	ahas(f->x, "'items':[]");
+	assert_int_equal(get(f->x, V1 "?fieldSelector=spec.host%3Da"), 200);
+	ahas(f->x, "'items':[]");
+	assert_int_equal(get(f->x, V2 "?fieldSelector=spec.host%3Da&limit=1"), 200);
+	ahas(f->x, "'name':'a'");
+	ahas(f->x, "'continue':'");
+	store_v2(f); /* the fields of each version, however an object is stored */
+	apost(f->x, V2, SITE("v2", "d", "'host':'a','port':'1'"), 201);
+	assert_int_equal(get(f->x, V1 "?fieldSelector=spec.host%3Da:1"), 200);
+	ahas(f->x, "'name':'d'");
+	ahas(f->x, "'name':'c'");
+	ahasnt(f->x, "'name':'b'");
+	convert_by(f, "/convert-labels");
+	assert_int_equal(get(f->x, V2 "?labelSelector=by%3Dhook&fieldSelector=metadata.name%3Db"),
+			 200);
+	ahas(f->x, "'name':'b'");
+	assert_int_equal(get(f->x, V2 "?labelSelector=!by"), 200);
+	ahas(f->x, "'name':'c'"); /* the first of a question is marked: b, then a */
+	ahasnt(f->x, "'name':'a'");
+	ahasnt(f->x, "'name':'b'");
+}
+
+static void a_collection_is_converted_before_it_goes(void **state)
+{
+	struct wfix *f = *state;
+
+	apost(f->x, V1, S1("a"), 201);
+	apost(f->x, V1, SITE("v1", "b", "'host':'b:1'"), 201);
+	convert_by(f, "/convert-500");
+	(void)ask(f->x, "DELETE", V2, ADMIN, NULL);
+	assert_code(f->x, 500);
+	ahas(f->x, "conversion webhook for example.com/v1, Kind=SiteList failed");
+	(void)ask(f->x, "DELETE", V2 "?fieldSelector=spec.host%3Da", ADMIN, NULL);
+	assert_code(f->x, 500);
+	assert_int_equal(get(f->x, V1 "/a"), 200);
+	assert_int_equal(get(f->x, V1 "/b"), 200);
+	convert_by(f, "/convert");
+	(void)ask(f->x, "DELETE", V2 "?fieldSelector=spec.host%3Da", ADMIN, NULL);
+	assert_code(f->x, 200);
+	ahas(f->x, "'host':'a','port':'1'");
+	ahasnt(f->x, "'name':'b'");
+	assert_int_equal(get(f->x, V1 "/a"), 404);
+	assert_int_equal(get(f->x, V1 "/b"), 200);
 }
 
 static void many_objects_are_asked_for_in_batches(void **state)
@@ -512,6 +568,53 @@ static void a_watch_tells_in_its_version(void **state)
 	peer_close(&p);
 }
 
+/* One more event, and which of what. */
+static const char *event_is(const char *from, const char *type, const char *more)
+{
+	char text[64];
+	const char *end;
+
+	snprintf(text, sizeof(text), "'type':'%s'", type);
+	from = from ? strstr(from, quoted("{'type':'")) : NULL;
+	end = from ? strchr(from, '\n') : NULL;
+	assert_non_null(end);
+	assert_memory_equal(from + 1, quoted(text), strlen(text));
+	assert_non_null(memmem(from, (size_t)(end - from), quoted(more), strlen(more)));
+	return end;
+}
+
+static void a_watch_selects_by_what_is_made(void **state)
+{
+	struct wfix *f = *state;
+	const char *at;
+	struct peer p;
+
+	apost(f->x, V1, S1("a"), 201);
+	apost(f->x, V1, SITE("v1", "b", "'host':'b:1'"), 201);
+	peer_open(f->x, &p);
+	peer_send(&p, "GET", V2 "?watch=1&fieldSelector=spec.host%3Da", ADMIN, NULL);
+	peer_until(&p, quoted("'type':'ADDED'"));
+	amerge(f->x, V1 "/b", "{'spec':{'host':'b:2'}}", 200);
+	amerge(f->x, V1 "/b", "{'spec':{'host':'a:3'}}", 200);
+	amerge(f->x, V1 "/b", "{'spec':{'host':'a:4'}}", 200);
+	amerge(f->x, V1 "/b", "{'spec':{'host':'b:5'}}", 200);
+	(void)ask(f->x, "DELETE", V1 "/b", ADMIN, NULL);
+	(void)ask(f->x, "DELETE", V1 "/a", ADMIN, NULL);
+	apost(f->x, V1, S1("d"), 201);
+	peer_until(&p, quoted("'name':'d'"));
+	convert_by(f, "/convert-500");
+	apost(f->x, V1, S1("c"), 201);
+	peer_until(&p, quoted("'code':410"));
+	at = event_is(buf_str(&p.in), "ADDED", "'name':'a'");
+	at = event_is(at, "ADDED", "'host':'a','port':'3'");
+	at = event_is(at, "MODIFIED", "'host':'a','port':'4'");
+	at = event_is(at, "DELETED", "'host':'a','port':'4'");
+	at = event_is(at, "DELETED", "'name':'a'");
+	at = event_is(at, "ADDED", "'name':'d'");
+	(void)event_is(at, "ERROR", "'code':410");
+	peer_close(&p);
+}
+
 static void admission_webhooks_see_the_version_they_match(void **state)
 {
 	struct wfix *f = *state;
@@ -532,6 +635,8 @@ int main(void)
 		SITES(an_object_is_read_in_the_version_that_is_wanted),
 		SITES(writes_are_stored_in_the_stored_version),
 		SITES(lists_ask_for_all_objects_together),
+		SITES(selectors_look_at_what_is_made),
+		SITES(a_collection_is_converted_before_it_goes),
 		SITES(many_objects_are_asked_for_in_batches),
 		SITES(objects_of_two_stored_versions_are_listed_as_one),
 		SITES(what_was_stored_before_is_converted_too),
@@ -539,6 +644,8 @@ int main(void)
 		SITES(answers_that_lie_are_told),
 		SITES(who_waits_holds_nobody_up),
 		cmocka_unit_test_setup_teardown(a_watch_tells_in_its_version, plain_setup,
+						site_end),
+		cmocka_unit_test_setup_teardown(a_watch_selects_by_what_is_made, plain_setup,
 						site_end),
 		SITES(admission_webhooks_see_the_version_they_match),
 	};

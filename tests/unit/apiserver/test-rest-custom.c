@@ -341,6 +341,40 @@ static void lists_select_by_fields_and_print_columns(void **state)
 	assert_code(x, 406);
 }
 
+#define FIELD_VERSION(name, storage, field)                                                 \
+	"{\"name\":\"" name "\",\"served\":true,\"storage\":" storage                       \
+	",\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":{\"color\":{" \
+	"\"type\":\"string\"},\"size\":{\"type\":\"string\"}}}},\"selectableFields\":[{"    \
+	"\"jsonPath\""                                                                      \
+	":\"" field "\"}]}"
+
+static void each_version_has_fields_of_its_own(void **state)
+{
+	struct xfix *s = *state;
+	struct rfix *x = s->x;
+
+	post(x, CRDS,
+	     "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","
+	     "\"metadata\":{\"name\":\"hats.example.com\"},\"spec\":{\"group\":\"example.com\","
+	     "\"scope\":\"Cluster\",\"names\":{\"plural\":\"hats\",\"kind\":\"Hat\"},\"versions\":"
+	     "[" FIELD_VERSION("v1", "true", ".color") "," FIELD_VERSION("v2", "false",
+									 ".size") "]}}");
+	assert_code(x, 201);
+	rest(s);
+	post(x, "/apis/example.com/v1/hats",
+	     "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Hat\",\"metadata\":{\"name\":\"a\"},"
+	     "\"color\":\"red\",\"size\":\"8\"}");
+	assert_code(x, 201);
+	get(x, "/apis/example.com/v2/hats?fieldSelector=size%3D8");
+	assert_string_equal(answer_text(x, "items.0.metadata.name"), "a");
+	get(x, "/apis/example.com/v2/hats?fieldSelector=size%3D9");
+	assert_string_equal(answer_text(x, "items.0"), "(none)");
+	get(x, "/apis/example.com/v1/hats?fieldSelector=color%3Dred");
+	assert_string_equal(answer_text(x, "items.0.metadata.name"), "a");
+	get(x, "/apis/example.com/v1/hats?fieldSelector=size%3D8");
+	assert_status(x, 400, "BadRequest", "field label not supported: size");
+}
+
 static void rules_in_cel_are_run_on_every_write(void **state)
 {
 	struct xfix *s = *state;
@@ -448,6 +482,7 @@ int main(void)
 		CUSTOM(defaults_of_reads_follow_the_definition),
 		CUSTOM(scale_reads_and_writes_replicas),
 		CUSTOM(lists_select_by_fields_and_print_columns),
+		CUSTOM(each_version_has_fields_of_its_own),
 		CUSTOM(rules_in_cel_are_run_on_every_write),
 		CUSTOM(bad_definitions_are_refused),
 		CUSTOM(a_deleted_definition_takes_its_objects_with_it),
