@@ -337,11 +337,15 @@ static void add_body(struct buf *b, const char *name, const struct doc *d, bool 
 
 static void add_annotations(struct buf *b, const struct apiaudit_about *r)
 {
-	if (!r->decision)
+	if (!r->decision && !r->why)
 		return;
-	(void)buf_adds(b, ",\"annotations\":{\"authorization.k8s.io/decision\":");
-	(void)json_write_string(b, slice_str(r->decision), true);
-	(void)buf_adds(b, ",\"authorization.k8s.io/reason\":");
+	(void)buf_adds(b, ",\"annotations\":{");
+	if (r->decision) {
+		(void)buf_adds(b, "\"authorization.k8s.io/decision\":");
+		(void)json_write_string(b, slice_str(r->decision), true);
+		(void)buf_addc(b, ',');
+	}
+	(void)buf_adds(b, "\"authorization.k8s.io/reason\":");
 	(void)json_write_string(b, slice_str(r->why ? r->why : ""), true);
 	for (size_t i = 0; i < r->nnotes; i++) {
 		(void)buf_addc(b, ',');

@@ -32,6 +32,7 @@ struct authz_said {
 	struct authz_said *next;
 	uint64_t by; /* webhook's id */
 	const char *key, *reason;
+	const char *failed; /* NULL: it answered */
 	enum authz_opinion opinion;
 };
 
@@ -165,9 +166,8 @@ int authz_webhook_read(struct slice body, bool v1beta1, enum authz_opinion *ret,
 	why = doc_get(status, "reason");
 	if (!doc_is(status, DOC_OBJECT) || !doc_is(yes, DOC_BOOL) || (no && !doc_is(no, DOC_BOOL)))
 		return err_set(err, ERR_INVALID, "the answer has no status");
-	if (doc_true(yes) && doc_true(no))
-		return err_set(err, ERR_INVALID, "the answer both allows and denies");
-	*ret = doc_true(yes) ? AUTHZ_ALLOW : doc_true(no) ? AUTHZ_DENY : AUTHZ_NO_OPINION;
+	/* Both is a no, whatever its failure policy. */
+	*ret = doc_true(no) ? AUTHZ_DENY : doc_true(yes) ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
 	if (doc_is(why, DOC_STRING))
 		(void)buf_add(reason, why->s, MIN(why->n, REASON_MAX / 2));
 	return 0;
@@ -229,6 +229,8 @@ static bool matches(const struct authz_webhook *w, const struct authz_attrs *at,
 	if (r < 0)
 		log_kv(LOG_LEVEL_WARN, "conditions of an authorization webhook failed", "name",
 		       w->name, "error", err.msg, NULL);
+	if (r < 0 && at->user->memo)
+		at->user->memo->step_failed = arena_strdup(at->user->memo->a, err.msg);
 	*ret = r < 0 ? failed(w) : AUTHZ_NO_OPINION;
 	return r > 0;
 }
@@ -253,6 +255,8 @@ bool authz_webhook_look(struct authz_webhook *w, const struct authz_attrs *at, s
 	*ret = said ? said->opinion : (enum authz_opinion)k->code;
 	if (why)
 		(void)buf_adds(why, said ? said->reason : k->text);
+	if (said)
+		m->step_failed = said->failed;
 	return false;
 }
 
@@ -270,10 +274,11 @@ static void remember(const struct authz_webhook *w, struct authz_memo *m, const 
 				  .key = key,
 				  .reason = arena_strdup(m->a, a->text),
 				  .opinion = (enum authz_opinion)a->code };
-	if (a->code < 0)
+	if (a->code < 0) {
 		s->opinion = failed(w);
-	if (a->code < 0 && !w->conf.denies)
-		s->reason = "";
+		s->failed = s->reason;
+		s->reason = s->reason ? "" : NULL;
+	}
 	if (s->reason)
 		m->said = s;
 }

@@ -204,6 +204,8 @@ static int ask_steps(struct why *y, bool *ret)
 		d = doc_append_object(y->a, list);
 		doc_set_str(y->a, d, "type", authz_mode_name(s->mode));
 		doc_set_str(y->a, d, "says", words[o]);
+		if (y->memo.step_failed && !why.n)
+			(void)buf_adds(&why, y->memo.step_failed);
 		if (why.n)
 			doc_set_str(y->a, d, "reason", buf_str(&why));
 		if (o == AUTHZ_NO_OPINION)

@@ -7,6 +7,7 @@
 #include "apiserver/auth/node-graph.h"
 #include "apiserver/auth/rbac.h"
 #include "apiserver/objects/status.h"
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "io/metrics.h"
@@ -105,11 +106,30 @@ static void cut(struct buf *b, size_t n)
 		b->p[n] = '\0';
 }
 
+/* Failures of several, as upstream's aggregates print: "[a, b]", each once. */
+static void fail_too(struct authz_memo *m, unsigned *n)
+{
+	const char *more = m->step_failed;
+
+	if (!more || (m->failed && strstr(m->failed, more)))
+		return;
+	if (!m->failed)
+		m->failed = more;
+	else if (*n == 1)
+		m->failed = arena_printf(m->a, "[%s, %s]", m->failed, more);
+	else
+		m->failed = arena_printf(m->a, "%.*s, %s]", (int)strlen(m->failed) - 1, m->failed,
+					 more);
+	++*n;
+}
+
 /* What several have to say is told in lines; who allows is told alone. */
 static enum authz_opinion ask_all(const struct authz *z, const struct authz_attrs *at,
 				  struct buf *why)
 {
 	const size_t begin = why ? why->n : 0;
+	struct authz_memo *m = at->user->memo;
+	unsigned failures = 0;
 
 	for (size_t i = 0; i < z->nsteps; i++) {
 		CLEANUP(buf_fini) struct buf one = BUF_INIT(WHY_MAX);
@@ -118,6 +138,10 @@ static enum authz_opinion ask_all(const struct authz *z, const struct authz_attr
 
 		if (authz_step_look(s, at, why ? &one : NULL, &o))
 			return AUTHZ_NO_OPINION; /* it is yet to be said */
+		if (m && o != AUTHZ_NO_OPINION)
+			m->failed = m->step_failed;
+		else if (m)
+			fail_too(m, &failures);
 		if (why && one.n) {
 			if (o == AUTHZ_ALLOW)
 				cut(why, begin);
@@ -151,6 +175,8 @@ bool authz_step_look(const struct authz_step *s, const struct authz_attrs *at, s
 {
 	struct authz_attrs room;
 
+	if (at->user->memo)
+		at->user->memo->step_failed = NULL;
 	if (s->mode == AUTHZ_WEBHOOK)
 		return authz_webhook_look(s->webhook, at, why, ret);
 	*ret = ask(s, at, as_get(at, &room), why);
@@ -172,6 +198,8 @@ bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct b
 {
 	struct authz_attrs room;
 
+	if (at->user->memo)
+		at->user->memo->failed = NULL;
 	if (authz_is_fixed(z, at))
 		return true;
 	if (!z)

@@ -80,6 +80,10 @@ struct authz_memo {
 	struct arena *a; /* the request's */
 	struct authz_said *said;
 	struct authz_question *open; /* NULL: there is none */
+	/* Why the latest step, and what the latest question as a whole was decided without: an
+	 * authorizer that gave no answer. NULL: none failed. A question that an authorizer decided
+	 * has that one's failure only. */
+	const char *step_failed, *failed;
 };
 
 /* why: what decided, or what is missing where an authorizer says so, for the audit log,

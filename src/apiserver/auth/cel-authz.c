@@ -82,7 +82,7 @@ static int check(void *arg, const struct cel_check *c, struct arena *a, struct c
 		.fields = selector_of(c->field_selector, false, a),
 		.labels = selector_of(c->label_selector, true, a),
 	};
-	const char *reason;
+	const char *reason, *failed;
 
 	if (arena_exceeded(a))
 		return arena_quota(a, err);
@@ -97,6 +97,11 @@ static int check(void *arg, const struct cel_check *c, struct arena *a, struct c
 	if (!reason)
 		return arena_quota(a, err);
 	ret->reason = slice_str(reason);
+	failed = user.memo && user.memo->failed ? arena_strdup(a, user.memo->failed) : "";
+	if (!failed)
+		return arena_quota(a, err);
+	ret->errored = *failed;
+	ret->error = slice_str(failed);
 	return 0;
 }
 

@@ -194,6 +194,8 @@ static int answer_access(struct change *x, const struct doc *spec, const struct 
 		     authz_allowed(x->c->srv->conf.authz, &at, &why));
 	if (why.n)
 		doc_set_str(call_work(x->c), status, "reason", buf_str(&why));
+	if (u->memo && u->memo->failed)
+		doc_set_str(call_work(x->c), status, "evaluationError", u->memo->failed);
 	buf_fini(&why);
 	return 0;
 }

@@ -514,6 +514,27 @@ static void proceed_again(void *arg, bool given_up)
 		proceed(arg);
 }
 
+/* Nobody allowed it, and one who might have gave no answer: that is no refusal. */
+static void fail_to_decide(struct call *c, const char *why)
+{
+	static const char *const entities[] = { ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;" };
+	CLEANUP(buf_fini) struct buf said = BUF_INIT(8192), text = BUF_INIT(65536);
+	const struct slice uri = stream_request(c->s)->raw_path;
+
+	c->why = "internal error";
+	(void)buf_addf(&said, "Internal Server Error: \"%.*s\": %.1024s\n",
+		       (int)MIN(uri.n, (size_t)2048), uri.p, why);
+	for (size_t i = 0; i < said.n; i++) {
+		const unsigned char ch = (unsigned char)said.p[i];
+
+		if (ch < ARRAY_LEN(entities) && entities[ch])
+			(void)buf_adds(&text, entities[ch]);
+		else
+			(void)buf_addc(&text, (char)ch);
+	}
+	call_text(c, 500, "text/plain; charset=utf-8", buf_slice(&text));
+}
+
 /* What decided is told to the log, and to who is refused; false: answered, or not known yet. */
 static bool may_proceed(struct call *c, const struct authz_attrs *at)
 {
@@ -526,6 +547,10 @@ static bool may_proceed(struct call *c, const struct authz_attrs *at)
 		return false;
 	if (!may && !c->srv->conf.audit)
 		(void)authz_allowed(z, at, &why);
+	if (!may && c->memo.failed) {
+		fail_to_decide(c, c->memo.failed);
+		return false;
+	}
 	c->decision = may ? "allow" : "forbid";
 	if (why.n)
 		c->why = arena_strdup(c->a, buf_str(&why));

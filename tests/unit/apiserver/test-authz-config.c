@@ -528,7 +528,7 @@ static void answers_are_believed_only_as_reviews(void **state)
 		{ ANSWER("{'allowed':true,'reason':'so'}"), AUTHZ_ALLOW },
 		{ ANSWER("{'allowed':false}"), AUTHZ_NO_OPINION },
 		{ ANSWER("{'allowed':false,'denied':true}"), AUTHZ_DENY },
-		{ ANSWER("{'allowed':true,'denied':true}"), -1 },
+		{ ANSWER("{'allowed':true,'denied':true}"), AUTHZ_DENY },
 		{ ANSWER("{'allowed':'true'}"), -1 },
 		{ ANSWER("{}"), -1 },
 		{ "{'kind':'SubjectAccessReview','apiVersion':'authorization.k8s.io/v1beta1',"
