@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "apiserver/admission/admission.h"
 #include "apiserver/auth/authn-webhook.h"
 #include "apiserver/auth/authz-config.h"
 
@@ -59,7 +60,7 @@ struct apiserver_conf {
 	bool no_extended_tokens;
 	struct authz_flags authz;		  /* authz-config.h */
 	struct authn_webhook_flags token_webhook; /* authn-webhook.h */
-	const char *admission_on, *admission_off; /* admission.h: names of plugins [none] */
+	struct admission_flags admission;	  /* admission.h */
 	const char *service_cidr;		  /* one, or two with a comma [10.96.0.0/12] */
 	const char *node_ports;			  /* "30000-32767" */
 	const char *advertise;	     /* address [of the listener, or of this machine] */

@@ -111,6 +111,7 @@ int boot_paths(struct boot *b, struct err *err)
 				 &c->audit_policy,
 				 &c->pid_file,
 				 &c->node_ca,
+				 &c->admission.config,
 				 &c->authz.config,
 				 &c->authz.policy_file,
 				 &c->authz.webhook_config,
@@ -459,7 +460,7 @@ int boot_given(struct boot *b, struct err *err)
 	if (authn_new(&authn, &b->authn, err) < 0 || read_account_keys(b, err) < 0 ||
 	    authn_webhook_new(&c->token_webhook, &b->token_webhook, err) < 0 ||
 	    authz_chain_new(&c->authz, &b->authz, err) < 0 ||
-	    admission_new(c->admission_on, c->admission_off, &b->admission, err) < 0)
+	    admission_new(&c->admission, &b->admission, err) < 0)
 		return err_ret(err);
 	for (size_t i = 0; authz_chain_file(b->authz, i); i++)
 		watch_beside(b, authz_chain_file(b->authz, i));
@@ -472,7 +473,7 @@ int boot_given(struct boot *b, struct err *err)
 
 /* ---- the fence ---- */
 
-#define PATHS_MAX (32 + 2 * GIVEN_SET_MAX)
+#define PATHS_MAX (32 + 3 * GIVEN_SET_MAX)
 
 int boot_fence(struct boot *b, struct err *err)
 {
@@ -493,6 +494,9 @@ int boot_fence(struct boot *b, struct err *err)
 	for (size_t i = 0; authn_webhook_file(b->token_webhook, i); i++)
 		paths[n++] = (struct confine_path){ authn_webhook_file(b->token_webhook, i),
 						    CONFINE_READ, true };
+	for (size_t i = 0; admission_file(b->admission, i); i++)
+		paths[n++] = (struct confine_path){ admission_file(b->admission, i), CONFINE_READ,
+						    true };
 	paths[n++] = (struct confine_path){ c->token_file, CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->audit_policy, CONFINE_READ, true };
 	paths[n++] = (struct confine_path){ c->node_ca, CONFINE_READ, true };
@@ -503,7 +507,8 @@ int boot_fence(struct boot *b, struct err *err)
 		paths[n++] = (struct confine_path){ c->pid_file, CONFINE_LOGS, true };
 	}
 	if (c->netcd || c->authn_conf || c->oidc_issuer || c->token_webhook.config ||
-	    c->authz.config || c->authz.webhook_config) { /* names of hosts */
+	    c->authz.config || c->authz.webhook_config ||
+	    c->admission.config) { /* names of hosts */
 		paths[n++] = (struct confine_path){ "/etc", CONFINE_READ, false };
 		if (access("/run/systemd/resolve", F_OK) == 0)
 			paths[n++] = (struct confine_path){ "/run/systemd/resolve", CONFINE_READ,
@@ -914,6 +919,8 @@ int boot_server(struct boot *b, struct err *err)
 		r = authz_chain_begin(b->authz, b->loop, b->resources, b->metrics, err);
 	if (r == 0 && b->token_webhook)
 		r = authn_webhook_begin(b->token_webhook, b->loop, b->metrics, err);
+	if (r == 0)
+		r = admission_begin(b->admission, b->loop, err);
 	if (r == 0)
 		r = server_new(&conf, &b->server, err);
 	if (r < 0)

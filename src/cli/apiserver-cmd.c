@@ -19,10 +19,10 @@ struct apiserver_opts {
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
 		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
 		*authorization, *authz_config, *authz_policy, *authz_webhook, *authz_version,
-		*authz_yes, *authz_no, *admission_on, *admission_off, *node_ca, *node_addresses,
-		*signing_key, *jwks_uri, *front_ca, *authn_conf, *oidc_issuer, *oidc_client,
-		*oidc_ca, *oidc_user, *oidc_user_prefix, *oidc_groups, *oidc_groups_prefix,
-		*token_webhook, *token_version, *token_ttl;
+		*authz_yes, *authz_no, *admission_on, *admission_off, *admission_conf, *node_ca,
+		*node_addresses, *signing_key, *jwks_uri, *front_ca, *authn_conf, *oidc_issuer,
+		*oidc_client, *oidc_ca, *oidc_user, *oidc_user_prefix, *oidc_groups,
+		*oidc_groups_prefix, *token_webhook, *token_version, *token_ttl;
 	int64_t audit_age, audit_backups, audit_size, token_life;
 	bool anonymous, anonymous_seen, extend, extend_seen, bootstrap_tokens, debug, debug_seen;
 };
@@ -117,10 +117,8 @@ static const struct opt apiserver_opts[] = {
 		"Admission plugins to run beside those that run anyway, with commas"),
 	STR_ROW(admission_off, "disable-admission-plugins",
 		"Admission plugins not to run, with commas"),
-	OPT_NOT_SUPPORTED(STR, "admission-control-config-file", 0,
-			  "plugins of admission run as upstream's do without a configuration; "
-			  "labels of namespaces set PodSecurity's levels, a "
-			  "ValidatingWebhookConfiguration asks about images"),
+	STR_ROW(admission_conf, "admission-control-config-file",
+		"Configurations of admission plugins, an AdmissionConfiguration"),
 	STR_ROW(cidr, "service-cluster-ip-range",
 		"Addresses of Services (default " APISERVER_CIDR ")"),
 	STR_ROW(node_ports, "service-node-port-range",
@@ -344,8 +342,9 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	if (read_ttl(o->authz_yes, "authorized", &conf.authz.authorized_ttl, err) < 0 ||
 	    read_ttl(o->authz_no, "unauthorized", &conf.authz.unauthorized_ttl, err) < 0)
 		return err_ret(err);
-	conf.admission_on = o->admission_on;
-	conf.admission_off = o->admission_off;
+	conf.admission = (struct admission_flags){ .enable = o->admission_on,
+						   .disable = o->admission_off,
+						   .config = o->admission_conf };
 	conf.service_cidr = o->cidr ? o->cidr : APISERVER_CIDR;
 	conf.node_ports = o->node_ports ? o->node_ports : "30000-32767";
 	conf.advertise = o->advertise;

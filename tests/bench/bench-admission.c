@@ -367,7 +367,7 @@ int main(int argc, char **argv)
 	write_tokens(tokens);
 	o.loop = w.loop = conf.loop = loop;
 	if (store_open_sqlite(&o, &conf.store, &err) < 0 || authn_new(&authn, &n, &err) < 0 ||
-	    admission_new(NULL, "ServiceAccount", &ad, &err) < 0)
+	    admission_new(&(struct admission_flags){ .disable = "ServiceAccount" }, &ad, &err) < 0)
 		fail("open");
 	w.store = conf.store;
 	conf.world = world = world_new(&w);

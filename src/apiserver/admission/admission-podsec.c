@@ -728,10 +728,36 @@ static const struct control {
 	{ PODSEC_RESTRICTED, 19, NEVER, look_seccomp_restricted },
 };
 
+static const char *const levels[] = { "privileged", "baseline", "restricted" };
+
+bool podsec_read_level(struct slice s, enum podsec_level *ret)
+{
+	*ret = PODSEC_RESTRICTED;
+	for (unsigned i = 0; i < ARRAY_LEN(levels); i++)
+		if (slice_is(s, levels[i])) {
+			*ret = (enum podsec_level)i;
+			return true;
+		}
+	return false;
+}
+
+/* "latest", "v1.25" */
+bool podsec_read_version(struct slice s, uint32_t *ret)
+{
+	uint64_t n;
+
+	*ret = PODSEC_LATEST;
+	if (slice_is(s, "latest"))
+		return true;
+	if (!slice_starts(s, SLICE("v1.")) || (s.n > 4 && s.p[3] == '0') ||
+	    str_uint64(slice_of(s.p + 3, s.n - 3), &n, NULL) < 0 || n >= PODSEC_LATEST)
+		return false;
+	*ret = (uint32_t)n;
+	return true;
+}
+
 const char *podsec_print(const struct podsec_policy *p, char dst[PODSEC_TEXT_MAX])
 {
-	static const char *const levels[] = { "privileged", "baseline", "restricted" };
-
 	if (p->minor == PODSEC_LATEST)
 		(void)snprintf(dst, PODSEC_TEXT_MAX, "%s:latest", levels[p->level]);
 	else

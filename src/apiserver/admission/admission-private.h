@@ -4,8 +4,10 @@
  */
 #pragma once
 
+#include "apiserver/admission/admission-config.h"
 #include "apiserver/admission/admission.h"
 #include "apiserver/objects/status.h"
+#include "apiserver/outward/hook-conf.h"
 #include "apiserver/strategy/strategy-private.h"
 
 #include "api/quantity.h"
@@ -29,7 +31,20 @@ enum {
 	ADMIT_LEASE = 1 << 14,
 	ADMIT_CSI_NODE = 1 << 15,
 	ADMIT_SLICE = 1 << 16,
+	ADMIT_EVENT = 1 << 17,
 	ADMIT_ALL = ~0,
+};
+
+struct event_limits;
+
+struct admission {
+	uint64_t runs;		/* a bit for each row of the table */
+	struct arena *a;	/* of conf */
+	struct given_set files; /* stay open */
+	struct admission_conf conf;
+	struct hook_conf images_at;
+	struct image_policy *images; /* since admission_begin; NULL: the plugin does not run */
+	struct event_limits *events; /* NULL: the plugin does not run */
 };
 
 typedef int admit_fn(struct admission_call *c, struct err *err);
@@ -49,6 +64,10 @@ admit_fn admit_approval, admit_signing, admit_attest, admit_subject;
 admit_fn admit_ingress_class, admit_external_ips;
 admit_fn admit_anti_affinity, admit_topology_labels;
 admit_fn admit_quota;
+admit_fn admit_images;
+admit_fn admit_node_selector, admit_node_selector_check;
+admit_fn admit_toleration_rules, admit_toleration_rules_check;
+admit_fn admit_events;
 
 /* 403 "pods \"x\" is forbidden: <why>" */
 int admit_refuse(struct admission_call *c, struct err *err, const char *fmt, ...) PRINTF(3, 4);
@@ -111,15 +130,28 @@ bool amounts_is_extended(struct slice name);
 
 /* ---- Pod Security: admission-podsec.c ---- */
 
-enum podsec_level { PODSEC_PRIVILEGED, PODSEC_BASELINE, PODSEC_RESTRICTED };
-#define PODSEC_LATEST UINT32_MAX
-struct podsec_policy {
-	enum podsec_level level;
-	uint32_t minor; /* of "v1.x"; PODSEC_LATEST */
-};
+#define PODSEC_LEVELS "must be one of privileged, baseline, restricted"
+#define PODSEC_VERSIONS "must be \"latest\" or \"v1.x\""
+/* Of another text *ret is the strictest, and the latest. */
+bool podsec_read_level(struct slice s, enum podsec_level *ret);
+bool podsec_read_version(struct slice s, uint32_t *ret);
 #define PODSEC_TEXT_MAX 32
 const char *podsec_print(const struct podsec_policy *p, char dst[PODSEC_TEXT_MAX]);
 /* What a pod (or its template) has against the policy. 0: nothing; 1: reasons has them in
  * upstream's words, details (may be NULL) too with what is wrong. */
 int podsec_check(const struct podsec_policy *p, const struct doc *pod, struct arena *a,
 		 struct buf *reasons, struct buf *details);
+
+/* ---- nodes of a namespace: admission-placement.c ---- */
+
+/* "a=b,c=d" as a map of labels; -ERR_INVALID in upstream's words. */
+int node_selector_read(struct slice text, struct arena *a, struct doc *ret, struct err *err);
+
+/* ---- Events: admission-events.c ---- */
+
+/* conf is looked at as long as it lives. */
+struct event_limits *event_limits_new(const struct event_limit *conf, size_t n);
+void event_limits_free(struct event_limits *e); /* NULL is fine */
+/* One more by this key of the i-th limit; false: there are too many. */
+bool event_limits_take(struct event_limits *e, size_t i, const char *key, int64_t now);
+extern const char *const event_key_names[]; /* by enum event_key; NULL at the end */

@@ -7,10 +7,13 @@
  * status.used is what is known; it may be too high (nobody told of what was removed) but never too
  * low, since every addition is in it. So a refusal is first tried again with a count of what the
  * caches have, and what status does not have is counted.
+ *
+ * What the configuration limits is refused where no quota covers it.
  */
 #include "apiserver/admission/admission-quota.h"
 
 #include "apiserver/objects/cache.h"
+#include "base/arena.h"
 #include "base/err.h"
 #include "doc/json.h"
 
@@ -217,12 +220,11 @@ static int charge(struct quota *q, const struct collection *quotas, const struct
 	return arena_exceeded(sc->a) ? arena_quota(sc->a, err) : 0;
 }
 
-static int ask(struct quota *q, const struct collection *quotas, struct err *err)
+/* Is the quota about the write? 1: it is. */
+static int look(struct quota *q, struct err *err)
 {
 	struct admission_call *c = q->c;
 	const char *missing;
-	struct amounts delta;
-	int r = 0;
 
 	q->hard = read_hard(q);
 	if (!q->hard.n || !usage_in_scope(c->sc->objects->kind, c->obj, q->doc))
@@ -231,17 +233,177 @@ static int ask(struct quota *q, const struct collection *quotas, struct err *err
 	if (missing)
 		return admit_refuse(c, err, "failed quota: %s: must specify %s",
 				    admit_text(c, q->doc, "metadata.name"), missing);
-	delta = delta_of(q);
+	return 1;
+}
+
+static int ask(struct quota *q, const struct collection *quotas, struct err *err)
+{
+	struct amounts delta = delta_of(q);
+	int r = 0;
+
 	if (!delta.n)
 		return 0;
-	q->used = amounts_read(c->sc->a, doc_find(q->doc, "status.used"));
+	q->used = amounts_read(q->c->sc->a, doc_find(q->doc, "status.used"));
 	if (!knows_all(q))
 		r = recount(q, err);
 	if (r == 0 && !q->counted && !fits(q, &delta))
 		r = recount(q, err);
-	if (r == 0 && !fits(q, &delta) && strcmp(c->sub, "status") != 0)
+	if (r == 0 && !fits(q, &delta) && strcmp(q->c->sub, "status") != 0)
 		return refuse(q, &delta, err);
 	return r < 0 ? r : charge(q, quotas, &delta, err);
+}
+
+/* ---- what a quota has to cover ---- */
+
+/* All quotas of a namespace; those that the write is about. */
+struct quotas {
+	struct admission_call *c;
+	struct quota *v;
+	size_t n;
+	struct doc scopes; /* set of names that the object meets, of any quota's */
+};
+
+static bool grows(const struct quotas *all)
+{
+	const struct api_kind *k = all->c->sc->objects->kind;
+	struct arena *a = all->c->sc->a;
+	struct amounts now = usage_of(k, all->c->obj, all->c->sc->now, a), was = { .a = a };
+
+	/* What comes into a quota that the old object was none of counts whole. */
+	for (size_t i = 0; i < all->n; i++)
+		if (all->c->old && !usage_in_scope(k, all->c->old, all->v[i].doc))
+			return now.n > 0;
+	if (all->c->old)
+		was = usage_of(k, all->c->old, all->c->sc->now, a);
+	for (size_t i = 0; i < now.n; i++) {
+		const struct quantity *before = amounts_get(&was, now.v[i].name);
+
+		if (before)
+			quantity_sub(&now.v[i].q, before);
+		if (now.v[i].q.nano > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_covered(const struct quotas *all, struct slice name)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (amounts_get(&all->v[i].hard, name))
+			return true;
+	return false;
+}
+
+static bool contains_one(struct slice name, const struct strs *parts)
+{
+	for (size_t i = 0; i < parts->n; i++)
+		if (parts->v[i] && slice_has_text(name, slice_str(parts->v[i])))
+			return true;
+	return false;
+}
+
+static int check_names(const struct quotas *all, struct err *err)
+{
+	const struct admission_conf *conf = &all->c->ad->conf;
+	const struct api_kind *k = all->c->sc->objects->kind;
+	struct amounts used = usage_of(k, all->c->obj, all->c->sc->now, all->c->sc->a);
+	CLEANUP(buf_fini) struct buf names = BUF_INIT(64u << 10);
+
+	qsort(used.v, used.n, sizeof(*used.v), by_name);
+	for (size_t i = 0; i < used.n; i++) {
+		bool limited = false;
+
+		for (size_t l = 0; l < conf->nlimited; l++)
+			limited |= strcmp(conf->limited[l].group, k->group->group) == 0 &&
+				   strcmp(conf->limited[l].resource, k->resource) == 0 &&
+				   contains_one(used.v[i].name, &conf->limited[l].contains);
+		if (limited && used.v[i].q.nano > 0 && !is_covered(all, used.v[i].name))
+			(void)buf_addf(&names, "%s%.*s", names.n ? "," : "", (int)used.v[i].name.n,
+				       used.v[i].name.p);
+	}
+	if (!names.n)
+		return 0;
+	return admit_refuse(all->c, err, "insufficient quota to consume: %s", buf_str(&names));
+}
+
+static void print_scope(struct buf *b, const struct doc *term)
+{
+	struct slice name = strategy_text(term, "scopeName"), op = strategy_text(term, "operator");
+	const char *sep = "";
+
+	(void)buf_addf(b, "%s{%.*s %.*s [", b->n ? " " : "", (int)name.n, name.p, (int)op.n, op.p);
+	DOC_EACH (v, doc_get(term, "values")) {
+		(void)buf_addf(b, "%s%.*s", sep, (int)v->n, v->s);
+		sep = " ";
+	}
+	(void)buf_adds(b, "]}");
+}
+
+/* Upstream tells this one as it stands, of no object: 500. */
+static int check_scopes(const struct quotas *all, struct err *err)
+{
+	const struct admission_conf *conf = &all->c->ad->conf;
+	const struct api_kind *k = all->c->sc->objects->kind;
+	CLEANUP(buf_fini) struct buf uncovered = BUF_INIT(64u << 10);
+
+	for (size_t l = 0; l < conf->nlimited; l++)
+		DOC_EACH (term, conf->limited[l].scopes) {
+			struct slice name = strategy_text(term, "scopeName");
+
+			if (usage_meets(k, all->c->obj, name, term) &&
+			    !doc_getn(&all->scopes, name))
+				print_scope(&uncovered, term);
+		}
+	if (!uncovered.n)
+		return 0;
+	all->c->about->reason = STATUS_UNKNOWN;
+	return err_set(err, ERR_SYSTEM, "insufficient quota to match these scopes: [%s]",
+		       buf_str(&uncovered));
+}
+
+static int check_covered(const struct quotas *all, struct err *err)
+{
+	if (!all->c->ad->conf.nlimited || !grows(all))
+		return 0;
+	return check_names(all, err) < 0 ? err_ret(err) : check_scopes(all, err);
+}
+
+/* Those of the quota that the object meets, also when it is not about the object as a whole. */
+static void note_scopes(struct quotas *all, const struct doc *quota)
+{
+	const struct api_kind *k = all->c->sc->objects->kind;
+	struct arena *a = all->c->sc->a;
+
+	DOC_EACH (s, doc_find(quota, "spec.scopes"))
+		if (usage_meets(k, all->c->obj, doc_slice(s), NULL))
+			(void)doc_setn(a, &all->scopes, doc_slice(s), doc_null());
+	DOC_EACH (t, doc_find(quota, "spec.scopeSelector.matchExpressions")) {
+		struct slice name = strategy_text(t, "scopeName");
+
+		if (usage_meets(k, all->c->obj, name, t))
+			(void)doc_setn(a, &all->scopes, name, doc_null());
+	}
+}
+
+static int add_quota(struct quotas *all, const struct item *item, struct err *err)
+{
+	const struct json_options copy = { .copy = true };
+	struct arena *a = all->c->sc->a;
+	struct quota q = { .c = all->c, .item = item };
+	int r = json_read(a, item_json(item), &copy, &q.doc, err);
+
+	if (r < 0)
+		return r;
+	if (all->c->ad->conf.nlimited)
+		note_scopes(all, q.doc);
+	r = look(&q, err);
+	if (r <= 0)
+		return r;
+	all->v = arena_grow(a, all->v, all->n * sizeof(q), (all->n + 1) * sizeof(q));
+	if (!all->v)
+		return arena_quota(a, err);
+	all->v[all->n++] = q;
+	return 0;
 }
 
 /* ---- all of them ---- */
@@ -266,7 +428,7 @@ int admit_quota(struct admission_call *c, struct err *err)
 {
 	const struct collection *quotas = resources_objects(c->sc->rs, "", "resourcequotas");
 	CLEANUP(cache_view_unref) struct cache_view *view = NULL;
-	const struct json_options copy = { .copy = true };
+	struct quotas all = { .c = c, .scopes = doc_object() };
 	struct cache_iter it;
 	struct item *item;
 	const char *prefix;
@@ -279,12 +441,11 @@ int admit_quota(struct admission_call *c, struct err *err)
 		return arena_quota(c->sc->a, err);
 	view = cache_now(quotas->cache);
 	cache_iter_init(&it, view, slice_str(prefix), SLICE(""));
-	while (r == 0 && (item = cache_iter_next(&it))) {
-		struct quota q = { .c = c, .item = item };
-
-		r = json_read(c->sc->a, item_json(item), &copy, &q.doc, err);
-		if (r == 0)
-			r = ask(&q, quotas, err);
-	}
+	while (r == 0 && (item = cache_iter_next(&it)))
+		r = add_quota(&all, item, err);
+	if (r == 0)
+		r = check_covered(&all, err);
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		r = ask(&all.v[i], quotas, err);
 	return r;
 }

@@ -13,6 +13,10 @@ const char *usage_count_name(const struct api_kind *k, struct arena *a);
 /* What one object uses; now: seconds. */
 struct amounts usage_of(const struct api_kind *k, const struct doc *obj, int64_t now,
 			struct arena *a);
+/* One scope; term: its selector, NULL: it has to be there. */
+bool usage_meets(const struct api_kind *k, const struct doc *obj, struct slice scope,
+		 const struct doc *term);
+/* All scopes of the quota. */
 bool usage_in_scope(const struct api_kind *k, const struct doc *obj, const struct doc *quota);
 /* "limits.cpu for: a,b; memory for: a": what a pod has to say under a quota; NULL: it says all. */
 const char *usage_missing(const struct doc *pod, const struct amounts *hard, struct arena *a);

@@ -23,34 +23,6 @@ struct policy {
 
 /* ---- labels ---- */
 
-static bool read_level(struct slice s, enum podsec_level *ret)
-{
-	static const char *const names[] = { "privileged", "baseline", "restricted" };
-
-	*ret = PODSEC_RESTRICTED;
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-		if (slice_is(s, names[i])) {
-			*ret = (enum podsec_level)i;
-			return true;
-		}
-	return false;
-}
-
-/* "latest", "v1.25" */
-static bool read_version(struct slice s, uint32_t *ret)
-{
-	uint64_t n;
-
-	*ret = PODSEC_LATEST;
-	if (slice_is(s, "latest"))
-		return true;
-	if (!slice_starts(s, SLICE("v1.")) || (s.n > 4 && s.p[3] == '0') ||
-	    str_uint64(slice_of(s.p + 3, s.n - 3), &n, NULL) < 0 || n >= PODSEC_LATEST)
-		return false;
-	*ret = (uint32_t)n;
-	return true;
-}
-
 struct reading {
 	struct arena *a;
 	const struct doc *labels;
@@ -79,9 +51,9 @@ static int level(struct reading *r, const char *label, bool fail_open, struct po
 
 	if (!v)
 		return 0;
-	if (read_level(doc_slice(v), &p->level))
+	if (podsec_read_level(doc_slice(v), &p->level))
 		return 1;
-	wrong(r, label, v, "must be one of privileged, baseline, restricted");
+	wrong(r, label, v, PODSEC_LEVELS);
 	if (fail_open)
 		p->level = PODSEC_PRIVILEGED;
 	return 0;
@@ -91,16 +63,17 @@ static bool version(struct reading *r, const char *label, struct podsec_policy *
 {
 	const struct doc *v = doc_get(r->labels, label);
 
-	if (v && !read_version(doc_slice(v), &p->minor))
-		wrong(r, label, v, "must be \"latest\" or \"v1.x\"");
+	if (v && !podsec_read_version(doc_slice(v), &p->minor))
+		wrong(r, label, v, PODSEC_VERSIONS);
 	return v;
 }
 
-static struct policy policy_of(struct arena *a, const struct doc *labels)
+/* What labels do not say is the configuration's. */
+static struct policy policy_of(const struct admission_call *c, const struct doc *labels)
 {
-	const struct podsec_policy none = { PODSEC_PRIVILEGED, PODSEC_LATEST };
-	struct policy p = { none, none, none, NULL };
-	struct reading r = { .a = a, .labels = labels, .tail = &p.wrong };
+	const struct podsec_conf *conf = &c->ad->conf.podsec;
+	struct policy p = { conf->enforce, conf->audit, conf->warn, NULL };
+	struct reading r = { .a = c->sc->a, .labels = labels, .tail = &p.wrong };
 	bool enforced, warned;
 
 	if (!doc_len(labels))
@@ -163,6 +136,32 @@ static void note_policy(struct admission_call *c, const struct podsec_policy *p)
 	admit_note(c, LABEL "enforce-policy", arena_strdup(c->sc->a, podsec_print(p, name)));
 }
 
+static bool is_among(struct slice s, const struct strs *list)
+{
+	for (size_t i = 0; s.n && i < list->n; i++)
+		if (slice_is(s, list->v[i]))
+			return true;
+	return false;
+}
+
+/* By the namespace or the user: nobody looks at it. */
+static bool is_exempt(struct admission_call *c)
+{
+	const struct podsec_conf *conf = &c->ad->conf.podsec;
+	const char *why = is_among(slice_str(c->ns), &conf->namespaces)		? "namespace"
+			  : is_among(slice_str(c->sc->user.name), &conf->users) ? "user"
+										: NULL;
+
+	if (why)
+		admit_note(c, LABEL "exempt", why);
+	return why;
+}
+
+static bool has_exempt_class(const struct admission_call *c, const struct doc *pod)
+{
+	return is_among(strategy_text(pod, "spec.runtimeClassName"), &c->ad->conf.podsec.classes);
+}
+
 static int evaluate(struct admission_call *c, const struct policy *p, const struct doc *pod,
 		    bool enforce, struct err *err)
 {
@@ -171,6 +170,10 @@ static int evaluate(struct admission_call *c, const struct policy *p, const stru
 	bool refused = false;
 	int r = 0;
 
+	if (has_exempt_class(c, pod)) {
+		admit_note(c, LABEL "exempt", "runtimeClass");
+		return 0;
+	}
 	if (enforce) {
 		note_policy(c, &p->enforce);
 		refused = judge(&v, &p->enforce, pod, a);
@@ -229,8 +232,11 @@ static const struct doc *labels_of(struct admission_call *c)
 
 static int admit_pod(struct admission_call *c, struct err *err)
 {
-	struct policy p = policy_of(c->sc->a, labels_of(c));
+	struct policy p;
 
+	if (is_exempt(c))
+		return 0;
+	p = policy_of(c, labels_of(c));
 	if (!p.wrong && p.enforce.level == PODSEC_PRIVILEGED &&
 	    p.audit.level == PODSEC_PRIVILEGED && p.warn.level == PODSEC_PRIVILEGED) {
 		note_policy(c, &(struct podsec_policy){ PODSEC_PRIVILEGED, PODSEC_LATEST });
@@ -246,9 +252,9 @@ static int admit_workload(struct admission_call *c, struct err *err)
 	const struct doc *pod = admit_template(c, c->obj);
 	struct policy p;
 
-	if (*c->sub || !pod)
+	if (*c->sub || is_exempt(c) || !pod)
 		return 0;
-	p = policy_of(c->sc->a, labels_of(c));
+	p = policy_of(c, labels_of(c));
 	if (!p.wrong && p.audit.level == PODSEC_PRIVILEGED && p.warn.level == PODSEC_PRIVILEGED)
 		return 0;
 	return evaluate(c, &p, pod, false, err);
@@ -297,7 +303,7 @@ static int survey_pod(void *arg, struct doc *pod)
 	struct arena *a = s->c->sc->a;
 	size_t i = 0;
 
-	if (++s->pods > PODS_MAX || clock_mono() > s->end)
+	if (has_exempt_class(s->c, pod) || ++s->pods > PODS_MAX || clock_mono() > s->end)
 		return 0;
 	if (!podsec_check(s->p, pod, a, &reasons, NULL)) {
 		buf_fini(&reasons);
@@ -366,21 +372,72 @@ static int survey(struct admission_call *c, const struct podsec_policy *p, struc
 	return 0;
 }
 
+static bool is_lenient(const struct podsec_policy *p)
+{
+	return p->level == PODSEC_PRIVILEGED;
+}
+
+/* Levels that nobody sets are the same in every version. */
+static bool means_same(const struct podsec_policy *x, const struct podsec_policy *y)
+{
+	return (is_lenient(x) && is_lenient(y)) || same_policy(x, y);
+}
+
+static void add_mode(struct buf *b, const struct podsec_policy *p, const struct doc *labels,
+		     const char *mode)
+{
+	char label[64], name[PODSEC_TEXT_MAX];
+	bool said;
+
+	(void)snprintf(label, sizeof(label), LABEL "%s", mode);
+	said = doc_get(labels, label);
+	(void)snprintf(label, sizeof(label), LABEL "%s-version", mode);
+	if (!is_lenient(p) && (said || doc_get(labels, label)))
+		(void)buf_addf(b, "%s%s=%s", b->n ? ", " : "", mode, podsec_print(p, name));
+}
+
+/* Labels of a namespace that nobody looks at. true: it is one. */
+static bool warn_exempt(struct admission_call *c, const struct policy *p)
+{
+	const struct doc *labels = doc_find(c->obj, "metadata.labels");
+	const struct podsec_conf *conf = &c->ad->conf.podsec;
+	CLEANUP(buf_fini) struct buf modes = BUF_INIT(1024);
+
+	if (!is_among(slice_str(c->name), &conf->namespaces))
+		return false;
+	if ((is_lenient(&p->enforce) && is_lenient(&p->audit) && is_lenient(&p->warn)) ||
+	    (means_same(&p->enforce, &conf->enforce) && means_same(&p->audit, &conf->audit) &&
+	     means_same(&p->warn, &conf->warn)))
+		return true;
+	add_mode(&modes, &p->enforce, labels, "enforce");
+	add_mode(&modes, &p->audit, labels, "audit");
+	add_mode(&modes, &p->warn, labels, "warn");
+	strategy_warn(c->sc,
+		      "namespace \"%s\" is exempt from Pod Security, and the policy (%s) will be "
+		      "ignored",
+		      c->name, buf_str(&modes));
+	return true;
+}
+
 static int admit_namespace(struct admission_call *c, struct err *err)
 {
-	struct policy p = policy_of(c->sc->a, doc_find(c->obj, "metadata.labels")), was;
+	struct policy p = policy_of(c, doc_find(c->obj, "metadata.labels")), was;
 
 	if (*c->sub)
 		return 0;
-	if (c->op == ADMISSION_CREATE)
-		return p.wrong ? invalid(c, &p, err) : 0;
-	was = policy_of(c->sc->a, doc_find(c->old, "metadata.labels"));
+	if (c->op == ADMISSION_CREATE) {
+		if (p.wrong)
+			return invalid(c, &p, err);
+		(void)warn_exempt(c, &p);
+		return 0;
+	}
+	was = policy_of(c, doc_find(c->old, "metadata.labels"));
 	if (p.wrong && (!was.wrong || !same_causes(p.wrong, was.wrong)))
 		return invalid(c, &p, err);
 	if (same_policy(&p.enforce, &was.enforce) || p.enforce.level == PODSEC_PRIVILEGED ||
 	    (p.enforce.minor == was.enforce.minor && p.enforce.level <= was.enforce.level))
 		return 0;
-	return survey(c, &p.enforce, err);
+	return warn_exempt(c, &p) ? 0 : survey(c, &p.enforce, err);
 }
 
 int admit_security(struct admission_call *c, struct err *err)

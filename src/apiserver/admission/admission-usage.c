@@ -345,23 +345,24 @@ struct amounts usage_of(const struct api_kind *k, const struct doc *obj, int64_t
 	return l;
 }
 
-bool usage_in_scope(const struct api_kind *k, const struct doc *obj, const struct doc *quota)
+bool usage_meets(const struct api_kind *k, const struct doc *obj, struct slice scope,
+		 const struct doc *term)
 {
 	const enum usage_kind kind = usage_kind(k);
-	const struct doc *scopes = doc_find(quota, "spec.scopes"),
-			 *terms = doc_find(quota, "spec.scopeSelector.matchExpressions");
+
+	if (kind == USAGE_POD)
+		return pod_meets(obj, scope, term);
+	return kind == USAGE_CLAIM && claim_meets(obj, scope, term);
+}
+
+bool usage_in_scope(const struct api_kind *k, const struct doc *obj, const struct doc *quota)
+{
 	bool met = true;
 
-	if (kind != USAGE_POD && kind != USAGE_CLAIM)
-		return !doc_len(scopes) && !doc_len(terms);
-	DOC_EACH (s, scopes)
-		met = met && (kind == USAGE_POD ? pod_meets(obj, doc_slice(s), NULL)
-						: claim_meets(obj, doc_slice(s), NULL));
-	DOC_EACH (t, terms) {
-		struct slice s = strategy_text(t, "scopeName");
-
-		met = met && (kind == USAGE_POD ? pod_meets(obj, s, t) : claim_meets(obj, s, t));
-	}
+	DOC_EACH (s, doc_find(quota, "spec.scopes"))
+		met = met && usage_meets(k, obj, doc_slice(s), NULL);
+	DOC_EACH (t, doc_find(quota, "spec.scopeSelector.matchExpressions"))
+		met = met && usage_meets(k, obj, strategy_text(t, "scopeName"), t);
 	return met;
 }
 

@@ -4,6 +4,7 @@
 
 #include "apiserver/auth/authz.h"
 #include "apiserver/objects/status.h"
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "doc/json.h"
@@ -27,14 +28,14 @@ struct plugin {
 	bool late;	     /* it validates behind the webhooks */
 };
 
+#define CONFIG_MAX ((1u << 20) + 1)
+#define CONFIG_ARENA (64u << 20)
 #define CREATE ADMISSION_CREATE
 #define UPDATE ADMISSION_UPDATE
 #define WRITE (ADMISSION_CREATE | ADMISSION_UPDATE)
 #define OF_NODES                                                                               \
 	(ADMIT_POD | ADMIT_NODE | ADMIT_CLAIM | ADMIT_ACCOUNT | ADMIT_LEASE | ADMIT_CSI_NODE | \
 	 ADMIT_SLICE | ADMIT_CSR)
-#define NEEDS_CONFIG "it needs a configuration of its own, which this server does not read"
-#define NEEDS_IMAGES NEEDS_CONFIG "; a ValidatingWebhookConfiguration can ask about images, too"
 #define NEEDS_GATE "it belongs to a feature that is off by default and not in this server"
 #define NOT_HERE "it is not in this server"
 
@@ -58,15 +59,18 @@ static const struct plugin plugins[] = {
 	  .looks = true },
 	{ "TaintNodesByCondition", true, CREATE, ADMIT_NODE, NULL, admit_taint, NULL, NULL },
 	{ "AlwaysPullImages", false, WRITE, ADMIT_POD, NULL, admit_pull, admit_pull_check, NULL },
-	{ "ImagePolicyWebhook", false, 0, 0, NULL, NULL, NULL, NEEDS_IMAGES },
+	{ "ImagePolicyWebhook", false, WRITE, ADMIT_POD, "||ephemeralcontainers|", NULL,
+	  admit_images, NULL },
 	{ "PodSecurity", true, WRITE, ADMIT_POD | ADMIT_TEMPLATE | ADMIT_NAMESPACE,
 	  "||resize|ephemeralcontainers|", NULL, admit_security, NULL },
-	{ "PodNodeSelector", false, 0, 0, NULL, NULL, NULL, NEEDS_CONFIG },
+	{ "PodNodeSelector", false, CREATE, ADMIT_POD, NULL, admit_node_selector,
+	  admit_node_selector_check, NULL },
 	{ "Priority", true, WRITE, ADMIT_POD | ADMIT_PRIORITY_CLASS, NULL, admit_priority,
 	  admit_priority_class, NULL },
 	{ "DefaultTolerationSeconds", true, WRITE, ADMIT_POD, NULL, admit_tolerations, NULL, NULL },
-	{ "PodTolerationRestriction", false, 0, 0, NULL, NULL, NULL, NEEDS_CONFIG },
-	{ "EventRateLimit", false, 0, 0, NULL, NULL, NULL, NEEDS_CONFIG },
+	{ "PodTolerationRestriction", false, WRITE, ADMIT_POD, NULL, admit_toleration_rules,
+	  admit_toleration_rules_check, NULL },
+	{ "EventRateLimit", false, WRITE, ADMIT_EVENT, NULL, NULL, admit_events, NULL },
 	{ "ExtendedResourceToleration", false, WRITE, ADMIT_POD, NULL, admit_extended_tolerations,
 	  NULL, NULL },
 	{ "DefaultStorageClass", true, CREATE, ADMIT_CLAIM, NULL, admit_storage_class, NULL, NULL },
@@ -103,10 +107,6 @@ static const struct plugin plugins[] = {
 	{ "AlwaysDeny", false, 0, 0, NULL, NULL, NULL, NOT_HERE },
 };
 _Static_assert(ARRAY_LEN(plugins) <= 64, "a bit for each plugin");
-
-struct admission {
-	uint64_t runs; /* a bit for each row */
-};
 
 const char *admission_name(size_t i, bool *ret_default)
 {
@@ -151,33 +151,99 @@ static int read_list(const char *list, const char *flag, bool enable, uint64_t *
 	return 0;
 }
 
-int admission_new(const char *enable, const char *disable, struct admission **ret, struct err *err)
+static int choose(const struct admission_flags *f, uint64_t *ret, struct err *err)
 {
-	uint64_t on = 0, off = 0, runs = 0;
-	struct admission *ad;
+	uint64_t on = 0, off = 0;
 
-	if (read_list(enable, "enable-admission-plugins", true, &on, err) < 0 ||
-	    read_list(disable, "disable-admission-plugins", false, &off, err) < 0)
+	if (read_list(f->enable, "enable-admission-plugins", true, &on, err) < 0 ||
+	    read_list(f->disable, "disable-admission-plugins", false, &off, err) < 0)
 		return err_ret(err);
+	*ret = 0;
 	for (size_t i = 0; i < ARRAY_LEN(plugins); i++) {
 		const uint64_t bit = UINT64_C(1) << i;
 
 		if (on & off & bit)
 			return err_set(err, ERR_BAD_REQUEST,
 				       "plugin %s is both enabled and disabled", plugins[i].name);
-		if (((plugins[i].on || on & bit) && !(off & bit)))
-			runs |= bit;
+		if ((plugins[i].on || on & bit) && !(off & bit))
+			*ret |= bit;
 	}
-	ad = calloc(1, sizeof(*ad));
+	return 0;
+}
+
+/* ---- the configuration ---- */
+
+static int append_file(void *arg, const char *path, struct buf *out, struct err *err)
+{
+	struct admission *ad = arg;
+	struct given *g;
+
+	return given_set_get(&ad->files, path, &g, err) < 0 ? err_ret(err)
+							    : given_read(g, out, err);
+}
+
+static int runs_by_name(void *arg, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
+		if (strcmp(plugins[i].name, name) == 0)
+			return admission_runs(arg, name);
+	return -1;
+}
+
+static int configure(struct admission *ad, const char *path, struct err *err)
+{
+	const struct admission_conf_from from = { append_file, runs_by_name, ad };
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(CONFIG_MAX);
+	struct admission_conf *c = &ad->conf;
+
+	if (path && append_file(ad, path, &text, err) < 0)
+		return err_ret(err);
+	if (admission_conf_read(buf_slice(&text), path, &from, ad->a, c, err) < 0)
+		return err_ret(err);
+	if (c->images.kubeconfig &&
+	    hook_conf_read(c->images.kubeconfig, &ad->files, ad->a, &ad->images_at, err) < 0)
+		return err_wrap(err, "ImagePolicyWebhook");
+	if (c->nevents)
+		ad->events = event_limits_new(c->events, c->nevents);
+	return 0;
+}
+
+int admission_new(const struct admission_flags *f, struct admission **ret, struct err *err)
+{
+	CLEANUP(admission_free) struct admission *ad = calloc(1, sizeof(*ad));
+
 	if (!ad)
 		return err_set(err, ERR_SYSTEM, "no memory");
-	ad->runs = runs;
-	*ret = ad;
+	ad->a = arena_new("admission", CONFIG_ARENA);
+	if (choose(f, &ad->runs, err) < 0)
+		return err_ret(err);
+	if (configure(ad, f->config, err) < 0)
+		return err_wrap(err, "--admission-control-config-file");
+	*ret = STEAL(ad);
 	return 0;
+}
+
+const char *admission_file(const struct admission *ad, size_t i)
+{
+	return i < ad->files.n ? given_path(ad->files.v[i]) : NULL;
+}
+
+int admission_begin(struct admission *ad, struct loop *loop, struct err *err)
+{
+	if (!ad->conf.images.kubeconfig)
+		return 0;
+	return image_policy_new(&ad->conf.images, &ad->images_at, loop, &ad->images, err);
 }
 
 void admission_free(struct admission *ad)
 {
+	if (!ad)
+		return;
+	image_policy_free(ad->images);
+	event_limits_free(ad->events);
+	hook_conf_fini(&ad->images_at);
+	given_set_fini(&ad->files);
+	arena_free(ad->a);
 	free(ad);
 }
 
@@ -218,6 +284,7 @@ static const struct {
 	{ "coordination.k8s.io", "leases", ADMIT_LEASE },
 	{ "storage.k8s.io", "csinodes", ADMIT_CSI_NODE },
 	{ "resource.k8s.io", "resourceslices", ADMIT_SLICE },
+	{ "", "events", ADMIT_EVENT },
 };
 
 static unsigned kind_of(const struct api_kind *k)
@@ -256,6 +323,7 @@ static int run(const struct admission *ad, struct admission_call *c, enum phase 
 	bool own = !mutate || !c->obj;
 
 	c->kind = kind_of(c->sc->objects->kind);
+	c->ad = ad;
 	for (size_t i = 0; i < ARRAY_LEN(plugins); i++) {
 		const struct plugin *p = &plugins[i];
 		admit_fn *fn = mutate ? p->mutate : p->validate;

@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "apiserver/admission/image-policy.h"
 #include "apiserver/auth/apiaudit.h"
 #include "apiserver/strategy/strategy.h"
 #include "base/cleanup.h"
@@ -26,9 +27,18 @@ struct authz;
 struct err;
 struct status_about;
 
-/* Names as upstream has them, separated by commas; NULL: none. -ERR_BAD_REQUEST names a plugin that
- * is unknown, or not in this server, or in both lists. */
-int admission_new(const char *enable, const char *disable, struct admission **ret, struct err *err);
+struct admission_flags {
+	const char *enable, *disable; /* names as upstream has them, with commas; NULL: none */
+	const char *config;	      /* absolute path of an AdmissionConfiguration; NULL: none */
+};
+/* Reads the files, which stay open. -ERR_BAD_REQUEST names a plugin that is unknown, or not in this
+ * server, or in both lists; -ERR_INVALID what is wrong in the files. */
+int admission_new(const struct admission_flags *f, struct admission **ret, struct err *err);
+/* The i-th file that was opened; NULL: past the last. */
+const char *admission_file(const struct admission *ad, size_t i);
+/* Webhooks can be asked from here on. */
+int admission_begin(struct admission *ad, struct loop *loop, struct err *err);
+/* After the server. NULL is fine. */
 void admission_free(struct admission *ad);
 DEFINE_CLEANUP(struct admission *, admission_free)
 
@@ -52,13 +62,16 @@ struct admission_call {
 	const struct doc *old;	    /* NULL: CREATE */
 	const struct authz *authz;  /* who may sign, own, ... */
 	struct status_about *about; /* what errors tell beside */
+	struct image_memo *images;  /* image-policy.h; NULL: nobody is asked about images */
+	const struct admission *ad; /* private */
 	bool soon;     /* it is refused for want of what the server itself makes in a moment */
 	unsigned kind; /* private */
 	size_t nnotes;
 	struct apiaudit_note notes[APIAUDIT_NOTES_MAX]; /* in the arena */
 };
 
-/* ad NULL: no plugin runs. obj gets nodes of its own. Errors are upstream's: mostly 403. */
+/* ad NULL: no plugin runs. obj gets nodes of its own. Errors are upstream's: mostly 403. When
+ * something was left open in `images` the error is none: it is waited for, and done again. */
 int admission_mutate(const struct admission *ad, struct admission_call *c, struct err *err);
 int admission_validate(const struct admission *ad, struct admission_call *c, struct err *err);
 int admission_charge(const struct admission *ad, struct admission_call *c, struct err *err);

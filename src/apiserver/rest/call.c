@@ -515,20 +515,28 @@ static void on_question(struct convert_wait *w)
 	end_asking(CONTAINER_OF(w, struct call, ask_convert), false);
 }
 
+static void on_images(struct image_wait *w)
+{
+	end_asking(CONTAINER_OF(w, struct call, ask_images), false);
+}
+
 bool call_asks(struct call *c, void (*next)(void *arg, bool given_up), void *arg)
 {
-	if (!c->memo.open && !c->known.open && !c->converted.open)
+	if (!c->memo.open && !c->known.open && !c->converted.open && !c->images.open)
 		return false;
 	c->asked = next;
 	c->asked_arg = arg;
 	c->ask.done = on_asked;
 	c->ask_who.done = on_known;
 	c->ask_convert.done = on_question;
+	c->ask_images.done = on_images;
 	(void)call_hold(c);
 	if (c->memo.open)
 		authz_wait(&c->ask, &c->memo);
 	else if (c->converted.open)
 		convert_wait(c->srv->converter, &c->converted, &c->ask_convert);
+	else if (c->images.open)
+		image_wait(&c->ask_images, &c->images);
 	else
 		authn_wait(&c->ask_who, &c->known);
 	return true;
@@ -541,5 +549,6 @@ void call_ask_no_more(struct call *c)
 	authz_unwait(&c->ask);
 	authn_unwait(&c->ask_who);
 	convert_unwait(&c->ask_convert);
+	image_unwait(&c->ask_images);
 	end_asking(c, true);
 }

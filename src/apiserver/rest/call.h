@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "apiserver/admission/image-policy.h"
 #include "apiserver/auth/apiaudit.h"
 #include "apiserver/auth/authn-webhook.h"
 #include "apiserver/auth/authz-webhook.h"
@@ -113,6 +114,8 @@ struct call {
 	struct authn_wait ask_who;
 	struct convert_memo converted; /* and what webhooks made of its objects */
 	struct convert_wait ask_convert;
+	struct image_memo images; /* and of its images */
+	struct image_wait ask_images;
 	void (*asked)(void *arg, bool given_up); /* NULL: none is asked now */
 	void *asked_arg;
 
@@ -173,9 +176,9 @@ void call_wait(struct call *c, int64_t revision, void (*next)(struct call *c));
  * or after three seconds all the same. Maybe within the call. */
 void call_wait_objects(struct call *c, void (*next)(struct call *c));
 
-/* A webhook has yet to be asked (struct authz_memo, authn_memo, convert_memo): next(arg) runs when
- * it was, maybe within the call, and does the same again; given_up: the request is over. false:
- * none. */
+/* A webhook has yet to be asked (authz_memo, authn_memo, convert_memo, image_memo): next(arg) runs
+ * when it was, maybe within the call, and does the same again; given_up: the request is over.
+ * false: none. */
 bool call_asks(struct call *c, void (*next)(void *arg, bool given_up), void *arg);
 void call_ask_no_more(struct call *c); /* of an end */
 

@@ -540,6 +540,7 @@ static void admission_of(struct change *x, const struct doc *old, struct admissi
 		.old = old,
 		.authz = c->srv->conf.authz,
 		.about = &c->about,
+		.images = &c->images,
 	};
 }
 
@@ -625,12 +626,11 @@ static void keep_notes(struct call *c, const struct admission_call *ac)
 		call_note(c, ac->notes[i].key, ac->notes[i].value);
 }
 
-/* Checked, allocated for, warned of. */
+/* Checked, allocated for. */
 static int check_all(struct change *x, struct err *err)
 {
 	const struct doc *old = x->live ? &x->old : NULL;
 	struct arena *a = call_work(x->c);
-	struct admission_call ac;
 	int r = api_check(x->c->srv->conf.api, x->o->kind, x->sc.sub, &x->obj, old, a, err);
 
 	if (r == 0)
@@ -638,17 +638,26 @@ static int check_all(struct change *x, struct err *err)
 				&x->c->about, err);
 	if (r == 0)
 		r = strategy_commit(&x->sc, &x->obj, old, err);
-	if (r == 0) {
-		admission_of(x, old, &ac);
-		r = admission_validate(x->c->srv->conf.admission, &ac, err);
-		keep_notes(x->c, &ac);
-	}
+	x->judged = true;
+	return r < 0 ? r : arena_exceeded(a) ? arena_quota(a, err) : 0;
+}
+
+/* What the plugins say of it, and what is warned of. */
+static int admit_all(struct change *x, struct err *err)
+{
+	const struct doc *old = x->live ? &x->old : NULL;
+	struct admission_call ac;
+	int r;
+
+	admission_of(x, old, &ac);
+	r = admission_validate(x->c->srv->conf.admission, &ac, err);
+	keep_notes(x->c, &ac);
 	if (r < 0)
 		return r;
 	strategy_warnings(&x->sc, &x->obj, old);
 	tell_warnings(x);
 	x->allotted = x->sc.nmore;
-	return arena_exceeded(a) ? arena_quota(a, err) : 0;
+	return arena_exceeded(ac.sc->a) ? arena_quota(ac.sc->a, err) : 0;
 }
 
 /* Quotas, when everybody has agreed. */
@@ -1167,6 +1176,36 @@ static int look_again(struct change *x, struct err *err)
 	return r < 0 ? r : o != x->home || o->kind != x->kept;
 }
 
+static void judge(struct change *x);
+
+static void judge_again(void *arg, bool given_up)
+{
+	if (given_up)
+		change_end(arg);
+	else
+		judge(arg);
+}
+
+/* Webhooks that change things are not asked again when only this waits. */
+static void judge(struct change *x)
+{
+	struct call *c = x->c;
+	struct err err ERR_RAW;
+	int r;
+
+	err_clear(&err);
+	r = x->judged ? admit_all(x, &err) : 0;
+	if (call_asks(c, judge_again, x))
+		return;
+	if (r != 0) {
+		concluded(x, r, &err);
+		return;
+	}
+	x->settled = true;
+	c->stop = stop_asking;
+	hook_ask_validate(&x->ask);
+}
+
 static void asked(struct hook_ask *k, int result, struct err *err)
 {
 	struct change *x = k->arg;
@@ -1195,13 +1234,10 @@ static void asked(struct hook_ask *k, int result, struct err *err)
 		concluded(x, result, err);
 		return;
 	}
-	if (!first) {
+	if (first)
+		judge(x);
+	else
 		finish_change(x);
-		return;
-	}
-	x->settled = true;
-	c->stop = stop_asking;
-	hook_ask_validate(k);
 }
 
 static void ask(struct change *x)
@@ -1248,7 +1284,7 @@ static void run(struct change *x)
 
 	err_clear(&err);
 	x->tries++;
-	x->remove = x->created = x->applied = x->clear = x->asks = false;
+	x->remove = x->created = x->applied = x->clear = x->asks = x->judged = false;
 	x->settle = x->finish = NULL;
 	x->sc.nmore = 0;
 	forget_notes(x);

@@ -6,6 +6,7 @@
  *	prepare()	change_read, change_create or change_update, ...: what is to be stored
  *	(webhooks)	may change it: x->ask, when change_ask was called
  *	settle()	completed, checked, allocated for
+ *	(plugins)	may refuse it; may wait for what a webhook says of its images
  *	(webhooks)	may refuse it
  *	finish()	charged to quotas; is it a change at all?
  *	cache_write	durable, seen by all
@@ -44,6 +45,7 @@ struct change {
 	/* Set by prepare, may be NULL: what comes behind the webhooks that change things, and
 	 * behind those that only refuse. Results as prepare's. */
 	int (*settle)(struct change *x, struct err *err);
+	bool judged; /* what is settled is for the plugins that only refuse */
 	int (*finish)(struct change *x, struct err *err);
 	/* i: as written, or as it was removed; NULL of a dry run: x->obj. */
 	void (*answer)(struct change *x, struct item *i);

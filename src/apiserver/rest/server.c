@@ -741,7 +741,7 @@ static void act(struct call *c)
 	int r;
 
 	err_clear(&err);
-	c->memo.a = c->a;
+	c->memo.a = c->images.a = c->a;
 	c->user.memo = &c->memo;
 	r = act_as(c, &about, &err);
 	if (r < 0 && call_asks(c, act_again, c))

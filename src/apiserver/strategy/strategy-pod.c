@@ -117,7 +117,7 @@ static bool add_amounts(struct amounts *sum, const struct doc *list)
 	return n == 2;
 }
 
-static const char *class_of_service(const struct doc *spec)
+const char *strategy_class_of_service(const struct doc *spec)
 {
 	struct amounts requests = { 0 }, limits = { 0 };
 	const struct doc *whole = doc_get(spec, "resources");
@@ -298,7 +298,8 @@ static int create_pod(struct strategy_call *c, struct doc *obj, struct err *err)
 {
 	(void)err;
 	(void)strategy_set_text(c, obj, "status.phase", "Pending");
-	(void)strategy_set_text(c, obj, "status.qosClass", class_of_service(doc_get(obj, "spec")));
+	(void)strategy_set_text(c, obj, "status.qosClass",
+				strategy_class_of_service(doc_get(obj, "spec")));
 	strategy_trim_pod(doc_get(obj, "spec"), NULL);
 	if (doc_len(doc_find(obj, "spec.schedulingGates")) > 0)
 		strategy_pod_condition(c, obj, "PodScheduled", "False", "SchedulingGated",

@@ -126,6 +126,8 @@ void strategy_warn_fraction(struct strategy_call *c, const struct path *list_at,
 /* A pod (p NULL), or a template at p. */
 void strategy_warn_pod(struct strategy_call *c, const struct path *p, const struct doc *pod);
 void strategy_warn_template(struct strategy_call *c, const struct doc *obj, const char *path);
+/* "BestEffort", "Burstable", "Guaranteed": of a v1.PodSpec. */
+const char *strategy_class_of_service(const struct doc *spec);
 /* The name is reserved for files of the server. */
 void strategy_warn_static(struct strategy_call *c, const struct doc *obj, const struct doc *old);
 /* appArmorProfile that an annotation stands for; NULL: none. */

@@ -7,23 +7,55 @@
 #include "apiserver/admission/admission.h"
 #include "rest-fix.h"
 
-/* Nobody makes accounts here: what looks for them runs only when it is named. */
-static inline void afix_open(struct rfix *x, const char *enable, const char *disable)
+static inline const char *quoted(const char *text)
 {
-	bool accounts = enable && strstr(enable, "ServiceAccount");
+	static char out[32768];
+
+	snprintf(out, sizeof(out), "%s", text);
+	for (char *p = out; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	return out;
+}
+
+/* Nobody makes accounts here: what looks for them runs only when it is named. */
+static inline void afix_open_with(struct rfix *x, struct admission_flags f)
+{
+	bool accounts = f.enable && strstr(f.enable, "ServiceAccount");
 	struct admission *ad = NULL;
 	struct err err = ERR_INIT;
 	char off[256];
 
-	snprintf(off, sizeof(off), "%s%s%s", disable ? disable : "",
-		 disable && !accounts ? "," : "", accounts ? "" : "ServiceAccount");
-	if (admission_new(enable, *off ? off : NULL, &ad, &err) < 0)
+	snprintf(off, sizeof(off), "%s%s%s", f.disable ? f.disable : "",
+		 f.disable && !accounts ? "," : "", accounts ? "" : "ServiceAccount");
+	f.disable = *off ? off : NULL;
+	if (admission_new(&f, &ad, &err) < 0 || admission_begin(ad, x->f->loop, &err) < 0)
 		fail_msg("%s", err.msg);
 	rest_close(x);
 	admission_free((struct admission *)(uintptr_t)x->conf.admission);
 	x->conf.admission = ad;
 	rest_open(x);
 }
+
+static inline void afix_open(struct rfix *x, const char *enable, const char *disable)
+{
+	afix_open_with(x, (struct admission_flags){ .enable = enable, .disable = disable });
+}
+
+/* With a configuration, which is a text with ' for ". */
+static inline void afix_configure(struct rfix *x, const char *enable, const char *config)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/admission.yaml", x->f->dir);
+	config = quoted(config);
+	assert_int_equal(fd_replace_file(AT_FDCWD, path, config, strlen(config), 0600, NULL), 0);
+	snprintf(path, sizeof(path), "%s/admission.yaml", x->f->dir);
+	afix_open_with(x, (struct admission_flags){ .enable = enable, .config = path });
+}
+#define ACONF(plugins)                                                                \
+	"{'apiVersion':'apiserver.config.k8s.io/v1','kind':'AdmissionConfiguration'," \
+	"'plugins':[" plugins "]}"
 
 static inline int afix_setup(void **state)
 {
@@ -45,17 +77,6 @@ static inline int afix_teardown(void **state)
 }
 
 #define ACASE(f) cmocka_unit_test_setup_teardown(f, afix_setup, afix_teardown)
-
-static inline const char *quoted(const char *text)
-{
-	static char out[32768];
-
-	snprintf(out, sizeof(out), "%s", text);
-	for (char *p = out; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	return out;
-}
 
 static inline void apost(struct rfix *x, const char *path, const char *body, int code)
 {

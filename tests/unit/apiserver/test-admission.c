@@ -11,7 +11,9 @@ static void refuse_flags(const char *enable, const char *disable, const char *wo
 	struct admission *ad = NULL;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(admission_new(enable, disable, &ad, &err), -ERR_BAD_REQUEST);
+	assert_int_equal(
+		admission_new(&(struct admission_flags){ enable, disable, NULL }, &ad, &err),
+		-ERR_BAD_REQUEST);
 	assert_null(ad);
 	if (!strstr(err.msg, words))
 		fail_msg("no '%s' in: %s", words, err.msg);
@@ -25,7 +27,9 @@ static void flags_name_plugins(void **state)
 
 	(void)state;
 	assert_int_equal(
-		admission_new("AlwaysPullImages, DenyServiceExternalIPs", "Priority", &ad, &err),
+		admission_new(&(struct admission_flags){ "AlwaysPullImages, DenyServiceExternalIPs",
+							 "Priority", NULL },
+			      &ad, &err),
 		0);
 	assert_true(admission_runs(ad, "AlwaysPullImages"));
 	assert_true(admission_runs(ad, "DenyServiceExternalIPs"));
@@ -39,11 +43,8 @@ static void flags_name_plugins(void **state)
 	refuse_flags("Bogus", NULL, "--enable-admission-plugins: unknown plugin 'Bogus'");
 	refuse_flags(NULL, "Bogus", "--disable-admission-plugins: unknown plugin 'Bogus'");
 	refuse_flags("Priority", "Priority", "Priority is both enabled and disabled");
-	refuse_flags("EventRateLimit", NULL, "configuration");
-	refuse_flags("PodNodeSelector", NULL, "PodNodeSelector: it needs a configuration");
-	refuse_flags("PodTolerationRestriction", NULL, "it needs a configuration");
-	refuse_flags("ImagePolicyWebhook", NULL, "ImagePolicyWebhook: it needs a configuration");
-	refuse_flags("Priority,ImagePolicyWebhook", NULL, "ValidatingWebhookConfiguration");
+	refuse_flags("NamespaceAutoProvision", NULL, "it is not in this server");
+	refuse_flags("JobValidation", NULL, "off by default");
 	refuse_flags(NULL, "NamespaceLifecycle", "cannot be disabled");
 	assert_string_equal(admission_name(0, &on), "AlwaysAdmit");
 	assert_false(on);

@@ -828,7 +828,7 @@ static void policies_judge_and_change_requests(void **state)
 	struct err err = ERR_INIT;
 	char body[2048], path[128];
 
-	assert_int_equal(admission_new(NULL, NULL, &ad, &err), 0);
+	assert_int_equal(admission_new(&(struct admission_flags){ 0 }, &ad, &err), 0);
 	x->conf.admission = ad;
 	reopen(x, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
