@@ -3,6 +3,7 @@
  */
 #include "base/utf8.h"
 #include "expr/cel-private.h"
+#include "expr/go-text.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,45 +12,12 @@
 
 /* ---- Go's text of a number ---- */
 
-/* The least digits that give the same number, as "d.ddde+xx"; returns how many. */
-static int shortest(double d, char text[32], int *exponent)
-{
-	int digits = 1;
-
-	for (; digits < 17; digits++) {
-		(void)snprintf(text, 32, "%.*e", digits - 1, d);
-		if (strtod(text, NULL) == d)
-			break;
-	}
-	(void)snprintf(text, 32, "%.*e", digits - 1, d);
-	*exponent = (int)strtod(strchr(text, 'e') + 1, NULL);
-	return digits;
-}
-
 size_t cel_double_fixed(double d, char dst[CEL_TIME_TEXT])
 {
-	char text[32];
-	int exponent, digits = shortest(d, text, &exponent);
+	char text[GO_DOUBLE_TEXT];
+	int exponent, digits = go_shortest(d, text, &exponent);
 
 	return (size_t)snprintf(dst, CEL_TIME_TEXT, "%.*f", MAX(digits - 1 - exponent, 0), d);
-}
-
-size_t cel_double_text(double d, char dst[CEL_DOUBLE_TEXT])
-{
-	char text[32];
-	int exponent, digits;
-
-	if (!isfinite(d))
-		return (size_t)snprintf(dst, CEL_DOUBLE_TEXT, "%s",
-					isnan(d) ? "NaN"
-					: d < 0	 ? "-Inf"
-						 : "+Inf");
-	digits = shortest(d, text, &exponent);
-	if (exponent < -4 || exponent >= 6)
-		return (size_t)snprintf(dst, CEL_DOUBLE_TEXT, "%.*se%c%02d",
-					(int)(strchr(text, 'e') - text), text,
-					exponent < 0 ? '-' : '+', abs(exponent));
-	return (size_t)snprintf(dst, CEL_DOUBLE_TEXT, "%.*f", MAX(digits - 1 - exponent, 0), d);
 }
 
 /* ---- numbers ---- */
@@ -185,7 +153,7 @@ static bool string_of(struct cel_run *r, const struct cel_value *v, struct cel_v
 		return true;
 	case CEL_T_TIMESTAMP: return cel_make_string(r, text, cel_time_text(v, text), ret);
 	case CEL_T_DURATION: return cel_make_string(r, text, cel_duration_text(v, text), ret);
-	case CEL_T_DOUBLE: return cel_make_string(r, text, cel_double_text(v->d, text), ret);
+	case CEL_T_DOUBLE: return cel_make_string(r, text, go_double_text(v->d, text), ret);
 	default:
 		(void)cel_value_text(v, text, sizeof(text));
 		return cel_make_string(r, text, strlen(text), ret);

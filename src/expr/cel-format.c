@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "...".format([...]): %s %d %f %e %b %o %x %X, with a precision for %f and %e. */
 #include "expr/cel-private.h"
+#include "expr/go-text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -103,7 +104,7 @@ static bool print(struct out *o, const struct cel_value *v, unsigned depth)
 	case CEL_T_STRING:
 	case CEL_T_BYTES: return put(o, v->s, v->n);
 	case CEL_T_DOUBLE:
-		return isfinite(v->d) ? put(o, text, cel_double_text(v->d, text))
+		return isfinite(v->d) ? put(o, text, go_double_text(v->d, text))
 				      : put_real(o, 'f', 0, v->d);
 	case CEL_T_TIMESTAMP: return put(o, text, cel_time_text(v, text));
 	case CEL_T_DURATION: return put(o, text, cel_duration_text(v, text));

@@ -283,9 +283,6 @@ int cel_duration_parse(struct slice s, struct cel_value *ret); /* Go's; -1: none
 #define CEL_TIME_TEXT 64
 size_t cel_time_text(const struct cel_value *v, char dst[CEL_TIME_TEXT]);
 size_t cel_duration_text(const struct cel_value *v, char dst[CEL_TIME_TEXT]);
-#define CEL_DOUBLE_TEXT 40
-/* As Go's strconv: 'g', the shortest that gives the same number. */
-size_t cel_double_text(double d, char dst[CEL_DOUBLE_TEXT]);
 /* Without an exponent; for what is no larger than a duration. */
 size_t cel_double_fixed(double d, char dst[CEL_TIME_TEXT]);
 int cel_opaque_equal(const struct cel_value *a, const struct cel_value *b);

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "expr/cel-private.h"
+#include "expr/go-text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -610,7 +611,7 @@ const struct cel_type *cel_type_of_value(const struct cel_value *v)
 
 const char *cel_value_text(const struct cel_value *v, char *dst, size_t n)
 {
-	char text[CEL_DOUBLE_TEXT];
+	char text[GO_DOUBLE_TEXT];
 
 	switch (v->kind) {
 	case CEL_T_NULL: (void)snprintf(dst, n, "null"); break;
@@ -618,7 +619,7 @@ const char *cel_value_text(const struct cel_value *v, char *dst, size_t n)
 	case CEL_T_INT: (void)snprintf(dst, n, "%lld", (long long)v->i); break;
 	case CEL_T_UINT: (void)snprintf(dst, n, "%llu", (unsigned long long)v->u); break;
 	case CEL_T_DOUBLE:
-		text[cel_double_text(v->d, text)] = '\0';
+		text[go_double_text(v->d, text)] = '\0';
 		(void)snprintf(dst, n, "%s", text);
 		break;
 	case CEL_T_STRING: (void)snprintf(dst, n, "%.*s", (int)MIN(v->n, 200u), v->s); break;

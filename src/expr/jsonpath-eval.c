@@ -2,11 +2,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "doc/json.h"
+#include "expr/go-text.h"
 #include "expr/jsonpath-node.h"
 #include "expr/jsonpath.h"
-
-#include <math.h>
-#include <stdio.h>
 
 #define DESCENT_MAX 1024
 
@@ -322,23 +320,11 @@ int jsonpath_find(const struct jsonpath *p, const struct doc *d, unsigned flags,
 
 static int print_double(const struct doc *v, struct buf *out)
 {
-	char text[40], *e;
+	char text[GO_DOUBLE_TEXT];
 	double x = 0;
-	int digits = 1, exponent;
 
 	(void)doc_double(v, &x);
-	if (x == 0)
-		return buf_adds(out, signbit(x) ? "-0" : "0");
-	/* the fewest digits that are the same number */
-	do
-		(void)snprintf(text, sizeof(text), "%.*e", digits - 1, x);
-	while (digits++ < 17 && strtod(text, NULL) != x);
-	e = strchr(text, 'e');
-	(void)sscanf(e + 1, "%d", &exponent);
-	if (exponent < -4 || exponent >= 21)
-		return buf_adds(out, text);
-	digits = (int)(e - text) - (x < 0) - (strchr(text, '.') != NULL);
-	return buf_addf(out, "%.*f", MAX(digits - 1 - exponent, 0), x);
+	return buf_add(out, text, go_double_text(x, text));
 }
 
 int jsonpath_print_value(const struct doc *v, struct buf *out, struct err *err)
