@@ -204,7 +204,7 @@ static const char *type_of(const struct gotemplate_value *v)
 
 static struct gotemplate_value boxed(const struct run *x, const struct doc *d)
 {
-	struct gotemplate_value v = gotemplate_value_of(d, x->set->flags);
+	struct gotemplate_value v = gotemplate_value_of(d, x->job->flags);
 
 	v.boxed = true;
 	return v;
@@ -253,7 +253,7 @@ static int assign(struct run *x, struct slice name, const struct gotemplate_valu
 /* v becomes its member. */
 static int eval_field(struct run *x, struct slice name, bool has_args, struct gotemplate_value *v)
 {
-	unsigned flags = x->set->flags;
+	unsigned flags = x->job->flags;
 	const struct doc *found;
 
 	if (v->type == GOTEMPLATE_NIL && !v->boxed) {
@@ -477,7 +477,7 @@ static int run_function(struct run *x, const struct gotemplate_func *f, const st
 
 	c->a = x->job->a;
 	c->user = x->job->user;
-	c->flags = x->set->flags;
+	c->flags = x->job->flags;
 	c->err = &err;
 	*ret = nothing;
 	r = f->run(c, ret);
@@ -618,7 +618,7 @@ static int print_action(struct run *x, const struct gotemplate_value *dot, const
 	if (v.type == GOTEMPLATE_NIL)
 		r = buf_adds(x->job->out, "<no value>");
 	else
-		r = gotemplate_print(&v, x->set->flags, x->job->out, &err);
+		r = gotemplate_print(&v, x->job->flags, x->job->out, &err);
 	if (r == 0)
 		return 0;
 	return err.code == ERR_TOO_LARGE ? fail_as(x, err.code, err.msg) : output_full(x);
@@ -740,7 +740,7 @@ static int fail_range(struct run *x, const struct gotemplate_value *v)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(MESSAGE_MAX);
 
-	(void)gotemplate_print(v, x->set->flags, &text, NULL);
+	(void)gotemplate_print(v, x->job->flags, &text, NULL);
 	return fail(x, "range can't iterate over %s", buf_str(&text));
 }
 
@@ -756,7 +756,7 @@ static int walk_range_in(struct run *x, const struct gt_node *n, const struct go
 	case GOTEMPLATE_INT:
 	case GOTEMPLATE_INT64:
 	case GOTEMPLATE_UINT8:
-		if (!(x->set->flags & GOTEMPLATE_RANGE_INTS))
+		if (!(x->job->flags & GOTEMPLATE_RANGE_INTS))
 			return fail_range(x, v);
 		r = walk_count(x, n, v);
 		return r < 0 ? r : v->i <= 0;
@@ -815,7 +815,7 @@ int gotemplate_run(const struct gotemplate *set, const struct gotemplate_job *jo
 {
 	struct err none = ERR_INIT;
 	struct run x = { .set = set, .job = job, .err = err ? err : &none };
-	struct gotemplate_value dot = gotemplate_value_of(job->data, set->flags);
+	struct gotemplate_value dot = gotemplate_value_of(job->data, job->flags);
 	int r;
 
 	x.template = gt_find(set->templates, job->name);

@@ -21,7 +21,7 @@ struct format {
 	bool has_width, has_precision, minus, plus, sharp, space, zero;
 	bool sharp_v; /* %#v: Go's syntax */
 	int width, precision;
-	unsigned depth, flags; /* flags: of the set */
+	unsigned depth, flags; /* flags: of the job */
 	bool deep, address;    /* refused: too many levels; %p */
 };
 

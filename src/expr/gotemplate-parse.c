@@ -913,7 +913,7 @@ static void take_in(struct gotemplate *set, struct gt_template *made)
 	}
 }
 
-int gotemplate_new(struct arena *a, const struct gotemplate_options *o, struct gotemplate **ret,
+int gotemplate_new(struct arena *a, const struct gotemplate_func *funcs, struct gotemplate **ret,
 		   struct err *err)
 {
 	struct gotemplate *set = ARENA_NEW(a, struct gotemplate);
@@ -921,8 +921,7 @@ int gotemplate_new(struct arena *a, const struct gotemplate_options *o, struct g
 	if (!set)
 		return arena_quota(a, err);
 	set->a = a;
-	set->funcs = o ? o->funcs : NULL;
-	set->flags = o ? o->flags : 0;
+	set->funcs = funcs;
 	*ret = set;
 	return 0;
 }

@@ -122,7 +122,6 @@ struct gt_template {
 struct gotemplate {
 	struct arena *a;
 	const struct gotemplate_func *funcs;
-	unsigned flags;
 	struct gt_template *templates;
 };
 

@@ -64,7 +64,7 @@ struct gotemplate_call {
 	size_t n;
 	struct arena *a; /* for what is returned */
 	void *user;	 /* as the job gave it */
-	unsigned flags;	 /* of the set: for gotemplate_value_of() */
+	unsigned flags;	 /* of the job: for gotemplate_value_of() */
 	struct err *err;
 	const struct gt_node *words; /* private: the arguments as they are written */
 };
@@ -83,22 +83,11 @@ struct gotemplate_func {
 
 /* ---- compiling ---- */
 
-enum {
-	/* what a map has not: nil of type interface {} (missingkey=zero), an error (=error) */
-	GOTEMPLATE_MISSING_ZERO = 1 << 0,
-	GOTEMPLATE_MISSING_ERROR = 1 << 1,
-	GOTEMPLATE_FLOATS = 1 << 2,	/* all numbers of documents are float64, as encoding/json */
-	GOTEMPLATE_RANGE_INTS = 1 << 3, /* {{range 3}} */
-};
-
-struct gotemplate_options {
-	const struct gotemplate_func
-		*funcs; /* before the built-in ones; up to a row without name */
-	unsigned flags;
-};
-
-/* An empty set; it and all that is parsed into it lie in `a`. -ERR_QUOTA. */
-int gotemplate_new(struct arena *a, const struct gotemplate_options *o, struct gotemplate **ret,
+/*
+ * An empty set; it and all that is parsed into it lie in `a`. funcs: up to a row without a name,
+ * found before the built-in ones; may be NULL. -ERR_QUOTA.
+ */
+int gotemplate_new(struct arena *a, const struct gotemplate_func *funcs, struct gotemplate **ret,
 		   struct err *err);
 /*
  * Adds the templates of a text, which is copied. What has the name of an earlier text's template
@@ -109,9 +98,18 @@ int gotemplate_parse(struct gotemplate *set, struct slice name, struct slice tex
 
 /* ---- running ---- */
 
+enum {
+	/* what a map has not: nil of type interface {} (missingkey=zero), an error (=error) */
+	GOTEMPLATE_MISSING_ZERO = 1 << 0,
+	GOTEMPLATE_MISSING_ERROR = 1 << 1,
+	GOTEMPLATE_FLOATS = 1 << 2,	/* all numbers of documents are float64, as encoding/json */
+	GOTEMPLATE_RANGE_INTS = 1 << 3, /* {{range 3}} */
+};
+
 struct gotemplate_job {
 	struct slice name; /* of the template */
 	const struct doc *data;
+	unsigned flags;
 	void *user;	 /* for functions */
 	struct arena *a; /* for values that come up */
 	struct buf *out; /* the text is appended; after an error it is there up to that place */

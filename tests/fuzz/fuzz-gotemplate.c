@@ -26,13 +26,15 @@ static int run_same(const struct gotemplate_call *c, struct gotemplate_value *re
 
 static const struct gotemplate_func funcs[] = { { "list", "a...", run_same }, { 0 } };
 
-static int run_once(const struct gotemplate *set, const struct doc *d, struct buf *out,
+static int run_once(const struct gotemplate *set, struct gotemplate_job job, struct buf *out,
 		    struct err *err)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new("run", 1u << 20);
-	struct gotemplate_job job = { .name = SLICE("t"), .data = d, .a = a, .out = out };
-	int r = gotemplate_run(set, &job, err);
+	int r;
 
+	job.a = a;
+	job.out = out;
+	r = gotemplate_run(set, &job, err);
 	assert(r == 0 || (r == -(int)err->code && err->msg[0]));
 	return r;
 }
@@ -42,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CLEANUP(arena_free) struct arena *a = arena_new("fuzz", 16u << 20);
 	CLEANUP(buf_fini) struct buf one = BUF_INIT(1 << 16), two = BUF_INIT(1 << 16);
 	struct slice all = slice_of((const char *)data, size), template;
-	struct gotemplate_options o = { .funcs = funcs };
+	struct gotemplate_job job = { .name = SLICE("t") };
 	struct gotemplate *set;
 	struct err err = ERR_INIT;
 	struct doc *d;
@@ -50,19 +52,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	o.flags = data[0] & 15;
 	all = slice_of(all.p + 1, all.n - 1);
 	template = slice_split(&all, '\0');
 	if (!all.p)
 		all = SLICE("{\"a\":[1,{\"b\":\"x\"},null,2.5],\"c\":{\"d\":true}}");
-	if (json_read(a, all, NULL, &d, &err) < 0 || gotemplate_new(a, &o, &set, &err) < 0)
+	if (json_read(a, all, NULL, &d, &err) < 0 || gotemplate_new(a, funcs, &set, &err) < 0)
 		return 0;
 	r = gotemplate_parse(set, SLICE("t"), template, &err);
 	assert(r == 0 || (r == -(int)err.code && err.msg[0]));
 	if (r < 0)
 		return 0;
-	r = run_once(set, d, &one, &err);
-	assert(run_once(set, d, &two, &err) == r);
+	job.data = d;
+	job.flags = data[0] & 15;
+	r = run_once(set, job, &one, &err);
+	assert(run_once(set, job, &two, &err) == r);
 	assert(slice_eq(buf_slice(&one), buf_slice(&two)));
 	return 0;
 }

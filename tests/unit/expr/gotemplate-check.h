@@ -46,13 +46,12 @@ static const struct gotemplate_func check_funcs[] = {
 /* The error, or "". */
 static const char *check_run(struct arena *a, const char *template, unsigned flags, struct buf *out)
 {
-	struct gotemplate_options o = { .funcs = check_funcs, .flags = flags };
-	struct gotemplate_job job = { .name = SLICE("output"), .a = a, .out = out };
+	struct gotemplate_job job = { .name = SLICE("output"), .flags = flags, .a = a, .out = out };
 	struct gotemplate *set;
 	struct err err = ERR_INIT;
 
 	job.data = must_read(a, check_data);
-	assert_int_equal(gotemplate_new(a, &o, &set, &err), 0);
+	assert_int_equal(gotemplate_new(a, check_funcs, &set, &err), 0);
 	if (gotemplate_parse(set, job.name, slice_str(template), &err) == 0)
 		(void)gotemplate_run(set, &job, &err);
 	return arena_strdup(a, err.msg);

@@ -68,10 +68,9 @@ static void integers_are_walked_when_the_option_says(void **state)
 
 static struct gotemplate *new_set(struct arena *a, const struct gotemplate_func *funcs)
 {
-	struct gotemplate_options o = { .funcs = funcs };
 	struct gotemplate *set;
 
-	assert_int_equal(gotemplate_new(a, &o, &set, NULL), 0);
+	assert_int_equal(gotemplate_new(a, funcs, &set, NULL), 0);
 	return set;
 }
 
