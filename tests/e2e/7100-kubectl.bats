@@ -55,6 +55,13 @@ tk() { within "$DIR/bin/kubectl" "$@"; }
 	compare 7100-kubectl.list
 }
 
+@test "templates of Go print the same bytes, mistakes too" {
+	printf '{{.kind}} {{range .items}}{{.metadata.name}} {{end}}\n' >t.tpl
+	printf '{{.kind}}\n{{if .kind}}\n  {{foo}}\n{{end}}\n' >bad.tpl
+	printf 'a\n  {{- .kind -}}\n\n{{range $k, $v := .data}}\n{{$v.x}}\n{{end}}\n' >lines.tpl
+	compare 7100-kubectl-template.list
+}
+
 @test "kubeconfig files are changed in the same way" {
 	local d
 	mkdir A B
@@ -117,7 +124,6 @@ tk() { within "$DIR/bin/kubectl" "$@"; }
 	says "/api/v1/namespaces/default/pods/p1 200 in" tk -v6 get pods p1
 	fails_with "x is not found" tk get pods -o 'jsonpath={.x}' --allow-missing-template-keys=false
 	fails_with "kubectl proxy: not supported by teu kubectl yet" tk proxy
-	fails_with "not supported by teu kubectl yet" tk get pods -o go-template={{.x}}
 	fails_with "--kustomize is not supported" tk get -k .
 	fails_with "unknown command" tk nothing-of-the-kind
 	is "pod/p1" within "$TEU" --root "$DIR/root" kubectl get pods p1 -o name

@@ -382,8 +382,10 @@ static int who_run(struct cmd_call *call, struct err *err)
 	struct kubectl_print p;
 	int r = kubectl_no_args(call, err);
 
+	/* here a template alone is no form */
 	if (r == 0)
-		r = kubectl_print_init(&p, k, o->output, o->template, err);
+		r = kubectl_print_init(&p, k, o->output,
+				       o->output && *o->output ? o->template : NULL, err);
 	if (r == 0)
 		r = kubectl_client(k, err);
 	if (r == 0)

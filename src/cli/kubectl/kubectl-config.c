@@ -113,7 +113,8 @@ static int view_run(struct cmd_call *call, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "if merge==false a precise file must be specified");
 	if (r == 0)
-		r = kubectl_print_init(&p, k, o->output ? o->output : "yaml", o->template, err);
+		r = kubectl_print_init(&p, k, kubectl_output_or(o->output, o->template, "yaml"),
+				       o->template, err);
 	if (r == 0)
 		r = kubectl_config(k, err);
 	if (r < 0)

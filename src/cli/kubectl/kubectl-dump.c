@@ -231,7 +231,7 @@ static int dump_run(struct cmd_call *call, struct err *err)
 	static const struct dumped nodes = { "api/v1", "nodes", "NodeList", "nodes" };
 	struct kubectl *k = kubectl_of(call);
 	struct dump p = { .k = k, .o = call->opts };
-	const char *output = p.o->output && *p.o->output ? p.o->output : "json";
+	const char *output = kubectl_output_or(p.o->output, p.o->template, "json");
 	struct doc *spaces = doc_new_array(k->arena), *ignored;
 	int r = kubectl_print_init(&p.print, k, output, p.o->template, err);
 
@@ -240,7 +240,8 @@ static int dump_run(struct cmd_call *call, struct err *err)
 		: strcmp(output, "yaml") == 0 ? ".yaml"
 					      : ".txt";
 	if (r == 0 && p.print.form != PRINT_JSON && p.print.form != PRINT_YAML &&
-	    p.print.form != PRINT_JSONPATH && p.print.form != PRINT_JSONPATH_JSON)
+	    p.print.form != PRINT_JSONPATH && p.print.form != PRINT_JSONPATH_JSON &&
+	    p.print.form != PRINT_TEMPLATE)
 		return err_set(
 			err, ERR_UNSUPPORTED,
 			"-o %s: not supported by cluster-info dump; json, yaml and jsonpath are",

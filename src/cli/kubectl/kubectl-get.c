@@ -701,6 +701,8 @@ static int get_raw(struct cmd_call *call, struct err *err)
 	if (call->nargs || o->files.names.n)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "arguments may not be passed when --raw is specified");
+	if (o->output && *o->output)
+		return err_set(err, ERR_BAD_REQUEST, "--raw and --output are mutually exclusive");
 	if (o->raw[0] != '/')
 		rq.target = arena_printf(k->arena, "/%s", o->raw);
 	r = kubectl_client(k, err);

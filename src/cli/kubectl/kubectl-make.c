@@ -126,6 +126,8 @@ int make_print(struct making *m, const struct doc *d, struct err *err)
 	struct kubectl_print *p = &m->print;
 
 	stamp_templates(m->k->arena, doc_get(d, "spec"));
+	if (p->form == PRINT_TEMPLATE)
+		return kubectl_print_plain(p, d, err);
 	if (p->form != PRINT_JSON)
 		return kubectl_done(p, d, "created", m->dry, err);
 	return kubectl_print_plain(p, p->managed ? d : kubectl_unmanaged(m->k->arena, d), err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects in the forms of -o: json, yaml, name, jsonpath, custom-columns. */
+/* Objects in the forms of -o: json, yaml, name, jsonpath, go-template, custom-columns. */
 #include "cli/kubectl/kubectl.h"
 
 #include "base/arena.h"
@@ -7,9 +7,11 @@
 #include "base/fd.h"
 #include "doc/json.h"
 #include "doc/yaml.h"
+#include "expr/gotemplate.h"
 #include "expr/jsonpath.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 
 #define TEMPLATE_MAX (1u << 20)
@@ -17,23 +19,34 @@
 
 /* ---- what -o says ---- */
 
-static int read_template(struct kubectl_print *p, const char *path, const char **ret,
-			 struct err *err)
+/* `what` is in the message: columns and templates have words of their own. */
+static int read_template(struct kubectl_print *p, const char *what, const char *path,
+			 const char **ret, struct err *err)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(TEMPLATE_MAX);
+	struct err why = ERR_INIT;
 
-	if (fd_read_file(AT_FDCWD, path, &b, err) < 0)
-		return err_wrap(err, "error reading template %s", path);
+	if (fd_read_file(AT_FDCWD, path, &b, &why) < 0 && !why.sys)
+		return err_set(err, why.code, "error reading %s %s, %s", what, path, why.msg);
+	if (why.sys) {
+		const char *text = err_strerror(why.sys);
+
+		return err_set(err, ERR_INVALID, "error reading %s %s, %s %s: %c%s", what, path,
+			       why.sys == EISDIR ? "read" : "open", path,
+			       tolower((unsigned char)*text), text + 1);
+	}
 	*ret = arena_strndup(p->k->arena, buf_str(&b), b.n);
 	return *ret ? 0 : arena_quota(p->k->arena, err);
 }
 
-static int init_path(struct kubectl_print *p, const char *text, struct err *err)
+static int init_template(struct kubectl_print *p, const char *text, struct err *err)
 {
 	struct err why = ERR_INIT;
 
 	if (!text || !*text)
 		return err_set(err, ERR_INVALID, "template format specified but no template given");
+	if (p->form == PRINT_TEMPLATE)
+		return kubectl_template_init(p, text, err);
 	p->text = text;
 	if (jsonpath_compile(slice_str(text), p->k->arena, &p->path, &why) < 0)
 		return err_set(err, ERR_INVALID, "error parsing jsonpath %s, %s", text, why.msg);
@@ -107,10 +120,6 @@ static int init_columns_file(struct kubectl_print *p, const char *text, struct e
 
 static int unknown_form(const char *output, struct err *err)
 {
-	if (strncmp(output, "go-template", 11) == 0 || strncmp(output, "template", 8) == 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "-o %.*s: not supported by teu kubectl yet; jsonpath is",
-			       (int)strcspn(output, "="), output);
 	return err_set(err, ERR_INVALID,
 		       "unable to match a printer suitable for the output format \"%s\", allowed "
 		       "formats are: "
@@ -134,6 +143,10 @@ static const struct form {
 	{ "jsonpath-file", PRINT_JSONPATH, true, true },
 	{ "custom-columns", PRINT_COLUMNS, true, false },
 	{ "custom-columns-file", PRINT_COLUMNS, true, true },
+	{ "go-template", PRINT_TEMPLATE, true, false },
+	{ "go-template-file", PRINT_TEMPLATE, true, true },
+	{ "template", PRINT_TEMPLATE, true, false },
+	{ "templatefile", PRINT_TEMPLATE, true, true },
 };
 
 static const struct form *find_form(const char *output)
@@ -147,29 +160,39 @@ static const struct form *find_form(const char *output)
 	return NULL;
 }
 
+const char *kubectl_output_or(const char *output, const char *template, const char *other)
+{
+	return output && *output ? output : template && *template ? "go-template" : other;
+}
+
 int kubectl_print_init(struct kubectl_print *p, struct kubectl *k, const char *output,
 		       const char *template, struct err *err)
 {
-	const char *text = output ? strchr(output, '=') : NULL;
+	bool given = template && *template;
+	const char *text;
 	const struct form *f;
 	int r = 0;
 
 	*p = (struct kubectl_print){ .k = k, .form = PRINT_TABLE, .missing_ok = true };
-	if (!output || !*output)
+	output = kubectl_output_or(output, template, NULL);
+	if (!output)
 		return 0;
 	f = find_form(output);
-	if (!f)
+	text = strchr(output, '=');
+	/* --template is the template: none stands behind the form then */
+	if (!f || (given && text))
 		return unknown_form(output, err);
 	p->form = f->form;
 	if (!f->argument)
 		return 0;
 	text = text ? text + 1 : template;
 	if (f->file && text && *text)
-		r = read_template(p, text, &text, err);
+		r = read_template(p, p->form == PRINT_COLUMNS ? "template" : "--template", text,
+				  &text, err);
 	if (r < 0)
 		return r;
 	if (p->form != PRINT_COLUMNS)
-		return init_path(p, text, err);
+		return init_template(p, text, err);
 	p->headers = ARENA_ARRAY(k->arena, const char *, SPECS_MAX);
 	p->specs = ARENA_ARRAY(k->arena, const struct jsonpath *, SPECS_MAX);
 	if (!p->headers || !p->specs)
@@ -192,57 +215,14 @@ const char *kubectl_object_name(struct kubectl *k, const struct doc *d)
 	return name ? name : "";
 }
 
-static void go_list(const struct doc *v, struct buf *out)
-{
-	bool first = true;
-
-	buf_addc(out, '[');
-	DOC_EACH (e, v) {
-		buf_adds(out, first ? "" : " ");
-		first = false;
-		kubectl_go_value(e, out);
-	}
-	buf_addc(out, ']');
-}
-
-/* Members by their names, as Go prints maps. Depth is bounded by the reader. */
-static void go_map(const struct doc *v, struct buf *out)
-{
-	const struct doc *last = NULL;
-
-	buf_adds(out, "map[");
-	for (size_t i = 0; i < v->n; i++) {
-		const struct doc *next = NULL;
-		struct slice name, best = { 0 };
-
-		DOC_EACH_MEMBER (key, value, v) {
-			name = slice_of(key->s, key->n);
-			if (last && slice_cmp(name, slice_of(last->s, last->n)) <= 0)
-				continue;
-			if (!next || slice_cmp(name, best) < 0) {
-				next = key;
-				best = name;
-			}
-			(void)value;
-		}
-		if (!next)
-			break;
-		buf_addf(out, "%s%.*s:", last ? " " : "", (int)best.n, best.p);
-		kubectl_go_value(next + 1, out);
-		last = next;
-	}
-	buf_addc(out, ']');
-}
-
 void kubectl_go_value(const struct doc *v, struct buf *out)
 {
-	switch (v->type) {
-	case DOC_ARRAY: go_list(v, out); break;
-	case DOC_OBJECT: go_map(v, out); break;
-	case DOC_NULL: buf_adds(out, "<nil>"); break;
-	case DOC_BOOL: buf_adds(out, v->n ? "true" : "false"); break;
-	default: buf_add(out, v->s, v->n);
-	}
+	const struct gotemplate_value x = gotemplate_value_of(v, 0);
+
+	if (x.type == GOTEMPLATE_NIL)
+		(void)buf_adds(out, "<nil>");
+	else
+		(void)gotemplate_print(&x, 0, out, NULL); /* a buffer tells when it is full */
 }
 
 struct doc *kubectl_unmanaged(struct arena *a, const struct doc *d)
@@ -261,14 +241,14 @@ struct doc *kubectl_unmanaged(struct arena *a, const struct doc *d)
 	return copy;
 }
 
-/* A List's items, too. */
+/* Only json and yaml hide them: of a List's items, too. */
 static const struct doc *without_managed(struct kubectl_print *p, const struct doc *d)
 {
 	const struct doc *items = doc_get(d, "items");
 	struct arena *a = p->k->arena;
 	struct doc *copy, *list;
 
-	if (p->managed)
+	if (p->managed || (p->form != PRINT_JSON && p->form != PRINT_YAML))
 		return d;
 	if (!doc_is(items, DOC_ARRAY))
 		return kubectl_unmanaged(a, d);
@@ -390,6 +370,7 @@ static int print_one(struct kubectl_print *p, const struct doc *d, enum json_ord
 	case PRINT_JSONPATH:
 	case PRINT_JSONPATH_JSON: r = print_path(p, d, err); break;
 	case PRINT_COLUMNS: r = print_columns(p, d, err); break;
+	case PRINT_TEMPLATE: r = kubectl_template_print(p, d, order, err); break;
 	default: print_names(p, d);
 	}
 	p->begun = true;

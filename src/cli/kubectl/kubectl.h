@@ -14,6 +14,7 @@
 #include "client/client.h"
 #include "client/discovery.h"
 #include "client/kubeconfig.h"
+#include "doc/json.h"
 
 #include <stdbool.h>
 
@@ -22,7 +23,7 @@ struct api_type;
 struct arena;
 struct doc;
 struct err;
-struct json_style;
+struct gotemplate;
 
 #define KUBECTL_VERSION "v1.32.0"
 #define KUBECTL_LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
@@ -152,22 +153,30 @@ struct kubectl_print {
 		PRINT_JSONPATH,
 		PRINT_JSONPATH_JSON,
 		PRINT_COLUMNS,
+		PRINT_TEMPLATE,
 	} form;
 	const struct jsonpath *path;
-	const char *text; /* of the path */
+	const struct gotemplate *template;
+	const char *text; /* of the path or template */
 	struct columns columns;
 	const char **headers;
 	const struct jsonpath **specs;
 	size_t nspecs;
 	bool no_headers, managed, missing_ok, begun;
 };
-/* output NULL = a table, or what `plain` commands print ("pod/x created"). */
+/* output NULL = a table, or what `plain` commands print ("pod/x created"); template: --template. */
 int kubectl_print_init(struct kubectl_print *p, struct kubectl *k, const char *output,
 		       const char *template, struct err *err);
+/* What is printed when -o says nothing: go-template with a --template, else `other`. */
+const char *kubectl_output_or(const char *output, const char *template, const char *other);
 /* One object, or a List; JSON and YAML with sorted members. */
 int kubectl_print_doc(struct kubectl_print *p, const struct doc *d, struct err *err);
 /* Members as they stand in the document (kubeconfig's order in JSON). */
 int kubectl_print_plain(struct kubectl_print *p, const struct doc *d, struct err *err);
+/* Compiles what -o go-template= says, and prints with it; for kubectl_print_*. */
+int kubectl_template_init(struct kubectl_print *p, const char *text, struct err *err);
+int kubectl_template_print(struct kubectl_print *p, const struct doc *d, enum json_order order,
+			   struct err *err);
 /* "deployment.apps/web". */
 const char *kubectl_object_name(struct kubectl *k, const struct doc *d);
 /* As Go prints values: map[a:1 b:[x y]]. */

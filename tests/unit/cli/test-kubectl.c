@@ -264,7 +264,8 @@ static void values_are_printed_as_go_does(void **state)
 	static const char *const rows[][2] = {
 		{ "{\"b\":[1,\"x\"],\"a\":null}", "map[a:<nil> b:[1 x]]" },
 		{ "\"text\"", "text" },
-		{ "1.50", "1.50" },
+		{ "1.50", "1.5" },
+		{ "1000000.5", "1.0000005e+06" },
 		{ "true", "true" },
 		{ "[]", "[]" },
 	};
@@ -315,7 +316,13 @@ static void forms_that_are_none_are_told(void **state)
 		{ "custom-columns", "no custom columns given" },
 		{ "custom-columns=N", "unexpected custom-columns spec: N" },
 		{ "custom-columns-file=/no/such", "/no/such" },
-		{ "go-template={{.x}}", "not supported by teu kubectl yet" },
+		{ "go-template={{.x", "error parsing template {{.x, template: output:1: unclosed "
+				      "action" },
+		{ "go-template-file=/no/such",
+		  "error reading --template /no/such, open /no/such: no "
+		  "such file or directory" },
+		{ "template=", "template format specified but no template given" },
+		{ "templatefile=/", "error reading --template /, read /: is a directory" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
