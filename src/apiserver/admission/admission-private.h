@@ -43,6 +43,7 @@ struct admission {
 	struct given_set files; /* stay open */
 	struct admission_conf conf;
 	struct hook_conf images_at;
+	struct hook_users hooks[2];  /* who we are for webhooks: validating, mutating */
 	struct image_policy *images; /* since admission_begin; NULL: the plugin does not run */
 	struct event_limits *events; /* NULL: the plugin does not run */
 };

@@ -4,6 +4,7 @@
 
 #include "apiserver/auth/authz.h"
 #include "apiserver/objects/status.h"
+#include "apiserver/outward/webhook-client.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -203,6 +204,11 @@ static int configure(struct admission *ad, const char *path, struct err *err)
 	if (c->images.kubeconfig &&
 	    hook_conf_read(c->images.kubeconfig, &ad->files, ad->a, &ad->images_at, err) < 0)
 		return err_wrap(err, "ImagePolicyWebhook");
+	for (unsigned i = 0; i < ARRAY_LEN(ad->hooks); i++)
+		if (c->webhooks[i] &&
+		    hook_users_read(c->webhooks[i], &ad->files, ad->a, &ad->hooks[i], err) < 0)
+			return err_wrap(err, i ? "MutatingAdmissionWebhook"
+					       : "ValidatingAdmissionWebhook");
 	if (c->nevents)
 		ad->events = event_limits_new(c->events, c->nevents);
 	return 0;
@@ -242,9 +248,17 @@ void admission_free(struct admission *ad)
 	image_policy_free(ad->images);
 	event_limits_free(ad->events);
 	hook_conf_fini(&ad->images_at);
+	for (unsigned i = 0; i < ARRAY_LEN(ad->hooks); i++)
+		hook_users_fini(&ad->hooks[i]);
 	given_set_fini(&ad->files);
 	arena_free(ad->a);
 	free(ad);
+}
+
+const struct hook_user *admission_hook_user(const struct admission *ad, bool mutating,
+					    const struct webhook_at *at)
+{
+	return ad ? hook_users_find(&ad->hooks[mutating], at->host, at->port) : NULL;
 }
 
 bool admission_runs(const struct admission *ad, const char *name)

@@ -25,7 +25,9 @@
 struct admission;
 struct authz;
 struct err;
+struct hook_user;
 struct status_about;
+struct webhook_at;
 
 struct admission_flags {
 	const char *enable, *disable; /* names as upstream has them, with commas; NULL: none */
@@ -51,6 +53,10 @@ enum admission_op {
 	ADMISSION_UPDATE = 1 << 1,
 	ADMISSION_DELETE = 1 << 2,
 };
+
+/* Who we are for a webhook, as the configuration says; NULL: nobody. */
+const struct hook_user *admission_hook_user(const struct admission *ad, bool mutating,
+					    const struct webhook_at *at);
 
 struct admission_call {
 	struct strategy_call *sc; /* rs, objects, sub, arena, user; its warnings and more grow */

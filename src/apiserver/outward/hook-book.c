@@ -24,7 +24,6 @@
 #define FLIGHTS_MAX 1024
 #define CONNECTIONS 32
 #define TRIES_MAX 5
-#define TOKEN_MAX (64u << 10)
 
 struct kept {
 	struct list link; /* of b->latest, the one used longest ago first */
@@ -243,24 +242,6 @@ static const struct stream_events events = {
 };
 static const struct stream_events no_events = { 0 };
 
-/* The token is read anew each time: it is renewed while we run. */
-static void set_token(struct flight *f)
-{
-	CLEANUP(secret_buf_fini) struct buf header = BUF_INIT(TOKEN_MAX + 16);
-	const struct hook_book *b = f->b;
-
-	if ((!b->token && !b->token_file) || !buf_room(&header, TOKEN_MAX))
-		return;
-	(void)buf_adds(&header, "Bearer ");
-	if (b->token)
-		(void)buf_adds(&header, b->token);
-	else if (given_read(b->token_file, &header, NULL) < 0)
-		return;
-	while (header.n && strchr(" \r\n", header.p[header.n - 1]))
-		header.p[--header.n] = '\0';
-	(void)stream_set_header(f->s, "Authorization", header.p);
-}
-
 static void attempt(struct flight *f)
 {
 	struct err err = ERR_INIT;
@@ -273,7 +254,7 @@ static void attempt(struct flight *f)
 		stream_on(f->s, &events, f);
 		(void)stream_set_header(f->s, "Content-Type", "application/json");
 		(void)stream_set_header(f->s, "Accept", "application/json");
-		set_token(f);
+		hook_show_token(f->s, f->b->token, f->b->token_file);
 		r = http_client_send(f->s, (int64_t)f->body.n, false, &err);
 	}
 	if (r < 0)

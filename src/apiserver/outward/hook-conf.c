@@ -9,11 +9,15 @@
 #include "crypto/tls.h"
 #include "crypto/x509.h"
 #include "doc/yaml.h"
+#include "io/stream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FILE_MAX (1u << 20)
+#define TOKEN_MAX (64u << 10)
+#define HOST_MAX (TLS_NAME_MAX + 16) /* with a port */
 
 /* ---- files ---- */
 
@@ -167,7 +171,8 @@ static int make_tls(struct reading *x, const struct doc *cluster, const struct d
 	return tls_conf_new(&o, &k->tls, x->err);
 }
 
-static int read_user(struct reading *x, const struct doc *user, struct hook_conf *k)
+static int read_token(struct reading *x, const struct doc *user, const char **ret,
+		      struct given **ret_file)
 {
 	static const char *const refused[] = { "exec",	   "auth-provider", "as",
 					       "as-uid",   "as-groups",	    "as-user-extra",
@@ -177,16 +182,15 @@ static int read_user(struct reading *x, const struct doc *user, struct hook_conf
 	if (refuse(x, user, refused) < 0)
 		return err_ret(x->err);
 	if (!file) {
-		k->token = text(x, user, "token");
+		*ret = text(x, user, "token");
 		return 0;
 	}
 	if (file[0] != '/' && slash)
 		file = arena_printf(x->a, "%.*s/%s", (int)(slash - x->path), x->path, file);
 	if (!file)
 		return arena_quota(x->a, x->err);
-	return given_set_get(x->files, file, &k->token_file, x->err) < 0
-		       ? err_wrap(x->err, "tokenFile")
-		       : 0;
+	return given_set_get(x->files, file, ret_file, x->err) < 0 ? err_wrap(x->err, "tokenFile")
+								   : 0;
 }
 
 static int read_config(struct reading *x, const struct doc *d, struct hook_conf *k)
@@ -215,7 +219,7 @@ static int read_config(struct reading *x, const struct doc *d, struct hook_conf 
 	if (!k->server ||
 	    (strncmp(k->server, "https://", 8) != 0 && strncmp(k->server, "http://", 7) != 0))
 		return err_set(x->err, ERR_INVALID, "server: must be an https:// or http:// URL");
-	if (refuse(x, cluster, refused) < 0 || read_user(x, user, k) < 0)
+	if (refuse(x, cluster, refused) < 0 || read_token(x, user, &k->token, &k->token_file) < 0)
 		return err_ret(x->err);
 	if (k->server[4] != 's' && (k->token || k->token_file))
 		return err_set(x->err, ERR_INVALID, "a token is not sent in the clear: server '%s'",
@@ -223,23 +227,30 @@ static int read_config(struct reading *x, const struct doc *d, struct hook_conf 
 	return k->server[4] == 's' ? make_tls(x, cluster, user, k) : 0;
 }
 
-int hook_conf_read(const char *path, struct given_set *files, struct arena *a,
-		   struct hook_conf *ret, struct err *err)
+/* The text goes. */
+static int open_config(struct reading *x, struct doc **ret)
 {
 	CLEANUP(secret_buf_fini) struct buf bytes = BUF_INIT(FILE_MAX + 1);
-	struct reading x = { path, files, a, err };
 	struct given *g;
 	struct doc *d;
 
+	if (!buf_room(&bytes, FILE_MAX) || given_set_get(x->files, x->path, &g, x->err) < 0 ||
+	    given_read(g, &bytes, x->err) < 0 ||
+	    yaml_read(x->a, buf_slice(&bytes), NULL, &d, x->err) < 0)
+		return err_wrap(x->err, "kubeconfig '%s'", x->path);
+	*ret = doc_copy(x->a, d);
+	return *ret ? 0 : arena_quota(x->a, x->err);
+}
+
+int hook_conf_read(const char *path, struct given_set *files, struct arena *a,
+		   struct hook_conf *ret, struct err *err)
+{
+	struct reading x = { path, files, a, err };
+	struct doc *d;
+
 	*ret = (struct hook_conf){ 0 };
-	if (!buf_room(&bytes, FILE_MAX) || given_set_get(files, path, &g, err) < 0 ||
-	    given_read(g, &bytes, err) < 0)
-		return err_wrap(err, "kubeconfig '%s'", path);
-	if (yaml_read(a, buf_slice(&bytes), NULL, &d, err) < 0)
-		return err_wrap(err, "kubeconfig '%s'", path);
-	d = doc_copy(a, d); /* the text goes */
-	if (!d)
-		return arena_quota(a, err);
+	if (open_config(&x, &d) < 0)
+		return err_ret(err);
 	if (read_config(&x, d, ret) < 0) {
 		hook_conf_fini(ret);
 		return err_wrap(err, "kubeconfig '%s'", path);
@@ -250,4 +261,113 @@ int hook_conf_read(const char *path, struct given_set *files, struct arena *a,
 void hook_conf_fini(struct hook_conf *k)
 {
 	tls_conf_unref(STEAL(k->tls));
+}
+
+/* ---- users ---- */
+
+static int read_user(struct reading *x, const struct doc *d, struct hook_user *ret)
+{
+	const struct doc *user = doc_get(d, "user");
+
+	ret->name = text(x, d, "name");
+	if (!ret->name)
+		return err_set(x->err, ERR_INVALID, "users: one has no name");
+	if (read_token(x, user, &ret->token, &ret->token_file) < 0 ||
+	    read_identity(x, user, &ret->id) < 0)
+		return err_wrap(x->err, "user \"%.100s\"", ret->name);
+	return 0;
+}
+
+static const struct hook_user *by_name(const struct hook_users *u, const char *name)
+{
+	for (size_t i = 0; name && i < u->n; i++)
+		if (strcmp(u->v[i].name, name) == 0)
+			return &u->v[i];
+	return NULL;
+}
+
+static int read_users(struct reading *x, const struct doc *d, struct hook_users *u)
+{
+	const struct doc *list = doc_get(d, "users"), *context = NULL;
+	const char *current = text(x, d, "current-context");
+
+	if (doc_len(list) > HOOK_USERS_MAX)
+		return err_set(x->err, ERR_TOO_LARGE, "users: more than %d", HOOK_USERS_MAX);
+	u->v = ARENA_ARRAY(x->a, struct hook_user, doc_len(list));
+	if (!u->v)
+		return arena_quota(x->a, x->err);
+	DOC_EACH (one, list)
+		if (read_user(x, one, &u->v[u->n++]) < 0)
+			return err_ret(x->err);
+	DOC_EACH (c, doc_get(d, "contexts"))
+		if (current && doc_str_is(doc_get(c, "name"), current))
+			context = doc_get(c, "context");
+	u->current = by_name(u, text(x, context, "user"));
+	return 0;
+}
+
+int hook_users_read(const char *path, struct given_set *files, struct arena *a,
+		    struct hook_users *ret, struct err *err)
+{
+	struct reading x = { path, files, a, err };
+	struct doc *d;
+
+	*ret = (struct hook_users){ 0 };
+	if (open_config(&x, &d) < 0)
+		return err_ret(err);
+	if (read_users(&x, d, ret) < 0) {
+		hook_users_fini(ret);
+		return err_wrap(err, "kubeconfig '%s'", path);
+	}
+	return 0;
+}
+
+void hook_users_fini(struct hook_users *u)
+{
+	while (u->n)
+		identity_fini(&u->v[--u->n].id);
+}
+
+/* By the name, or by "*" in place of what is in front of one of its dots. */
+static const struct hook_user *by_host(const struct hook_users *u, const char *name)
+{
+	const struct hook_user *found = by_name(u, name);
+	char any[HOST_MAX + 2] = "*";
+
+	for (const char *dot = strchr(name, '.'); dot && !found; dot = strchr(dot + 1, '.'))
+		if (str_copy(any + 1, sizeof(any) - 1, dot))
+			found = by_name(u, any);
+	return found;
+}
+
+const struct hook_user *hook_users_find(const struct hook_users *u, const char *host, uint16_t port)
+{
+	char name[HOST_MAX];
+	const struct hook_user *found;
+
+	(void)snprintf(name, sizeof(name), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	found = by_host(u, name);
+	if (!found && port == 443)
+		found = by_host(u, host);
+	if (!found)
+		found = by_name(u, "*");
+	return found ? found : u->current;
+}
+
+/* ---- who we are ---- */
+
+void hook_show_token(struct stream *s, const char *token, struct given *file)
+{
+	CLEANUP(secret_buf_fini) struct buf header = BUF_INIT(TOKEN_MAX + 16);
+
+	if ((!token && !file) || !buf_room(&header, TOKEN_MAX))
+		return;
+	(void)buf_adds(&header, "Bearer ");
+	if (token)
+		(void)buf_adds(&header, token);
+	else if (given_read(file, &header, NULL) < 0)
+		return;
+	while (header.n && strchr(" \r\n", header.p[header.n - 1]))
+		header.p[--header.n] = '\0';
+	(void)stream_set_header(s, "Authorization", header.p);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A kubeconfig as a server of webhooks is named by one: cluster and user of its current context.
+ * And as it says who we are for webhooks that are known by their hosts: all its users.
  * What would need a program, another user's name or a proxy is refused by name.
  * Spec: Kubernetes' client-go, v1 Config.
  */
@@ -8,9 +9,11 @@
 
 #include "apiserver/outward/given.h"
 #include "base/str.h"
+#include "crypto/identity.h"
 
 struct arena;
 struct err;
+struct stream;
 struct tls_conf;
 
 /* Files that were named: each is opened once, before root is given up, and stays open. */
@@ -34,3 +37,30 @@ struct hook_conf {
 int hook_conf_read(const char *path, struct given_set *files, struct arena *a,
 		   struct hook_conf *ret, struct err *err);
 void hook_conf_fini(struct hook_conf *k);
+
+struct hook_user {
+	const char *name;  /* "host:port", "*.domain", "*" */
+	const char *token; /* as of hook_conf */
+	struct given *token_file;
+	struct identity id; /* n 0: none is shown */
+};
+struct hook_users {
+	struct hook_user *v;
+	size_t n;
+	const struct hook_user *current; /* of the current context; NULL: nobody */
+};
+#define HOOK_USERS_MAX 1024
+/* As hook_conf_read. */
+int hook_users_read(const char *path, struct given_set *files, struct arena *a,
+		    struct hook_users *ret, struct err *err);
+void hook_users_fini(struct hook_users *u);
+/*
+ * Who we are there, NULL: nobody. By "host:port", by "*." and the end of that, by both without a
+ * port that is 443, by "*", by the current context.
+ */
+const struct hook_user *hook_users_find(const struct hook_users *u, const char *host,
+					uint16_t port);
+
+/* The header Authorization, of a file's token (read now: it is renewed while we run) or this one;
+ * both NULL: none. */
+void hook_show_token(struct stream *s, const char *token, struct given *file);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/outward/webhook-client.h"
 
+#include "apiserver/outward/hook-conf.h"
 #include "apiserver/outward/service-endpoint.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -25,7 +26,7 @@
 #define WORK_MAX (16u << 20) /* one object that is looked at */
 #define TARGET_MAX (8u << 10)
 
-/* One address with those who are trusted there. */
+/* One address with those who are trusted there, and who we are for it. */
 struct webhook_conn {
 	struct webhook_clients *cs;
 	struct list link; /* of cs->idle, in the order of their release */
@@ -158,12 +159,19 @@ static int find_address(struct webhook_clients *cs, const struct webhook_at *at,
 
 /* ---- connections ---- */
 
-static int make_tls(const struct webhook_at *at, struct tls_conf **ret, struct err *err)
+static int make_tls(const struct webhook_post *p, struct tls_conf **ret, struct err *err)
 {
 	static const char *const alpn[] = { "http/1.1" };
 	CLEANUP(cert_pool_unref) struct cert_pool *trust = NULL;
 	struct tls_options o = { .alpn = alpn, .alpn_n = ARRAY_LEN(alpn) };
+	const struct webhook_at *at = p->at;
+	struct tls_identity shown;
 
+	if (p->user && p->user->id.n) {
+		shown = identity_shown(&p->user->id);
+		o.ids = &shown;
+		o.ids_n = 1;
+	}
 	if (!at->ca.n && cert_pool_system(&trust, NULL) < 0)
 		trust = NULL; /* none is trusted then */
 	if (!trust)
@@ -174,9 +182,11 @@ static int make_tls(const struct webhook_at *at, struct tls_conf **ret, struct e
 	return tls_conf_new(&o, ret, err);
 }
 
-static int make_conn(struct webhook_clients *cs, const struct webhook_at *at, const char *address,
-		     const char *key, struct webhook_conn **ret, struct err *err)
+static int make_conn(const struct webhook_post *p, const char *address, const char *key,
+		     struct webhook_conn **ret, struct err *err)
 {
+	struct webhook_clients *cs = p->clients;
+	const struct webhook_at *at = p->at;
 	CLEANUP(tls_conf_unref) struct tls_conf *tls = NULL;
 	struct http_client_conf conf = {
 		.host = at->host,
@@ -189,7 +199,7 @@ static int make_conn(struct webhook_clients *cs, const struct webhook_at *at, co
 	};
 	struct webhook_conn *conn;
 	struct http_client *client;
-	int r = make_tls(at, &tls, err);
+	int r = make_tls(p, &tls, err);
 
 	if (r == 0 && !cs->resolver)
 		r = resolver_new(cs->loop, NULL, &cs->resolver, err);
@@ -211,19 +221,21 @@ static int make_conn(struct webhook_clients *cs, const struct webhook_at *at, co
 	return 0;
 }
 
-static int get_conn(struct webhook_clients *cs, const struct webhook_at *at,
-		    struct webhook_conn **ret, struct err *err)
+static int get_conn(const struct webhook_post *p, struct webhook_conn **ret, struct err *err)
 {
-	char address[TLS_NAME_MAX + 64], key[2 * TLS_NAME_MAX + 160];
+	char address[TLS_NAME_MAX + 64], key[2 * TLS_NAME_MAX + 192];
+	struct webhook_clients *cs = p->clients;
+	const struct webhook_at *at = p->at;
 	struct webhook_conn *conn;
 	int r = find_address(cs, at, address, sizeof(address), err);
 
 	if (r < 0)
 		return r;
-	(void)snprintf(key, sizeof(key), "%s %s %s", address, at->host, at->id);
+	(void)snprintf(key, sizeof(key), "%s %s %s %p", address, at->host, at->id,
+		       (const void *)(p->user && p->user->id.n ? p->user : NULL));
 	conn = map_get(&cs->conns, slice_str(key));
 	if (!conn)
-		r = make_conn(cs, at, address, key, &conn, err);
+		r = make_conn(p, address, key, &conn, err);
 	if (r < 0)
 		return r;
 	if (!list_empty(&conn->link)) {
@@ -444,6 +456,8 @@ static int send_body(struct webhook_post *p, struct err *err)
 	stream_on(p->s, &events, p);
 	(void)stream_set_header(p->s, "Content-Type", "application/json");
 	(void)stream_set_header(p->s, "Accept", "application/json");
+	if (p->user)
+		hook_show_token(p->s, p->user->token, p->user->token_file);
 	r = http_client_send(p->s, (int64_t)p->body.n, false, err);
 	if (r < 0) {
 		stream_unref(STEAL(p->s));
@@ -460,7 +474,7 @@ static void begin(struct webhook_post *p)
 	p->tries++;
 	p->answered = false;
 	err_clear(&p->err);
-	if (get_conn(p->clients, p->at, &p->conn, &p->err) < 0 || send_body(p, &p->err) < 0)
+	if (get_conn(p, &p->conn, &p->err) < 0 || send_body(p, &p->err) < 0)
 		deferred_call(&p->later);
 }
 

@@ -5,8 +5,8 @@
  *
  * A service is asked at one of its ready endpoints, each of them as likely; one that has no
  * EndpointSlices at all at its cluster IP; one of type ExternalName at that name. Its certificate
- * has to be for <service>.<namespace>.svc. A URL is asked as it stands. Redirects are not followed,
- * nothing is shown of ourselves. Connections are kept for a while.
+ * has to be for <service>.<namespace>.svc. A URL is asked as it stands. Redirects are not followed.
+ * Connections are kept for a while.
  *
  * Spec: Kubernetes 1.36, admissionregistration.k8s.io/v1 WebhookClientConfig. All on the loop's
  * thread.
@@ -21,6 +21,7 @@
 
 struct arena;
 struct doc;
+struct hook_user;
 struct resources;
 struct webhook_clients;
 
@@ -53,6 +54,8 @@ struct webhook_post {
 	struct slice body; /* JSON */
 	unsigned seconds;  /* of the query's `timeout` */
 	int64_t time;	   /* ns that it may take */
+	/* Who we are there, for longer than the clients live (hook-conf.h); NULL: nobody. */
+	const struct hook_user *user;
 	/* Once, from the loop: 0 with the bytes of a 2xx answer, which are valid during the call,
 	 * or why there are none, in upstream's words: `Post "https://...?timeout=10s": ...`. */
 	webhook_done *done;

@@ -535,6 +535,7 @@ static int ask(struct hook_one *o, webhook_done *done, struct err *err)
 		.seconds = o->hook->seconds,
 		.time = time,
 		.done = done,
+		.user = admission_hook_user(c->srv->conf.admission, o->run->mutating, &o->hook->at),
 	};
 	webhook_post(o->run->w->clients, &o->post);
 	return 0;

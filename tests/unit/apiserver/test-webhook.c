@@ -789,6 +789,49 @@ static void they_are_counted(void **state)
 			 "\"admit\"}");
 }
 
+/* A kubeconfig that has one user: who we are for `host`. */
+static void save_users(struct wfix *f, const char *file, const char *host, const char *token)
+{
+	char path[128], text[512];
+
+	snprintf(path, sizeof(path), "%s/%s", f->x->f->dir, file);
+	snprintf(text, sizeof(text), "users: [{name: '%s', user: {token: %s}}]\n", host, token);
+	assert_int_equal(fd_replace_file(AT_FDCWD, path, text, strlen(text), 0600, NULL), 0);
+}
+
+static void the_server_says_who_it_is(void **state)
+{
+	struct wfix *f = *state;
+	char text[2048];
+
+	hook_on(f, VALIDATING, "v", "/allow", ON_MAPS);
+	apost(f->x, MAPS, MAP("m", ""), 201);
+	assert_string_equal(f->token, "");
+	save_users(f, "v", "hook.n1.svc", "for-v");
+	save_users(f, "m", "*.svc:443", "for-m");
+#define USERS_OF(name, file)                                                             \
+	"{'name':'" name "','configuration':{'apiVersion':'apiserver.config.k8s.io/v1'," \
+	"'kind':'WebhookAdmissionConfiguration','kubeConfigFile':'%s/" file "'}}"
+	snprintf(text, sizeof(text),
+		 ACONF(USERS_OF("ValidatingAdmissionWebhook",
+				"v") "," USERS_OF("MutatingAdmissionWebhook", "m")),
+		 f->x->f->dir, f->x->f->dir);
+	afix_configure(f->x, NULL, text);
+	apost(f->x, MAPS, MAP("n", ""), 201);
+	assert_string_equal(f->token, "Bearer for-v");
+	hooks_off(f);
+	hook_on(f, MUTATING, "m", "/allow", ON_MAPS);
+	apost(f->x, MAPS, MAP("o", ""), 201);
+	assert_string_equal(f->token, "Bearer for-m");
+	hooks_off(f);
+	save_users(f, "v", "hook.n2.svc", "for-v"); /* of somebody else */
+	afix_configure(f->x, NULL, text);
+	hook_on(f, VALIDATING, "v", "/allow", ON_MAPS);
+	apost(f->x, MAPS, MAP("p", ""), 201);
+	assert_string_equal(f->token, "");
+	afix_open(f->x, NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -820,6 +863,7 @@ int main(void)
 		HCASE(warnings_reach_the_client),
 		HCASE(older_reviews_are_spoken),
 		HCASE(they_are_counted),
+		HCASE(the_server_says_who_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, hook_group, hook_group_end);

@@ -26,6 +26,7 @@ struct wfix {
 	size_t nasked;
 	char path[ASKED_MAX][64];
 	struct buf body;   /* of the last */
+	char token[64];	   /* Authorization, of the last */
 	const char *patch; /* of /patch: JSON, with ' for " */
 	unsigned held;	   /* of /slow: asked and never answered */
 	bool slow_closed;
@@ -160,6 +161,8 @@ static void hook_serve(struct stream *s, void *arg)
 	assert_string_equal(stream_request(s)->method, "POST");
 	h->s = s;
 	snprintf(h->path, sizeof(h->path), "%s", stream_request(s)->path);
+	snprintf(the_hook->token, sizeof(the_hook->token), "%.*s",
+		 (int)stream_header(s, "Authorization").n, stream_header(s, "Authorization").p);
 	stream_collect(s, 16u << 20, hook_answer, h);
 }
 
