@@ -686,8 +686,11 @@ static int find_plugin(struct reading *x, const struct raw_plugin *p, struct doc
 	return read_file(x, p->path, ret) < 0 ? err_wrap(x->err, "%s", p->name) : 1;
 }
 
-static int check_twice(struct reading *x, const struct raw_admission *raw, size_t at)
+/* Each has one of its own; an element that is null has none. */
+static int check_name(struct reading *x, const struct raw_admission *raw, size_t at)
 {
+	if (!raw->plugins.v[at].name)
+		return err_set(x->err, ERR_INVALID, "plugins[%zu].name: Required value", at);
 	for (size_t i = 0; i < at; i++)
 		if (strcmp(raw->plugins.v[i].name, raw->plugins.v[at].name) == 0)
 			return err_set(x->err, ERR_INVALID,
@@ -718,7 +721,7 @@ static int read_plugins(struct reading *x, const struct doc *d, struct seen *see
 	    decode(x, &admission_schema, d, &raw) < 0)
 		return err_ret(x->err);
 	for (size_t i = 0; i < raw.plugins.n; i++) {
-		int r = check_twice(x, &raw, i);
+		int r = check_name(x, &raw, i);
 
 		if (r == 0)
 			r = find_plugin(x, &raw.plugins.v[i], &conf);

@@ -80,8 +80,9 @@ static struct bucket *bucket_of(struct limit *l, const char *key, int64_t now)
 	if (b) {
 		list_del(&b->link);
 	} else {
-		if (map_count(&l->buckets) >= (size_t)l->conf->cache)
-			forget(l, LIST_FIRST(&l->latest, struct bucket, link));
+		b = LIST_FIRST(&l->latest, struct bucket, link);
+		if (b && map_count(&l->buckets) >= (size_t)l->conf->cache)
+			forget(l, b);
 		b = calloc(1, sizeof(*b));
 		must(b);
 		b->key = strdup(key);

@@ -297,6 +297,7 @@ static void everything_that_is_wrong_is_told(void **state)
 		{ ALL, V1 "'plugins':[{}]}", "plugins[0].name" },
 		{ ALL, V1 "'plugins':[{'name':''}]}", "plugins[0].name" },
 		{ ALL, V1 "'plugins':[{'name':7}]}", "plugins[0].name" },
+		{ ALL, V1 "'plugins':[null]}", "plugins[0].name: Required value" },
 		{ ALL, V1 "'plugins':[{'name':'Bogus'}]}", "unknown admission plugin: Bogus" },
 		{ ALL, V1 "'plugins':[{'name':'Priority'},{'name':'Priority'}]}",
 		  "plugins[1].name: Duplicate value: \"Priority\"" },
@@ -402,6 +403,7 @@ static void everything_that_is_wrong_is_told(void **state)
 		      "'kind':'WebhookAdmission'}"),
 		  "no kind \"WebhookAdmission\" is registered" },
 		/* ResourceQuota */
+		{ ALL, QUOTA("null"), "limitedResources[0].resource: Required value" },
 		{ ALL, QUOTA("{}"), "limitedResources[0].resource: Required value" },
 		{ ALL, QUOTA("{'resource':'pods','contains':['x']}"),
 		  "unknown field \"limitedResources[0].contains\"" },
