@@ -8,11 +8,8 @@
 
 #include "api/defaults.h"
 #include "apiserver/objects/codec.h"
-#include "apiserver/strategy/own.h"
+#include "apiserver/strategy/own-follow.h"
 #include "base/arena.h"
-#include "base/clock.h"
-#include "base/list.h"
-#include "base/log.h"
 #include "base/map.h"
 #include "doc/json.h"
 
@@ -24,10 +21,8 @@
 #define MANAGER "clusterrole-aggregation-controller"
 #define SELECTORS_BYTES (4u << 20) /* of one role, parsed */
 #define RULE_MAX (1u << 20)
-#define RETRY_NS NS_PER_SEC
 
 struct entry {
-	struct list link; /* of those to be looked at */
 	char *name;
 	struct arena *a; /* the selectors' */
 	struct selector *selectors;
@@ -36,18 +31,11 @@ struct entry {
 };
 
 struct rbac_aggregate {
-	struct resources *rs;
+	struct own_follow follow;
 	struct collection *objects;
-	struct cache_watch watch;
 	struct arena *a; /* of one object */
-	struct deferred look;
-	struct timer again;
 	struct map entries;
-	struct list todo;
-	struct own_put put;
 	struct doc want;
-	char *name; /* of the entry that is being written, which may go meanwhile */
-	bool busy, stopped;
 };
 
 static void *must(void *p)
@@ -57,12 +45,14 @@ static void *must(void *p)
 	return p;
 }
 
+static struct rbac_aggregate *of(struct own_follow *f)
+{
+	return CONTAINER_OF(f, struct rbac_aggregate, follow);
+}
+
 static void look_later(struct rbac_aggregate *g, struct entry *e)
 {
-	list_del(&e->link);
-	list_append(&g->todo, &e->link);
-	if (!g->busy)
-		deferred_call(&g->look);
+	own_follow_add(&g->follow, slice_str(e->name));
 }
 
 /* ---- entries ---- */
@@ -79,7 +69,6 @@ static void forget_sources(struct entry *e)
 static void drop(struct rbac_aggregate *g, struct entry *e)
 {
 	(void)map_del(&g->entries, slice_str(e->name));
-	list_del(&e->link);
 	forget_sources(e);
 	map_fini(&e->sources);
 	arena_free(e->a);
@@ -132,7 +121,6 @@ static struct entry *follow(struct rbac_aggregate *g, struct item *i)
 		e = must(calloc(1, sizeof(*e)));
 		e->name = must(strndup(item_name(i).p, item_name(i).n));
 		e->a = arena_new("selectors of a role", SELECTORS_BYTES);
-		list_init(&e->link);
 		map_init(&e->sources);
 		(void)map_put(&g->entries, slice_str(e->name), e);
 	}
@@ -163,9 +151,9 @@ static void tell(struct rbac_aggregate *g, const struct item *i, bool gone)
 	}
 }
 
-static int on_change(struct cache_watch *w, enum cache_change what, struct item *i)
+static void on_change(struct own_follow *f, enum cache_change what, struct item *i)
 {
-	struct rbac_aggregate *g = CONTAINER_OF(w, struct rbac_aggregate, watch);
+	struct rbac_aggregate *g = of(f);
 	struct entry *e;
 
 	if (what == CACHE_DELETED) {
@@ -178,7 +166,6 @@ static int on_change(struct cache_watch *w, enum cache_change what, struct item 
 			look_later(g, e);
 	}
 	tell(g, i, what == CACHE_DELETED);
-	return 0;
 }
 
 /* ---- putting together ---- */
@@ -244,9 +231,10 @@ static int gather(struct rbac_aggregate *g, struct gathering *y, size_t selector
 static int put_together(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
 			struct err *err)
 {
-	struct rbac_aggregate *g = p->arg;
+	struct own_task *t = p->arg;
+	struct rbac_aggregate *g = of(t->f);
 	const struct doc *have = doc_get(obj, "rules");
-	struct gathering y = { .e = find(g, slice_str(g->name)),
+	struct gathering y = { .e = find(g, slice_str(t->key)),
 			       .a = a,
 			       .text = BUF_INIT(RULE_MAX) };
 	int r = 0;
@@ -272,143 +260,72 @@ static int put_together(struct own_put *p, struct arena *a, struct doc *obj, con
 	return 1;
 }
 
-static void free_it(struct rbac_aggregate *g)
+static int do_role(struct own_task *t, struct err *err)
 {
-	struct entry *e;
-	size_t i = 0;
-
-	while ((e = map_next(&g->entries, &i, NULL)))
-		drop(g, e);
-	map_fini(&g->entries);
-	deferred_fini(&g->look);
-	timer_fini(&g->again);
-	arena_free(g->a);
-	free(g->name);
-	free(g);
-}
-
-/* What is wrong with the rules themselves is so until they change, which is told. */
-static bool is_worth_trying(int result)
-{
-	return result != -ERR_QUOTA && result != -ERR_TOO_LARGE && result != -ERR_INVALID;
-}
-
-static void on_put(struct own_put *p)
-{
-	struct rbac_aggregate *g = p->arg;
-	struct entry *e;
-
-	g->busy = false;
-	if (g->stopped) {
-		free_it(g);
-		return;
-	}
-	e = find(g, slice_str(g->name));
-	if (p->result < 0) {
-		log_kv(LOG_LEVEL_WARN, "an aggregated role was not put together", "name", g->name,
-		       "error", p->err.msg, NULL);
-		if (e && is_worth_trying(p->result)) {
-			list_del(&e->link);
-			list_append(&g->todo, &e->link);
-			timer_set_after(&g->again, RETRY_NS);
-			return;
-		}
-	}
-	if (!list_empty(&g->todo))
-		deferred_call(&g->look);
-}
-
-/* The first of those that wait. */
-static void look(struct deferred *d)
-{
-	struct rbac_aggregate *g = CONTAINER_OF(d, struct rbac_aggregate, look);
-	struct entry *e = LIST_FIRST(&g->todo, struct entry, link);
-
-	if (g->busy || !e)
-		return;
-	list_del(&e->link);
-	free(g->name);
-	g->name = must(strdup(e->name));
-	g->busy = true;
-	g->put = (struct own_put){
-		.rs = g->rs,
+	(void)err;
+	t->put = (struct own_put){
 		.group = GROUP,
 		.resource = RESOURCE,
 		.namespace_ = "",
-		.name = g->name,
-		.want = &g->want,
+		.name = t->key,
+		.want = &of(t->f)->want,
 		.manager = MANAGER,
 		.only_there = true,
 		.update = put_together,
-		.done = on_put,
-		.arg = g,
 	};
-	own_put(&g->put);
-}
-
-static int on_timer(struct timer *t)
-{
-	deferred_call(&CONTAINER_OF(t, struct rbac_aggregate, again)->look);
-	return 0;
+	own_task_put(t);
+	return OWN_WRITES;
 }
 
 /* ---- life ---- */
 
-static int begin(struct rbac_aggregate *g, struct err *err);
-
-static void on_end(struct cache_watch *w, const struct err *why)
+static void drop_all(struct rbac_aggregate *g)
 {
-	struct rbac_aggregate *g = CONTAINER_OF(w, struct rbac_aggregate, watch);
-	struct err err = ERR_INIT;
 	struct entry *e;
 	size_t i = 0;
 
-	(void)why;
 	while ((e = map_next(&g->entries, &i, NULL)))
 		drop(g, e);
-	if (begin(g, &err) < 0)
-		log_kv(LOG_LEVEL_ERROR, "ClusterRoles are not followed", "error", err.msg, NULL);
 }
 
-static int begin(struct rbac_aggregate *g, struct err *err)
+/* Some may have gone unseen. */
+static void read_all(struct own_follow *f)
 {
-	CLEANUP(cache_view_unref) struct cache_view *v = cache_now(g->objects->cache);
-	struct cache_iter it;
-	struct entry *e;
-	struct item *i;
+	drop_all(of(f));
+	own_follow_tell(f);
+}
 
-	cache_iter_init(&it, v, SLICE(""), SLICE(""));
-	while ((i = cache_iter_next(&it))) {
-		e = follow(g, i);
-		if (e)
-			look_later(g, e);
-	}
-	g->watch = (struct cache_watch){ .prefix = SLICE(""), .change = on_change, .end = on_end };
-	return cache_watch(g->objects->cache, &g->watch, cache_view_revision(v), err);
+static void free_it(struct own_follow *f)
+{
+	struct rbac_aggregate *g = of(f);
+
+	drop_all(g);
+	map_fini(&g->entries);
+	arena_free(g->a);
+	free(g);
 }
 
 int rbac_aggregate_start(struct resources *rs, struct loop *loop, struct rbac_aggregate **ret,
 			 struct err *err)
 {
-	struct collection *o = resources_objects(rs, GROUP, RESOURCE);
-	struct rbac_aggregate *g;
-	int r;
+	static const struct own_source roles = { GROUP, RESOURCE, on_change, NULL, false };
+	struct rbac_aggregate *g = must(calloc(1, sizeof(*g)));
 
-	if (!o)
-		return err_set(err, ERR_NOT_FOUND, RESOURCE " are not served");
-	g = must(calloc(1, sizeof(*g)));
-	g->rs = rs;
-	g->objects = o;
+	g->follow = (struct own_follow){ .loop = loop,
+					 .rs = rs,
+					 .what = "aggregated roles",
+					 .sources = &roles,
+					 .n = 1,
+					 .run = do_role,
+					 .all = read_all,
+					 .end = free_it };
+	g->objects = resources_objects(rs, GROUP, RESOURCE);
 	g->want = doc_object();
 	g->a = arena_new("role to be followed", 32u << 20);
 	map_init(&g->entries);
-	list_init(&g->todo);
-	deferred_init(&g->look, loop, look);
-	timer_init(&g->again, loop, on_timer);
-	r = begin(g, err);
-	if (r < 0) {
-		free_it(g);
-		return r;
+	if (own_follow_start(&g->follow, err) < 0) {
+		free_it(&g->follow);
+		return err_ret(err);
 	}
 	*ret = g;
 	return 0;
@@ -416,16 +333,11 @@ int rbac_aggregate_start(struct resources *rs, struct loop *loop, struct rbac_ag
 
 void rbac_aggregate_stop(struct rbac_aggregate *g)
 {
-	if (!g)
-		return;
-	cache_unwatch(&g->watch);
-	g->stopped = true;
-	timer_clear(&g->again);
-	if (!g->busy)
-		free_it(g);
+	if (g)
+		own_follow_stop(&g->follow);
 }
 
 bool rbac_aggregate_idle(const struct rbac_aggregate *g)
 {
-	return !g->busy && list_empty(&g->todo);
+	return own_follow_idle(&g->follow);
 }

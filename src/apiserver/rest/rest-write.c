@@ -887,19 +887,6 @@ int change_same(struct change *x)
 	return slice_eq(buf_slice(a), buf_slice(b));
 }
 
-/* The last finalizer went from an object that is to be deleted. */
-static bool is_over(const struct change *x)
-{
-	const struct doc *old = doc_get(&x->old, "metadata");
-	const struct doc *meta = doc_get(&x->obj, "metadata");
-
-	if (doc_len(doc_get(meta, "finalizers")) || !doc_get(old, "deletionTimestamp") ||
-	    check_number(doc_get(old, "deletionGracePeriodSeconds")) != 0)
-		return false;
-	return strcmp(x->o->kind->kind, "Namespace") != 0 || *x->o->kind->group->group ||
-	       doc_len(doc_find(&x->obj, "spec.finalizers")) == 0;
-}
-
 /* From the client's view to what is stored. */
 static int to_stored(struct change *x, struct doc *view, struct err *err)
 {
@@ -948,7 +935,7 @@ static int finish_changed(struct change *x, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (!is_over(x))
+	if (!strategy_is_over(x->o->kind, &x->obj, &x->old))
 		return change_same(x);
 	x->remove = true;
 	return change_commit_removal(x, err);

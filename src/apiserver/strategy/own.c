@@ -27,6 +27,7 @@ struct attempt {
 	struct doc obj;		 /* as it will be stored */
 	struct doc old;		 /* as it is */
 	const struct item *live; /* NULL: it is not there */
+	enum own_change how;
 };
 
 static const struct api *api_of(const struct attempt *t)
@@ -140,6 +141,7 @@ static int prepare_new(struct attempt *t, struct err *err)
 	struct doc status;
 	int r = admit(t, &t->obj, err);
 
+	t->how = OWN_CHANGED;
 	if (r < 0)
 		return r;
 	set_meta(t, &t->obj, "name", p->name);
@@ -164,6 +166,20 @@ static bool same_status(const struct attempt *t)
 	return x && y ? doc_equal(x, y) : x == y;
 }
 
+int own_delete(struct own_put *p, struct arena *a, struct doc *obj, struct err *err)
+{
+	const struct api_type *t = api_type(resources_api(p->rs), API_META, "ObjectMeta");
+	struct doc *meta = doc_get(obj, "metadata");
+
+	if (doc_len(doc_get(meta, "finalizers")) == 0)
+		return OWN_GOES;
+	if (doc_is(doc_get(meta, "deletionTimestamp"), DOC_STRING))
+		return OWN_SAME;
+	api_set(t, meta, a, "deletionTimestamp", doc_str(a, now_text(a)));
+	api_set(t, meta, a, "deletionGracePeriodSeconds", doc_int(a, 0));
+	return arena_exceeded(a) ? arena_quota(a, err) : OWN_MARKED;
+}
+
 /* 1: there is something to be written. */
 static int prepare_change(struct attempt *t, struct err *err)
 {
@@ -179,8 +195,11 @@ static int prepare_change(struct attempt *t, struct err *err)
 		return r < 0 ? r : arena_quota(p->a, err);
 	t->obj = *copy;
 	r = p->update(p, p->a, &t->obj, &want, err);
-	if (r <= 0)
-		return r;
+	if (r == OWN_CHANGED && strategy_is_over(p->objects->kind, &t->obj, &t->old))
+		r = OWN_GOES;
+	t->how = r;
+	if (r != OWN_CHANGED)
+		return MIN(r, 1);
 	track(t);
 	/* Written whole: a strategy would put back what lies in the status. */
 	r = same_status(t) ? strategy_update(&t->sc, &t->obj, &t->old, err) : 0;
@@ -206,17 +225,19 @@ static int add_op(struct attempt *t, const struct collection *o, const char *key
 static int build(struct attempt *t, struct err *err)
 {
 	struct own_put *p = t->p;
+	struct doc *obj = t->how == OWN_GOES ? NULL : &t->obj, *old = t->live ? &t->old : NULL;
 	const char *key =
 		*p->namespace_ ? arena_printf(p->a, "%s/%s", p->namespace_, p->name) : p->name;
-	int r = api_check(api_of(t), p->objects->kind, "", &t->obj, t->live ? &t->old : NULL, p->a,
-			  err);
+	int r = 0;
 
+	if (t->how == OWN_CHANGED)
+		r = api_check(api_of(t), p->objects->kind, "", obj, old, p->a, err);
 	if (r == 0)
-		r = strategy_commit(&t->sc, &t->obj, t->live ? &t->old : NULL, err);
+		r = strategy_commit(&t->sc, obj, old, err);
 	if (r == 0 && arena_exceeded(p->a))
 		r = arena_quota(p->a, err);
 	if (r == 0)
-		r = add_op(t, p->objects, key, &t->obj, t->live ? item_revision(t->live) : 0, err);
+		r = add_op(t, p->objects, key, obj, t->live ? item_revision(t->live) : 0, err);
 	for (size_t i = 0; i < t->sc.nmore && r == 0; i++)
 		r = add_op(t, t->sc.more[i].objects, t->sc.more[i].key, t->sc.more[i].obj,
 			   t->sc.more[i].expect, err);

@@ -14,6 +14,13 @@ struct doc;
 
 #define OWN_MANAGER "kube-apiserver"
 
+enum own_change {
+	OWN_SAME,    /* it is right */
+	OWN_CHANGED, /* it goes when that took the last finalizer of one that is to be deleted */
+	OWN_GOES,    /* it is removed */
+	OWN_MARKED,  /* it is to be deleted, and waits for its finalizers: nothing else changed */
+};
+
 /* Makes sure of one object. Embedded in its owner, which keeps it and what it points to until
  * done(). */
 struct own_put {
@@ -25,8 +32,8 @@ struct own_put {
 	const char *manager; /* who owns what is set; NULL: OWN_MANAGER */
 	bool only_there;     /* it is not made when it is not there: result 0 */
 	/*
-	 * The object is there: obj is it, to be changed as it should be; want is canonical. 1: it
-	 * was changed; 0: it is right. NULL: what is there stays.
+	 * The object is there: obj is it, to be changed as it should be; want is canonical. An enum
+	 * own_change, or negative with err. NULL: what is there stays.
 	 */
 	int (*update)(struct own_put *p, struct arena *a, struct doc *obj, const struct doc *want,
 		      struct err *err);
@@ -43,6 +50,9 @@ struct own_put {
 	unsigned tries;
 };
 void own_put(struct own_put *p);
+
+/* For an update() that deletes, what it gives back: one with finalizers is marked. */
+int own_delete(struct own_put *p, struct arena *a, struct doc *obj, struct err *err);
 
 /* Sets `field` of obj to want's value (or removes it); whether that changed it. type: obj's. */
 struct api_type;

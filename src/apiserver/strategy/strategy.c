@@ -353,6 +353,17 @@ int strategy_commit(struct strategy_call *c, struct doc *obj, const struct doc *
 	return s->commit ? end(c, s->commit(c, obj, old, err), err) : 0;
 }
 
+bool strategy_is_over(const struct api_kind *k, const struct doc *obj, const struct doc *old)
+{
+	const struct doc *was = doc_get(old, "metadata");
+
+	if (doc_len(doc_find(obj, "metadata.finalizers")) || !doc_get(was, "deletionTimestamp") ||
+	    check_number(doc_get(was, "deletionGracePeriodSeconds")) != 0)
+		return false;
+	return strcmp(k->kind, "Namespace") != 0 || *k->group->group ||
+	       doc_len(doc_find(obj, "spec.finalizers")) == 0;
+}
+
 /* ---- warnings ---- */
 
 void strategy_warn(struct strategy_call *c, const char *fmt, ...)

@@ -97,6 +97,8 @@ int strategy_update(struct strategy_call *c, struct doc *obj, const struct doc *
 		    struct err *err);
 int strategy_commit(struct strategy_call *c, struct doc *obj, const struct doc *old,
 		    struct err *err);
+/* The last finalizer went from an object that is to be deleted: the write removes it. */
+bool strategy_is_over(const struct api_kind *k, const struct doc *obj, const struct doc *old);
 void strategy_warnings(struct strategy_call *c, const struct doc *obj, const struct doc *old);
 
 /* struct apply's `reset` and `only` for a write to the object or a subresource of it; canonical
