@@ -3,6 +3,7 @@
 
 #include "apiserver/admission/admission.h"
 #include "apiserver/admission/policy-status.h"
+#include "apiserver/admission/storage-protect.h"
 #include "apiserver/auth/account-control.h"
 #include "apiserver/auth/account-token.h"
 #include "apiserver/auth/apiaudit.h"
@@ -947,6 +948,11 @@ int boot_server(struct boot *b, struct err *err)
 	if (r == 0)
 		r = policy_status_start(b->resources, b->loop, &b->policies, err);
 	if (r == 0)
+		r = storage_protect_start(
+			b->resources, b->loop,
+			admission_runs(b->admission, "StorageObjectInUseProtection"), &b->storage,
+			err);
+	if (r == 0)
 		r = fairness_follow(b->fairness, b->loop, b->resources, err);
 	if (r == 0 && !early)
 		r = listen_all(b, err);
@@ -988,6 +994,7 @@ void boot_close(struct boot *b)
 		control_set_store(b->admin, NULL);
 	rbac_aggregate_stop(b->aggregate);
 	policy_status_stop(b->policies);
+	storage_protect_stop(b->storage);
 	settle(b);
 	crd_controller_stop(b->definitions);
 	aggregator_free(b->others);

@@ -36,6 +36,7 @@ struct metrics;
 struct outside;
 struct policy_status;
 struct rbac_aggregate;
+struct storage_protect;
 struct resolver;
 struct store;
 struct tls_conf;
@@ -106,6 +107,7 @@ struct boot {
 	struct authz_chain *authz;
 	struct rbac_aggregate *aggregate;
 	struct policy_status *policies;
+	struct storage_protect *storage;
 	struct admission *admission;
 	struct aggregator *others; /* API servers */
 	struct server *server;

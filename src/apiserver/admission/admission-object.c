@@ -2,6 +2,7 @@
 /* Defaults and protection of nodes, claims, volumes, ingresses; what services may not have. */
 #include "apiserver/admission/admission-private.h"
 
+#include "api/volume-protect.h"
 #include "base/err.h"
 
 #define NOT_READY "node.kubernetes.io/not-ready"
@@ -71,19 +72,18 @@ int admit_ingress_class(struct admission_call *c, struct err *err)
 
 int admit_in_use(struct admission_call *c, struct err *err)
 {
-	const char *name = c->kind == ADMIT_CLAIM    ? "kubernetes.io/pvc-protection"
-			   : c->kind == ADMIT_VOLUME ? "kubernetes.io/pv-protection"
-						     : "kubernetes.io/vac-protection";
+	const enum protected_kind k = c->kind == ADMIT_CLAIM	? PROTECTED_CLAIM
+				      : c->kind == ADMIT_VOLUME ? PROTECTED_VOLUME
+								: PROTECTED_CLASS;
 	struct doc *list = doc_find(c->obj, "metadata.finalizers");
 
 	(void)err;
-	DOC_EACH (f, list)
-		if (doc_str_is(f, name))
-			return 0;
+	if (volume_protect_has(k, c->obj))
+		return 0;
 	if (!list)
 		list = strategy_put(admit_type(c), c->obj, c->sc->a, "metadata.finalizers",
 				    doc_array());
-	(void)doc_append_str(c->sc->a, list, name);
+	(void)doc_append_str(c->sc->a, list, volume_protect_finalizer(k));
 	return 0;
 }
 

@@ -42,8 +42,7 @@ struct plugin {
 
 /*
  * In upstream's order of running. NodeRestriction is on: nodes are told apart by default, too
- * (authz-chain.h). One is off here unlike there, until its controller is in this server: what
- * StorageObjectInUseProtection protects nobody would let go again.
+ * (authz-chain.h).
  */
 static const struct plugin plugins[] = {
 	{ "AlwaysAdmit", false, 0, 0, NULL, NULL, NULL, NULL },
@@ -75,7 +74,7 @@ static const struct plugin plugins[] = {
 	{ "ExtendedResourceToleration", false, WRITE, ADMIT_POD, NULL, admit_extended_tolerations,
 	  NULL, NULL },
 	{ "DefaultStorageClass", true, CREATE, ADMIT_CLAIM, NULL, admit_storage_class, NULL, NULL },
-	{ "StorageObjectInUseProtection", false, CREATE,
+	{ "StorageObjectInUseProtection", true, CREATE,
 	  ADMIT_CLAIM | ADMIT_VOLUME | ADMIT_ATTRIBUTES_CLASS, NULL, admit_in_use, NULL, NULL },
 	{ "PodGroupProtection", false, 0, 0, NULL, NULL, NULL, NEEDS_GATE },
 	{ "OwnerReferencesPermissionEnforcement", false, WRITE, ADMIT_ALL, "*", NULL, admit_owners,
