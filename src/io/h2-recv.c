@@ -199,6 +199,42 @@ void h2_consume(struct h2_stream *hs)
 	(void)nghttp2_session_consume_stream(hs->h->ng, hs->id, n); /* as above */
 }
 
+void h2_waste_end(struct h2_stream *hs)
+{
+	if (hs->wasted > H2_WASTE_MAX)
+		return;
+	hs->wasted = H2_WASTE_MAX + 1;
+	/* Fails for a stream that is gone, which `closed` tells. */
+	(void)nghttp2_submit_rst_stream(hs->h->ng, NGHTTP2_FLAG_NONE, hs->id, NGHTTP2_NO_ERROR);
+}
+
+/* keeps (5) */
+static void waste(struct h2_stream *hs, size_t n)
+{
+	if (hs->wasted + n > H2_WASTE_MAX) {
+		h2_waste_end(hs);
+		return;
+	}
+	hs->wasted += n;
+	(void)nghttp2_session_consume_stream(hs->h->ng, hs->id, n); /* as above */
+}
+
+void h2_waste(struct h2_stream *hs)
+{
+	struct h2 *h = hs->h;
+	const size_t kept = iobuf_len(&hs->in), unconsumed = hs->unconsumed;
+
+	hs->wastes = true;
+	hs->since = conn_now(h->c);
+	hs->unconsumed = 0;
+	h2_held_less(h, kept);
+	iobuf_fini(h->c->pool, &hs->in);
+	if (hs->s->length > (int64_t)H2_WASTE_MAX)
+		h2_waste_end(hs); /* it is told to stop before it has sent that */
+	else
+		waste(hs, kept + unconsumed);
+}
+
 static void give(struct h2_stream *hs, struct slice bytes)
 {
 	hs->unconsumed += bytes.n;
@@ -236,7 +272,9 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
 
 	h2_guard_work(&h->guard, n, false);
 	h->conn_owed += n;
-	if (hs && hs->s && !hs->over) {
+	if (hs && hs->wastes) {
+		waste(hs, n);
+	} else if (hs && hs->s && !hs->over) {
 		hs->since = conn_now(c);
 		now = iobuf_len(&hs->in) ? 0 : MIN(n, hs->s->credit);
 		if (now > 0) {

@@ -177,8 +177,6 @@ static ssize_t send_bytes(nghttp2_session *ng, const uint8_t *p, size_t n, int f
 	return (ssize_t)n;
 }
 
-/* An answer that is out before the request was read: the client need not send the rest (RFC 9113
- * 8.1). */
 static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 {
 	struct h2 *h = arg;
@@ -203,7 +201,8 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 		h2_guard_work(&h->guard, 0, true);
 	if (hs->in_end || h->c->client || !hs->s || (hs->s->hijacked && !hs->s->finished))
 		return 0;
-	return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, hs->id, NGHTTP2_NO_ERROR);
+	h2_waste(hs);
+	return 0;
 }
 
 /* A frame of ours that could not be sent (the stream went meanwhile): its `closed` tells. */

@@ -59,8 +59,8 @@ void h2_op_credit(struct stream *s)
 	if (hs->id)
 		widen(hs);
 	h2_consume(hs);
-	if (s->finished && hs->end_sent && !hs->in_end)
-		(void)nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, hs->id, NGHTTP2_NO_ERROR);
+	if (s->finished && hs->end_sent && !hs->in_end && !hs->wastes)
+		h2_waste(hs);
 	if (iobuf_len(&hs->in) > 0 || (hs->in_end && !s->ended_in)) {
 		h->pending = hs->pending = true;
 		deferred_call(&h->c->kick);

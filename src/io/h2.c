@@ -554,6 +554,11 @@ static void h2_timeout(struct conn *c)
 	}
 again:
 	LIST_FOREACH (hs, &h->streams, struct h2_stream, link) {
+		if (hs->wastes && hs->wasted <= H2_WASTE_MAX &&
+		    conn_after(hs->since, c->conf->body_time) <= conn_now(c)) {
+			h2_waste_end(hs);
+			deferred_call(&c->kick);
+		}
 		why = overdue(hs, c->conf, conn_now(c));
 		if (why) {
 			(void)err_set(&err, ERR_TIMEOUT, "%s", why);

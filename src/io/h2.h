@@ -9,7 +9,10 @@
  * returned; only then its `closed` runs. (3) A stream's window is opened for what its handler has
  * granted; what came before a grant is kept, at most one initial window. (4) A connection's window
  * is opened as bytes come, until H2_HELD_MAX of them are kept for handlers that do not read; so one
- * that sleeps does not stop the others.
+ * that sleeps does not stop the others. (5) A request whose answer is out before all of it came is
+ * read on and thrown away, up to H2_WASTE_MAX bytes and body_time, before its stream is reset with
+ * NO_ERROR (RFC 9113 8.1): clients that are told so in the middle of a body lose the answer (curl
+ * before 8).
  */
 #pragma once
 
@@ -24,6 +27,7 @@ struct h2_mem;
 #define H2_CONN_WINDOW_MAX (4u << 20)
 #define H2_HELD_MAX (1u << 20)
 #define H2_FRAME 16384u
+#define H2_WASTE_MAX (4u << 20)
 
 /* What a peer may do that costs us and moves nothing (h2-guard.c). */
 struct h2_guard {
@@ -48,6 +52,7 @@ struct h2_stream {
 	struct slice whole; /* instead of out: a small answer in the stream's arena */
 	char number[24];    /* server: status and length of the answer, until it is sent */
 	size_t unconsumed;  /* delivered; the window opens with the next credit */
+	size_t wasted;	    /* keeps (5) */
 	uint32_t window;
 	size_t headers_cap, head_bytes;
 	int64_t since;	  /* last byte in or out */
@@ -55,7 +60,7 @@ struct h2_stream {
 	uint8_t urgency;
 	bool incremental, boosted;
 	bool connect, bad_cookie, too_large, head_in, trailers_out, in_end, out_end, end_sent,
-		deferred, expect, streamed, pending, over,
+		deferred, expect, streamed, pending, over, wastes,
 		late; /* nghttp2 has forgotten it, `in` waits for credit */
 };
 
@@ -110,6 +115,10 @@ void h2_stream_over(struct h2_stream *hs);
 /* Window bytes of hs that its handler has used up go back to the peer. */
 void h2_consume(struct h2_stream *hs);
 void h2_held_less(struct h2 *h, size_t n);
+/* Server: the answer is out, and nobody needs what is yet to come of the request. */
+void h2_waste(struct h2_stream *hs);
+/* It is not waited for any longer. */
+void h2_waste_end(struct h2_stream *hs);
 
 /* ---- h2-send.c ---- */
 void h2_callbacks_send(nghttp2_session_callbacks *cbs);

@@ -954,6 +954,79 @@ static void holds_a_bounded_part_of_bodies(void **state)
 	raw_stop(&e, &p);
 }
 
+/* keeps (5): who is told in the middle of a body may lose the answer. */
+static void an_early_answer_does_not_cut_the_request_off(void **state)
+{
+	struct env e = { 0 };
+	struct frame f = { 0 };
+	struct peer p;
+
+	raw_start(&e, &p);
+	request_add(&p, 1, END_HEADERS, POST("/ping") "content-length: 5\n");
+	peer_send(&p);
+	assert_true(frame_find(&p, F_DATA, 1, &f));
+	assert_int_equal(f.flags & END_STREAM, END_STREAM);
+	assert_false(frame_find(&p, F_RST, 1, &f));
+	frame_add(&p, F_DATA, 0, 1, "12", 2);
+	frame_add(&p, F_DATA, END_STREAM, 1, "345", 3);
+	request_add(&p, 3, END_STREAM | END_HEADERS, GET("/ping"));
+	peer_send(&p);
+	assert_true(frame_find(&p, F_DATA, 3, &f));
+	p.at = 0;
+	assert_false(frame_find(&p, F_RST, 0, &f));
+	assert_int_equal(goaway_code(&p), -1);
+	raw_stop(&e, &p);
+}
+
+static void a_request_that_nobody_needs_is_bounded(void **state)
+{
+	struct env e = { 0 };
+	char block[16384] = { 0 };
+	struct frame f = { 0 };
+	struct peer p;
+	size_t sent = 0;
+
+	raw_start(&e, &p);
+	/* What is known to be too large is not asked for. */
+	request_add(&p, 1, END_HEADERS, POST("/ping") "content-length: 99999999\n");
+	peer_send(&p);
+	assert_true(frame_find(&p, F_RST, 1, &f));
+	assert_int_equal(frame_u32(&f, 0), 0); /* NO_ERROR */
+	/* Its window is opened until it is too much. */
+	request_add(&p, 3, END_HEADERS, POST("/ping"));
+	peer_send(&p);
+	p.at = 0;
+	while (!frame_find(&p, F_RST, 3, &f) && sent < 2 * (size_t)H2_WASTE_MAX) {
+		frame_add(&p, F_DATA, 0, 3, block, sizeof(block));
+		sent += sizeof(block);
+		peer_send(&p);
+	}
+	assert_int_equal(f.type, F_RST);
+	assert_int_equal(frame_u32(&f, 0), 0);
+	assert_true(sent > H2_WASTE_MAX);
+	assert_int_equal(goaway_code(&p), -1);
+	raw_stop(&e, &p);
+}
+
+static void a_request_that_does_not_come_is_not_waited_for(void **state)
+{
+	struct env e = { .conf.body_time = 20 * NS_PER_MS };
+	struct frame f = { 0 };
+	struct peer p;
+
+	raw_start(&e, &p);
+	request_add(&p, 1, END_HEADERS, POST("/ping") "content-length: 5\n");
+	peer_send(&p);
+	for (int i = 0; i < 1000 && !frame_find(&p, F_RST, 1, &f); i++) {
+		loop_step(e.loop, NS_PER_MS, NULL);
+		peer_send(&p);
+	}
+	assert_int_equal(f.type, F_RST);
+	assert_int_equal(frame_u32(&f, 0), 0);
+	assert_int_equal(goaway_code(&p), -1);
+	raw_stop(&e, &p);
+}
+
 static void idle_and_silent_connections_end(void **state)
 {
 	struct env e = { .conf = { .idle_time = 20 * NS_PER_MS, .head_time = 20 * NS_PER_MS } };
@@ -1061,6 +1134,9 @@ int main(void)
 		cmocka_unit_test(gives_up_an_answer_that_is_never_taken),
 		cmocka_unit_test(starves_no_stream),
 		cmocka_unit_test(holds_a_bounded_part_of_bodies),
+		cmocka_unit_test(an_early_answer_does_not_cut_the_request_off),
+		cmocka_unit_test(a_request_that_nobody_needs_is_bounded),
+		cmocka_unit_test(a_request_that_does_not_come_is_not_waited_for),
 		cmocka_unit_test(idle_and_silent_connections_end),
 		cmocka_unit_test(is_not_spoken_unless_configured),
 		cmocka_unit_test(takes_single_bytes),
