@@ -87,7 +87,8 @@ PRINTF(2, 3) static int fail(struct run *x, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return fail_as(x, ERR_INVALID, text);
+	(void)fail_as(x, ERR_INVALID, text);
+	return -ERR_INVALID;
 }
 
 static int fail_written(struct run *x, const char *before, const struct gt_node *n)

@@ -47,13 +47,15 @@ PRINTF(2, 3) static int bad(struct parse *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return err_set(p->err, ERR_INVALID, "template: %.*s:%u: %s", (int)MIN(p->new->file.n, 200u),
-		       p->new->file.p, p->token[0].line, text);
+	(void)err_set(p->err, ERR_INVALID, "template: %.*s:%u: %s", (int)MIN(p->new->file.n, 200u),
+		      p->new->file.p, p->token[0].line, text);
+	return -ERR_INVALID;
 }
 
 static int no_memory(struct parse *p)
 {
-	return arena_quota(p->a, p->err);
+	(void)arena_quota(p->a, p->err);
+	return -ERR_QUOTA;
 }
 
 /* At most ten characters of a word, quoted. */
@@ -242,7 +244,7 @@ static int read_char(struct parse *p, struct slice text, struct gt_node *n)
 
 static bool is_exact_int(double d)
 {
-	return d >= -0x1p63 && d < 0x1p63 && (double)(int64_t)d == d;
+	return d >= -9223372036854775808.0 && d < 9223372036854775808.0 && (double)(int64_t)d == d;
 }
 
 static bool has_any(struct slice s, const char *set)

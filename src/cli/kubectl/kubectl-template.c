@@ -9,7 +9,7 @@
 
 #define NAME SLICE("output") /* messages have it */
 #define VALUES_MAX (256u << 20)
-#define ERROR_MAX (64u << 10) /* before it is cut */
+#define SHOWN_MAX 400 /* bytes of a template in an error, which has its reason behind it */
 
 /* ---- functions ---- */
 
@@ -153,6 +153,19 @@ static const struct gotemplate_func funcs[] = {
 
 /* ---- templates ---- */
 
+/* As much of the template as leaves room for the reason; it does not end within a character. */
+static const char *shown(const struct kubectl_print *p, const char *text)
+{
+	size_t n = SHOWN_MAX;
+
+	if (strlen(text) <= n)
+		return text;
+	while ((text[n] & 0xc0) == 0x80)
+		n--;
+	text = arena_printf(p->k->arena, "%.*s...", (int)n, text);
+	return text ? text : "";
+}
+
 int kubectl_template_init(struct kubectl_print *p, const char *text, struct err *err)
 {
 	struct gotemplate *set;
@@ -162,7 +175,8 @@ int kubectl_template_init(struct kubectl_print *p, const char *text, struct err 
 	if (r < 0)
 		return r;
 	if (gotemplate_parse(set, NAME, slice_str(text), &why) < 0)
-		return err_set(err, ERR_INVALID, "error parsing template %s, %s", text, why.msg);
+		return err_set(err, ERR_INVALID, "error parsing template %s, %s", shown(p, text),
+			       why.msg);
 	p->text = text;
 	p->template = set;
 	return 0;
@@ -172,7 +186,7 @@ int kubectl_template_init(struct kubectl_print *p, const char *text, struct err 
 static int explain_failure(struct kubectl_print *p, const struct doc *d, enum json_order order,
 			   struct err *err)
 {
-	CLEANUP(buf_fini) struct buf quoted = BUF_INIT(ERROR_MAX);
+	CLEANUP(buf_fini) struct buf quoted = BUF_INIT(4 * SHOWN_MAX);
 	const struct json_style style = { .order = order, .html = true };
 	const struct gotemplate_value v = gotemplate_value_of(d, 0);
 	struct buf *out = &p->k->out;
@@ -186,7 +200,7 @@ static int explain_failure(struct kubectl_print *p, const struct doc *d, enum js
 	(void)buf_adds(out, "\n\tobject given to template engine was:\n\t\t");
 	(void)gotemplate_print(&v, 0, out, NULL);
 	(void)buf_adds(out, "\n\n");
-	(void)go_quote(&quoted, slice_str(p->text), false);
+	(void)go_quote(&quoted, slice_str(shown(p, p->text)), false);
 	return err_set(err, why.code, "error executing template %s: %s", buf_str(&quoted), why.msg);
 }
 

@@ -124,6 +124,25 @@ static void a_mistake_is_explained_behind_what_was_printed(void **state)
 			    "not defined");
 }
 
+static void a_long_template_leaves_room_for_the_reason(void **state)
+{
+	struct arena *a = *state;
+	char text[1200];
+	const char *said;
+
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(text + 399, "\xc3\xa9", 2);
+	memcpy(text + sizeof(text) - 10, "{{.kind.b", 10);
+	said = printed(a, "template", text, false);
+	assert_part(said, "!error parsing template xxxx");
+	assert_part(said, "xxx..., template: output:1: unclosed action");
+	memcpy(text + sizeof(text) - 12, "{{.kind.b}}", 12);
+	said = printed(a, "template", text, false);
+	assert_part(said, "xx{{.kind.b}}\n\traw data was:");
+	assert_part(said, "xxx...\": template: output:1:1195: executing");
+	assert_part(said, "can't evaluate field b in type interface {}");
+}
+
 static void missing_keys_are_a_mistake_when_the_flag_says(void **state)
 {
 	assert_string_equal(printed(*state, "template", "{{.no}} {{.data.a}}", false),
@@ -139,6 +158,7 @@ int main(void)
 		ARENA_CASE(exists_tells_what_index_would_find),
 		ARENA_CASE(base64decode_says_where_a_text_is_wrong),
 		ARENA_CASE(a_mistake_is_explained_behind_what_was_printed),
+		ARENA_CASE(a_long_template_leaves_room_for_the_reason),
 		ARENA_CASE(missing_keys_are_a_mistake_when_the_flag_says),
 	};
 
