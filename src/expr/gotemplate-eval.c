@@ -229,24 +229,24 @@ static int push(struct run *x, struct slice name, const struct gotemplate_value 
 	return 0;
 }
 
-static int find_variable(struct run *x, struct slice name, struct variable **ret)
+/* NULL: it is not there, and the error is filled. */
+static struct variable *find_variable(struct run *x, struct slice name)
 {
 	for (size_t i = x->nvars; i-- > x->base;)
-		if (slice_eq(x->vars[i].name, name)) {
-			*ret = &x->vars[i];
-			return 0;
-		}
-	return fail(x, "undefined variable: %.*s", (int)name.n, name.p);
+		if (slice_eq(x->vars[i].name, name))
+			return &x->vars[i];
+	(void)fail(x, "undefined variable: %.*s", (int)name.n, name.p);
+	return NULL;
 }
 
 static int assign(struct run *x, struct slice name, const struct gotemplate_value *v)
 {
-	struct variable *var;
-	int r = find_variable(x, name, &var);
+	struct variable *var = find_variable(x, name);
 
-	if (r == 0)
-		var->v = *v;
-	return r;
+	if (!var)
+		return -ERR_INVALID;
+	var->v = *v;
+	return 0;
 }
 
 /* ---- fields ---- */
@@ -294,13 +294,12 @@ static int not_a_function(struct run *x, const struct gt_node *first, bool has_a
 static int eval_variable(struct run *x, const struct gt_node *n, bool has_args,
 			 struct gotemplate_value *ret)
 {
-	struct variable *var;
-	int r;
+	const struct variable *var;
 
 	x->at = n;
-	r = find_variable(x, n->names[0], &var);
-	if (r < 0)
-		return r;
+	var = find_variable(x, n->names[0]);
+	if (!var)
+		return -ERR_INVALID;
 	*ret = var->v;
 	return n->nnames == 1 ? not_a_function(x, n, has_args)
 			      : eval_fields(x, n, 1, has_args, ret);

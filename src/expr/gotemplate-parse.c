@@ -39,7 +39,7 @@ static int parse_branch(struct parse *p, enum gt_type type, struct gt_node **ret
 
 /* ---- messages ---- */
 
-PRINTF(2, 3) static int bad(struct parse *p, const char *fmt, ...)
+PRINTF(2, 3) static void complain(struct parse *p, const char *fmt, ...)
 {
 	char text[900];
 	va_list ap;
@@ -49,8 +49,10 @@ PRINTF(2, 3) static int bad(struct parse *p, const char *fmt, ...)
 	va_end(ap);
 	(void)err_set(p->err, ERR_INVALID, "template: %.*s:%u: %s", (int)MIN(p->new->file.n, 200u),
 		      p->new->file.p, p->token[0].line, text);
-	return -ERR_INVALID;
 }
+
+/* Analysers see that it is never 0. */
+#define bad(p, ...) (complain((p), __VA_ARGS__), -(int)ERR_INVALID)
 
 static int no_memory(struct parse *p)
 {
@@ -711,7 +713,7 @@ static int parse_block(struct parse *p, struct gt_node **ret)
 
 	if (r == 0)
 		r = begin_body(p, &in);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	in.new->name = (*ret)->text;
 	return parse_body(p, &in, context);
