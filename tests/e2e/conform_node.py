@@ -2,7 +2,7 @@
 """Conformance tests of sig-node, sig-scheduling and sig-storage that are about objects alone."""
 from conform_apps import LABELS, POD, pod
 from conform_machinery import TRUE, config_map
-from kube import equal, holds, kind, space, suite
+from kube import equal, holds, kind, space, suite, until
 from kube_life import changed, operations, status_changed, told
 
 node, scheduling, storage = suite("sig-node"), suite("sig-scheduling"), suite("sig-storage")
@@ -461,6 +461,10 @@ def claim(name):
 @storage("PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC", without="needs-controller")
 def _():
     volumes, claims = kind("persistentvolumes"), kind("persistentvolumeclaims", space())
+
+    def none_left():
+        until(lambda: not claims.names() and not volumes.names(labelSelector="e2e=pv"), "all are gone")
+
     volumes.create(volume("pv"))
     equal(claims.create(claim("pvc"))["status"]["phase"], "Pending")
     equal(volumes.names(labelSelector="e2e=pv"), ["pv"])
@@ -469,14 +473,15 @@ def _():
         changed(k, name, {"metadata": {"labels": {name: "patched"}, "annotations": {"patched": "true"}}})
         equal(k.names(labelSelector=f"{name}=patched"), [name])
     claims.delete("pvc")
-    claims.gone("pvc")
     volumes.delete("pv")
+    none_left()
+    claims.gone("pvc")
     volumes.gone("pv")
     volumes.create(volume("pv"))
     claims.create(claim("pvc"))
     claims.delete_all(labelSelector="e2e=pvc")
     volumes.delete_all(labelSelector="e2e=pv")
-    equal((claims.names(), volumes.names(labelSelector="e2e=pv")), ([], []))
+    none_left()
 
 
 @storage("PersistentVolumes CSI Conformance should apply changes to a pv/pvc status")

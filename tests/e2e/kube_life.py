@@ -96,10 +96,10 @@ def operations(plural, make, change=None, status=None, meta=True):
             status_changed(k, names[0], status, meta)
             w.until("MODIFIED", names[0], lambda o: "status" in o)
         k.delete(names[0])
+        w.until("DELETED", names[0])  # first: what is protected goes in a moment
         k.gone(names[0])
-        w.until("DELETED", names[0])
         k.delete_all(labelSelector=selector)
-        equal(k.names(labelSelector=selector), [])
         for name in names[1:]:
             w.until("DELETED", name)
+        equal(k.names(labelSelector=selector), [])
     return k
