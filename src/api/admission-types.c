@@ -3,56 +3,55 @@
 
 #include "expr/cel.h"
 
-/* Fields of AdmissionRequest, of Namespace, and of what is in them. */
-enum shape {
-	TEXT,
-	BOOL,
-	INT,
-	TIME,
-	ANY,
-	TEXTS,
-	LABELS,
-	MAP,
-	KIND,
-	RESOURCE,
-	USER,
-	META,
-	SPEC,
-	STATUS,
-	CONDITIONS,
-};
+#define TEXT (&cel_types[CEL_T_STRING])
+#define BOOL (&cel_types[CEL_T_BOOL])
+#define INT (&cel_types[CEL_T_INT])
+#define TIME (&cel_types[CEL_T_TIMESTAMP])
+#define ANY (&cel_types[CEL_T_DYN])
+#define TEXTS (&cel_list_string)
+#define LABELS (&cel_map_string_string)
 
-struct field {
-	const char *name;
-	enum shape shape;
-};
+/* ---- AdmissionRequest ---- */
 
-static const struct field kind_fields[] = {
-	{ "group", TEXT }, { "version", TEXT }, { "kind", TEXT }, { NULL, TEXT }
+static const struct cel_row kind_rows[] = {
+	{ "group", TEXT }, { "version", TEXT }, { "kind", TEXT }, { NULL, NULL }
 };
-static const struct field resource_fields[] = {
-	{ "group", TEXT }, { "version", TEXT }, { "resource", TEXT }, { NULL, TEXT }
+static const struct cel_type kind = CEL_OBJECT("kubernetes.GroupVersionKind", kind_rows);
+
+static const struct cel_row resource_rows[] = {
+	{ "group", TEXT }, { "version", TEXT }, { "resource", TEXT }, { NULL, NULL }
 };
-static const struct field user_fields[] = {
-	{ "username", TEXT }, { "uid", TEXT }, { "groups", TEXTS }, { "extra", MAP }, { NULL, TEXT }
-};
-static const struct field request_fields[] = {
-	{ "kind", KIND },
-	{ "resource", RESOURCE },
+static const struct cel_type resource =
+	CEL_OBJECT("kubernetes.GroupVersionResource", resource_rows);
+
+static const struct cel_row user_rows[] = { { "username", TEXT },
+					    { "uid", TEXT },
+					    { "groups", TEXTS },
+					    { "extra", &cel_map_string_strings },
+					    { NULL, NULL } };
+const struct cel_type admission_user_type = CEL_OBJECT("kubernetes.UserInfo", user_rows);
+
+static const struct cel_row request_rows[] = {
+	{ "kind", &kind },
+	{ "resource", &resource },
 	{ "subResource", TEXT },
-	{ "requestKind", KIND },
-	{ "requestResource", RESOURCE },
+	{ "requestKind", &kind },
+	{ "requestResource", &resource },
 	{ "requestSubResource", TEXT },
 	{ "name", TEXT },
 	{ "namespace", TEXT },
 	{ "operation", TEXT },
-	{ "userInfo", USER },
+	{ "userInfo", &admission_user_type },
 	{ "dryRun", BOOL },
 	{ "options", ANY },
-	{ NULL, TEXT },
+	{ NULL, NULL },
 };
+const struct cel_type admission_request_type =
+	CEL_OBJECT("kubernetes.AdmissionRequest", request_rows);
 
-static const struct field meta_fields[] = {
+/* ---- Namespace ---- */
+
+static const struct cel_row meta_rows[] = {
 	{ "name", TEXT },
 	{ "generateName", TEXT },
 	{ "namespace", TEXT },
@@ -65,77 +64,27 @@ static const struct field meta_fields[] = {
 	{ "generation", INT },
 	{ "resourceVersion", TEXT },
 	{ "finalizers", TEXTS },
-	{ NULL, TEXT },
+	{ NULL, NULL },
 };
-static const struct field spec_fields[] = { { "finalizers", TEXTS }, { NULL, TEXT } };
-static const struct field condition_fields[] = {
+static const struct cel_type meta = CEL_OBJECT("kubernetes.NamespaceMetadata", meta_rows);
+
+static const struct cel_row spec_rows[] = { { "finalizers", TEXTS }, { NULL, NULL } };
+static const struct cel_type spec = CEL_OBJECT("kubernetes.NamespaceSpec", spec_rows);
+
+static const struct cel_row condition_rows[] = {
 	{ "status", TEXT },  { "type", TEXT },	 { "lastTransitionTime", TIME },
-	{ "message", TEXT }, { "reason", TEXT }, { NULL, TEXT }
+	{ "message", TEXT }, { "reason", TEXT }, { NULL, NULL }
 };
-static const struct field status_fields[] = { { "conditions", CONDITIONS },
+static const struct cel_type condition =
+	CEL_OBJECT("kubernetes.NamespaceCondition", condition_rows);
+static const struct cel_type conditions = CEL_LIST(&condition);
+
+static const struct cel_row status_rows[] = { { "conditions", &conditions },
 					      { "phase", TEXT },
-					      { NULL, TEXT } };
-static const struct field namespace_fields[] = {
-	{ "metadata", META }, { "spec", SPEC }, { "status", STATUS }, { NULL, TEXT }
+					      { NULL, NULL } };
+static const struct cel_type status = CEL_OBJECT("kubernetes.NamespaceStatus", status_rows);
+
+static const struct cel_row namespace_rows[] = {
+	{ "metadata", &meta }, { "spec", &spec }, { "status", &status }, { NULL, NULL }
 };
-
-static const struct cel_type *find_field(const void *arg, struct slice name, struct arena *a);
-
-static const struct cel_fields kind_of = { find_field, kind_fields };
-static const struct cel_fields resource_of = { find_field, resource_fields };
-static const struct cel_fields user_of = { find_field, user_fields };
-static const struct cel_fields request_of = { find_field, request_fields };
-static const struct cel_fields meta_of = { find_field, meta_fields };
-static const struct cel_fields spec_of = { find_field, spec_fields };
-static const struct cel_fields condition_of = { find_field, condition_fields };
-static const struct cel_fields status_of = { find_field, status_fields };
-static const struct cel_fields namespace_of = { find_field, namespace_fields };
-
-static const struct cel_type *type_of(enum shape s, struct arena *a)
-{
-	const struct cel_type *text = cel_type_of(CEL_T_STRING);
-
-	switch (s) {
-	case TEXT: return text;
-	case BOOL: return cel_type_of(CEL_T_BOOL);
-	case INT: return cel_type_of(CEL_T_INT);
-	case TIME: return cel_type_of(CEL_T_TIMESTAMP);
-	case ANY: return cel_type_of(CEL_T_DYN);
-	case TEXTS: return cel_type_list(a, text);
-	case LABELS: return cel_type_map(a, text, text);
-	case MAP: return cel_type_map(a, text, cel_type_list(a, text));
-	case KIND: return cel_type_object(a, "kubernetes.GroupVersionKind", &kind_of);
-	case RESOURCE: return cel_type_object(a, "kubernetes.GroupVersionResource", &resource_of);
-	case USER: return cel_type_object(a, "kubernetes.UserInfo", &user_of);
-	case META: return cel_type_object(a, "kubernetes.NamespaceMetadata", &meta_of);
-	case SPEC: return cel_type_object(a, "kubernetes.NamespaceSpec", &spec_of);
-	case STATUS: return cel_type_object(a, "kubernetes.NamespaceStatus", &status_of);
-	case CONDITIONS:
-		return cel_type_list(
-			a, cel_type_object(a, "kubernetes.NamespaceCondition", &condition_of));
-	}
-	return NULL;
-}
-
-static const struct cel_type *find_field(const void *arg, struct slice name, struct arena *a)
-{
-	for (const struct field *f = arg; f->name; f++)
-		if (slice_is(name, f->name))
-			return type_of(f->shape, a);
-	return NULL;
-}
-
-const struct cel_type *admission_user_type(struct arena *a)
-{
-	return type_of(USER, a);
-}
-
-const struct cel_type *admission_request_type(struct arena *a)
-{
-	return cel_type_object(a, "kubernetes.AdmissionRequest", &request_of);
-}
-
-const struct cel_type *admission_namespace_type(struct arena *a)
-{
-	return cel_type_object(a, "kubernetes.Namespace", &namespace_of);
-}
+const struct cel_type admission_namespace_type = CEL_OBJECT("kubernetes.Namespace", namespace_rows);

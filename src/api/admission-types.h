@@ -6,10 +6,8 @@
  */
 #pragma once
 
-struct arena;
-struct cel_type;
+#include "expr/cel.h"
 
-/* NULL past the arena's maximum. */
-const struct cel_type *admission_request_type(struct arena *a);
-const struct cel_type *admission_user_type(struct arena *a); /* request.userInfo */
-const struct cel_type *admission_namespace_type(struct arena *a);
+extern const struct cel_type admission_request_type;
+extern const struct cel_type admission_user_type; /* request.userInfo */
+extern const struct cel_type admission_namespace_type;

@@ -37,5 +37,3 @@ int match_compile(const struct cel_env *env, struct slice text, struct arena *a,
 /* Values of the first three variables; documents outlive them. NULL: null. */
 int match_values(const struct doc *obj, const struct doc *old, const struct doc *request,
 		 struct arena *a, struct cel_value *ret, struct err *err);
-/* authentication.k8s.io/v1 UserInfo, as `request.userInfo` is; NULL past the arena's maximum. */
-const struct cel_type *match_user_type(struct arena *a);

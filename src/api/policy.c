@@ -125,10 +125,10 @@ int policy_scope_new(struct arena *a, unsigned has, const struct policy_types *g
 	if (given && given->params)
 		params = given->params;
 	types[POLICY_OBJECT] = types[POLICY_OLD] = object;
-	types[POLICY_REQUEST] = admission_request_type(a);
-	types[POLICY_NAMESPACE] = admission_namespace_type(a);
+	types[POLICY_REQUEST] = &admission_request_type;
+	types[POLICY_NAMESPACE] = &admission_namespace_type;
 	types[POLICY_PARAMS] = has & POLICY_HAS_PARAMS ? params : NULL;
-	if (!s || !variables || !types[POLICY_REQUEST] || !types[POLICY_NAMESPACE])
+	if (!s || !variables)
 		return arena_quota(a, err);
 	s->a = a;
 	s->has = has;

@@ -15,12 +15,10 @@ struct regex;
 
 /* ---- types ---- */
 
-extern const struct cel_type cel_types[CEL_T_COUNT];
 /* Types of signatures: A and B are open. */
 extern const struct cel_type cel_var_a, cel_var_b, cel_list_a, cel_list_b, cel_map_ab,
-	cel_optional_a, cel_optional_b, cel_list_optional_a, cel_list_string, cel_list_int,
-	cel_map_string_strings, cel_optional_format, cel_optional_strings, cel_type_a,
-	cel_list_list_a;
+	cel_optional_a, cel_optional_b, cel_list_optional_a, cel_list_int, cel_optional_format,
+	cel_optional_strings, cel_type_a, cel_list_list_a;
 
 bool cel_type_same(const struct cel_type *a, const struct cel_type *b);
 /* A type of CEL_ENV_PATCH, or NULL. */

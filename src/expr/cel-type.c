@@ -66,6 +66,9 @@ const struct cel_type cel_list_string = { .kind = CEL_T_LIST, .name = "list", .o
 const struct cel_type cel_list_int = { .kind = CEL_T_LIST,
 				       .name = "list",
 				       .of = { &cel_types[CEL_T_INT] } };
+const struct cel_type cel_map_string_string = { .kind = CEL_T_MAP,
+						.name = "map",
+						.of = { STRING, STRING } };
 const struct cel_type cel_map_string_strings = { .kind = CEL_T_MAP,
 						 .name = "map",
 						 .of = { STRING, &cel_list_string } };
@@ -119,6 +122,15 @@ struct cel_type *cel_type_object(struct arena *a, const char *name, const struct
 		t->fields = fields;
 	}
 	return t;
+}
+
+const struct cel_type *cel_row_find(const void *rows, struct slice name, struct arena *a)
+{
+	(void)a;
+	for (const struct cel_row *r = rows; r->name; r++)
+		if (slice_is(name, r->name))
+			return r->type;
+	return NULL;
 }
 
 static void print(struct buf *b, const struct cel_type *t, unsigned depth)

@@ -85,6 +85,26 @@ struct cel_type {
 	uint64_t max; /* size of a STRING, BYTES, LIST or MAP at most; 0: not known */
 };
 
+/* Types that are written down: fields of an object as rows, behind which is one without a name. */
+struct cel_row {
+	const char *name;
+	const struct cel_type *type;
+};
+const struct cel_type *cel_row_find(const void *rows, struct slice name, struct arena *a);
+#define CEL_OBJECT(name_, rows)                                                           \
+	{                                                                                 \
+		.kind = CEL_T_OBJECT, .name = name_, .fields = &(const struct cel_fields) \
+		{                                                                         \
+			cel_row_find, (rows)                                              \
+		}                                                                         \
+	}
+#define CEL_LIST(of_)                                              \
+	{                                                          \
+		.kind = CEL_T_LIST, .name = "list", .of = {(of_) } \
+	}
+extern const struct cel_type cel_types[CEL_T_COUNT]; /* those of cel_type_of */
+extern const struct cel_type cel_list_string, cel_map_string_string, cel_map_string_strings;
+
 /* One of a kind that needs no more to be said: list(dyn), map(dyn, dyn), optional(dyn). */
 const struct cel_type *cel_type_of(enum cel_kind kind);
 /* NULL past the arena's maximum, and of NULL. */

@@ -14,7 +14,6 @@
 struct authz_match {
 	struct arena *a;
 	struct cel_env *env;
-	const struct cel_type *type;
 	struct {
 		const char *text;
 		const struct cel_prog *prog;
@@ -24,75 +23,46 @@ struct authz_match {
 
 /* ---- what a request has ---- */
 
-enum shape { TEXT, TEXTS, MAP, RESOURCE, PATH, FIELDS, LABELS, TERMS };
+#define TEXT (&cel_types[CEL_T_STRING])
+#define TEXTS (&cel_list_string)
 
-struct field {
-	const char *name;
-	enum shape shape;
+static const struct cel_row term_rows[] = {
+	{ "key", TEXT }, { "operator", TEXT }, { "values", TEXTS }, { NULL, NULL }
 };
+static const struct cel_type term = CEL_OBJECT("kubernetes.SelectorRequirement", term_rows);
+static const struct cel_type terms = CEL_LIST(&term);
 
-static const struct field spec_fields[] = { { "resourceAttributes", RESOURCE },
-					    { "nonResourceAttributes", PATH },
-					    { "user", TEXT },
-					    { "groups", TEXTS },
-					    { "extra", MAP },
-					    { "uid", TEXT },
-					    { NULL, TEXT } };
-static const struct field resource_fields[] = { { "namespace", TEXT },
+static const struct cel_row selector_rows[] = { { "rawSelector", TEXT },
+						{ "requirements", &terms },
+						{ NULL, NULL } };
+static const struct cel_type fields =
+	CEL_OBJECT("kubernetes.FieldSelectorAttributes", selector_rows);
+static const struct cel_type labels =
+	CEL_OBJECT("kubernetes.LabelSelectorAttributes", selector_rows);
+
+static const struct cel_row resource_rows[] = { { "namespace", TEXT },
 						{ "verb", TEXT },
 						{ "group", TEXT },
 						{ "version", TEXT },
 						{ "resource", TEXT },
 						{ "subresource", TEXT },
 						{ "name", TEXT },
-						{ "fieldSelector", FIELDS },
-						{ "labelSelector", LABELS },
-						{ NULL, TEXT } };
-static const struct field path_fields[] = { { "path", TEXT }, { "verb", TEXT }, { NULL, TEXT } };
-static const struct field narrowing_fields[] = { { "rawSelector", TEXT },
-						 { "requirements", TERMS },
-						 { NULL, TEXT } };
-static const struct field term_fields[] = {
-	{ "key", TEXT }, { "operator", TEXT }, { "values", TEXTS }, { NULL, TEXT }
-};
+						{ "fieldSelector", &fields },
+						{ "labelSelector", &labels },
+						{ NULL, NULL } };
+static const struct cel_type resource = CEL_OBJECT("kubernetes.ResourceAttributes", resource_rows);
 
-static const struct cel_type *find_field(const void *arg, struct slice name, struct arena *a);
+static const struct cel_row path_rows[] = { { "path", TEXT }, { "verb", TEXT }, { NULL, NULL } };
+static const struct cel_type path = CEL_OBJECT("kubernetes.NonResourceAttributes", path_rows);
 
-static const struct cel_fields of_spec = { find_field, spec_fields };
-static const struct cel_fields of_resource = { find_field, resource_fields };
-static const struct cel_fields of_path = { find_field, path_fields };
-static const struct cel_fields of_selector = { find_field, narrowing_fields };
-static const struct cel_fields of_term = { find_field, term_fields };
-
-static const struct cel_type *object(struct arena *a, const char *name, const struct cel_fields *f)
-{
-	return cel_type_object(a, name, f);
-}
-
-static const struct cel_type *type_of(enum shape s, struct arena *a)
-{
-	const struct cel_type *text = cel_type_of(CEL_T_STRING);
-
-	switch (s) {
-	case TEXT: return text;
-	case TEXTS: return cel_type_list(a, text);
-	case MAP: return cel_type_map(a, text, cel_type_list(a, text));
-	case RESOURCE: return object(a, "kubernetes.ResourceAttributes", &of_resource);
-	case PATH: return object(a, "kubernetes.NonResourceAttributes", &of_path);
-	case FIELDS: return object(a, "kubernetes.FieldSelectorAttributes", &of_selector);
-	case LABELS: return object(a, "kubernetes.LabelSelectorAttributes", &of_selector);
-	case TERMS: return cel_type_list(a, object(a, "kubernetes.SelectorRequirement", &of_term));
-	}
-	return NULL;
-}
-
-static const struct cel_type *find_field(const void *arg, struct slice name, struct arena *a)
-{
-	for (const struct field *f = arg; f->name; f++)
-		if (slice_is(name, f->name))
-			return type_of(f->shape, a);
-	return NULL;
-}
+static const struct cel_row spec_rows[] = { { "resourceAttributes", &resource },
+					    { "nonResourceAttributes", &path },
+					    { "user", TEXT },
+					    { "groups", TEXTS },
+					    { "extra", &cel_map_string_strings },
+					    { "uid", TEXT },
+					    { NULL, NULL } };
+static const struct cel_type spec = CEL_OBJECT("kubernetes.SubjectAccessReviewSpec", spec_rows);
 
 /* ---- compiling ---- */
 
@@ -154,10 +124,9 @@ int authz_match_new(const struct doc *list, struct arena *a, const struct authz_
 		return arena_quota(a, err);
 	m->a = a;
 	m->env = cel_env_new(a, 0);
-	m->type = object(a, "kubernetes.SubjectAccessReviewSpec", &of_spec);
-	if (!m->env || !m->type)
+	if (!m->env)
 		return arena_quota(a, err);
-	if (cel_env_var(m->env, "request", m->type, err) < 0)
+	if (cel_env_var(m->env, "request", &spec, err) < 0)
 		return err_ret(err);
 	DOC_EACH (one, list)
 		if (add(m, one, err) < 0)
@@ -168,16 +137,16 @@ int authz_match_new(const struct doc *list, struct arena *a, const struct authz_
 
 /* ---- running ---- */
 
-static void fill(struct arena *a, struct doc *d, const struct field *f)
+static void fill(struct arena *a, struct doc *d, const struct cel_row *f)
 {
 	for (; d && f->name; f++) {
 		if (doc_get(d, f->name))
 			continue;
-		if (f->shape == TEXT)
+		if (f->type->kind == CEL_T_STRING)
 			doc_set_str(a, d, f->name, "");
-		else if (f->shape == TEXTS)
+		else if (f->type->kind == CEL_T_LIST)
 			doc_set_array(a, d, f->name);
-		else if (f->shape == MAP)
+		else if (f->type->kind == CEL_T_MAP)
 			doc_set_object(a, d, f->name);
 	}
 }
@@ -196,9 +165,9 @@ static int request_of(const struct authz_attrs *at, struct arena *a, struct doc 
 		return arena_quota(a, err);
 	if (json_read(a, slice_of(copy, text.n), NULL, ret, err) < 0)
 		return err_ret(err);
-	fill(a, *ret, spec_fields);
-	fill(a, doc_get(*ret, "resourceAttributes"), resource_fields);
-	fill(a, doc_get(*ret, "nonResourceAttributes"), path_fields);
+	fill(a, *ret, spec_rows);
+	fill(a, doc_get(*ret, "resourceAttributes"), resource_rows);
+	fill(a, doc_get(*ret, "nonResourceAttributes"), path_rows);
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }
 
@@ -213,7 +182,7 @@ int authz_match_run(const struct authz_match *m, const struct authz_attrs *at, s
 	if (!m)
 		return 1;
 	a = arena_new("match conditions of an authorizer", RUN_MEMORY);
-	if (request_of(at, a, &d, err) < 0 || cel_value_of(d, m->type, a, &request, err) < 0)
+	if (request_of(at, a, &d, err) < 0 || cel_value_of(d, &spec, a, &request, err) < 0)
 		return err_ret(err);
 	for (size_t i = 0; i < m->n; i++) {
 		struct cel_budget budget = CEL_BUDGET_INIT;

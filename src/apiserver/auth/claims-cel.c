@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/auth/claims-cel.h"
 
-#include "api/match-condition.h"
+#include "api/admission-types.h"
 #include "apiserver/strategy/strategy.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -30,7 +30,7 @@ int claims_env_new(struct arena *a, struct claims_env *ret, struct err *err)
 {
 	if (one_env(a, "claims", claims_type(a), &ret->claims, err) < 0)
 		return err_ret(err);
-	return one_env(a, "user", match_user_type(a), &ret->user, err);
+	return one_env(a, "user", &admission_user_type, &ret->user, err);
 }
 
 int claims_compile(const struct cel_env *env, bool rule, struct arena *a, struct claim_expr *x,
@@ -264,7 +264,7 @@ int claims_check(const struct claim_exprs *x, const struct doc *claims,
 	user = user_doc(u, a);
 	if (!user)
 		return arena_quota(a, err);
-	if (cel_value_of(user, match_user_type(a), a, &v, err) < 0)
+	if (cel_value_of(user, &admission_user_type, a, &v, err) < 0)
 		return err_ret(err);
 	return all_hold(&x->user_rules, &v, "user info validation rule", a, err);
 }

@@ -234,9 +234,9 @@ int policy_run_init(struct policy_run *r, struct policy_call *c, const struct po
 	r->space = (struct cel_getter){ get_namespace, r };
 	r->vars[POLICY_OBJECT] = view->obj;
 	r->vars[POLICY_OLD] = view->old;
-	r->vars[POLICY_REQUEST] = cel_object(&r->request, admission_request_type(r->a));
+	r->vars[POLICY_REQUEST] = cel_object(&r->request, &admission_request_type);
 	r->vars[POLICY_NAMESPACE] =
-		c->ns ? cel_object(&r->space, admission_namespace_type(r->a)) : cel_null();
+		c->ns ? cel_object(&r->space, &admission_namespace_type) : cel_null();
 	r->vars[POLICY_VARIABLES] = cel_object(&r->variables, variables);
 	r->vars[POLICY_PARAMS] = cel_null();
 	set_authorizers(r);
