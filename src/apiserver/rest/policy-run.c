@@ -34,14 +34,7 @@ int policy_call_init(struct policy_call *c, struct policy_desk *d, struct hook_a
 	struct resources *rs = k->c->srv->conf.resources;
 
 	*c = (struct policy_call){ .desk = d, .k = k, .mutating = mutating, .a = call_work(k->c) };
-	c->match = (struct hook_match){ .rs = rs,
-					.op = k->op,
-					.asked = k->asked,
-					.sub = k->sub,
-					.ns = k->ns,
-					.name = k->name,
-					.obj = k->obj,
-					.old = k->old };
+	c->match = hook_ask_match(k);
 	cel_authz_init(&c->authz, k->c->srv->conf.authz, &k->c->user);
 	if (!*k->ns || is_namespace(k->asked))
 		return 0;

@@ -790,6 +790,18 @@ static void validate_begin(struct hook_run *run)
 
 /* ---- the beginning ---- */
 
+struct hook_match hook_ask_match(const struct hook_ask *k)
+{
+	return (struct hook_match){ .rs = k->c->srv->conf.resources,
+				    .op = k->op,
+				    .asked = k->asked,
+				    .sub = k->sub,
+				    .ns = k->ns,
+				    .name = k->name,
+				    .obj = k->obj,
+				    .old = k->old };
+}
+
 /* NULL: no webhook is to be asked. */
 static struct hook_run *run_new(struct hook_ask *k, bool mutating)
 {
@@ -807,14 +819,7 @@ static struct hook_run *run_new(struct hook_ask *k, bool mutating)
 	run->w = w;
 	run->set = set;
 	run->mutating = mutating;
-	run->match = (struct hook_match){ .rs = k->c->srv->conf.resources,
-					  .op = k->op,
-					  .asked = k->asked,
-					  .sub = k->sub,
-					  .ns = k->ns,
-					  .name = k->name,
-					  .obj = k->obj,
-					  .old = k->old };
+	run->match = hook_ask_match(k);
 	run->ones = calloc(mutating ? 1 : set->n, sizeof(*run->ones));
 	assert(run->ones);
 	k->run = run;
@@ -834,22 +839,38 @@ static void judge_again(void *arg, bool given_up)
 		hook_ask_validate(arg);
 }
 
+/* Policies first. True: *ret goes on, or nothing is to be asked (NULL; result says how it ends);
+ * else it waits, and all begins again. */
+static bool ask_policies(struct hook_ask *k, bool mutating, struct hook_run **ret, int *result,
+			 struct err *err)
+{
+	struct policy_desk *policies = k->c->srv->hook_desk->policies;
+	int r;
+
+	*ret = NULL;
+	k->denied = doc_null();
+	k->changed = false;
+	k->run = NULL;
+	r = mutating ? policy_desk_mutate(policies, k, err)
+		     : policy_desk_validate(policies, k, err);
+	if (r == -ERR_UNAVAILABLE && call_asks(k->c, mutating ? change_again : judge_again, k))
+		return false;
+	if (r == 0)
+		*ret = run_new(k, mutating);
+	*result = r;
+	return true;
+}
+
 void hook_ask_mutate(struct hook_ask *k)
 {
-	struct hook_run *run = NULL;
+	struct hook_run *run;
 	struct err err ERR_RAW;
 	int r;
 
 	err_clear(&err);
-	k->denied = doc_null();
-	k->changed = false;
-	k->run = NULL;
 	k->rounds = NULL;
-	r = policy_desk_mutate(k->c->srv->hook_desk->policies, k, &err);
-	if (r == -ERR_UNAVAILABLE && call_asks(k->c, change_again, k))
+	if (!ask_policies(k, true, &run, &r, &err))
 		return;
-	if (r == 0)
-		run = run_new(k, true);
 	if (!run) {
 		if (r == 0 && k->changed)
 			r = again(k, &err);
@@ -865,22 +886,15 @@ void hook_ask_mutate(struct hook_ask *k)
 
 void hook_ask_validate(struct hook_ask *k)
 {
-	struct hook_run *run = NULL;
+	struct hook_run *run;
 	struct err err ERR_RAW;
 	int r;
 
 	err_clear(&err);
-	k->denied = doc_null();
-	k->changed = false;
-	k->run = NULL;
-	r = policy_desk_validate(k->c->srv->hook_desk->policies, k, &err);
-	if (r == -ERR_UNAVAILABLE && call_asks(k->c, judge_again, k))
+	if (!ask_policies(k, false, &run, &r, &err))
 		return;
-	if (r == 0)
-		run = run_new(k, false);
-	if (!run) {
+	if (run)
+		validate_begin(run);
+	else
 		k->done(k, r, &err);
-		return;
-	}
-	validate_begin(run);
 }

@@ -54,6 +54,8 @@ struct hook_ask {
 	struct hook_run *run;	      /* private */
 	struct policy_rounds *rounds; /* private: of mutating policies */
 };
+/* Who it is about, for rules and selectors. */
+struct hook_match hook_ask_match(const struct hook_ask *k);
 void hook_ask_mutate(struct hook_ask *k);
 void hook_ask_validate(struct hook_ask *k);
 void hook_ask_cancel(struct hook_ask *k); /* done does not run; also when nothing runs */
