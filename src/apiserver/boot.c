@@ -903,7 +903,8 @@ int boot_server(struct boot *b, struct err *err)
 	const struct aggregator_conf others = { .loop = b->loop,
 						.resources = b->resources,
 						.cert = "pki/front-proxy-client.crt",
-						.key = "pki/front-proxy-client.key" };
+						.key = "pki/front-proxy-client.key",
+						.metrics = b->metrics };
 	bool early = wanted_port(b) == 0;
 	int r = fairness_new(&fair, &b->fairness, err);
 

@@ -12,23 +12,38 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/work.h"
+#include "io/metrics.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define READING_MAX (64u << 20) /* a document of 4 MiB as nodes */
 #define EVERY (30 * NS_PER_SEC)
 #define RETRY_MIN NS_PER_SEC
 #define GAP (100 * NS_PER_MS) /* between two checks, however often things change */
 
 /* ---- what was found ---- */
 
+void remote_count(struct remote *r, bool available, const char *ceased)
+{
+	const char *const labels[] = { r->name, ceased };
+
+	if (r->g->unavailable)
+		metric_set(metric_with(r->g->unavailable, labels), !available);
+	if (r->g->unavailables && ceased)
+		metric_inc(metric_with(r->g->unavailables, labels));
+}
+
 static PRINTF(4, 5) void verdict(struct remote *r, bool available, const char *reason,
 				 const char *fmt, ...)
 {
+	const bool was = r->checked ? r->available : r->claimed;
 	va_list ap;
 
+	remote_count(r, available, was && !available ? reason : NULL);
 	va_start(ap, fmt);
 	(void)vsnprintf(r->message, sizeof(r->message), fmt, ap);
 	va_end(ap);
@@ -111,20 +126,76 @@ static void check_over(struct remote *r)
 	r->dirty = false;
 }
 
+/* ---- what /openapi/v2 says, read by a worker ---- */
+
+struct reading {
+	struct work work;
+	struct remote *r; /* NULL: nobody wants it any more */
+	char *gv;
+	char etag[sizeof(((struct remote *)0)->etag)];
+	struct buf body, out;
+	int result;
+	struct err err;
+};
+
+static void reading_free(struct reading *x)
+{
+	buf_fini(&x->body);
+	buf_fini(&x->out);
+	free(x->gv);
+	free(x);
+}
+
+/* On a worker's thread. */
+static void read_swagger(struct work *w)
+{
+	struct reading *x = CONTAINER_OF(w, struct reading, work);
+	CLEANUP(arena_free) struct arena *a = arena_new("OpenAPI of an API server", READING_MAX);
+
+	x->result = remote_swagger(buf_slice(&x->body), x->gv, a, &x->out, &x->err);
+	x->err.causes = NULL; /* the arena's */
+}
+
+static void swagger_read(struct work *w)
+{
+	struct reading *x = CONTAINER_OF(w, struct reading, work);
+	struct remote *r = x->r;
+
+	if (r) {
+		r->reading = NULL;
+		(void)str_copy(r->etag, sizeof(r->etag), x->etag);
+		if (x->result < 0 || keep(r, &r->swagger, &x->out, &x->err) < 0)
+			not_understood(r, "/openapi/v2", &x->err);
+		check_over(r);
+	}
+	reading_free(x);
+}
+
 /* 304: it is as it was. One without OpenAPI is none the worse. */
 static void on_swagger(struct fetch *f, int status, int result, struct slice body, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf out = BUF_INIT(REMOTE_SWAGGER_MAX);
 	struct remote *r = f->r;
+	struct reading *x;
 
-	if (result == 0) {
-		arena_reset(r->g->a);
-		(void)str_copy(r->etag, sizeof(r->etag), f->got);
-		if (remote_swagger(body, r->gv, r->g->a, &out, err) < 0 ||
-		    keep(r, &r->swagger, &out, err) < 0)
-			not_understood(r, "/openapi/v2", err);
-	}
 	(void)status;
+	if (result < 0) {
+		check_over(r);
+		return;
+	}
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		abort(); /* a true out-of-memory ends the process */
+	x->r = r;
+	x->gv = strdup(r->gv);
+	(void)str_copy(x->etag, sizeof(x->etag), f->got);
+	x->body = BUF_INIT(REMOTE_SWAGGER_MAX);
+	x->out = BUF_INIT(REMOTE_SWAGGER_MAX);
+	if (x->gv && buf_add(&x->body, body.p, body.n) == 0 &&
+	    work_submit(r->g->readers, &x->work, read_swagger, swagger_read, err) == 0) {
+		r->reading = x;
+		return;
+	}
+	reading_free(x); /* many wait: it is asked for again */
 	check_over(r);
 }
 
@@ -269,7 +340,7 @@ void remote_check_init(struct remote *r)
 
 void remote_check_soon(struct remote *r)
 {
-	if (r->running || r->index.running || r->paths.running)
+	if (r->running || r->index.running || r->paths.running || r->reading)
 		r->dirty = true;
 	else
 		timer_set(&r->again, MAX(loop_now(r->g->loop), r->begun ? r->begun + GAP : 0));
@@ -281,6 +352,8 @@ void remote_check_stop(struct remote *r)
 		fetch_cancel(&r->tries[i]);
 	fetch_cancel(&r->index);
 	fetch_cancel(&r->paths);
+	if (r->reading)
+		STEAL(r->reading)->r = NULL; /* the worker's until it is done */
 	timer_fini(&r->again);
 	r->g->kept -= r->resources.n + r->swagger.n;
 	buf_fini(&r->resources);

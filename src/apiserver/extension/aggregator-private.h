@@ -11,6 +11,9 @@
 #include "crypto/tls.h"
 
 struct given;
+struct metric_family;
+struct reading;
+struct work_pool;
 
 #define REMOTE_DOCUMENT_MAX (1u << 20) /* of discovery, as it comes */
 #define REMOTE_INDEX_MAX (1u << 20)    /* of /openapi/v3 */
@@ -81,7 +84,8 @@ struct remote {
 	char reason[32], message[600];
 	char document[65]; /* hash of what came last */
 	struct buf resources, swagger;
-	char etag[160]; /* of swagger */
+	char etag[160];		 /* of swagger */
+	struct reading *reading; /* a worker has its next one; NULL: none */
 	char *openapi;
 	bool fresh;
 };
@@ -98,10 +102,12 @@ struct aggregator {
 	struct resources *rs;
 	struct agents *agents;
 	struct given *cert, *key;
-	unsigned identity; /* grows with every change of the certificate */
-	struct arena *a;   /* of one piece of work: reset before each */
-	struct map all;	   /* name -> struct remote */
-	struct map ways;   /* "group/version" -> struct remote of another server */
+	unsigned identity;	   /* grows with every change of the certificate */
+	struct arena *a;	   /* of one piece of work: reset before each */
+	struct work_pool *readers; /* of OpenAPI, which may be long */
+	struct metric_family *unavailable, *unavailables; /* NULL: nobody counts */
+	struct map all;					  /* name -> struct remote */
+	struct map ways; /* "group/version" -> struct remote of another server */
 	struct list remotes;
 	struct aggregator_watch services, backends, slices;
 	struct deferred look;
@@ -118,6 +124,8 @@ struct aggregator {
 void remote_check_init(struct remote *r);
 void remote_check_soon(struct remote *r); /* what it depends on has changed */
 void remote_check_stop(struct remote *r); /* what runs ends, what is known is forgotten */
+/* For metrics: whether it answers; ceased: the reason, when it did so just now, else NULL. */
+void remote_count(struct remote *r, bool available, const char *ceased);
 
 /* ---- aggregator-discovery.c ---- */
 

@@ -13,7 +13,9 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/work.h"
 #include "doc/doc.h"
+#include "io/metrics.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -24,6 +26,8 @@
 #define WORK_MAX (64u << 20) /* endpoints of a service, a document as nodes */
 #define CA_MAX (1u << 20)
 #define RETRY_NS NS_PER_SEC
+#define READERS 1
+#define READERS_WAITING 64
 
 /* ---- one APIService ---- */
 
@@ -66,6 +70,7 @@ static void forget_server(struct remote *r)
 	r->checked = r->available = r->dirty = r->fresh = r->claimed = false;
 	r->running = r->failures = 0;
 	r->document[0] = '\0';
+	remote_count(r, true, NULL);
 }
 
 static void remote_free(struct remote *r)
@@ -93,6 +98,7 @@ static struct remote *remote_new(struct aggregator *g, struct slice name, const 
 	r->ca = BUF_INIT(CA_MAX);
 	list_init(&r->link);
 	(void)map_put(&g->all, slice_str(r->name), r);
+	remote_count(r, true, NULL); /* what is served here is */
 	return r;
 }
 
@@ -422,6 +428,23 @@ static int open_files(struct aggregator *g, const struct aggregator_conf *conf, 
 	return given_open_any(conf->key, &g->key, err);
 }
 
+static int add_metrics(struct aggregator *g, struct metrics *m, struct err *err)
+{
+	static const char *const labels[] = { "name", "reason" };
+	static const struct metric_spec now = {
+		METRIC_GAUGE, "aggregator_unavailable_apiservice",
+		"1 of an APIService whose server does not answer, by its name.", labels, 1
+	};
+	static const struct metric_spec total = {
+		METRIC_COUNTER, "aggregator_unavailable_apiservice_total",
+		"Times that the server of an APIService ceased to answer, by name and reason.",
+		labels, ARRAY_LEN(labels)
+	};
+	int r = metrics_add(m, &now, &g->unavailable, err);
+
+	return r < 0 ? r : metrics_add(m, &total, &g->unavailables, err);
+}
+
 int aggregator_new(const struct aggregator_conf *conf, struct aggregator **ret, struct err *err)
 {
 	const struct agents_conf agents = { .loop = conf->loop };
@@ -443,6 +466,10 @@ int aggregator_new(const struct aggregator_conf *conf, struct aggregator **ret, 
 		return err_set(err, ERR_NOT_FOUND, "no APIServices are kept here");
 	if (open_files(g, conf, err) < 0)
 		return err_wrap(err, "certificate for API servers");
+	if (conf->metrics && add_metrics(g, conf->metrics, err) < 0)
+		return err_ret(err);
+	if (work_pool_new(g->loop, READERS, READERS_WAITING, &g->readers, err) < 0)
+		return err_ret(err);
 	if (agents_new(&agents, &g->agents, err) < 0)
 		return err_ret(err);
 	*ret = STEAL(g);
@@ -469,6 +496,7 @@ void aggregator_free(struct aggregator *g)
 	deferred_fini(&g->look);
 	timer_fini(&g->retry);
 	agents_free(g->agents);
+	work_pool_free(g->readers);
 	map_fini(&g->all);
 	map_fini(&g->ways);
 	given_free(g->cert);

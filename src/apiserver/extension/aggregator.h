@@ -26,6 +26,7 @@
 #include "base/str.h"
 
 struct aggregator;
+struct metrics;
 struct discovery_service;
 struct remote;
 struct resources;
@@ -35,7 +36,8 @@ struct stream;
 struct aggregator_conf {
 	struct loop *loop;
 	struct resources *resources;
-	const char *cert, *key; /* PEM files: who we are for them; NULL: nobody */
+	const char *cert, *key;	 /* PEM files: who we are for them; NULL: nobody */
+	struct metrics *metrics; /* NULL: nobody counts */
 };
 int aggregator_new(const struct aggregator_conf *conf, struct aggregator **ret, struct err *err);
 /* After world_start is done. */

@@ -221,14 +221,14 @@ static void open_server(struct gfix *f)
 {
 	static const char *const users[] = { "X-Remote-User", "X-My-User", NULL };
 	static struct authn_front front = { .users = users };
-	const struct aggregator_conf conf = {
+	struct aggregator_conf conf = {
 		.loop = f->x->f->loop, .resources = f->x->rs, .cert = f->c.cert, .key = f->c.key
 	};
 	struct err err = ERR_INIT;
 
 	server_free(f->x->srv);
 	metrics_free(f->x->metrics);
-	f->x->conf.metrics = f->x->metrics = metrics_new();
+	conf.metrics = f->x->conf.metrics = f->x->metrics = metrics_new();
 	if (aggregator_new(&conf, &f->g, &err) < 0)
 		fail_msg("%s", err.msg);
 	f->x->conf.aggregator = f->g;
@@ -478,12 +478,21 @@ static void one_good_try_is_enough_and_none_is_told(void **state)
 	becomes(f, "'reason':'FailedDiscoveryCheck'");
 	assert_has(f->x, "bad status from https://" AGENT_IP ":");
 	assert_int_equal(f->checks, 5);
+	(void)get(f->x, "/metrics");
+	assert_has(f->x, "aggregator_unavailable_apiservice{name=\"v1.far.io\"} 1\n");
+	assert_has(f->x, "aggregator_unavailable_apiservice{name=\"v1.apps\"} 0\n");
+	assert_hasnt(f->x, "aggregator_unavailable_apiservice_total{"); /* it never was */
 	f->mode = "honest";
 	becomes(f, "'status':'True'"); /* asked again by itself */
+	(void)get(f->x, "/metrics");
+	assert_has(f->x, "aggregator_unavailable_apiservice{name=\"v1.far.io\"} 0\n");
 	f->mode = "reset";
 	amerge(f->x, "/api/v1/namespaces/n1/services/api", "{'metadata':{'labels':{'a':'b'}}}",
 	       200);
 	becomes(f, "'reason':'FailedDiscoveryCheck'");
+	(void)get(f->x, "/metrics");
+	assert_has(f->x, "aggregator_unavailable_apiservice_total{name=\"v1.far.io\","
+			 "reason=\"FailedDiscoveryCheck\"} 1\n");
 }
 
 static void what_others_say_of_it_stays_until_the_next_check(void **state)
