@@ -194,6 +194,28 @@ static int map_extra(const struct claim_exprs *x, const struct cel_value *claims
 	return arena_exceeded(a) ? arena_quota(a, err) : 0;
 }
 
+/* All numbers of claims are doubles, as upstream reads them; their depth is the reader's. */
+static void make_doubles(struct doc *d)
+{
+	if (d->type == DOC_NUMBER)
+		d->flags &= (uint8_t)~DOC_INT;
+	DOC_EACH (it, d)
+		make_doubles(it);
+	DOC_EACH_MEMBER (key, value, d)
+		make_doubles(value);
+}
+
+static int claims_value(const struct doc *claims, struct arena *a, struct cel_value *ret,
+			struct err *err)
+{
+	struct doc *copy = doc_copy(a, claims);
+
+	if (!copy)
+		return arena_quota(a, err);
+	make_doubles(copy);
+	return cel_value_of(copy, claims_type(a), a, ret, err);
+}
+
 int claims_map(const struct claim_exprs *x, const struct doc *claims, struct arena *a,
 	       struct strategy_user *u, struct err *err)
 {
@@ -201,7 +223,7 @@ int claims_map(const struct claim_exprs *x, const struct doc *claims, struct are
 
 	if (!x->user.prog && !x->groups.prog && !x->uid.prog && !x->extra.n)
 		return 0;
-	if (cel_value_of(claims, claims_type(a), a, &v, err) < 0 ||
+	if (claims_value(claims, a, &v, err) < 0 ||
 	    map_text(&x->user, &v, "username", a, &u->name, err) < 0)
 		return err_ret(err);
 	if (x->user.prog && !*u->name)
@@ -256,7 +278,7 @@ int claims_check(const struct claim_exprs *x, const struct doc *claims,
 	const struct doc *user;
 	struct cel_value v;
 
-	if (x->rules.n && (cel_value_of(claims, claims_type(a), a, &v, err) < 0 ||
+	if (x->rules.n && (claims_value(claims, a, &v, err) < 0 ||
 			   all_hold(&x->rules, &v, "claim validation expression", a, err) < 0))
 		return err_ret(err);
 	if (!x->user_rules.n)

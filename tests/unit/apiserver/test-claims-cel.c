@@ -152,6 +152,8 @@ static void rules_decide(void **state)
 	} rows[] = {
 		{ "claims.email_verified == true", NULL, false },
 		{ "claims.n < 7", "expression 'claims.n < 7' failed: no way", false },
+		{ "type(claims.n) == double && claims.n == 7", NULL, false },
+		{ "claims.n + 1 == 8", "no such overload", false },
 		{ "claims.nothing == 1", "resulted in error: no such key", false },
 		{ "user.username == 'jo' && user.groups == ['x'] && user.uid == ''", NULL, true },
 		{ "!user.username.startsWith('system:')", NULL, true },
