@@ -138,10 +138,12 @@ static enum authz_opinion ask_all(const struct authz *z, const struct authz_attr
 
 		if (authz_step_look(s, at, why ? &one : NULL, &o))
 			return AUTHZ_NO_OPINION; /* it is yet to be said */
-		if (m && o != AUTHZ_NO_OPINION)
+		if (m && o != AUTHZ_NO_OPINION) {
 			m->failed = m->step_failed;
-		else if (m)
+			m->denied = o == AUTHZ_DENY;
+		} else if (m) {
 			fail_too(m, &failures);
+		}
 		if (why && one.n) {
 			if (o == AUTHZ_ALLOW)
 				cut(why, begin);
@@ -198,8 +200,10 @@ bool authz_allowed(const struct authz *z, const struct authz_attrs *at, struct b
 {
 	struct authz_attrs room;
 
-	if (at->user->memo)
+	if (at->user->memo) {
 		at->user->memo->failed = NULL;
+		at->user->memo->denied = false;
+	}
 	if (authz_is_fixed(z, at))
 		return true;
 	if (!z)

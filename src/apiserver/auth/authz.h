@@ -84,6 +84,7 @@ struct authz_memo {
 	 * authorizer that gave no answer. NULL: none failed. A question that an authorizer decided
 	 * has that one's failure only. */
 	const char *step_failed, *failed;
+	bool denied; /* the latest question, by an authorizer: not for want of one who allows it */
 };
 
 /* why: what decided, or what is missing where an authorizer says so, for the audit log,

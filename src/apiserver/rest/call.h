@@ -25,6 +25,7 @@
 #include "apiserver/rest/fairness.h"
 #include "apiserver/rest/request.h"
 #include "apiserver/rest/server.h"
+#include "apiserver/rest/who-metrics.h"
 #include "apiserver/strategy/strategy.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -65,6 +66,7 @@ struct server {
 	struct converter *converter; /* convert.h */
 	struct metric_family *requests, *durations, *running, *acting;
 	struct metric *watches;
+	struct who_metrics who;
 };
 
 struct call {
@@ -78,6 +80,7 @@ struct call {
 	bool handed_on;		 /* the answer is another server's: the deadline ends that too */
 	int code;		 /* of the answer */
 	int64_t since, received; /* monotonic; real */
+	int64_t judged;		 /* since authorizers look at it */
 	char audit_id[CALL_AUDIT_ID_MAX];
 	const char *verb_name, *decision, *why;		/* why: NULL = nothing to say */
 	struct apiaudit_verdict *audit;			/* NULL: no log */

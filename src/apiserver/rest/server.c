@@ -92,7 +92,7 @@ static int add_metrics(struct server *srv, struct err *err)
 		r = metrics_add(m, &running_spec, &srv->running, err);
 	if (r == 0)
 		r = metrics_add(m, &acting_spec, &srv->acting, err);
-	return r;
+	return r < 0 ? r : who_metrics_add(m, &srv->who, err);
 }
 
 static const char *verb_label(const struct call *c)
@@ -543,8 +543,16 @@ static bool may_proceed(struct call *c, const struct authz_attrs *at)
 	struct err err = ERR_INIT;
 	bool may = authz_allowed(z, at, c->srv->conf.audit ? &why : NULL);
 
+	if (!c->judged)
+		c->judged = loop_now(c->srv->conf.loop);
 	if (!may && call_asks(c, proceed_again, c))
 		return false;
+	who_count_may(&c->srv->who,
+		      may	       ? WHO_ALLOWED
+		      : c->memo.failed ? WHO_UNDECIDED
+		      : c->memo.denied ? WHO_DENIED
+				       : WHO_NO_OPINION,
+		      loop_now(c->srv->conf.loop) - c->judged);
 	if (!may && !c->srv->conf.audit)
 		(void)authz_allowed(z, at, &why);
 	if (!may && c->memo.failed) {
@@ -773,6 +781,11 @@ static void identify(struct call *c)
 	r = authn_check(c->srv->conf.authn, c->s, &c->known, c->a, &who, &err);
 	if (r == AUTHN_WAITS && call_asks(c, identify_again, c))
 		return;
+	who_count_known(&c->srv->who,
+			r == 0					 ? WHO_SUCCESS
+			: stream_header(c->s, "Authorization").n ? WHO_ERROR
+								 : WHO_FAILURE,
+			r == 0 ? who.user.name : NULL, loop_now(c->srv->conf.loop) - c->since);
 	if (r != 0) {
 		(void)status_unauthorized(&err, &c->about);
 		call_fail(c, &err);

@@ -190,6 +190,17 @@ static void what_is_not_there_is_404_or_405(void **state)
 	get(x, "/metrics");
 	assert_code(x, 200);
 	assert_has(x, "apiserver_request_total{verb=\"PUT\"");
+	ask(x, "GET", "/api", "Authorization: Bearer wrong\r\n", NULL);
+	ask(x, "GET", "/api/v1/pods", PLAIN, NULL);
+	assert_code(x, 403);
+	get(x, "/metrics");
+	assert_has(x, "authenticated_user_requests{username=\"admin\"}");
+	assert_has(x, "authentication_attempts{result=\"error\"} 1\n");
+	assert_has(x, "authentication_attempts{result=\"failure\"} 0\n");
+	assert_has(x, "authentication_duration_seconds_count{result=\"success\"}");
+	assert_has(x, "authorization_attempts_total{result=\"allowed\"}");
+	assert_has(x, "authorization_attempts_total{result=\"no-opinion\"} 1\n");
+	assert_has(x, "authorization_duration_seconds_count{result=\"error\"} 0\n");
 }
 
 static void what_cannot_be_had_here_is_refused_by_name(void **state)
