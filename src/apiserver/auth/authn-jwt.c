@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A source is what keys are fetched from. A configuration that is read anew finds those of the same
- * address and CA with their keys; others go.
- */
 #include "apiserver/auth/authn-jwt-private.h"
 
 #include "apiserver/strategy/strategy.h"
@@ -10,17 +6,15 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
-#include "base/list.h"
-#include "base/log.h"
 #include "base/loop.h"
 #include "base/map.h"
 #include "base/work.h"
 #include "crypto/jwt.h"
 #include "crypto/x509.h"
 #include "doc/doc.h"
+#include "io/issuer-keys.h"
 #include "io/issuer.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,16 +27,10 @@
 #define VERIFIED_MAX 8192
 
 struct key_source {
-	struct list link;
+	struct issuer_source s; /* at: its discovery; ca: PEM */
 	struct authn_jwt *t;
-	char *issuer, *discovery, *ca; /* discovery, ca: NULL = none */
 	struct cert_pool *trust;
-	struct jwks *keys, *fresh; /* fresh: of the worker */
-	uint64_t generation;	   /* of keys; no other source's is the same */
-	int64_t asked;		   /* clock_mono */
-	bool wanted, running;
-	struct work work;
-	struct err err;
+	uint64_t generation; /* of keys; no other source's is the same */
 };
 
 /* The signature of a token with this digest was verified with these keys. */
@@ -53,13 +41,11 @@ struct verified {
 
 struct authn_jwt {
 	struct loop *loop;
-	struct work_pool *pool;
 	struct cert_pool *system;
 	const char *const *accounts;
-	struct list sources;
+	struct issuer_keys keys;
 	struct config *config;
 	struct timer timer;
-	atomic_bool ending; /* workers look, too */
 	uint64_t generations;
 	struct map by_digest;
 	unsigned oldest;
@@ -68,106 +54,50 @@ struct authn_jwt {
 
 /* ---- keys ---- */
 
-static void run_fetch(struct work *w)
+static struct key_source *source_of(struct issuer_source *s)
 {
-	struct key_source *s = CONTAINER_OF(w, struct key_source, work);
+	return CONTAINER_OF(s, struct key_source, s);
+}
+
+static int fetch(const struct issuer_source *s, struct jwks **ret, struct err *err)
+{
 	const struct issuer_ask ask = { .name = s->issuer,
-					.discovery = s->discovery,
-					.trust = s->trust,
+					.discovery = s->at,
+					.trust = CONTAINER_OF(s, struct key_source, s)->trust,
 					.time = FETCH_TIME,
 					.no_redirects = true };
 
-	if (!s->t->ending)
-		(void)issuer_fetch(&ask, &s->fresh, &s->err); /* told by fetched() */
+	return issuer_fetch(&ask, ret, err);
 }
 
-static void fetched(struct work *w)
+static void fetched(struct issuer_source *s, const struct err *err)
 {
-	struct key_source *s = CONTAINER_OF(w, struct key_source, work);
-
-	s->running = false;
-	if (s->fresh) {
-		jwks_free(s->keys);
-		s->keys = STEAL(s->fresh);
-		s->generation = ++s->t->generations;
-		log_kv(LOG_LEVEL_INFO, "keys of an issuer are here", "issuer", s->issuer, NULL);
-	} else if (!s->t->ending) {
-		log_kv(LOG_LEVEL_WARN, "keys of an issuer could not be fetched, it is tried again",
-		       "issuer", s->issuer, "error", s->err.msg, NULL);
-	}
+	if (!err)
+		source_of(s)->generation = ++source_of(s)->t->generations;
 }
 
-static void fetch(struct key_source *s)
+static void source_free(struct issuer_source *s)
 {
-	struct err err = ERR_INIT;
-
-	if (s->running || s->t->ending)
-		return;
-	s->err = ERR_INIT;
-	s->asked = clock_mono();
-	/* the queue holds all issuers there may be */
-	s->running = work_submit(s->t->pool, &s->work, run_fetch, fetched, &err) == 0;
-}
-
-static void source_free(struct key_source *s)
-{
-	list_del(&s->link);
-	cert_pool_unref(s->trust);
-	jwks_free(s->keys);
-	jwks_free(s->fresh);
-	free(s->issuer);
-	free(s->discovery);
-	free(s->ca);
-	free(s);
-}
-
-/* Those that no configuration names any more. */
-static void prune(struct authn_jwt *t)
-{
-	struct key_source *s;
-
-	LIST_FOREACH (s, &t->sources, struct key_source, link)
-		if (!s->wanted && !s->running)
-			source_free(s);
+	cert_pool_unref(source_of(s)->trust);
+	free(source_of(s));
 }
 
 static int on_timer(struct timer *t)
 {
-	struct authn_jwt *j = CONTAINER_OF(t, struct authn_jwt, timer);
-	const int64_t now = clock_mono();
-	struct key_source *s;
-
-	LIST_FOREACH (s, &j->sources, struct key_source, link)
-		if (s->wanted && now >= s->asked + (s->keys ? FETCH_EVERY : FETCH_AGAIN))
-			fetch(s);
-	prune(j);
+	issuer_keys_tick(&CONTAINER_OF(t, struct authn_jwt, timer)->keys);
 	timer_set_after(t, FETCH_AGAIN);
 	return 0;
-}
-
-static bool same(const char *x, const char *y)
-{
-	return x && y ? strcmp(x, y) == 0 : x == y;
-}
-
-static char *dup_text(const char *s)
-{
-	char *p = s ? strdup(s) : NULL;
-
-	if (s && !p)
-		abort();
-	return p;
 }
 
 struct key_source *key_source_of(struct authn_jwt *t, const char *issuer, const char *discovery,
 				 const char *ca, struct err *err)
 {
 	CLEANUP(cert_pool_unref) struct cert_pool *trust = NULL;
+	struct issuer_source *there = issuer_keys_find(&t->keys, issuer, discovery, ca);
 	struct key_source *s;
 
-	LIST_FOREACH (s, &t->sources, struct key_source, link)
-		if (same(s->issuer, issuer) && same(s->discovery, discovery) && same(s->ca, ca))
-			return s;
+	if (there)
+		return source_of(there);
 	if (ca) {
 		trust = cert_pool_new();
 		if (cert_pool_add_pem(trust, slice_str(ca), err) < 0)
@@ -179,11 +109,8 @@ struct key_source *key_source_of(struct authn_jwt *t, const char *issuer, const 
 	if (!s)
 		abort();
 	s->t = t;
-	s->issuer = dup_text(issuer);
-	s->discovery = dup_text(discovery);
-	s->ca = dup_text(ca);
 	s->trust = STEAL(trust);
-	list_append(&t->sources, &s->link);
+	issuer_keys_add(&t->keys, &s->s, issuer, discovery, ca);
 	return s;
 }
 
@@ -210,19 +137,17 @@ static struct config *config_new(void)
 /* Of sources only those that it names are asked from now on. */
 static void use(struct authn_jwt *t, struct config *c)
 {
-	struct key_source *s;
-
-	LIST_FOREACH (s, &t->sources, struct key_source, link)
-		s->wanted = false;
+	issuer_keys_unwant(&t->keys);
 	for (size_t i = 0; i < c->n; i++) {
-		s = c->rules[i].source;
+		struct issuer_source *s = &c->rules[i].source->s;
+
 		s->wanted = true;
 		if (!s->keys)
-			fetch(s);
+			issuer_keys_fetch(s);
 	}
 	config_free(t->config);
 	t->config = c;
-	prune(t);
+	issuer_keys_prune(&t->keys);
 }
 
 int authn_jwt_read(struct authn_jwt *t, struct slice text, struct err *err)
@@ -358,14 +283,6 @@ static int refuse(struct err *err, const char *why)
 	return err_set(err, ERR_UNAUTHORIZED, "oidc: %s", why);
 }
 
-static bool has_key(const struct jwks *keys, const char *kid)
-{
-	for (size_t i = 0; i < jwks_len(keys); i++)
-		if (!*kid || strcmp(jwks_kid(keys, i), kid) == 0)
-			return true;
-	return false;
-}
-
 static void remember(struct authn_jwt *t, const struct key_source *s, const unsigned char *digest)
 {
 	struct verified *v = &t->ring[t->oldest++ % VERIFIED_MAX];
@@ -400,7 +317,7 @@ static int verify(struct authn_jwt *t, const struct rule *r, struct slice token,
 	v = map_get(&t->by_digest, slice_of((char *)d, sizeof(d)));
 	if (v && v->generation == r->source->generation)
 		return 0;
-	if (jwt_verify(r->source->keys, token, &check, a, &j, err) < 0)
+	if (jwt_verify(r->source->s.keys, token, &check, a, &j, err) < 0)
 		return err_wrap(err, "oidc");
 	if (v)
 		v->generation = r->source->generation;
@@ -553,10 +470,11 @@ int authn_jwt_check(struct authn_jwt *t, struct slice token, const char *const *
 			r = &t->config->rules[i];
 	if (!r)
 		return 0;
-	if (!r->source->keys)
+	if (!r->source->s.keys)
 		return refuse(err, "the keys of the issuer are not known yet");
-	if (!has_key(r->source->keys, j.kid) && clock_mono() >= r->source->asked + FETCH_AGAIN)
-		fetch(r->source); /* a new one, perhaps: for the tokens to come */
+	if (!issuer_source_has(&r->source->s, j.kid) &&
+	    clock_mono() >= r->source->s.asked + FETCH_AGAIN)
+		issuer_keys_fetch(&r->source->s); /* a new one, perhaps: for the tokens to come */
 	*ret = (struct authn_found){ .user.uid = "" };
 	if (check_times(&j, now, err) < 0 || verify(t, r, token, now, a, err) < 0 ||
 	    check_audience(r, &j, err) < 0 || tell_user(r, &j, a, &ret->user, err) < 0 ||
@@ -581,7 +499,7 @@ size_t authn_jwt_issuers(const struct authn_jwt *t, size_t *ret_ready)
 	size_t ready = 0;
 
 	for (size_t i = 0; t->config && i < t->config->n; i++)
-		ready += t->config->rules[i].source->keys != NULL;
+		ready += t->config->rules[i].source->s.keys != NULL;
 	if (ret_ready)
 		*ret_ready = ready;
 	return t->config ? t->config->n : 0;
@@ -598,13 +516,18 @@ int authn_jwt_new(const struct authn_jwt_conf *conf, struct authn_jwt **ret, str
 	t->loop = conf->loop;
 	t->accounts = conf->accounts;
 	t->system = conf->system ? cert_pool_ref(conf->system) : NULL;
-	list_init(&t->sources);
+	t->keys = (struct issuer_keys){ .every = FETCH_EVERY,
+					.again = FETCH_AGAIN,
+					.fetch = fetch,
+					.fetched = fetched,
+					.drop = source_free };
+	issuer_keys_init(&t->keys);
 	map_init(&t->by_digest);
 	timer_init(&t->timer, conf->loop, on_timer);
 	t->ring = calloc(VERIFIED_MAX, sizeof(*t->ring));
 	if (!t->ring)
 		abort();
-	if (work_pool_new(conf->loop, 2, 4 * AUTHN_JWT_ISSUERS_MAX, &t->pool, err) < 0)
+	if (work_pool_new(conf->loop, 2, 4 * AUTHN_JWT_ISSUERS_MAX, &t->keys.pool, err) < 0)
 		return err_ret(err);
 	timer_set_after(&t->timer, FETCH_AGAIN);
 	*ret = STEAL(t);
@@ -613,15 +536,10 @@ int authn_jwt_new(const struct authn_jwt_conf *conf, struct authn_jwt **ret, str
 
 void authn_jwt_free(struct authn_jwt *t)
 {
-	struct key_source *s;
-
 	if (!t)
 		return;
-	t->ending = true;
-	work_pool_free(t->pool); /* every fetched() has run then */
+	issuer_keys_fini(&t->keys);
 	timer_fini(&t->timer);
-	LIST_FOREACH (s, &t->sources, struct key_source, link)
-		source_free(s);
 	config_free(t->config);
 	map_fini(&t->by_digest);
 	free(t->ring);
