@@ -19,7 +19,8 @@ static inline void zfix_open(struct zfix *z, const char *modes)
 	if (authz_chain_new(&(struct authz_flags){ .modes = modes }, &z->chain, &err) < 0)
 		fail_msg("%s", err.msg);
 	z->x->conf.authz = authz_chain_authz(z->chain);
-	afix_open(z->x, NULL, NULL);
+	/* Nobody here takes finalizers away. */
+	afix_open(z->x, NULL, "StorageObjectInUseProtection");
 	if (authz_chain_begin(z->chain, z->x->f->loop, z->x->rs, NULL, &err) < 0)
 		fail_msg("%s", err.msg);
 }
