@@ -24,7 +24,7 @@ def normal(text):
     text = re.sub(r"/(LIVE|MERGED)-\d+", r"/\1", text)
     text = re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}", "TIME", text)
     text = re.sub(r"[EWI]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ", "KLOG ", text)
-    return re.sub(r"(resourceVersion\"?: \"?)\d+", r"\1N", text)
+    return re.sub(r"(resourceVersion\"?: ?\"?)\d+", r"\1N", text)
 
 
 def run(program, words, folder=None):

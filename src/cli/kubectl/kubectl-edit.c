@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `kubectl edit` and `apply edit-last-applied`: objects as a file in the user's editor, and what
- * was changed in it as a patch. What the server refuses is shown in the file, which is opened
- * again. The file is nobody else's; it stays only when what was typed could not be saved.
+ * was changed in it as a patch. `create --edit`: objects of files before they are created. What the
+ * server refuses is shown in the file, which is opened again. The file is nobody else's; it stays
+ * only when what was typed could not be saved.
  */
+#include "cli/kubectl/kubectl-edit.h"
 #include "cli/kubectl/kubectl-child.h"
 #include "cli/kubectl/kubectl-cmds.h"
-#include "cli/kubectl/kubectl-rows.h"
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -20,21 +21,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#define FILE_MAX (64u << 20)
 #define WORDS_MAX 64
 #define MERGE_PATCH "application/merge-patch+json"
 
-struct edit_opts {
-	struct kubectl_files files;
-	struct kubectl_form form;
-	const char *manager, *validate, *sub;
-	bool patch, save, crlf;
-};
 #define EDIT_ROWS(type, by)                                                    \
 	KUBECTL_FORM_ROWS(type, form), KUBECTL_MANAGER_ROW(type, manager, by), \
 		KUBECTL_FILE_ROWS(type), KUBECTL_VALIDATE_ROW(type, validate), \
-		OPT(type, BOOL, crlf, "windows-line-endings", 0,               \
-		    "Lines of the file end with carriage returns")
+		EDIT_CRLF_ROW(type, crlf)
 
 static const struct opt edit_opts[] = {
 	EDIT_ROWS(struct edit_opts, "kubectl-edit"),
@@ -52,6 +45,7 @@ struct editing {
 	struct kubectl_print print;
 	const char *validation, *manager, *ending;
 	bool last; /* what was applied last is edited */
+	bool make; /* it is not there yet */
 	bool json;
 	struct kubectl_items items; /* obj: what is edited */
 	struct buf reasons;	    /* lines of the file's head: what was wrong */
@@ -126,7 +120,7 @@ static bool is_comment(struct slice line)
 /* What was typed, without comments and carriage returns. */
 static const char *stripped(struct editing *e, struct slice text, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(FILE_MAX);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(KUBECTL_FILE_MAX);
 	const char *copy;
 
 	while (text.p && text.n) {
@@ -147,7 +141,7 @@ static const char *stripped(struct editing *e, struct slice text, struct err *er
 
 static const char *with_crlf(struct editing *e, struct buf *text)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(FILE_MAX);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(KUBECTL_FILE_MAX);
 
 	for (size_t i = 0; i < text->n; i++) {
 		if (text->p[i] == '\n')
@@ -219,7 +213,7 @@ static void forget(const char *path)
 static int edit_text(struct editing *e, struct buf *text, const char **ret_path, struct slice *ret,
 		     struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(FILE_MAX);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(KUBECTL_FILE_MAX);
 	const char *path = child_name(e->k, "kubectl-edit-", e->ending), *copy;
 	struct slice now = buf_slice(text);
 	int r;
@@ -360,11 +354,41 @@ static int send_change(struct editing *e, const struct kubectl_item *it, struct 
 	return r == 0 ? told(e, got, "edited", err) : r;
 }
 
+/* create --edit: whatever it has become, in the namespace of the call. */
+static int make_one(struct editing *e, struct doc *obj, struct err *err)
+{
+	struct kubectl *k = e->k;
+	struct kubectl_item it;
+	struct kubectl_send s = { .method = "POST",
+				  .collection = true,
+				  .manager = e->manager,
+				  .validation = e->validation,
+				  .body = obj };
+	struct doc *got;
+	int r = kubectl_item_of(k, obj, &it, err);
+
+	if (r == -ERR_NOT_FOUND && !client_failure(k->client)) {
+		add_comment(&e->reasons, err->msg);
+		*err = ERR_INIT;
+		e->again = true;
+		return 0;
+	}
+	if (r == 0 && it.space && strcmp(it.space, k->conf.space) != 0)
+		return kubectl_wrong_space(it.space, k->conf.space, err);
+	if (r == 0 && e->o->save)
+		r = kubectl_save_config(k, obj, err);
+	if (r == 0)
+		r = kubectl_send_new(k, &it, &s, &got, err);
+	return r == 0 ? told(e, got, "created", err) : r;
+}
+
 static int change_one(struct editing *e, struct doc *obj, struct err *err)
 {
-	const struct kubectl_item *it = original_of(e, obj);
+	const struct kubectl_item *it = e->make ? NULL : original_of(e, obj);
 	int r;
 
+	if (e->make)
+		return make_one(e, obj, err);
 	if (!it)
 		return err_set(err, ERR_INVALID, "no original object found for %s",
 			       kubectl_text(e->k, obj, "metadata.name"));
@@ -456,8 +480,8 @@ static int save_edited(struct editing *e, struct doc *all, const char *path, str
 static int round_of(struct editing *e, const struct doc *before, const char **typed,
 		    struct err *err)
 {
-	CLEANUP(buf_fini) struct buf text = BUF_INIT(FILE_MAX);
-	const char *path = NULL, *now;
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(KUBECTL_FILE_MAX);
+	const char *path = NULL, *now, *first = "";
 	struct slice raw;
 	struct doc *all;
 	int r = 0;
@@ -467,8 +491,10 @@ static int round_of(struct editing *e, const struct doc *before, const char **ty
 		buf_adds(&text, *typed);
 	else
 		r = print_all(e, before, &text, err);
+	if (r == 0 && e->make)
+		first = stripped(e, buf_slice(&text), err);
 	if (r == 0)
-		r = edit_text(e, &text, &path, &raw, err);
+		r = first ? edit_text(e, &text, &path, &raw, err) : err_ret(err);
 	if (r < 0)
 		return r;
 	now = stripped(e, raw, err);
@@ -495,7 +521,7 @@ static int round_of(struct editing *e, const struct doc *before, const char **ty
 		e->file = path;
 		return 1;
 	}
-	if (doc_equal(before, all)) {
+	if (e->make ? strcmp(now, first) == 0 : doc_equal(before, all)) {
 		forget(path);
 		buf_adds(&e->k->errors, "Edit cancelled, no changes made.\n");
 		return 0;
@@ -548,28 +574,66 @@ static int fetch(struct editing *e, struct err *err)
 	return r;
 }
 
+static int edit_prepare(struct editing *e, struct err *err)
+{
+	const char *form = e->o->form.output;
+
+	e->json = form && strcmp(form, "json") == 0;
+	e->ending = e->json ? ".json" : ".yaml";
+	if (form && *form && !e->json && strcmp(form, "yaml") != 0)
+		return err_set(err, ERR_INVALID,
+			       "unable to match a printer suitable for the output format \"%s\", "
+			       "allowed formats are: json,yaml",
+			       form);
+	if (kubectl_form_init(&e->o->form, e->k, &e->print, err) < 0)
+		return err_ret(err);
+	return kubectl_validation(e->o->validate, &e->validation, err);
+}
+
+/* Complaints are told behind what the editing itself says. */
+static void note_late(struct kubectl *k, const struct err *err, struct buf *late)
+{
+	struct buf now = k->errors;
+
+	k->errors = *late;
+	kubectl_note(k, err);
+	*late = k->errors;
+	k->errors = now;
+}
+
+int edit_create(struct kubectl *k, const struct edit_opts *o, const struct kubectl_items *items,
+		struct err *err)
+{
+	struct editing e = { .k = k,
+			     .o = o,
+			     .make = true,
+			     .manager = o->manager,
+			     .reasons = BUF_INIT(KUBECTL_FILE_MAX) };
+	struct buf late = BUF_INIT(KUBECTL_FILE_MAX);
+	int r = edit_prepare(&e, err);
+
+	for (size_t i = 0; i < items->n && r == 0; i++) {
+		e.items = (struct kubectl_items){ .v = &items->v[i], .n = 1 };
+		e.file = NULL;
+		if (edit_all(&e, err) < 0)
+			note_late(k, err, &late);
+		*err = ERR_INIT;
+	}
+	k->first_note = k->errors.n;
+	buf_add(&k->errors, late.p, late.n);
+	buf_fini(&late);
+	return r;
+}
+
 static int edit_make(struct cmd_call *call, bool last, struct err *err)
 {
 	struct editing e = { .k = kubectl_of(call),
 			     .o = call->opts,
 			     .last = last,
-			     .ending = ".yaml",
-			     .reasons = BUF_INIT(FILE_MAX) };
-	const char *form = e.o->form.output;
-	int r;
+			     .reasons = BUF_INIT(KUBECTL_FILE_MAX) };
+	int r = edit_prepare(&e, err);
 
 	e.manager = e.o->manager ? e.o->manager : "kubectl-edit";
-	e.json = form && strcmp(form, "json") == 0;
-	if (e.json)
-		e.ending = ".json";
-	if (form && *form && !e.json && strcmp(form, "yaml") != 0)
-		return err_set(err, ERR_INVALID,
-			       "unable to match a printer suitable for the output format \"%s\", "
-			       "allowed formats are: json,yaml",
-			       form);
-	if (kubectl_form_init(&e.o->form, e.k, &e.print, err) < 0)
-		return err_ret(err);
-	r = kubectl_validation(e.o->validate, &e.validation, err);
 	if (r == 0 && !call->nargs && !e.o->files.names.n)
 		return kubectl_nothing_given(err);
 	if (r == 0)

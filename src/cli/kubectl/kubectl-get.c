@@ -678,21 +678,10 @@ static int get_watch(struct get *g, struct err *err)
 
 /* ---- the command ---- */
 
-static int raw_bytes(void *arg, struct slice bytes, struct err *err)
-{
-	struct kubectl *k = arg;
-
-	if (buf_add(&k->out, bytes.p, bytes.n) < 0)
-		return err_set(err, ERR_TOO_LARGE, "too long an answer");
-	return k->out.n > 65536 ? kubectl_flush(k, err) : 0;
-}
-
 static int get_raw(struct cmd_call *call, struct err *err)
 {
 	const struct get_opts *o = call->opts;
 	struct kubectl *k = kubectl_of(call);
-	struct client_request rq = { .target = o->raw, .consume = raw_bytes, .arg = k };
-	int r;
 
 	if (o->watch || o->watch_only || o->selector)
 		return err_set(err, ERR_BAD_REQUEST,
@@ -703,10 +692,7 @@ static int get_raw(struct cmd_call *call, struct err *err)
 			       "arguments may not be passed when --raw is specified");
 	if (o->output && *o->output)
 		return err_set(err, ERR_BAD_REQUEST, "--raw and --output are mutually exclusive");
-	if (o->raw[0] != '/')
-		rq.target = arena_printf(k->arena, "/%s", o->raw);
-	r = kubectl_client(k, err);
-	return r < 0 ? r : client_call(k->client, k->arena, &rq, NULL, err);
+	return kubectl_raw(k, NULL, o->raw, (struct slice){ 0 }, err);
 }
 
 static int no_resource(struct kubectl *k, struct err *err)

@@ -10,6 +10,7 @@
 #include "doc/yaml.h"
 #include "linux/sys.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX (64u << 20)
 #define ITEMS_MAX 100000u
 #define DEPTH_MAX 64
 
@@ -26,6 +26,7 @@ struct adding {
 	struct kubectl_items *to;
 	size_t room;
 	bool recursive;
+	bool local; /* no server is asked */
 };
 
 static int add(struct adding *ad, struct kubectl_item item, struct err *err)
@@ -49,12 +50,61 @@ static int add(struct adding *ad, struct kubectl_item item, struct err *err)
 
 /* ---- files ---- */
 
+int kubectl_wrong_space(const char *space, const char *wanted, struct err *err)
+{
+	return err_set(err, ERR_INVALID,
+		       "the namespace from the provided object \"%s\" does not match the "
+		       "namespace \"%s\". You must pass '--namespace=%s' to perform this "
+		       "operation.",
+		       space, wanted, space);
+}
+
+int kubectl_item_of(struct kubectl *k, struct doc *obj, struct kubectl_item *ret, struct err *err)
+{
+	const char *space = kubectl_text(k, obj, "metadata.namespace");
+	struct kubectl_item it = { .obj = obj, .name = kubectl_text(k, obj, "metadata.name") };
+	int r = kubectl_find_kind(k, kubectl_text(k, obj, "apiVersion"),
+				  kubectl_text(k, obj, "kind"), &it.res, err);
+
+	if (r < 0)
+		return r;
+	if (it.res->namespaced)
+		it.space = *space ? space : k->conf.space;
+	if (it.res->namespaced && !*space)
+		doc_set_str(k->arena, doc_get(obj, "metadata"), "namespace", it.space);
+	*ret = it;
+	return 0;
+}
+
+/* No server is asked: names are the kind's, and nothing is known of namespaces. */
+static int local_item(struct kubectl *k, struct doc *obj, struct kubectl_item *ret, struct err *err)
+{
+	const char *api = kubectl_text(k, obj, "apiVersion"), *slash = strchr(api, '/');
+	struct resource *res = ARENA_NEW(k->arena, struct resource);
+	char *name = arena_strdup(k->arena, kubectl_text(k, obj, "kind"));
+
+	if (!res || !name)
+		return arena_quota(k->arena, err);
+	*res = (struct resource){
+		.api_version = api,
+		.version = slash ? slash + 1 : api,
+		.group = slash ? arena_strndup(k->arena, api, (size_t)(slash - api)) : "",
+		.kind = kubectl_text(k, obj, "kind"),
+		.name = name
+	};
+	for (char *c = name; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	*ret = (struct kubectl_item){ .res = res,
+				      .obj = obj,
+				      .name = kubectl_text(k, obj, "metadata.name") };
+	return 0;
+}
+
 static int add_object(struct adding *ad, struct doc *d, const char *from, struct err *err)
 {
 	struct kubectl *k = ad->k;
-	struct kubectl_item item = { .obj = d, .from = from };
-	const char *kind = kubectl_text(k, d, "kind"), *api = kubectl_text(k, d, "apiVersion"),
-		   *space = kubectl_text(k, d, "metadata.namespace");
+	struct kubectl_item item;
+	const char *kind = kubectl_text(k, d, "kind"), *api = kubectl_text(k, d, "apiVersion");
 	int r;
 
 	if (!doc_is(d, DOC_OBJECT) || !*kind)
@@ -74,29 +124,23 @@ static int add_object(struct adding *ad, struct doc *d, const char *from, struct
 		}
 		return 0;
 	}
-	r = kubectl_find_kind(k, api, kind, &item.res, err);
+	if (ad->local)
+		r = local_item(k, d, &item, err);
+	else
+		r = kubectl_item_of(k, d, &item, err);
 	if (r == -ERR_NOT_FOUND && !client_failure(k->client)) {
 		(void)err_wrap(err,
 			       "resource mapping not found for name: \"%s\" namespace: \"%s\" "
 			       "from \"%s\"",
-			       kubectl_text(k, d, "metadata.name"), space, from);
+			       kubectl_text(k, d, "metadata.name"),
+			       kubectl_text(k, d, "metadata.namespace"), from);
 		return err_set(err, ERR_NOT_FOUND, "%s\nensure CRDs are installed first",
 			       arena_strdup(k->arena, err->msg));
 	}
-	if (r < 0)
-		return r;
-	item.name = kubectl_text(k, d, "metadata.name");
-	if (*space && k->flags.space && item.res->namespaced && strcmp(space, k->flags.space) != 0)
-		return err_set(err, ERR_INVALID,
-			       "the namespace from the provided object \"%s\" does not match the "
-			       "namespace \"%s\". You must pass '--namespace=%s' to perform this "
-			       "operation.",
-			       space, k->flags.space, space);
-	if (item.res->namespaced)
-		item.space = *space ? space : k->conf.space;
-	if (item.res->namespaced && !*space)
-		doc_set_str(k->arena, doc_get(d, "metadata"), "namespace", item.space);
-	return add(ad, item, err);
+	item.from = from;
+	if (r == 0 && item.space && k->flags.space && strcmp(item.space, k->flags.space) != 0)
+		return kubectl_wrong_space(item.space, k->flags.space, err);
+	return r < 0 ? r : add(ad, item, err);
 }
 
 static int add_text(struct adding *ad, struct slice text, const char *from, struct err *err)
@@ -120,27 +164,34 @@ static int add_text(struct adding *ad, struct slice text, const char *from, stru
 	return 0;
 }
 
-static int add_stdin(struct adding *ad, struct err *err)
+int kubectl_read_stdin(struct buf *to, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(FILE_MAX);
-
 	for (;;) {
-		char *room = buf_room(&b, 65536);
+		char *room = buf_room(to, 65536);
 		ssize_t n = room ? fd_read_full(0, room, 65536) : -1;
 
 		if (!room)
-			return err_set(err, ERR_TOO_LARGE, "STDIN: more than %u bytes", FILE_MAX);
+			return err_set(err, ERR_TOO_LARGE, "STDIN: more than %u bytes",
+				       KUBECTL_FILE_MAX);
 		if (n < 0)
 			return err_sys(err, "read STDIN");
-		b.n += (size_t)n;
+		to->n += (size_t)n;
 		if (n < 65536)
-			return add_text(ad, buf_slice(&b), "STDIN", err);
+			return 0;
 	}
+}
+
+static int add_stdin(struct adding *ad, struct err *err)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(KUBECTL_FILE_MAX);
+	int r = kubectl_read_stdin(&b, err);
+
+	return r < 0 ? r : add_text(ad, buf_slice(&b), "STDIN", err);
 }
 
 static int add_file(struct adding *ad, const char *path, struct err *err)
 {
-	CLEANUP(buf_fini) struct buf b = BUF_INIT(FILE_MAX);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT(KUBECTL_FILE_MAX);
 	int r = fd_read_file(AT_FDCWD, path, &b, err);
 
 	return r < 0 ? r : add_text(ad, buf_slice(&b), arena_strdup(ad->k->arena, path), err);
@@ -216,6 +267,15 @@ static int add_files(struct adding *ad, const struct opt_list *l, struct err *er
 				return r;
 		}
 	return 0;
+}
+
+int kubectl_read_local(struct kubectl *k, const struct kubectl_files *files,
+		       struct kubectl_items *ret, struct err *err)
+{
+	struct adding ad = { .k = k, .to = ret, .recursive = files->recursive, .local = true };
+
+	*ret = (struct kubectl_items){ 0 };
+	return add_files(&ad, &files->names, err);
 }
 
 int kubectl_read_files(struct kubectl *k, const struct kubectl_files *files,
@@ -352,6 +412,13 @@ static int check_words(char **words, size_t n, bool pairs, unsigned flags, struc
 	return 0;
 }
 
+int kubectl_files_alone(struct err *err)
+{
+	return err_set(err, ERR_BAD_REQUEST,
+		       "when paths, URLs, or stdin is provided as input, you may not specify "
+		       "resource arguments as well");
+}
+
 int kubectl_items(struct cmd_call *call, const struct kubectl_files *files, unsigned flags,
 		  struct kubectl_items *ret, struct err *err)
 {
@@ -364,9 +431,7 @@ int kubectl_items(struct cmd_call *call, const struct kubectl_files *files, unsi
 	if (r < 0)
 		return r;
 	if (files->names.n && call->nargs)
-		return err_set(err, ERR_BAD_REQUEST,
-			       "when paths, URLs, or stdin is provided as input, you may not "
-			       "specify resource arguments as well");
+		return kubectl_files_alone(err);
 	if (files->names.n) {
 		r = add_files(&ad, &files->names, err);
 		ret->single = ret->n == 1;

@@ -74,6 +74,8 @@ static int add_spaces(struct search *s, struct err *err)
 {
 	const struct kubectl_items *items = s->p->applied;
 
+	if (s->p->k->flags.space) /* also when nothing was applied there */
+		s->spaces[s->nspaces++] = s->p->k->flags.space;
 	for (size_t i = 0; i < items->n; i++) {
 		bool known = !items->v[i].space;
 

@@ -97,6 +97,16 @@ int kubectl_send(struct kubectl *k, const struct kubectl_item *it, const struct 
 	return client_call_doc(k->client, k->arena, &rq, ret, err);
 }
 
+int kubectl_send_new(struct kubectl *k, const struct kubectl_item *it, struct kubectl_send *s,
+		     struct doc **ret, struct err *err)
+{
+	struct doc *body = doc_copy_shared(k->arena, s->body);
+
+	doc_remove(doc_get(body, "metadata"), "resourceVersion");
+	s->body = body;
+	return body ? kubectl_send(k, it, s, ret, err) : arena_quota(k->arena, err);
+}
+
 int kubectl_dry(const char *text, enum kubectl_dry *ret, struct err *err)
 {
 	*ret = DRY_NONE;
@@ -175,6 +185,15 @@ int kubectl_nothing_given(struct err *err)
 		       "   '--filename=rsrc.json'\n"
 		       "   '<resource> <name>'\n"
 		       "   '<resource>'");
+}
+
+void kubectl_note_about(struct kubectl *k, const struct kubectl_item *it, const char *doing,
+			const struct err *err)
+{
+	if (it->from)
+		k->about = arena_printf(k->arena, "error when %s \"%s\"", doing, it->from);
+	kubectl_note(k, err);
+	k->about = NULL;
 }
 
 /* ---- patches ---- */

@@ -286,11 +286,13 @@ static void explain_invalid(struct kubectl *k, const struct doc *status, struct 
 		   *name = kubectl_text(k, details, "name"),
 		   *message = kubectl_text(k, status, "message");
 
-	if (!details || (!*kind && !*name)) {
-		buf_addf(out, "The request is invalid%s%s", *message ? ": " : "", message);
-	} else {
+	if (*kind || *name)
 		buf_addf(out, "The %s \"%s\" is invalid", kind, name);
-	}
+	else
+		buf_adds(out, "The request is invalid");
+	/* Causes say the same again. */
+	if (*message && !*kind && !*name && !doc_len(causes))
+		buf_addf(out, ": %s", message);
 	if (doc_len(causes) == 1) {
 		buf_addf(out, ": %s: %s", kubectl_text(k, doc_at(causes, 0), "field"),
 			 kubectl_text(k, doc_at(causes, 0), "message"));
@@ -316,7 +318,8 @@ static void explain_status(struct kubectl *k, const struct doc *status, struct b
 		buf_addf(out, "Error from server (%s): %s%s%s\n", reason, k->about ? k->about : "",
 			 k->about ? ": " : "", message);
 	else
-		buf_addf(out, "Error from server: %s\n", message);
+		buf_addf(out, "Error from server: %s%s%s\n", k->about ? k->about : "",
+			 k->about ? ": " : "", message);
 }
 
 static const char *host_of(const char *server)
@@ -328,7 +331,9 @@ static const char *host_of(const char *server)
 
 void kubectl_explain(struct kubectl *k, const struct err *err, struct buf *out)
 {
-	const struct doc *status = k->client ? client_failure(k->client) : NULL;
+	const struct doc *status = k->refused  ? k->refused
+				   : k->client ? client_failure(k->client)
+					       : NULL;
 	const char *message = kubectl_text(k, status, "message");
 
 	/* What was wrapped on its way is told whole; the server's own words are not cut. */

@@ -24,10 +24,13 @@ struct arena;
 struct doc;
 struct err;
 struct gotemplate;
+struct json_style;
+struct kubectl_item;
 
 #define KUBECTL_VERSION "v1.32.0"
 #define KUBECTL_LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 #define KUBECTL_OUT_MAX (1u << 30)
+#define KUBECTL_FILE_MAX (64u << 20) /* of a file with objects */
 
 struct kubectl_flags {
 	const char *kubeconfig, *context, *cluster, *user, *space, *server, *token, *ca, *cert,
@@ -52,7 +55,8 @@ struct kubectl {
 	struct buf out, errors;
 	size_t behind;	   /* words behind "--" on the command line */
 	const char *about; /* stands before the server's words: "error when creating \"f\"" */
-	bool bare;	   /* the next complaint begins with no "error: " */
+	const struct doc *refused; /* the Status to tell, when it is not the last call's */
+	bool bare;		   /* the next complaint begins with no "error: " */
 	bool failed;
 	int failed_status; /* exit status then [1] */
 	size_t first_note; /* where in errors the first complaint begins, when failed */
@@ -82,6 +86,9 @@ int kubectl_find_kind(struct kubectl *k, const char *api_version, const char *ki
 void kubectl_explain(struct kubectl *k, const struct err *err, struct buf *out);
 /* Collects it: the command goes on and ends with status 1. */
 void kubectl_note(struct kubectl *k, const struct err *err);
+/* The same; of an object of a file: "error when creating "f": ...". */
+void kubectl_note_about(struct kubectl *k, const struct kubectl_item *it, const char *doing,
+			const struct err *err);
 void kubectl_warn(struct kubectl *k, struct slice text);
 /* What was written so far goes out now. */
 int kubectl_flush(struct kubectl *k, struct err *err);
@@ -139,6 +146,27 @@ int kubectl_items(struct cmd_call *call, const struct kubectl_files *files, unsi
 /* The objects of files alone, in their order; Lists are taken apart. */
 int kubectl_read_files(struct kubectl *k, const struct kubectl_files *files,
 		       struct kubectl_items *ret, struct err *err);
+
+/* The same without a server (--local): kinds and namespaces are as the files have them. */
+int kubectl_read_local(struct kubectl *k, const struct kubectl_files *files,
+		       struct kubectl_items *ret, struct err *err);
+/* What an object is to the server; one without a namespace gets the call's. */
+int kubectl_item_of(struct kubectl *k, struct doc *obj, struct kubectl_item *ret, struct err *err);
+/* What is said of words beside -f. */
+int kubectl_files_alone(struct err *err);
+/* What is said of an object of another namespace than the call's. */
+int kubectl_wrong_space(const char *space, const char *wanted, struct err *err);
+/* All of standard input. */
+int kubectl_read_stdin(struct buf *to, struct err *err);
+
+/* ---- requests as they are ---- */
+
+/* The answer goes to `out`. method NULL: GET. */
+int kubectl_raw(struct kubectl *k, const char *method, const char *path, struct slice body,
+		struct err *err);
+/* --raw with a file; output: that of -o, which does not go with it. */
+int kubectl_raw_file(struct kubectl *k, const char *method, const char *path,
+		     const struct kubectl_files *files, const char *output, struct err *err);
 
 /* ---- printing objects ---- */
 
@@ -201,6 +229,10 @@ struct kubectl_send {
 };
 int kubectl_send(struct kubectl *k, const struct kubectl_item *it, const struct kubectl_send *s,
 		 struct doc **ret, struct err *err);
+
+/* A POST of s->body, which has no version then: what comes of a file may have one. */
+int kubectl_send_new(struct kubectl *k, const struct kubectl_item *it, struct kubectl_send *s,
+		     struct doc **ret, struct err *err);
 
 enum kubectl_dry { DRY_NONE, DRY_CLIENT, DRY_SERVER };
 /* --dry-run's value; "unchanged" (without a value) means client. */
