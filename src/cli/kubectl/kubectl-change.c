@@ -12,7 +12,10 @@ int change_prepare(struct cmd_call *call, const struct change_opts *o, const cha
 
 	ret->k = kubectl_of(call);
 	ret->manager = o->manager ? o->manager : by;
+	ret->local = o->local;
 	r = kubectl_dry(o->dry, &ret->dry, err);
+	if (r == 0 && o->local && ret->dry == DRY_SERVER)
+		return kubectl_local_dry(err);
 	return r == 0 ? kubectl_form_init(&o->form, ret->k, &ret->print, err) : r;
 }
 
@@ -23,8 +26,16 @@ int change_items(struct cmd_call *call, const struct change_opts *o, unsigned fl
 	bool lists = o->all || (o->selector && *o->selector);
 	int r;
 
+	if (o->local && call->nargs)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "you must specify resources by --filename when --local is set.\n"
+			       "Example resource specifications include:\n"
+			       "   '-f rsrc.yaml'\n"
+			       "   '--filename=rsrc.json'");
 	if (!call->nargs && !o->files.names.n)
 		return kubectl_nothing_given(err);
+	if (o->local)
+		return kubectl_read_local(k, &o->files, ret, err);
 	r = kubectl_items(call, &o->files, flags | (lists ? KUBECTL_SELECTED : 0), ret, err);
 	if (r == 0 && !o->files.names.n)
 		r = kubectl_expand(k, o->selector, NULL, ret, err);
@@ -51,7 +62,7 @@ static int change_one(void *arg, const struct kubectl_item *it, struct err *err)
 				  .manager = c->manager,
 				  .dry_run = kubectl_dry_word(c->dry),
 				  .body = &patch };
-	int r = before && !it->from ? 0 : kubectl_send(c->k, it, &get, &before, err);
+	int r = before && (c->local || !it->from) ? 0 : kubectl_send(c->k, it, &get, &before, err);
 
 	if (r < 0)
 		return r;
@@ -69,7 +80,9 @@ static int change_one(void *arg, const struct kubectl_item *it, struct err *err)
 	if (!patch.n && !c->same_too)
 		return 0;
 	got = after;
-	if (patch.n && c->dry != DRY_CLIENT)
+	if (c->local)
+		change_fill(c->k, after);
+	if (patch.n && !c->local && c->dry != DRY_CLIENT)
 		r = kubectl_send(c->k, it, &s, &got, err);
 	return r == 0 ? kubectl_done(&c->print, got, c->done, c->silent_dry ? DRY_NONE : c->dry,
 				     err)
@@ -79,6 +92,76 @@ static int change_one(void *arg, const struct kubectl_item *it, struct err *err)
 int change_each(struct changing *c, const struct kubectl_items *items, struct err *err)
 {
 	return kubectl_each(c->k, items, change_one, c, err);
+}
+
+static void fill(struct arena *a, struct doc *obj, const char *member, struct doc value)
+{
+	if (doc_is(obj, DOC_OBJECT) && !doc_get(obj, member))
+		doc_set(a, obj, member, value);
+}
+
+static void fill_pods(struct arena *a, struct doc *template, struct doc *spec)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+
+	if (template)
+		fill(a, template, "metadata", doc_object());
+	fill(a, doc_get(template, "metadata"), "creationTimestamp", doc_null());
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		DOC_EACH (e, doc_get(spec, lists[i]))
+			fill(a, e, "resources", doc_object());
+}
+
+/* Numbers of a status that Go's types always print. */
+static void fill_status(struct arena *a, struct doc *obj)
+{
+	static const struct {
+		const char *kind, *member;
+	} rows[] = {
+		{ "DaemonSet", "currentNumberScheduled" },
+		{ "DaemonSet", "desiredNumberScheduled" },
+		{ "DaemonSet", "numberMisscheduled" },
+		{ "DaemonSet", "numberReady" },
+		{ "StatefulSet", "availableReplicas" },
+		{ "StatefulSet", "replicas" },
+		{ "ReplicaSet", "replicas" },
+		{ "ReplicationController", "replicas" },
+	};
+	struct doc *status;
+
+	fill(a, obj, "status", doc_object());
+	status = doc_get(obj, "status");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (doc_str_is(doc_get(obj, "kind"), rows[i].kind))
+			fill(a, status, rows[i].member, doc_int(a, 0));
+	if (!doc_str_is(doc_get(obj, "kind"), "Service"))
+		return;
+	fill(a, status, "loadBalancer", doc_object());
+	DOC_EACH (e, doc_find(obj, "spec.ports"))
+		fill(a, e, "targetPort", doc_int(a, 0));
+}
+
+void change_fill(struct kubectl *k, struct doc *obj)
+{
+	static const char *const strategies[][2] = { { "Deployment", "strategy" },
+						     { "DaemonSet", "updateStrategy" },
+						     { "StatefulSet", "updateStrategy" } };
+	struct arena *a = k->arena;
+	struct doc *spec = doc_get(obj, "spec"), *job = doc_get(spec, "jobTemplate");
+
+	fill(a, doc_get(obj, "metadata"), "creationTimestamp", doc_null());
+	if (!spec)
+		return; /* bindings have none, and no status */
+	if (job)
+		fill(a, job, "metadata", doc_object());
+	fill(a, doc_get(job, "metadata"), "creationTimestamp", doc_null());
+	fill_pods(a, change_template(obj), change_pod_spec(obj));
+	for (size_t i = 0; i < ARRAY_LEN(strategies); i++)
+		if (doc_str_is(doc_get(obj, "kind"), strategies[i][0]))
+			fill(a, spec, strategies[i][1], doc_object());
+	if (doc_str_is(doc_get(obj, "kind"), "StatefulSet"))
+		fill(a, spec, "serviceName", doc_str(a, ""));
+	fill_status(a, obj);
 }
 
 struct doc *change_template(const struct doc *obj)

@@ -12,14 +12,14 @@ struct change_opts {
 	struct kubectl_files files;
 	struct kubectl_form form;
 	const char *dry, *manager, *selector;
-	bool all;
+	bool all, local;
 };
 #define CHANGE_ROWS(type, at, by)                                                    \
 	KUBECTL_FORM_ROWS(type, at.form), KUBECTL_MANAGER_ROW(type, at.manager, by), \
 		KUBECTL_FILE_ROWS_AT(type, at.files),                                \
 		OPT(type, STR, at.selector, "selector", 'l', "Only objects with these labels")
-#define CHANGE_LOCAL_ROW \
-	OPT_NOT_SUPPORTED(BOOL, "local", 0, "teu kubectl works on the server's objects")
+#define CHANGE_LOCAL_ROW(type, at) \
+	OPT(type, BOOL, at.local, "local", 0, "Change what files say; ask no server")
 #define CHANGE_ALL_ROW(type, at) OPT(type, BOOL, at.all, "all", 0, "All objects of the types")
 
 struct changing {
@@ -30,6 +30,7 @@ struct changing {
 	const char *done;   /* "image updated" */
 	const char *failed; /* in front of what the server refuses, NULL = its own words */
 	bool silent_dry;    /* a dry run is told as if it were none */
+	bool local;	    /* files are changed and printed, nothing is sent */
 	bool same_too;	    /* what has not changed is told as well, and not sent */
 	/* Changes obj, a copy that is its own. 1: nothing is sent or told. */
 	int (*fn)(void *arg, const struct kubectl_item *it, struct doc *obj, struct err *err);
@@ -48,6 +49,8 @@ int change_each(struct changing *c, const struct kubectl_items *items, struct er
 /* spec of the pods of a workload (or of the pod), or NULL; and the template that it lies in. */
 struct doc *change_pod_spec(const struct doc *obj);
 struct doc *change_template(const struct doc *obj);
+/* What typed objects of kubectl print though nobody set it: "status: {}" and the like. */
+void change_fill(struct kubectl *k, struct doc *obj);
 /* obj[member], made when it is missing. */
 struct doc *change_member(struct kubectl *k, struct doc *obj, const char *member);
 /* "deployments/x" */

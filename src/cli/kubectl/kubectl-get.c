@@ -220,6 +220,12 @@ static void merge_sort(struct sorting *v, struct sorting *tmp, size_t n)
 	memcpy(v, tmp, n * sizeof(*v));
 }
 
+/* The path as kubectl completes it: "{.a.b}". */
+static const char *braced(struct arena *a, const char *path)
+{
+	return *path == '{' ? path : arena_printf(a, "{%s%s}", *path == '.' ? "" : ".", path);
+}
+
 static int sort(struct get *g, struct doc *list, const char *member, struct err *err)
 {
 	size_t n = doc_len(list), found = 0;
@@ -241,10 +247,15 @@ static int sort(struct get *g, struct doc *list, const char *member, struct err 
 		v[i].key = f.n ? f.v[0] : NULL;
 		found += f.n > 0;
 	}
-	if (!found && !g->table)
-		return err_set(err, ERR_NOT_FOUND,
-			       "couldn't find any field with path \"%s\" in the list of objects",
-			       g->o->sort);
+	/* A table of several is empty then, as kubectl has it. */
+	if (!found && g->table && n > 1)
+		list->n = 0;
+	if (!found)
+		return g->table ? 0
+				: err_set(err, ERR_NOT_FOUND,
+					  "couldn't find any field with path \"%s\" in the list of "
+					  "objects",
+					  braced(g->k->arena, g->o->sort));
 	merge_sort(v, tmp, n);
 	for (size_t i = 0; i < n; i++)
 		list->kids[i] = v[i].what;

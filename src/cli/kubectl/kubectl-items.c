@@ -412,6 +412,13 @@ static int check_words(char **words, size_t n, bool pairs, unsigned flags, struc
 	return 0;
 }
 
+int kubectl_local_dry(struct err *err)
+{
+	return err_set(err, ERR_BAD_REQUEST,
+		       "cannot specify --local and --dry-run=server - did you mean "
+		       "--dry-run=client?");
+}
+
 int kubectl_files_alone(struct err *err)
 {
 	return err_set(err, ERR_BAD_REQUEST,

@@ -18,31 +18,33 @@
 #define MERGE_PATCH "application/merge-patch+json"
 
 #define DRY_HELP "none, client (send nothing) or server (keep nothing)"
-#define WORK_ROWS(type)                                                                           \
-	OPT(type, STR, dry, "dry-run", 0, DRY_HELP),                                              \
-		OPT(type, STR, manager, "field-manager", 0, "Who owns the fields"),               \
-		OPT(type, LIST, files.names, "filename", 'f',                                     \
-		    "Objects that are in this file or folder"),                                   \
-		OPT_NOT_SUPPORTED(STR, "kustomize", 'k',                                          \
-				  "there is no kustomize in teu kubectl yet"),                    \
-		OPT_NOT_SUPPORTED(BOOL, "local", 0, "teu kubectl works on the server's objects"), \
-		OPT(type, STR, output, "output", 'o',                                             \
-		    "json, yaml, name, jsonpath=..., custom-columns=..."),                        \
-		OPT(type, BOOL, files.recursive, "recursive", 'R',                                \
-		    "Folders of --filename with those in them"),                                  \
-		OPT(type, BOOL, managed, "show-managed-fields", 0,                                \
-		    "Keep managedFields in json and yaml"),                                       \
+#define WORK_ROWS(type)                                                             \
+	OPT(type, STR, dry, "dry-run", 0, DRY_HELP),                                \
+		OPT(type, STR, manager, "field-manager", 0, "Who owns the fields"), \
+		OPT(type, LIST, files.names, "filename", 'f',                       \
+		    "Objects that are in this file or folder"),                     \
+		OPT_NOT_SUPPORTED(STR, "kustomize", 'k',                            \
+				  "there is no kustomize in teu kubectl yet"),      \
+		OPT(type, STR, output, "output", 'o',                               \
+		    "json, yaml, name, jsonpath=..., custom-columns=..."),          \
+		OPT(type, BOOL, files.recursive, "recursive", 'R',                  \
+		    "Folders of --filename with those in them"),                    \
+		OPT(type, BOOL, managed, "show-managed-fields", 0,                  \
+		    "Keep managedFields in json and yaml"),                         \
 		OPT(type, STR, template, "template", 0, "Template of -o jsonpath")
+
+#define LOCAL_ROW(type) OPT(type, BOOL, local, "local", 0, "Change what files say; ask no server")
 
 /* ---- patch ---- */
 
 struct patch_opts {
 	struct kubectl_files files;
 	const char *output, *template, *dry, *manager, *patch, *file, *sub, *type;
-	bool managed;
+	bool managed, local;
 };
 static const struct opt patch_opts[] = {
 	WORK_ROWS(struct patch_opts),
+	LOCAL_ROW(struct patch_opts),
 	OPT(struct patch_opts, STR, patch, "patch", 'p', "The patch, JSON or YAML"),
 	OPT(struct patch_opts, STR, file, "patch-file", 0, "File that has it"),
 	OPT(struct patch_opts, STR, sub, "subresource", 0, "Of this subresource: status, scale"),
@@ -62,17 +64,18 @@ struct patching {
 	struct kubectl *k;
 	struct kubectl_print print;
 	enum kubectl_dry dry;
+	bool local;
 	const char *sub, *manager;
 	const struct patch_type *type;
 	struct doc *patch;
 };
 
 /* What the server would do, without it. */
-static int patch_here(struct patching *p, const struct doc *live, struct doc **ret, struct err *err)
+static int patch_here(struct patching *p, const struct resource *res, const struct doc *live,
+		      struct doc **ret, struct err *err)
 {
 	struct arena *a = p->k->arena;
 	const struct api_type *type;
-	const struct resource *res;
 	struct doc out;
 	int r;
 
@@ -80,10 +83,7 @@ static int patch_here(struct patching *p, const struct doc *live, struct doc **r
 		return patch_merge(a, live, p->patch, ret, err);
 	if (p->type == &patch_types[2])
 		return patch_apply(a, live, p->patch, NULL, ret, err);
-	r = kubectl_find_kind(p->k, kubectl_text(p->k, live, "apiVersion"),
-			      kubectl_text(p->k, live, "kind"), &res, err);
-	if (r == 0)
-		r = kubectl_type(p->k, res, &type, err);
+	r = kubectl_type(p->k, res, &type, err);
 	if (r < 0)
 		return r;
 	if (!type)
@@ -104,12 +104,13 @@ static int patch_one(void *arg, const struct kubectl_item *it, struct err *err)
 				  .manager = p->manager,
 				  .dry_run = kubectl_dry_word(p->dry),
 				  .body = p->patch };
-	struct doc *before, *after;
-	int r = kubectl_send(p->k, it, &get, &before, err);
+	struct doc *before = it->obj, *after;
+	bool here = p->local || p->dry == DRY_CLIENT;
+	int r = p->local ? 0 : kubectl_send(p->k, it, &get, &before, err);
 
 	if (r == 0)
-		r = p->dry == DRY_CLIENT ? patch_here(p, before, &after, err)
-					 : kubectl_send(p->k, it, &s, &after, err);
+		r = here ? patch_here(p, it->res, before, &after, err)
+			 : kubectl_send(p->k, it, &s, &after, err);
 	if (r < 0)
 		return r;
 	return kubectl_done(&p->print, after,
@@ -162,6 +163,7 @@ static int patch_run(struct cmd_call *call, struct err *err)
 	const struct patch_opts *o = call->opts;
 	struct patching p = { .k = kubectl_of(call),
 			      .sub = o->sub,
+			      .local = o->local,
 			      .manager = o->manager ? o->manager : "kubectl-patch" };
 	struct kubectl_items items;
 	int r = patch_prepare(&p, o, err);
@@ -169,9 +171,14 @@ static int patch_run(struct cmd_call *call, struct err *err)
 	p.print.managed = o->managed;
 	if (r < 0)
 		return r;
+	if (o->local && call->nargs)
+		return err_set(err, ERR_BAD_REQUEST, "cannot specify --local and server resources");
+	if (o->local && p.dry == DRY_SERVER)
+		return kubectl_local_dry(err);
 	if (!call->nargs && !o->files.names.n)
 		return kubectl_nothing_given(err);
-	r = kubectl_items(call, &o->files, KUBECTL_NAMES, &items, err);
+	r = o->local ? kubectl_read_local(p.k, &o->files, &items, err)
+		     : kubectl_items(call, &o->files, KUBECTL_NAMES, &items, err);
 	return r < 0 ? r : kubectl_each(p.k, &items, patch_one, &p, err);
 }
 
@@ -191,7 +198,7 @@ const struct cmd kubectl_patch = {
 struct mark_opts {
 	struct kubectl_files files;
 	const char *output, *template, *dry, *manager, *selector, *fields, *version;
-	bool managed, all, spaces, list, overwrite;
+	bool managed, all, spaces, list, overwrite, local;
 };
 static const struct opt mark_opts[] = {
 	OPT(struct mark_opts, BOOL, all, "all", 0, "All objects of the types"),
@@ -201,6 +208,7 @@ static const struct opt mark_opts[] = {
 	OPT(struct mark_opts, BOOL, overwrite, "overwrite", 0, "Values may take others' places"),
 	OPT(struct mark_opts, STR, version, "resource-version", 0, "Only if it is of this version"),
 	OPT(struct mark_opts, STR, selector, "selector", 'l', "Only objects with these labels"),
+	LOCAL_ROW(struct mark_opts),
 	WORK_ROWS(struct mark_opts),
 	OPT_END
 };
@@ -240,14 +248,14 @@ static int by_key_text(const void *x, const void *y)
 	return slice_cmp(slice_of(a->s, a->n), slice_of(b->s, b->n));
 }
 
-static int list_marks(struct marking *m, const struct doc *d)
+static int list_marks(struct marking *m, const struct kubectl_item *it, const struct doc *d)
 {
 	const struct doc *marks = doc_get(doc_get(d, "metadata"), member(m));
 	struct doc sorted = doc_array();
 
 	if (m->several)
-		buf_addf(&m->k->out, "Listing %s for %s/%s:\n", member(m),
-			 kubectl_text(m->k, d, "kind"), kubectl_text(m->k, d, "metadata.name"));
+		buf_addf(&m->k->out, "Listing %s for %s.%s/%s:\n", member(m), it->res->kind,
+			 it->res->group, it->name);
 	DOC_EACH_MEMBER (key, value, marks) {
 		doc_append(m->k->arena, &sorted, *key);
 		(void)value;
@@ -273,6 +281,8 @@ static int make_marks(struct marking *m, const struct doc *old, struct doc *ret,
 
 		v = doc_slice(doc_getn(old, key));
 		if (!eq) {
+			if (!doc_getn(old, key) && (m->o->local || m->o->list))
+				continue;
 			if (m->labels && !doc_getn(old, key))
 				buf_addf(&m->k->out, "label \"%.*s\" not found.\n", (int)n, key.p);
 			else
@@ -324,14 +334,13 @@ static int mark_one(void *arg, const struct kubectl_item *it, struct err *err)
 							   : "kubectl-annotate",
 				  .dry_run = kubectl_dry_word(m->dry),
 				  .body = &patch };
-	int r = kubectl_send(m->k, it, &get, &live, err);
+	bool here = m->dry == DRY_CLIENT || m->o->local || m->o->list;
+	int r = m->o->local ? 0 : kubectl_send(m->k, it, &get, &live, err);
 
 	if (r < 0)
 		return r;
-	if (m->o->list)
-		list_marks(m, live);
-	if (m->o->list && !m->n)
-		return 0;
+	if (m->o->local)
+		live = it->obj;
 	r = make_marks(m, doc_get(doc_get(live, "metadata"), member(m)), &marks, err);
 	if (r < 0)
 		return r;
@@ -340,13 +349,35 @@ static int mark_one(void *arg, const struct kubectl_item *it, struct err *err)
 	if (m->o->version)
 		doc_set_str(a, meta, "resourceVersion", m->o->version);
 	r = patch_merge(a, live, &patch, &after, err);
-	if (r == 0 && m->dry != DRY_CLIENT && (!m->labels || !doc_equal(live, after))) {
+	if (r == 0 && m->o->list)
+		return list_marks(m, it, after);
+	if (r == 0 && !here && (!m->labels || !doc_equal(live, after))) {
 		const char *word = mark_word(m, live, after);
 
 		r = kubectl_send(m->k, it, &s, &after, err);
 		return r == 0 ? kubectl_done(&m->print, after, word, m->dry, err) : r;
 	}
 	return r == 0 ? kubectl_done(&m->print, after, mark_word(m, live, after), m->dry, err) : r;
+}
+
+/* --local: files alone. */
+static int check_local(const struct marking *m, const struct cmd_call *call, struct err *err)
+{
+	const char *like = m->labels ? "pod" : "rsrc";
+
+	if (m->dry == DRY_SERVER)
+		return kubectl_local_dry(err);
+	if (call->nargs)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "can only use local files by -f %s.yaml or --filename=%s.json when "
+			       "--local=true is set",
+			       like, like);
+	if (!m->o->files.names.n)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "one or more files must be specified as -f %s.yaml or "
+			       "--filename=%s.json",
+			       like, like);
+	return 0;
 }
 
 /* Objects first, then what is changed. */
@@ -364,7 +395,7 @@ static int split_marks(struct marking *m, struct cmd_call *call, struct err *err
 				       "all resources must be specified before %s changes: %s",
 				       one_of(m), m->pairs[i]);
 	call->nargs = n;
-	if (!n && !m->o->files.names.n)
+	if (!n && !m->o->files.names.n && !m->o->local)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "one or more resources must be specified as <resource> <name> or "
 			       "<resource>/<name>");
@@ -392,13 +423,22 @@ static int mark_run(struct cmd_call *call, bool labels, struct err *err)
 	if (r == 0)
 		r = kubectl_print_init(&m.print, m.k, o->output, o->template, err);
 	m.print.managed = o->managed;
+	if (r == 0 && o->list && o->output && *o->output)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--list and --output may not be specified together");
+	if (r == 0 && o->local)
+		r = check_local(&m, call, err);
 	if (r == 0)
-		r = kubectl_items(call, &o->files, flags, &items, err);
+		r = o->local ? kubectl_read_local(m.k, &o->files, &items, err)
+			     : kubectl_items(call, &o->files, flags, &items, err);
 	if (r == 0 && lists && !o->files.names.n)
 		r = kubectl_expand(m.k, o->selector, o->fields, &items, err);
 	if (r < 0)
 		return r;
-	m.several = items.n > 1;
+	m.several = items.n > 1 || (!o->files.names.n && !items.single);
+	if (m.several && o->version)
+		return err_set(err, ERR_BAD_REQUEST,
+			       "--resource-version may only be used with a single resource");
 	return kubectl_each(m.k, &items, mark_one, &m, err);
 }
 

@@ -33,7 +33,7 @@ static const struct opt env_opts[] = {
 		    "Values may take others' places (default true)"),
 	OPT(struct env_opts, STR, prefix, "prefix", 0, "In front of each name"),
 	OPT_NOT_SUPPORTED(BOOL, "resolve", 0, "teu kubectl prints where a value comes from"),
-	CHANGE_LOCAL_ROW,
+	CHANGE_LOCAL_ROW(struct env_opts, change),
 	OPT_END
 };
 
@@ -342,6 +342,8 @@ static int env_run(struct cmd_call *call, struct err *err)
 		r = add_word(&s, words[i], err);
 	if (r == 0 && o->from)
 		r = add_from(call, &s, err);
+	if (o->change.local)
+		call->nargs = 0; /* only files are looked at */
 	if (r == 0)
 		r = change_items(call, &o->change, KUBECTL_NAMES, &items, err);
 	return r == 0 ? change_each(&s.c, &items, err) : r;

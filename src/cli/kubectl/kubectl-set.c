@@ -101,7 +101,7 @@ struct image_opts {
 static const struct opt image_opts[] = { CHANGE_ROWS(struct image_opts, change, "kubectl-set"),
 					 KUBECTL_DRY_ROW(struct image_opts, change.dry),
 					 CHANGE_ALL_ROW(struct image_opts, change),
-					 CHANGE_LOCAL_ROW, OPT_END };
+					 CHANGE_LOCAL_ROW(struct image_opts, change), OPT_END };
 
 struct imaging {
 	struct changing c;
@@ -187,7 +187,7 @@ static const struct opt resources_opts[] = {
 	    "Only containers of this name, * for some letters"),
 	OPT(struct resources_opts, STR, limits, "limits", 0, "RESOURCE=QUANTITY,..."),
 	OPT(struct resources_opts, STR, requests, "requests", 0, "RESOURCE=QUANTITY,..."),
-	CHANGE_LOCAL_ROW,
+	CHANGE_LOCAL_ROW(struct resources_opts, change),
 	OPT_END
 };
 
@@ -273,7 +273,7 @@ static const struct opt account_opts[] = { KUBECTL_FORM_ROWS(struct account_opts
 							       "kubectl-set"),
 					   KUBECTL_FILE_ROWS_AT(struct account_opts, change.files),
 					   CHANGE_ALL_ROW(struct account_opts, change),
-					   CHANGE_LOCAL_ROW,
+					   CHANGE_LOCAL_ROW(struct account_opts, change),
 					   OPT_END };
 
 struct accounting {
@@ -306,6 +306,8 @@ static int account_run(struct cmd_call *call, struct err *err)
 	a.name = last_word(call);
 	if (r == 0 && !a.name)
 		return err_set(err, ERR_BAD_REQUEST, "serviceaccount is required");
+	if (o->change.local)
+		call->nargs = 0; /* only files are looked at */
 	if (r == 0)
 		r = change_items(call, &o->change, KUBECTL_NAMES, &items, err);
 	return r == 0 ? change_each(&a.c, &items, err) : r;
@@ -340,7 +342,7 @@ static const struct opt selector_opts[] = {
 	OPT(struct selector_opts, STR, version, "resource-version", 0,
 	    "Only if it is of this version"),
 	CHANGE_ALL_ROW(struct selector_opts, change),
-	CHANGE_LOCAL_ROW,
+	CHANGE_LOCAL_ROW(struct selector_opts, change),
 	OPT_END
 };
 
@@ -412,7 +414,7 @@ static const struct opt subject_opts[] = {
 	OPT(struct subject_opts, LIST, accounts, "serviceaccount", 0,
 	    "A service account, [NAMESPACE]:NAME; repeated"),
 	OPT(struct subject_opts, LIST, users, "user", 0, "A user; repeated"),
-	CHANGE_LOCAL_ROW,
+	CHANGE_LOCAL_ROW(struct subject_opts, change),
 	OPT_END
 };
 
@@ -503,6 +505,8 @@ static int subject_run(struct cmd_call *call, struct err *err)
 	int r = change_prepare(call, &o->change, "kubectl-set", &s.c, err);
 
 	s.c.arg = &s;
+	if (r == 0)
+		r = kubectl_conf(s.c.k, err);
 	if (r == 0)
 		r = change_items(call, &o->change, KUBECTL_NAMES, &items, err);
 	if (r == 0)

@@ -152,6 +152,8 @@ int kubectl_read_local(struct kubectl *k, const struct kubectl_files *files,
 		       struct kubectl_items *ret, struct err *err);
 /* What an object is to the server; one without a namespace gets the call's. */
 int kubectl_item_of(struct kubectl *k, struct doc *obj, struct kubectl_item *ret, struct err *err);
+/* --local and --dry-run=server do not go together. */
+int kubectl_local_dry(struct err *err);
 /* What is said of words beside -f. */
 int kubectl_files_alone(struct err *err);
 /* What is said of an object of another namespace than the call's. */
