@@ -3,12 +3,10 @@
 # Objects are created, changed and deleted by teu kubectl as by kubectl. Command lines are in 7110-kubectl-write.list.
 
 bats_require_minimum_version 1.5.0
-load apiserver.bash
+load kubectl.bash
 
 setup_file() {
-	api_file_start
-	[ -n "${DIR:-}" ] || return 0
-	cd "$DIR" || return 1
+	kubectl_file_start || return 0
 	cm() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n%s\n---\n' "$1" "${2:-}"; }
 	deploy() { # CONTAINERS [MORE]
 		cat <<-END
@@ -34,17 +32,12 @@ setup_file() {
 	printf 'apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {clusterIP: None, ports: [{name: b, port: 82}, {name: c, port: 80}]}\n' >svc2.yaml
 	cm ss 'data: {a: "1"}' >ss.yaml
 	cm ss 'data: {a: "2"}' >ss2.yaml
-	kc create namespace aaaaaa >/dev/null
-	kc create namespace bbbbbb >/dev/null
 }
 teardown_file() { api_file_stop; }
-setup() {
-	[ -n "${DIR:-}" ] || skip "needs root, a built teu and $KUBECTL"
-	cd "$DIR" || return 1
-}
+setup() { kubectl_setup; }
 
 @test "objects are changed in the same way, and the same is said" {
-	LIMIT=200 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/tests/e2e/7110-kubectl-write.list" "$KUBECTL" "$TEU" ns=aaaaaa ns=bbbbbb
+	compare 7110-kubectl-write.list
 }
 
 @test "delete waits until an object is gone" {

@@ -3,12 +3,10 @@
 # Objects that are made of flags: create KIND, run, expose, autoscale. Command lines are in 7120-kubectl-make.list.
 
 bats_require_minimum_version 1.5.0
-load apiserver.bash
+load kubectl.bash
 
 setup_file() {
-	api_file_start
-	[ -n "${DIR:-}" ] || return 0
-	cd "$DIR" || return 1
+	kubectl_file_start || return 0
 	mkdir -p folder/sub
 	printf 'A=1\n# c\n\nB="x y"\n C=3\nHOME\n' >e.env
 	printf '1a b\n' >bad.env
@@ -16,19 +14,12 @@ setup_file() {
 	printf '\377\000' | tee f2 >folder/f2
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out tls.crt -subj /CN=a -days 9 2>/dev/null
 	openssl ecparam -genkey -name prime256v1 -noout 2>/dev/null | openssl pkcs8 -topk8 -nocrypt -out other.key
-	kc create namespace aaaaaa >/dev/null
-	kc create namespace bbbbbb >/dev/null
-	kc wait --for=create serviceaccount/default -n aaaaaa --timeout=20s >/dev/null
-	kc wait --for=create serviceaccount/default -n bbbbbb --timeout=20s >/dev/null
 }
 teardown_file() { api_file_stop; }
-setup() {
-	[ -n "${DIR:-}" ] || skip "needs root, a built teu and $KUBECTL"
-	cd "$DIR" || return 1
-}
+setup() { kubectl_setup; }
 
 @test "what is made of flags is the same, byte for byte" {
-	LIMIT=200 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/tests/e2e/7120-kubectl-make.list" "$KUBECTL" "$TEU" ns=aaaaaa ns=bbbbbb
+	compare 7120-kubectl-make.list
 }
 
 @test "a token is asked for, and is good" {

@@ -3,12 +3,10 @@
 # What apply would change, what it deletes and keeps, and objects in an editor. Command lines are in 7130-kubectl-change.list.
 
 bats_require_minimum_version 1.5.0
-load apiserver.bash
+load kubectl.bash
 
 setup_file() {
-	api_file_start
-	[ -n "${DIR:-}" ] || return 0
-	cd "$DIR" || return 1
+	kubectl_file_start || return 0
 	cm() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, labels: {app: x}}\ndata: {a: "%s"}\n' "$1" "$2"; }
 	{ cm c1 1; echo ---; cm c2 1; } >a1.yaml
 	{ cm c1 2; echo ---; cm c2 1; echo ---; cm c3 1; } >a2.yaml
@@ -17,20 +15,9 @@ setup_file() {
 	cm plain 1 >plain.yaml
 	printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: s1}\nstringData: {a: one, b: two}\n' >secret1.yaml
 	printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: s1}\nstringData: {a: one, b: three, c: x}\n' >secret2.yaml
-	mkdir tmp
-	kc create namespace aaaaaa >/dev/null
-	kc create namespace bbbbbb >/dev/null
-	kc wait --for=create serviceaccount/default -n aaaaaa --timeout=20s >/dev/null
-	kc wait --for=create serviceaccount/default -n bbbbbb --timeout=20s >/dev/null
 }
 teardown_file() { api_file_stop; }
-setup() {
-	[ -n "${DIR:-}" ] || skip "needs root, a built teu and $KUBECTL"
-	cd "$DIR" || return 1
-	export TMPDIR=$DIR/tmp
-}
-
-compare() { LIMIT=200 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/tests/e2e/$1" "$KUBECTL" "$TEU" ns=aaaaaa ns=bbbbbb; }
+setup() { kubectl_setup; }
 
 @test "objects are compared, pruned and edited in the same way, and the same is said" {
 	compare 7130-kubectl-change.list
