@@ -76,10 +76,11 @@ static inline const struct api_note *api_note_of(const struct api_type *t,
 
 /* One group and version. */
 struct api_group {
-	const char *group, *version; /* "" = core */
-	const char *api_version;     /* "apps/v1", "v1" */
-	const char *package;	     /* protobuf's */
-	const struct api_kind *const *kinds;
+	const char *group, *version;	     /* "" = core */
+	const char *api_version;	     /* "apps/v1", "v1" */
+	const char *package;		     /* protobuf's */
+	const char *gate;		     /* the feature that it needs; NULL: none (serve.h) */
+	const struct api_kind *const *kinds; /* those that are served */
 	size_t nkinds;
 };
 
@@ -113,6 +114,7 @@ struct api_kind {
 	const char *resource, *singular;		    /* "pods", "pod" */
 	const char *const *short_names, *const *categories; /* NULL-terminated */
 	bool namespaced;
+	bool off; /* not served (serve.h) */
 	uint16_t verbs;
 	const struct api_sub *subs;
 	size_t nsubs;
@@ -135,16 +137,22 @@ struct api {
 	struct map by_kind, by_resource, by_definition; /* private */
 };
 
-/* Puts the built-in tables together in `a`. -ERR_QUOTA when the arena is full. */
+/* Puts the built-in tables together in `a`, served as upstream does by default (serve.h changes
+ * it). -ERR_QUOTA when the arena is full. */
 int api_load(struct arena *a, struct api *ret, struct err *err);
 void api_fini(struct api *api); /* the arena stays */
 DEFINE_CLEANUP_EMBEDDED(struct api, api_fini)
 
-/* NULL when there is none. group_version: "apps/v1", "v1". */
+/* NULL when there is none; also those that are off. group_version: "apps/v1", "v1". */
 const struct api_group *api_group(const struct api *api, const char *group_version);
 const struct api_kind *api_kind(const struct api *api, const char *group_version, const char *kind);
 const struct api_kind *api_resource(const struct api *api, const char *group_version,
 				    const char *resource);
+/* Has it a name in OpenAPI here? Not of hidden ones, nor of a feature that is off. */
+static inline bool api_type_is_shown(const struct api_type *t)
+{
+	return !t->hidden && !(t->group->gate && t->group->nkinds == 0);
+}
 /* A type by OpenAPI's name, also of those that are no kinds (options, Status, Table). */
 const struct api_type *api_definition(const struct api *api, const char *definition);
 /* The group of what all groups share. */

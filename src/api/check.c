@@ -665,11 +665,13 @@ static void check_finalizer_names(struct check *c, const struct doc *obj)
 static const struct check_kind *rules_of(const struct api_kind *k)
 {
 	static const struct check_kind *const tables[] = {
-		check_core,	     check_admission,	check_apiregistration, check_apps,
-		check_authorization, check_autoscaling, check_batch,	       check_certificates,
-		check_coordination,  check_crd,		check_discovery,       check_flowcontrol,
-		check_networking,    check_runtime,	check_policy,	       check_rbac,
-		check_resource,	     check_scheduling,	check_storage
+		check_core,	  check_admission,	  check_apiregistration,
+		check_apps,	  check_authorization,	  check_autoscaling,
+		check_batch,	  check_certificates,	  check_coordination,
+		check_crd,	  check_discovery,	  check_flowcontrol,
+		check_networking, check_runtime,	  check_policy,
+		check_rbac,	  check_resource,	  check_scheduling,
+		check_storage,	  check_storagemigration,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++)

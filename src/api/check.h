@@ -182,7 +182,7 @@ extern const struct check_kind check_core[], check_admission[], check_apiregistr
 	check_apps[], check_authorization[], check_autoscaling[], check_batch[],
 	check_certificates[], check_coordination[], check_crd[], check_discovery[],
 	check_flowcontrol[], check_networking[], check_runtime[], check_policy[], check_rbac[],
-	check_resource[], check_scheduling[], check_storage[];
+	check_resource[], check_scheduling[], check_storage[], check_storagemigration[];
 
 /* All of it: metadata, enums, the kind's rules. */
 int api_check(const struct api *api, const struct api_kind *kind, const char *sub,

@@ -4,14 +4,15 @@
 
 The source, line by line (blanks separate words, # begins a comment line):
 
-  group NAME VERSION               "" is the core group
+  group NAME VERSION [gate=FEATURE]     "" is the core group; gate: off unless the feature and the version are switched on
   protobuf PACKAGE                 of its messages
   definitions PREFIX               of its names in OpenAPI
   kind KIND RESOURCE namespaced|cluster VERBS [short=a,b] [categories=a]
       sub NAME VERBS [KIND|GROUP/VERSION.KIND]     a subresource, and its body when it is another kind
       columns A|B*|...             of kubectl get; * = only with -o wide
       select PATH...               field selectors beside metadata.name and metadata.namespace
-  object NAME [atomic] [union=JSON] [hidden] [-- DOC]     x-kubernetes-map-type, -unions; not in OpenAPI
+  object NAME [atomic] [union=JSON] [hidden] [definition=NAME] [-- DOC]     x-kubernetes-map-type, -unions; not in OpenAPI;
+                               its name in OpenAPI when that is not PREFIX.NAME
       typemeta                     kind and apiVersion
       inline NUMBER TYPE           members of TYPE lie here; a message of their own in protobuf
       FIELD[!] NUMBER TYPE [ATTRIBUTES] [-- DOC]   ! = in OpenAPI's required; NUMBER - = not in protobuf
@@ -71,13 +72,14 @@ class Object:
         self.file, self.name, self.doc = file, name, doc
         self.atomic, self.hidden = "atomic" in attributes, "hidden" in attributes
         self.union = next((a.removeprefix("union=") for a in attributes if a.startswith("union=")), "")
+        self.definition = next((a.removeprefix("definition=") for a in attributes if a.startswith("definition=")), "")
         self.members = []  # (name, required, number, type, attributes, doc) or ("inline", number, type)
 
 
 class File:
     def __init__(self, path):
         self.name = os.path.basename(path).removesuffix(".kinds")
-        self.group, self.version, self.package, self.prefix = "", "", "", ""
+        self.group, self.version, self.package, self.prefix, self.gate = "", "", "", "", ""
         self.kinds, self.objects = [], []
 
 
@@ -118,6 +120,7 @@ def read_file(path):
                 here = None
                 if w[0] == "group":
                     f.group, f.version = w[1].strip('"'), w[2]
+                    f.gate = w[3].removeprefix("gate=") if len(w) > 3 else ""
                 elif w[0] == "protobuf":
                     f.package = w[1]
                 elif w[0] == "definitions":
@@ -300,12 +303,12 @@ class Compiler:
     def write(self, out):
         t = self.texts
         base = len(self.elems)
-        objects = [(t.add(o.name), t.add(f"{f.prefix}.{o.name}"), t.add(o.doc), t.add(o.union), base + row, n, part, np, gi, int(o.atomic), int(o.hidden))
+        objects = [(t.add(o.name), t.add(o.definition or f"{f.prefix}.{o.name}"), t.add(o.doc), t.add(o.union), base + row, n, part, np, gi, int(o.atomic), int(o.hidden))
                    for o, f, gi, row, n, part, np in self.objects]
         versions, resources, subs, kind = [], [], [], 0
         for f in self.files:
             api = f"{f.group}/{f.version}" if f.group else f.version
-            versions.append((t.add(f.group), t.add(f.version), t.add(api), t.add(f.package), kind, len(f.kinds)))
+            versions.append((t.add(f.group), t.add(f.version), t.add(api), t.add(f.package), t.add(f.gate), kind, len(f.kinds)))
             kind += len(f.kinds)
             for k in f.kinds:
                 resources.append((t.add(k["kind"]), t.add(k["kind"] + "List"), t.add(k["resource"]), t.add(k["kind"].lower()),

@@ -207,13 +207,15 @@ static int load_kinds(struct load *l, struct api_group *groups, struct err *err)
 						.version = text(v->version),
 						.api_version = text(v->api_version),
 						.package = text(v->package),
+						.gate = text_or_null(v->gate),
 						.kinds = &all[v->kind],
-						.nkinds = v->nkinds };
+						.nkinds = v->gate ? 0 : v->nkinds };
 		for (uint32_t i = v->kind; i < (uint32_t)v->kind + v->nkinds; i++) {
 			r = load_kind(l, &api_resources[i], subs, &kinds[i], err);
 			if (r < 0)
 				return r;
 			kinds[i].group = &groups[g];
+			kinds[i].off = v->gate != 0;
 			all[i] = &kinds[i];
 		}
 	}
@@ -329,9 +331,9 @@ const struct api_kind *api_kind(const struct api *api, const char *group_version
 {
 	const struct api_group *g = api_group(api, group_version);
 
-	for (size_t i = 0; g && i < g->nkinds; i++)
-		if (strcmp(g->kinds[i]->kind, kind) == 0)
-			return g->kinds[i];
+	for (size_t i = 0; g && i < api->nkinds; i++)
+		if (api->kinds[i].group == g && strcmp(api->kinds[i].kind, kind) == 0)
+			return &api->kinds[i];
 	return NULL;
 }
 

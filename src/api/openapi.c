@@ -496,7 +496,7 @@ int api_openapi_definitions(const struct api *api, enum api_openapi v, struct ar
 		const struct api_type *t = &api->types[i];
 		struct doc *to;
 
-		if (t->hidden)
+		if (!api_type_is_shown(t))
 			continue;
 		to = doc_add(a, ret, slice_str(t->definition), doc_object());
 		if (to)

@@ -29,7 +29,7 @@ struct api_object {
 };
 
 struct api_version {
-	uint32_t group, version, api_version, package;
+	uint32_t group, version, api_version, package, gate;
 	uint16_t kind, nkinds;
 };
 

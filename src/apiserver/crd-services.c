@@ -150,10 +150,12 @@ static void want_built_in(struct crd_services *s, struct err *err)
 	for (size_t i = 0; i < ndiscovery_defaults; i++) {
 		const struct discovery_default *d = &discovery_defaults[i];
 		const char *group = d->group, *version = d->version;
+		const struct api_group *g;
 		char gv[256];
 
 		(void)snprintf(gv, sizeof(gv), "%s%s%s", group, *group ? "/" : "", version);
-		if (api_group(api, gv))
+		g = api_group(api, gv);
+		if (g && g->nkinds)
 			want(s,
 			     &(struct wanted){ group, version, "onstart", d->group_priority,
 					       d->version_priority },

@@ -26,7 +26,8 @@ columns_fn columns_endpoint_slice, columns_endpoints, columns_ingress, columns_i
 
 /* columns-storage.c */
 columns_fn columns_attributes_class, columns_capacity, columns_claim, columns_csi_driver,
-	columns_csi_node, columns_storage_class, columns_volume, columns_volume_attachment;
+	columns_csi_node, columns_migration, columns_storage_class, columns_volume,
+	columns_volume_attachment;
 
 /* columns-node.c: nodes and what they hand out */
 columns_fn columns_claim_of_devices, columns_component_status, columns_lease, columns_node,

@@ -138,3 +138,22 @@ void columns_capacity(struct cells *c)
 	cell_path(c, "storageClassName");
 	cell_path_or(c, "capacity", CELL_UNSET);
 }
+
+void columns_migration(struct cells *c)
+{
+	static const char *const states[] = { "Running", "Failed", "Succeeded" };
+	const struct slice group = cell_get(c->obj, "spec.resource.group"),
+			   resource = cell_get(c->obj, "spec.resource.resource");
+	const char *state = "Unknown";
+
+	cell_name(c);
+	cell_printf(c, "%.*s%s%.*s", (int)resource.n, resource.p, group.n ? "." : "", (int)group.n,
+		    group.p);
+	/* the last one that is true, in the order of the object */
+	DOC_EACH (x, doc_find(c->obj, "status.conditions"))
+		for (size_t i = 0; i < ARRAY_LEN(states); i++)
+			if (doc_str_is(doc_get(x, "type"), states[i]) &&
+			    doc_str_is(doc_get(x, "status"), "True"))
+				state = states[i];
+	cell_word(c, state);
+}

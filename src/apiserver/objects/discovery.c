@@ -33,6 +33,7 @@ const struct discovery_default discovery_defaults[] = {
 	{ "discovery.k8s.io", "v1", 16200, 15 },
 	{ "resource.k8s.io", "v1", 16200, 20 },
 	{ "flowcontrol.apiserver.k8s.io", "v1", 16100, 21 },
+	{ "storagemigration.k8s.io", "v1beta1", 15800, 9 },
 };
 const size_t ndiscovery_defaults = ARRAY_LEN(discovery_defaults);
 
@@ -327,10 +328,12 @@ static const struct api_group *find(const struct discovery *d, const char *group
 {
 	const struct api_group *g = api_group(d->api, group_version);
 
-	for (size_t i = 0; !g && i < d->nmore; i++)
+	if (g && g->nkinds)
+		return g;
+	for (size_t i = 0; i < d->nmore; i++)
 		if (strcmp(d->more[i]->api_version, group_version) == 0)
-			g = d->more[i];
-	return g && g->nkinds ? g : NULL;
+			return d->more[i];
+	return NULL;
 }
 
 int discovery_resources(const struct discovery *d, const char *group_version, struct arena *a,

@@ -234,12 +234,16 @@ static void add_built_in(struct resources *rs, const struct api_kind *k)
 	const struct api_kind *stored = stored_kind(rs->api, k);
 	struct place *p = NULL;
 
+	if (k->off && k->group->gate)
+		return; /* a feature that is off has no place either: a definition may have it */
 	if (is_stored(k)) {
 		p = place_find(rs, stored->group->group, stored->resource);
 		if (!p)
 			p = place_add(rs, stored, NULL);
 	}
-	serve(rs, k, p, NULL);
+	/* what is only not served is kept all the same: the server works with it */
+	if (!k->off)
+		serve(rs, k, p, NULL);
 }
 
 static void add_hidden(struct resources *rs)
@@ -277,9 +281,8 @@ int resources_new(const struct api *api, struct world *w, resource_strategy *of,
 	map_init(&rs->by_resource);
 	map_init(&rs->by_kind);
 	map_init(&rs->places);
-	for (size_t i = 0; i < api->ngroups; i++)
-		for (size_t j = 0; j < api->groups[i].nkinds; j++)
-			add_built_in(rs, api->groups[i].kinds[j]);
+	for (size_t i = 0; i < api->nkinds; i++)
+		add_built_in(rs, &api->kinds[i]);
 	add_hidden(rs);
 	*ret = rs;
 	return 0;

@@ -313,7 +313,7 @@ static int put_all_schemas(struct making *m, struct err *err)
 	for (size_t i = 0; r == 0 && (name = api_openapi_scalar(i)); i++)
 		r = put_schema(m, name, err);
 	for (size_t i = 0; i < api->ntypes && r == 0; i++)
-		if (!api->types[i].hidden)
+		if (api_type_is_shown(&api->types[i]))
 			r = put_schema(m, api->types[i].definition, err);
 	for (size_t i = 0; i < m->o->nmore && r == 0; i++)
 		r = put_custom_schemas(m, m->o->more[i], err);
@@ -326,10 +326,10 @@ static bool is_ours(const struct openapi *o, const char *group_version)
 {
 	const struct api_group *g = api_group(o->api, group_version);
 
-	for (size_t i = 0; !g && i < o->nmore; i++)
+	for (size_t i = 0; !(g && g->nkinds) && i < o->nmore; i++)
 		if (strcmp(o->more[i]->api_version, group_version) == 0)
 			g = o->more[i];
-	return g != NULL;
+	return g && g->nkinds;
 }
 
 /* Left out is what has a name already, and what has no form in protobuf: it may be anything. */

@@ -237,6 +237,8 @@ static bool bindings(struct call *c)
 	if (strcmp(c->resource->kind->kind, "Binding") != 0)
 		return false;
 	pods = resources_find(c->srv->conf.resources, "", "v1", "pods");
+	if (!pods) /* switched off */
+		return false;
 	resource_unref(c->resource);
 	c->resource = resource_ref(pods);
 	c->out.resource = pods;

@@ -42,6 +42,7 @@ static const struct row rows[] = {
 	{ "admissionregistration.k8s.io", "validatingadmissionpolicies", "status", META_AND_SPEC,
 	  NULL },
 	{ "apiregistration.k8s.io", "apiservices", "status", META_AND_SPEC, NULL },
+	{ "storagemigration.k8s.io", "storageversionmigrations", "status", META_AND_SPEC, NULL },
 };
 
 static const struct row *find(const struct api_kind *k, const char *sub)

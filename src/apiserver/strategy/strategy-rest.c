@@ -493,6 +493,8 @@ const struct strategy strategy_rest[] = {
 	{ RBAC, "rolebindings", UPSERT },
 	{ RBAC, "clusterroles", UPSERT },
 	{ RBAC, "clusterrolebindings", UPSERT },
+	{ "storagemigration.k8s.io", "storageversionmigrations",
+	  REVISION | STRATEGY_STATUS_ALL_META },
 	{ STORAGE, "csidrivers", REVISION, create_driver, update_driver, .warn = warn_driver },
 	{ STORAGE, "csinodes", REVISION },
 	{ STORAGE, "csistoragecapacities", REVISION, .warn = warn_capacity },
