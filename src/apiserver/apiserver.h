@@ -61,8 +61,11 @@ struct apiserver_conf {
 	struct authz_flags authz;		  /* authz-config.h */
 	struct authn_webhook_flags token_webhook; /* authn-webhook.h */
 	struct admission_flags admission;	  /* admission.h */
-	const char *service_cidr;		  /* one, or two with a comma [10.96.0.0/12] */
-	const char *node_ports;			  /* "30000-32767" */
+	/* Which versions are served (api/serve.h): name=value,... [upstream's default] */
+	const char *const *versions, *const *features;
+	size_t nversions, nfeatures;
+	const char *service_cidr;    /* one, or two with a comma [10.96.0.0/12] */
+	const char *node_ports;	     /* "30000-32767" */
 	const char *advertise;	     /* address [of the listener, or of this machine] */
 	const char *node_ca;	     /* PEM file: CA of nodes' agents [any certificate does] */
 	const char *node_addresses;  /* "Hostname,InternalIP" [AGENT_ADDRESSES] */

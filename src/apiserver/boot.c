@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/boot.h"
 
+#include "api/serve.h"
 #include "apiserver/admission/admission.h"
 #include "apiserver/admission/policy-status.h"
 #include "apiserver/admission/storage-protect.h"
@@ -22,6 +23,7 @@
 #include "apiserver/outward/given.h"
 #include "apiserver/outward/hook-conf.h"
 #include "apiserver/rest/fairness.h"
+#include "apiserver/storage-migration.h"
 #include "apiserver/strategy/strategy.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -334,9 +336,45 @@ static int check_issuers(const struct boot *b, struct err *err)
 	return 0;
 }
 
+/* The tables as the flags have them served. */
+static int load_tables(const struct boot *b, struct arena *a, struct api *ret,
+		       const char **ret_lacks, struct err *err)
+{
+	struct api_serving serving = { .versions = b->conf->versions,
+				       .nversions = b->conf->nversions,
+				       .features = b->conf->features,
+				       .nfeatures = b->conf->nfeatures };
+	int r = api_load(a, ret, err);
+
+	if (r < 0)
+		return r;
+	r = api_serve(ret, &serving, err);
+	if (r < 0)
+		api_fini(ret);
+	*ret_lacks = serving.lacks;
+	return r;
+}
+
+/* Once for the flags' sake, before anything is touched. */
+static int check_serving(const struct boot *b, struct err *err)
+{
+	CLEANUP(arena_free) struct arena *a = NULL;
+	const char *lacks;
+	struct api api;
+
+	if (!b->conf->nversions && !b->conf->nfeatures)
+		return 0;
+	a = arena_new("tables of the API", TABLES_MAX);
+	if (load_tables(b, a, &api, &lacks, err) < 0)
+		return err_ret(err);
+	api_fini(&api);
+	return 0;
+}
+
 int boot_flags(struct boot *b, struct err *err)
 {
-	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0 || check_issuers(b, err) < 0)
+	if (check_ranges(b, err) < 0 || parse_ports(b, err) < 0 || check_issuers(b, err) < 0 ||
+	    check_serving(b, err) < 0)
 		return err_ret(err);
 	return find_advertise(b, err);
 }
@@ -752,12 +790,16 @@ int boot_objects(struct boot *b, struct err *err)
 					  .store = b->store,
 					  .shared = b->conf->netcd > 0,
 					  .sealing = &sealing };
+	const char *lacks;
 	int r;
 
 	b->arena = arena_new("tables of the API", TABLES_MAX);
-	r = api_load(b->arena, &b->api, err);
+	r = load_tables(b, b->arena, &b->api, &lacks, err);
 	if (r < 0)
 		return r;
+	if (lacks)
+		log_kv(LOG_LEVEL_WARN, "a version that --runtime-config switches on stays off",
+		       "needs", lacks, NULL);
 	b->world = world_new(&world);
 	r = resources_new(&b->api, b->world, strategy_of, &b->resources, err);
 	if (r < 0)
@@ -955,6 +997,8 @@ int boot_server(struct boot *b, struct err *err)
 			err);
 	if (r == 0)
 		r = fairness_follow(b->fairness, b->loop, b->resources, err);
+	if (r == 0 && !api_resource(&b->api, MIGRATION_GROUP "/v1beta1", MIGRATION_RESOURCE)->off)
+		r = storage_migration_start(b->resources, b->loop, &b->migration, err);
 	if (r == 0 && !early)
 		r = listen_all(b, err);
 	note_address(b);
@@ -996,6 +1040,7 @@ void boot_close(struct boot *b)
 	rbac_aggregate_stop(b->aggregate);
 	policy_status_stop(b->policies);
 	storage_protect_stop(b->storage);
+	storage_migration_stop(b->migration);
 	settle(b);
 	crd_controller_stop(b->definitions);
 	aggregator_free(b->others);

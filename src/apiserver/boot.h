@@ -37,6 +37,7 @@ struct outside;
 struct policy_status;
 struct rbac_aggregate;
 struct storage_protect;
+struct storage_migration;
 struct resolver;
 struct store;
 struct tls_conf;
@@ -108,6 +109,7 @@ struct boot {
 	struct rbac_aggregate *aggregate;
 	struct policy_status *policies;
 	struct storage_protect *storage;
+	struct storage_migration *migration; /* NULL: its kind is not served */
 	struct admission *admission;
 	struct aggregator *others; /* API servers */
 	struct server *server;

@@ -13,8 +13,9 @@
 #define DAY (86400 * NS_PER_SEC)
 
 struct apiserver_opts {
-	struct opt_list listen, etcd, account_keys, issuers, audiences, front_names, front_users,
-		front_uids, front_groups, front_extras, oidc_required, oidc_algs;
+	struct opt_list versions_on, features, listen, etcd, account_keys, issuers, audiences,
+		front_names, front_users, front_uids, front_groups, front_extras, oidc_required,
+		oidc_algs;
 	const char *config, *kubeconfig_out, *tls_cert, *tls_key, *client_ca, *token_file, *cidr,
 		*node_ports, *advertise, *store, *etcd_ca, *etcd_cert, *etcd_key, *etcd_prefix,
 		*encryption, *audit_policy, *audit_log, *user, *pid_file, *log_format,
@@ -119,6 +120,11 @@ static const struct opt apiserver_opts[] = {
 		"Admission plugins not to run, with commas"),
 	STR_ROW(admission_conf, "admission-control-config-file",
 		"Configurations of admission plugins, an AdmissionConfiguration"),
+	OPT(struct apiserver_opts, LIST, versions_on, "runtime-config", 0,
+	    "Versions and resources to serve or not, with commas: api/all, api/ga, api/beta, "
+	    "api/alpha, GROUP/VERSION or GROUP/VERSION/RESOURCE, each =true or =false"),
+	OPT(struct apiserver_opts, LIST, features, "feature-gates", 0,
+	    "Features to switch on: StorageVersionMigrator=true"),
 	STR_ROW(cidr, "service-cluster-ip-range",
 		"Addresses of Services (default " APISERVER_CIDR ")"),
 	STR_ROW(node_ports, "service-node-port-range",
@@ -342,6 +348,10 @@ static int apiserver_run(struct cmd_call *call, struct err *err)
 	if (read_ttl(o->authz_yes, "authorized", &conf.authz.authorized_ttl, err) < 0 ||
 	    read_ttl(o->authz_no, "unauthorized", &conf.authz.unauthorized_ttl, err) < 0)
 		return err_ret(err);
+	conf.versions = o->versions_on.v;
+	conf.nversions = o->versions_on.n;
+	conf.features = o->features.v;
+	conf.nfeatures = o->features.n;
 	conf.admission = (struct admission_flags){ .enable = o->admission_on,
 						   .disable = o->admission_off,
 						   .config = o->admission_conf };

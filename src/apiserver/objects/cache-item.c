@@ -169,6 +169,11 @@ bool item_is_older(const struct item *i)
 	return i->filled && !slice_starts(item_stored(i), i->shape->head);
 }
 
+bool item_is_as_stored(const struct item *i)
+{
+	return !i->filled;
+}
+
 size_t item_memory(const struct item *i)
 {
 	return malloc_usable_size((void *)(uintptr_t)i) + sizeof(size_t);

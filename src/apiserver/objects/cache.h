@@ -56,6 +56,8 @@ struct slice item_tail(const struct item *i);
 struct item *item_at(const struct item *i, int64_t revision);
 /* The store has it in another version, which a write brings to the stored one. */
 bool item_is_older(const struct item *i);
+/* The store has the very bytes of item_json: no other version, no default that is lacking. */
+bool item_is_as_stored(const struct item *i);
 /* The value of metadata.labels as JSON; empty without labels. */
 struct slice item_labels(const struct item *i);
 /* No terms match everything. Fields: metadata.name, metadata.namespace and the kind's. */
