@@ -11,10 +11,11 @@ static bool is_entry(const struct doc *e, const char *manager, const char *opera
 	       doc_str_is(doc_get(e, "operation"), operation) && !doc_get(e, "subresource");
 }
 
+#define NOTE_FIELD "f:" KUBECTL_LAST_APPLIED
+
 static bool has_note(const struct doc *entry)
 {
-	static const char *const path[] = { "fieldsV1", "f:metadata", "f:annotations",
-					    "f:" KUBECTL_LAST_APPLIED };
+	static const char *const path[] = { "fieldsV1", "f:metadata", "f:annotations", NOTE_FIELD };
 
 	for (size_t i = 0; i < ARRAY_LEN(path) && entry; i++)
 		entry = doc_get(entry, path[i]);
