@@ -144,10 +144,10 @@ longodd name" ] || { echo "$output"; return 1; }
 
 @test "a second load changes nothing, and shared layers are stored once" {
 	docker load -q -i "$DIR/layers.tar"
-	local before after
-	before=$(docker images --no-trunc; find "$DIR/e/root/store" -type f | wc -l)
+	local before after all='{{.ID}} {{.Repository}}:{{.Tag}} {{.Digest}} {{.Size}}' # not how long ago
+	before=$(docker images --format "$all"; find "$DIR/e/root/store" -type f | wc -l)
 	docker load -q -i "$DIR/layers.tar"
-	after=$(docker images --no-trunc; find "$DIR/e/root/store" -type f | wc -l)
+	after=$(docker images --format "$all"; find "$DIR/e/root/store" -type f | wc -l)
 	[ "$before" = "$after" ]
 	[ "$(docker image inspect -f '{{index .RootFS.Layers 0}}' layers:one)" = "$(docker image inspect -f '{{index .RootFS.Layers 0}}' busybox)" ]
 	docker rmi layers:one layers:two

@@ -155,6 +155,7 @@ paired() {
 	[ "$(docker run --rm "$P/app:1" sha256sum big/f8)" = "$(tail -1 "$DIR/want")" ]
 	docker rmi "$P/app:1" >/dev/null
 	docker pull -q "$R/app:1"
+	until_ok whole # or its end takes the next test's bytes
 	kill "$w" "$(cat "$DIR/priv-pid")"
 }
 
