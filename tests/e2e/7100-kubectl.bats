@@ -62,6 +62,32 @@ tk() { within "$DIR/bin/kubectl" "$@"; }
 	compare 7100-kubectl-template.list
 }
 
+# on_terminal PROGRAM...: the same of every program, in what a terminal shows of both of its streams.
+on_terminal() {
+	local words
+	words=$(printf '%q ' "$@")
+	within env -u NO_COLOR "${AS[@]}" script -qec "$words --cache-dir $DIR/cache" /dev/null </dev/null
+}
+
+@test "warnings stand where they came up, and have kubectl's colours on a terminal" {
+	local dep=$BATS_TEST_TMPDIR/dep.yaml
+	printf 'apiVersion: v1\nkind: %s\nmetadata: {name: shown}\n---\n' ConfigMap Endpoints ServiceAccount >"$dep"
+	for AS in "TERM=xterm" "TERM=xterm NO_COLOR=1" "TERM=dumb"; do
+		read -ra AS <<<"$AS"
+		for words in "create -f $dep" "apply -f $dep" "get endpoints shown -o name" "auth can-i jump nodes" \
+			"create role r --verb=jump --resource=pods --dry-run=client" "delete -f $dep"; do
+			read -ra words <<<"$words"
+			on_terminal "$KUBECTL" "${words[@]}" >"$BATS_TEST_TMPDIR/theirs"
+			if [ "${words[0]}" = create ] && [ "${words[1]}" = -f ]; then kc delete -f "$dep" >/dev/null 2>&1; fi
+			if [ "${words[0]}" = apply ]; then kc annotate -f "$dep" kubectl.kubernetes.io/last-applied-configuration- >/dev/null 2>&1; fi
+			if [ "${words[0]}" = delete ]; then kc create -f "$dep" >/dev/null 2>&1; fi
+			on_terminal "$TEU" kubectl "${words[@]}" >"$BATS_TEST_TMPDIR/ours"
+			[ -s "$BATS_TEST_TMPDIR/theirs" ]
+			diff "$BATS_TEST_TMPDIR/theirs" "$BATS_TEST_TMPDIR/ours"
+		done
+	done
+}
+
 @test "kubeconfig files are changed in the same way" {
 	local d
 	mkdir A B

@@ -101,6 +101,7 @@ static void warn_of_note(struct applying *p, const struct kubectl_item *it, cons
 		"missing "
 		"annotation will be patched automatically.\n",
 		it->res->name, it->name);
+	kubectl_show(p->k);
 }
 
 static int create_one(struct applying *p, const struct kubectl_item *it, struct err *err)
@@ -148,11 +149,12 @@ static int about_patch(struct applying *p, const struct kubectl_item *it, const 
 
 static void warn_of_end(struct applying *p, const struct doc *d)
 {
-	if (doc_find(d, "metadata.deletionTimestamp"))
-		buf_addf(&p->k->errors,
-			 "Warning: Detected changes to resource %s which is currently being "
-			 "deleted.\n",
-			 kubectl_text(p->k, d, "metadata.name"));
+	if (!doc_find(d, "metadata.deletionTimestamp"))
+		return;
+	buf_addf(&p->k->errors,
+		 "Warning: Detected changes to resource %s which is currently being deleted.\n",
+		 kubectl_text(p->k, d, "metadata.name"));
+	kubectl_show(p->k);
 }
 
 /* Deletes and creates; what was there comes back when the new one is refused. */
@@ -348,6 +350,7 @@ static void warn_unmoved(struct applying *p, const char *what, struct err *err)
 		 "Warning: %s. This is non-fatal and will be retried next time you apply. Error: "
 		 "%s\n",
 		 what, err->msg);
+	kubectl_show(p->k);
 	*err = ERR_INIT;
 }
 

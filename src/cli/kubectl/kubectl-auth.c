@@ -67,12 +67,11 @@ static void put_resource(struct kubectl *k, const char *word, const struct can_o
 	if (!o->spaces)
 		doc_set_str(k->arena, to, "namespace", k->conf.space);
 	if (r && !r->namespaced && !o->spaces) {
-		buf_addf(&k->errors, "Warning: resource '%s' is not namespace scoped%s%s%s\n\n",
-			 r->name, *r->group ? " in group '" : "", r->group, *r->group ? "'" : "");
+		kubectl_caution(k, "resource '%s' is not namespace scoped%s%s%s\n\n", r->name,
+				*r->group ? " in group '" : "", r->group, *r->group ? "'" : "");
 	}
 	if (!r && text && strcmp(text, "*") != 0) {
-		buf_addf(&k->errors, "Warning: the server doesn't have a resource type '%s'\n\n",
-			 text);
+		kubectl_caution(k, "the server doesn't have a resource type '%s'\n\n", text);
 	}
 	group = type;
 	type = slice_split(&group, '.');
@@ -87,6 +86,21 @@ static void put_resource(struct kubectl *k, const char *word, const struct can_o
 		doc_set_str(k->arena, to, "subresource", o->sub);
 	if (name.n)
 		doc_set_strn(k->arena, to, "name", name.p, name.n);
+}
+
+static void warn_of_verb(struct kubectl *k, const char *verb, bool path)
+{
+	static const char *const of_resources[] = { "get",     "list",	 "watch",
+						    "create",  "update", "patch",
+						    "delete",  "use",	 "deletecollection",
+						    "bind",    "*",	 "impersonate",
+						    "approve", "sign",	 "escalate",
+						    "attest",  NULL };
+	static const char *const of_paths[] = { "get",	  "put",   "post", "head", "options",
+						"delete", "patch", "*",	   NULL };
+
+	if (!str_is_one_of(verb, path ? of_paths : of_resources))
+		kubectl_caution(k, "verb '%s' is not a known verb\n\n", verb);
 }
 
 static int ask_can(struct cmd_call *call, struct err *err)
@@ -106,6 +120,8 @@ static int ask_can(struct cmd_call *call, struct err *err)
 		what = doc_set_object(k->arena, spec, "resourceAttributes");
 		put_resource(k, word, o, what);
 	}
+	if (word[0] == '/' || !o->spaces)
+		warn_of_verb(k, call->args[0], word[0] == '/');
 	doc_set_str(k->arena, what, "verb", call->args[0]);
 	if (!d || arena_exceeded(k->arena))
 		return arena_quota(k->arena, err);

@@ -144,6 +144,7 @@ static void warn_of_verbs(const struct role *ro)
 		if (!str_is_one_of(ro->verbs.v[i], usual))
 			buf_addf(&ro->m.k->errors,
 				 "Warning: '%s' is not a standard resource verb\n", ro->verbs.v[i]);
+	kubectl_show(ro->m.k);
 }
 
 /* Up to a "*", which is all. */

@@ -302,6 +302,7 @@ static int drain_one(void *arg, const struct kubectl_item *node, struct err *err
 	if (*unowned || *daemons)
 		buf_addf(&k->errors, "Warning: %s%s%s\n", unowned, *unowned && *daemons ? "; " : "",
 			 daemons);
+	kubectl_show(k);
 	return send_all(d, node, err);
 }
 

@@ -235,6 +235,7 @@ static int dump_run(struct cmd_call *call, struct err *err)
 	struct doc *spaces = doc_new_array(k->arena), *ignored;
 	int r = kubectl_print_init(&p.print, k, output, p.o->template, err);
 
+	k->filing = to_files(&p);
 	p.print.missing_ok = !p.o->missing_given || p.o->missing_ok;
 	p.end = strcmp(output, "json") == 0   ? ".json"
 		: strcmp(output, "yaml") == 0 ? ".yaml"

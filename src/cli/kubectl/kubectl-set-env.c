@@ -169,6 +169,7 @@ static int add_from(struct cmd_call *call, struct setting *s, struct err *err)
 		if (strcmp(name, text) != 0)
 			buf_addf(&s->c.k->errors, "Warning: key %s transferred to %s\n", text,
 				 name);
+		kubectl_show(s->c.k);
 		ref = doc_object();
 		doc_set_str(a, &ref, "name", items.v[0].name);
 		doc_set_str(a, &ref, "key", text);
@@ -291,6 +292,7 @@ static int on_object(void *arg, const struct kubectl_item *it, struct doc *obj, 
 		buf_addf(&s->c.k->errors,
 			 "Warning: %s/%s does not have any containers matching \"%s\"\n",
 			 it->res->kind, it->name, pattern);
+		kubectl_show(s->c.k);
 		return 1;
 	}
 	if (err->code)

@@ -15,10 +15,14 @@
 #include "cli/kubectl/kubectl-cmds.h"
 #include "cli/kubectl/kubectl-complete.h"
 #include "cli/kubectl/kubectl-plugin.h"
+#include "cli/term.h"
 #include "doc/doc.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #define ARENA_MAX ((size_t)4 << 30)
@@ -378,10 +382,72 @@ void kubectl_note(struct kubectl *k, const struct err *err)
 	k->failed = true;
 }
 
+struct warned {
+	const struct warned *next;
+	struct slice text;
+};
+
+int kubectl_flush(struct kubectl *k, struct err *err)
+{
+	int r = cli_write(1, &k->out, err);
+
+	buf_clear(&k->out);
+	return r;
+}
+
+/* Nobody is left to tell when standard error is gone. */
+static int tell(struct kubectl *k, int status)
+{
+	(void)fd_write_all(2, buf_str(&k->errors), k->errors.n);
+	buf_clear(&k->errors);
+	return status;
+}
+
 void kubectl_warn(struct kubectl *k, struct slice text)
 {
+	struct warned *new = ARENA_NEW(k->arena, struct warned);
+	const char *copy = arena_strndup(k->arena, text.p, text.n);
+
+	for (const struct warned *w = k->warned; w; w = w->next)
+		if (slice_eq(w->text, text))
+			return;
+	if (new) {
+		*new = (struct warned){ k->warned, slice_of(copy, text.n) };
+		k->warned = new;
+	}
 	k->warnings++;
-	buf_addf(&k->errors, "Warning: %.*s\n", (int)text.n, text.p);
+	kubectl_caution(k, "%.*s\n", (int)text.n, text.p);
+}
+
+void kubectl_show(struct kubectl *k)
+{
+	struct err err = ERR_INIT;
+
+	if (k->failed || k->filing)
+		return;
+	if (kubectl_flush(k, &err) < 0) {
+		kubectl_note(k, &err);
+		return;
+	}
+	(void)tell(k, 0);
+}
+
+static bool colours(void)
+{
+	const char *term = getenv("TERM");
+
+	return term_is(2) && !getenv("NO_COLOR") && !(term && strcmp(term, "dumb") == 0);
+}
+
+void kubectl_caution(struct kubectl *k, const char *fmt, ...)
+{
+	va_list ap;
+
+	buf_adds(&k->errors, colours() ? "\33[33;1mWarning:\33[0m " : "Warning: ");
+	va_start(ap, fmt);
+	buf_addv(&k->errors, fmt, ap);
+	va_end(ap);
+	kubectl_show(k);
 }
 
 int kubectl_usage(struct kubectl *k, struct err *err)
@@ -403,22 +469,6 @@ int kubectl_no_args(struct cmd_call *call, struct err *err)
 		buf_addf(&words, "%s%s", i ? " " : "", call->args[i]);
 	(void)err_set(err, ERR_BAD_REQUEST, "unexpected arguments: [%s]", buf_str(&words));
 	return kubectl_usage(kubectl_of(call), err);
-}
-
-int kubectl_flush(struct kubectl *k, struct err *err)
-{
-	int r = cli_write(1, &k->out, err);
-
-	buf_clear(&k->out);
-	return r;
-}
-
-/* Nobody is left to tell when standard error is gone. */
-static int tell(struct kubectl *k, int status)
-{
-	(void)fd_write_all(2, buf_str(&k->errors), k->errors.n);
-	buf_clear(&k->errors);
-	return status;
 }
 
 /* ---- the command line ---- */

@@ -52,7 +52,9 @@ struct kubectl {
 	bool catalog_read;
 	struct api *api; /* kubectl_type: tables of the built-in kinds */
 	size_t warnings;
+	const struct warned *warned; /* private: what servers have warned of */
 	struct buf out, errors;
+	bool filing;	   /* `out` goes to files */
 	size_t behind;	   /* words behind "--" on the command line */
 	const char *about; /* stands before the server's words: "error when creating \"f\"" */
 	const struct doc *refused; /* the Status to tell, when it is not the last call's */
@@ -89,7 +91,12 @@ void kubectl_note(struct kubectl *k, const struct err *err);
 /* The same; of an object of a file: "error when creating "f": ...". */
 void kubectl_note_about(struct kubectl *k, const struct kubectl_item *it, const char *doing,
 			const struct err *err);
+/* Of a server's header; what it has said before is passed over. */
 void kubectl_warn(struct kubectl *k, struct slice text);
+/* "Warning: ...", in colours on a terminal that takes them (NO_COLOR, TERM=dumb). */
+void kubectl_caution(struct kubectl *k, const char *fmt, ...) PRINTF(2, 3);
+/* What was printed, and then what was said of it, leaves: in that order on a terminal. */
+void kubectl_show(struct kubectl *k);
 /* What was written so far goes out now. */
 int kubectl_flush(struct kubectl *k, struct err *err);
 /* "See 'kubectl get -h' for help and examples" behind a message. */
