@@ -405,15 +405,17 @@ static int tell(struct kubectl *k, int status)
 
 void kubectl_warn(struct kubectl *k, struct slice text)
 {
-	struct warned *new = ARENA_NEW(k->arena, struct warned);
-	const char *copy = arena_strndup(k->arena, text.p, text.n);
+	struct warned *next;
+	const char *copy;
 
 	for (const struct warned *w = k->warned; w; w = w->next)
 		if (slice_eq(w->text, text))
 			return;
-	if (new) {
-		*new = (struct warned){ k->warned, slice_of(copy, text.n) };
-		k->warned = new;
+	next = ARENA_NEW(k->arena, struct warned);
+	copy = arena_strndup(k->arena, text.p, text.n);
+	if (next && copy) {
+		*next = (struct warned){ k->warned, slice_of(copy, text.n) };
+		k->warned = next;
 	}
 	k->warnings++;
 	kubectl_caution(k, "%.*s\n", (int)text.n, text.p);
