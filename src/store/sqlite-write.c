@@ -5,9 +5,16 @@
  * A batch takes what is queued when its turn on the writer comes, so it grows while the one before
  * it is synced. A batch that fails (disk full) is tried again request by request, so that no
  * request fails for another.
+ *
+ * A commit costs as much as many rows, so small ones do not follow each other at once: until
+ * SQ_PACE_NS after the one before began, a batch waits for half as many requests as were lately
+ * under way together. More than those rarely come: who writes again when it is answered is found by
+ * that number (one alone never waits, many are in two halves, one asked for while the other is
+ * written), and a stream from outside goes at the pace.
  */
 #include "store/sqlite.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -89,6 +96,7 @@ static void batch_take(struct sq_batch *b)
 		if (!s->head)
 			s->tail = &s->head;
 	}
+	s->queued -= (unsigned)b->nlist;
 	s->pump_queued = false;
 	pthread_mutex_unlock(&s->lock);
 }
@@ -172,6 +180,7 @@ static void batch_finish(struct sq_batch *b)
 	tell_disk(s, b->job.result < 0 ? &b->job.err : NULL);
 	for (struct sq_write *w = b->list, *next; w; w = next) {
 		next = w->next; /* the request may be gone once finished */
+		s->pace.unanswered--;
 		w->finish(w, b->job.result < 0 ? &b->job.err : NULL);
 	}
 	if (b->nev)
@@ -192,18 +201,71 @@ static void batch_done(struct db_job *j)
 		deferred_call(&s->pump);
 }
 
+/* ---- when a batch begins ---- */
+
+static void pace_note(struct sq_pace *p)
+{
+	const int64_t now = clock_mono();
+
+	if (now - p->window > SQ_PEAK_NS) {
+		p->peak_before = now - p->window > 2 * SQ_PEAK_NS ? 0 : p->peak;
+		p->peak = 0;
+		p->window = now;
+	}
+	p->unanswered++;
+	p->peak = MAX(p->peak, p->unanswered);
+}
+
+/* Whether so many are a batch now. */
+static bool pace_due(const struct sq_pace *p, unsigned queued, int64_t now)
+{
+	const unsigned many = MIN((MAX(p->peak, p->peak_before) + 1) / 2, SQ_BATCH_SOON);
+
+	return queued >= many || now - p->begun >= SQ_PACE_NS;
+}
+
 void sq_pump(struct deferred *d)
 {
 	struct sq *s = CONTAINER_OF(d, struct sq, pump);
-	bool start;
+	const int64_t now = clock_mono();
+	bool wanted, due;
 
 	s->unpumped = 0;
 	pthread_mutex_lock(&s->lock);
-	start = s->head && !s->pump_queued;
-	s->pump_queued |= start;
+	wanted = s->head && !s->pump_queued;
+	due = pace_due(&s->pace, s->queued, now) || atomic_load(&s->closing);
+	s->pump_queued |= wanted && due;
 	pthread_mutex_unlock(&s->lock);
-	if (start)
-		batch_start(s, NULL);
+	if (!wanted)
+		return;
+	if (!due) {
+		timer_set(&s->pace.timer, s->pace.begun + SQ_PACE_NS);
+		return;
+	}
+	timer_clear(&s->pace.timer);
+	s->pace.begun = now;
+	batch_start(s, NULL);
+}
+
+static int on_pace(struct timer *t)
+{
+	sq_pump(&CONTAINER_OF(t, struct sq, pace.timer)->pump);
+	return 0;
+}
+
+void sq_write_init(struct sq *s)
+{
+	s->tail = &s->head;
+	pthread_mutex_init(&s->lock, NULL);
+	deferred_init(&s->pump, s->base.loop, sq_pump);
+	timer_init(&s->pace.timer, s->base.loop, on_pace);
+}
+
+void sq_write_fini(struct sq *s)
+{
+	timer_fini(&s->pace.timer);
+	deferred_fini(&s->pump);
+	pthread_mutex_destroy(&s->lock);
 }
 
 /* The end of the round starts the batch: the requests of one round share it. */
@@ -214,7 +276,9 @@ void sq_write_queue(struct sq *s, struct sq_write *w)
 	pthread_mutex_lock(&s->lock);
 	*s->tail = w;
 	s->tail = &w->next;
+	s->queued++;
 	pthread_mutex_unlock(&s->lock);
+	pace_note(&s->pace);
 	/* Many: the writer begins while the round brings more. */
 	if (++s->unpumped == SQ_BATCH_SOON)
 		sq_pump(&s->pump);
@@ -230,6 +294,7 @@ void sq_write_reject(struct sq *s)
 	(void)err_set(&err, ERR_UNAVAILABLE, "the store is being closed");
 	while ((w = s->head)) {
 		s->head = w->next;
+		s->pace.unanswered--;
 		w->finish(w, &err);
 	}
 }

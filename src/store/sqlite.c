@@ -26,10 +26,9 @@ static void sq_free(struct sq *s)
 	sq_care_fini(s);
 	sq_watch_fini(s);
 	timer_fini(&s->expiry);
-	deferred_fini(&s->pump);
+	sq_write_fini(s);
 	store_fini(&s->base);
 	fd_close(s->lock_fd);
-	pthread_mutex_destroy(&s->lock);
 	free(s->path);
 	free(s);
 }
@@ -103,10 +102,8 @@ static struct sq *sq_new(const struct store_sqlite_options *o)
 		abort();
 	s->o.path = s->path;
 	s->lock_fd = -1;
-	s->tail = &s->head;
 	store_init(&s->base, &sq_kind, o->loop);
-	pthread_mutex_init(&s->lock, NULL);
-	deferred_init(&s->pump, o->loop, sq_pump);
+	sq_write_init(s);
 	sq_watch_init(s);
 	sq_care_init(s);
 	return s;

@@ -30,7 +30,9 @@
 #define SQ_SHIFT 16
 #define SQ_EXPIRE_MAX 4096    /* keys that go in one revision */
 #define SQ_BATCH_MAX 256      /* requests in one commit */
-#define SQ_BATCH_SOON 16      /* so many do not wait for the end of the round */
+#define SQ_BATCH_SOON 16      /* so many wait for nothing */
+#define SQ_PACE_NS 1500000    /* from the beginning of a batch to that of a small one */
+#define SQ_PEAK_NS 20000000   /* the busiest moment is looked for in the last one to two of these */
 #define SQ_CHUNK (256u << 10) /* bytes that a step of a reading hands over */
 #define SQ_VISIT_MAX 8192     /* rows that it looks at */
 #define SQ_REVISION_OF(id) ((id) >> SQ_SHIFT)
@@ -98,6 +100,14 @@ struct sq_watch {
 	bool asked;
 };
 
+/* Of the loop's thread. When the next batch begins: see sqlite-write.c. */
+struct sq_pace {
+	unsigned unanswered;	    /* queued, or in a batch */
+	unsigned peak, peak_before; /* of unanswered, in this window and the one before */
+	int64_t window, begun;	    /* when they began: this window; the newest batch */
+	struct timer timer;
+};
+
 struct sq {
 	struct store base;
 	struct store_sqlite_options o;
@@ -108,10 +118,13 @@ struct sq {
 	atomic_bool closing;
 	atomic_uint want_prev;
 
-	pthread_mutex_t lock; /* guards the three behind it */
+	pthread_mutex_t lock; /* guards the four behind it */
 	struct sq_write *head, **tail;
-	bool pump_queued, disk_trouble;
+	unsigned queued;
+	bool pump_queued;
+	bool disk_trouble;
 	struct deferred pump;
+	struct sq_pace pace;
 	unsigned unpumped; /* writes that were queued since */
 
 	int64_t revision, compacted;
@@ -171,6 +184,8 @@ int sq_damaged(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 
 /* ---- sqlite-write.c ---- */
 
+void sq_write_init(struct sq *s); /* behind store_init */
+void sq_write_fini(struct sq *s);
 void sq_write_queue(struct sq *s, struct sq_write *w);
 void sq_pump(struct deferred *d);
 void sq_write_reject(struct sq *s); /* what no batch took any more */

@@ -106,6 +106,30 @@ static void commits_at_once_share_and_do_not_disturb_each_other(void **state)
 	verify(f);
 }
 
+/* Behind many that were under way together, few are a batch of their own after a moment. */
+static void who_comes_alone_behind_many_is_not_left_waiting(void **state)
+{
+	static const size_t crowds[] = { 40, 1, 1, 3, 1, 40, 2, 1 };
+	struct fix *f = *state;
+	static struct txn x[40];
+	struct store_op op = { .key = SLICE("/a"), .value = SLICE("v") };
+	int64_t revision = store_revision(f->s);
+
+	for (size_t i = 0; i < ARRAY_LEN(crowds); i++) {
+		for (size_t n = 0; n < crowds[i]; n++) {
+			x[n] = (struct txn){ .t = { .ops = &op, .nops = 1, .done = on_txn } };
+			store_commit(f->s, &x[n].t);
+		}
+		for (size_t n = 0; n < crowds[i]; n++) {
+			wait_for(f, &x[n].done);
+			assert_int_equal(x[n].t.result, 0);
+		}
+		revision += (int64_t)crowds[i];
+		assert_int_equal(store_revision(f->s), revision);
+	}
+	verify(f);
+}
+
 static void requests_that_are_not_well_formed_are_refused(void **state)
 {
 	struct fix *f = *state;
@@ -614,6 +638,7 @@ int main(void)
 		T(a_key_keeps_the_revision_of_its_creation_until_it_is_removed),
 		T(a_guard_that_does_not_hold_changes_nothing_and_tells_the_key),
 		T(commits_at_once_share_and_do_not_disturb_each_other),
+		T(who_comes_alone_behind_many_is_not_left_waiting),
 		T(requests_that_are_not_well_formed_are_refused),
 		T(ranges_begin_end_and_count),
 		T(a_prefix_of_highest_bytes_has_an_end),
