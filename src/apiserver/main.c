@@ -128,7 +128,7 @@ int apiserver_main(const struct apiserver_conf *conf, struct err *err)
 	b.conf = &b.own;
 	log_setup("apiserver", 2, conf->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, conf->log_format);
 	mallopt(M_ARENA_MAX, 2);
-	mallopt(M_TRIM_THRESHOLD, 256 << 10);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20); /* less is given back and taken again each moment */
 	r = start(&b, err);
 	if (r == 0) {
 		tell_ready(&b);

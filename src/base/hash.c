@@ -537,11 +537,17 @@ void random_hex(char *dst, size_t n)
 
 void random_uuid(char dst[UUID_TEXT_MAX])
 {
+	static const struct {
+		unsigned char to, from, n;
+	} parts[] = { { 0, 0, 8 }, { 9, 8, 4 }, { 14, 12, 4 }, { 19, 16, 4 }, { 24, 20, 12 } };
 	char hex[33];
 
 	random_hex(hex, 32);
 	hex[12] = '4'; /* the version; below, the variant */
 	hex[16] = "89ab"[hex[16] & 3];
-	(void)snprintf(dst, UUID_TEXT_MAX, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-		       hex + 16, hex + 20);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		memcpy(dst + parts[i].to, hex + parts[i].from, parts[i].n);
+		dst[parts[i].to + parts[i].n] = '-';
+	}
+	dst[UUID_TEXT_MAX - 1] = '\0';
 }

@@ -10,11 +10,11 @@
  * rate: each connection asks again when it was answered; prints "rate R p50 U p99 U errors N" (per
  * second, microseconds). fill: ConfigMaps f0000000... of about BYTES each; prints the rate. watch:
  * RATE updates a second of one object of each group, each of which the watchers of its group are
- * told; on as many connections as watchers by HTTP/1.1, on fewer by HTTP/2, where a group's
- * watchers lie on different ones; prints "events N p50 U p99 U max U errors N late U share P": from
- * when an update was due to be sent (so a stall is not spared) to its arrival at each watcher; how
- * late this program itself was to send at p99, which is within it (and it is as late to look
- * at what came); and the percent of a core that it took.
+ * told; on as many connections as watchers by HTTP/1.1, on fewer by HTTP/2 (as the writers are),
+ *where a group's watchers lie on different ones; prints "events N p50 U p99 U max U errors N late U
+ *share P": from when an update was due to be sent (so a stall is not spared) to its arrival at each
+ *watcher; how late this program itself was to send at p99, which is within it (and it is as late to
+ *look at what came); and the percent of a core that it took.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -30,6 +30,7 @@
 #define ASKERS_MAX 64
 #define FILL_ASKERS 64
 #define UPDATERS 64
+#define WRITERS 8 /* connections of theirs by HTTP/2 */
 #define CONNECTIONS_MAX 256
 #define MAPS "/api/v1/namespaces/default/configmaps"
 
@@ -495,7 +496,9 @@ static void run_watch(struct load *l, unsigned watchers, unsigned groups, double
 	l->groups = groups;
 	l->rate = rate;
 	l->end = (int64_t)(seconds * 1e9);
-	l->client = connect_client(l, UPDATERS, 1);
+	/* As client-go writes: many requests on one connection. */
+	l->client = connections >= watchers ? connect_client(l, UPDATERS, 1)
+					    : connect_client(l, WRITERS, UPDATERS / WRITERS);
 	l->connections = connections;
 	if (connections >= watchers)
 		l->watching[0] = connect_client(l, watchers, 1);

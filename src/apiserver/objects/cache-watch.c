@@ -194,13 +194,19 @@ static bool concerns(const struct cache_watch *w, const struct item *i)
 	return slice_starts(key, w->prefix) && item_match(i, w->labels, w->fields);
 }
 
+/* Nothing that it selects by has changed: an update of something else, as most are. */
+static bool was_alike(const struct cache_watch *w, const struct change *ch)
+{
+	return !w->fields && ch->new &&slice_eq(item_labels(ch->old), item_labels(ch->new));
+}
+
 /* 1: it was told and has no room for more; -1: it is over. */
 static int tell(struct cache *c, struct watch *x, struct change *ch)
 {
 	struct cache_watch *w = outer_of(x);
 	struct world *world = c->world;
-	const bool before = ch->old && concerns(w, ch->old);
 	const bool now = ch->new &&concerns(w, ch->new);
+	const bool before = ch->old && (was_alike(w, ch) ? now : concerns(w, ch->old));
 	enum cache_change what = before && now ? CACHE_MODIFIED : now ? CACHE_ADDED : CACHE_DELETED;
 	int r;
 
