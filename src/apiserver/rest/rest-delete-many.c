@@ -12,7 +12,8 @@
  *
  * Webhooks are asked about one after the other, as upstream's one worker does it. An object that
  * changed meanwhile is looked at, and asked about, anew; one that went is none of ours. Deletions
- * that are done stay when a later one fails, as upstream's do.
+ * that are done stay when a later one fails, as upstream's do. `limit` is the size of upstream's
+ * pages, all of which it goes through: it changes nothing.
  */
 #include "apiserver/rest/gather.h"
 #include "apiserver/rest/rest-delete.h"
@@ -487,6 +488,20 @@ static void wait(struct call *c)
 	call_wait(c, 0, begin);
 }
 
+/* Which objects there were is not asked again: what goes is what is there now. */
+static int check_query(struct call *c, struct err *err)
+{
+	if (*c->q.continue_)
+		return status_bad_request(
+			err, &c->about,
+			"continue is not supported for DELETE of a collection: leave it out");
+	if (c->q.match == MATCH_EXACT)
+		return status_bad_request(err, &c->about,
+					  "resourceVersionMatch: Exact is not supported for DELETE "
+					  "of a collection: leave it out");
+	return 0;
+}
+
 void rest_delete_collection(struct call *c)
 {
 	unsigned flags = c->resource->kind->custom ? CODEC_NO_PROTO : 0;
@@ -494,7 +509,8 @@ void rest_delete_collection(struct call *c)
 
 	err_clear(&err);
 	if (call_choose(c, flags, &err) < 0 || call_media(c, 0, &err) < 0 ||
-	    selector_check_fields(&c->q.fields, c->resource->kind, &err) < 0)
+	    selector_check_fields(&c->q.fields, c->resource->kind, &err) < 0 ||
+	    check_query(c, &err) < 0)
 		call_fail(c, &err);
 	else
 		call_body(c, wait);

@@ -216,7 +216,14 @@ static void a_collection_goes_by_its_selectors(void **state)
 	}
 	delete (x, MAPS "?labelSelector=v%3Da&dryRun=All", NULL);
 	assert_code(x, 200);
-	delete (x, MAPS "?labelSelector=v%3Da", NULL);
+	delete (x, MAPS "?labelSelector=v%3Da&continue=x", NULL);
+	assert_status(x, 400, "BadRequest",
+		      "continue is not supported for DELETE of a collection: leave it out");
+	delete (x, MAPS "?resourceVersion=1&resourceVersionMatch=Exact", NULL);
+	assert_status(x, 400, "BadRequest",
+		      "resourceVersionMatch: Exact is not supported for DELETE of a collection: "
+		      "leave it out");
+	delete (x, MAPS "?labelSelector=v%3Da&limit=7", NULL);
 	assert_code(x, 200);
 	assert_string_equal(answer_text(x, "kind"), "ConfigMapList");
 	assert_int_equal(doc_len(doc_get(answer_doc(x), "items")), 100);
