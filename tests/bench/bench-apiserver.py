@@ -49,7 +49,7 @@ def tell(what, value, unit, goal, peer=None, ratio=None):
 def load(server, *args, timeout=1200):
     """What the client measured, and the server's CPU seconds meanwhile."""
     before = server.cpu()
-    r = subprocess.run([*on_core(1), api.program("tests/bench/apiserver-load"), server.url(), api.TOKEN, *map(str, args)], stdout=subprocess.PIPE,
+    r = subprocess.run([*(on_core(1) if server.prefix else []), api.program("tests/bench/apiserver-load"), server.url(), api.TOKEN, *map(str, args)], stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, timeout=timeout)
     words = r.stdout.split()
     if r.returncode or len(words) % 2:
@@ -190,6 +190,7 @@ def pauses():
 
 def watches(scratch):
     pauses()
+    seconds = 2 if QUICK else 6
     s = begin(scratch, "watches", False)
     s.start()
     got = load(s, "watch", 10, 10, 20, 2 if QUICK else 10, 10)
@@ -198,7 +199,9 @@ def watches(scratch):
     tell_client("write to event, idle", got)
     for rate in (1000, 5000):
         for connections, how in ((1000, "1,000 connections"), (100, "100 connections of HTTP/2")):
-            got = load(s, "watch", 1000, 100, rate, 2 if QUICK else 8, connections)
+            # The machine's pauses come in clusters: the middle of three says more than one run three times as long.
+            runs = [load(s, "watch", 1000, 100, rate, seconds, connections) for _ in range(ROUNDS)]
+            got = sorted(runs, key=lambda g: g["p99"])[ROUNDS // 2]
             what = f"{rate:,} events/s, each to 10 of 1,000 watchers, {how}"
             tell(what + ", p50", got["p50"] / 1000, "ms", "-")
             tell(what + ", p99", got["p99"] / 1000, "ms", "<= 5" if rate == 5000 else "-")

@@ -549,11 +549,9 @@ static int show(struct kubectl *k, const struct cmd_program *prog, const struct 
 	return kubectl_flush(k, &err) < 0 ? 1 : 0;
 }
 
-static int no_command(struct kubectl *k, const struct cmd_program *prog, const struct split *s,
-		      int argc, char **argv)
+static int no_command(struct kubectl *k, const struct split *s, int argc, char **argv)
 {
 	struct err err = ERR_INIT;
-	const char *near;
 
 	if (is_family(s->words[0]) && s->n == 1) {
 		buf_addf(&k->errors, "Usage:  kubectl %s COMMAND\n\nCommands:\n", s->words[0]);
@@ -580,10 +578,8 @@ static int no_command(struct kubectl *k, const struct cmd_program *prog, const s
 		buf_addf(&k->errors, "Error: %s\n", err.msg);
 		return tell(k, 1);
 	}
-	near = cmd_suggest(prog, s->words[0]);
 	buf_addf(&k->errors, "Error: unknown command \"%s\" for \"kubectl\"\n", s->words[0]);
-	if (near)
-		buf_addf(&k->errors, "\nDid you mean this?\n\t%s\n\n", near);
+	kubectl_suggest(s->words[0], &k->errors);
 	return tell(k, 1);
 }
 
@@ -721,7 +717,7 @@ static int start(struct kubectl *k, int argc, char **argv)
 	s.words += help;
 	s.n -= help;
 	if (!k->cmd)
-		return no_command(k, &prog, &s, argc, argv);
+		return no_command(k, &s, argc, argv);
 	if (help)
 		return show(k, &prog, k->cmd);
 	call.cmd = k->cmd;

@@ -99,6 +99,8 @@ void kubectl_caution(struct kubectl *k, const char *fmt, ...) PRINTF(2, 3);
 void kubectl_show(struct kubectl *k);
 /* What was written so far goes out now. */
 int kubectl_flush(struct kubectl *k, struct err *err);
+/* Adds kubectl's commands that are near to a word that is none of them; nothing when none is. */
+void kubectl_suggest(const char *word, struct buf *out);
 /* "See 'kubectl get -h' for help and examples" behind a message. */
 int kubectl_usage(struct kubectl *k, struct err *err);
 /* -ERR_BAD_REQUEST "unexpected arguments: [x]". */
