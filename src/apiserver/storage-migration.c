@@ -826,7 +826,7 @@ int storage_migration_start(struct resources *rs, struct loop *loop, struct stor
 	list_init(&g->todo);
 	deferred_init(&g->look, loop, look);
 	timer_init(&g->again, loop, on_timer);
-	r = converter_new(loop, rs, &g->converter, err);
+	r = converter_new(loop, rs, NULL, &g->converter, err);
 	if (r == 0)
 		r = follow(g, err);
 	if (r < 0)

@@ -287,6 +287,40 @@ def _():
         until(lambda: v2.api.ask("GET", v2.path("one")).status == 200, "the right one is asked")
 
 
+def figures(name, *labels):
+    """The sum of those lines of a figure that have all these labels."""
+    text = api().ask("GET", "/metrics", headers={"Accept": "text/plain"}).body.decode()
+    lines = [li for li in text.splitlines() if li.startswith(name + "{") and all(la in li for la in labels)]
+    return sum(float(li.rsplit(" ", 1)[1]) for li in lines)
+
+
+@case("questions to a converter are counted under upstream's names")
+def _():
+    asked, took, made = ("apiserver_conversion_webhook_request_total", "apiserver_conversion_webhook_duration_seconds_count",
+                         "apiserver_crd_conversion_webhook_duration_seconds_count")
+    right, bad = ('result="success"', 'failure_type=""'), 'result="failure"'
+    with Converted() as d:
+        v1, v2 = both(d)
+        v1.create(one())
+        before = figures(asked, *right), figures(took, *right), figures(asked, bad)
+        v2.get("one")
+        equal((figures(asked, *right), figures(took, *right), figures(asked, bad)), (before[0] + 1, before[1] + 1, before[2]))
+        name = f'crd_name="{d.body["metadata"]["name"]}"'
+        equal(figures(made, name, 'from_version="v1"', 'to_version="v2"', 'succeeded="true"'), 1)
+        for at, fault in (("/lie-none", "no_objects_returned"), ("/lie-kind", "invalid_converted_object"), ("/lie-failed", "malformed_response")):
+            known = figures(asked, f'failure_type="conversion_webhook_{fault}_failure"', bad)
+            d.asks(at)
+            until(lambda: v2.api.ask("GET", v2.path("one")).status == 500, f"{at} is asked")
+            assert figures(asked, f'failure_type="conversion_webhook_{fault}_failure"', bad) > known, at
+        known = figures(asked, 'failure_type="conversion_webhook_partial_response_failure"')
+        d.asks("/lie-none")
+        until(lambda: v2.api.ask("GET", v2.path()).status == 500 and
+              figures(asked, 'failure_type="conversion_webhook_partial_response_failure"') > known, "a list is asked about")
+        assert figures(made, name, 'succeeded="false"') >= 4
+        d.asks("/convert")
+        until(lambda: v2.api.ask("GET", v2.path("one")).status == 200, "the right one is asked")
+
+
 @case("another converter makes other forms")
 def _():
     with Converted() as d:

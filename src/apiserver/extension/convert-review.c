@@ -107,6 +107,12 @@ static int check_result_of(const struct convert_review *r, const struct doc *res
 		      (int)status.n, status.p);
 }
 
+static void count(const struct convert_review *r, enum convert_fault fault)
+{
+	if (r->fault)
+		*r->fault = fault;
+}
+
 /* The list of objects, whose number is right. */
 static int open_answer(const struct convert_review *r, const struct doc *d, const struct doc **ret,
 		       struct err *err)
@@ -128,8 +134,11 @@ static int open_answer(const struct convert_review *r, const struct doc *d, cons
 	if (check_result_of(r, response, err) < 0 ||
 	    member(r, response, "convertedObjects", DOC_ARRAY, ret, err) < 0)
 		return err_ret(err);
-	if (doc_len(*ret) != r->n)
+	if (doc_len(*ret) != r->n) {
+		count(r, r->list ? CONVERT_PARTIAL : CONVERT_EMPTY);
 		return failed(r, err, "returned %zu objects, expected %zu", doc_len(*ret), r->n);
+	}
+	count(r, CONVERT_INVALID); /* until it is not */
 	return 0;
 }
 
@@ -268,6 +277,7 @@ int convert_review_read(struct slice text, const struct convert_review *r, struc
 	const struct doc *list = NULL;
 	struct doc *d, *old;
 
+	count(r, CONVERT_MALFORMED);
 	if (json_read(a, text, &opt, &d, err) < 0)
 		return err_wrap(err, "conversion webhook for %s failed", r->from);
 	if (open_answer(r, d, &list, err) < 0)
@@ -278,5 +288,6 @@ int convert_review_read(struct slice text, const struct convert_review *r, struc
 		    take_one(&o, old, doc_at(list, i), &ret[i], err) < 0)
 			return err_ret(err);
 	}
+	count(r, CONVERT_FINE);
 	return 0;
 }

@@ -14,6 +14,16 @@
 struct arena;
 struct err;
 
+/* What was wrong with an answer, as upstream counts it. */
+enum convert_fault {
+	CONVERT_FINE,
+	CONVERT_CALL,	   /* there was none */
+	CONVERT_MALFORMED, /* it is no answer, or says that it failed */
+	CONVERT_PARTIAL,   /* of a list: not so many objects */
+	CONVERT_EMPTY,	   /* of an object: not one */
+	CONVERT_INVALID,   /* an object that is none of those that were sent */
+};
+
 struct convert_review {
 	bool beta; /* v1beta1 */
 	bool list; /* errors tell of which object */
@@ -22,6 +32,7 @@ struct convert_review {
 	const char *kind, *to; /* of all objects; the version that is wanted: "example.com/v2" */
 	const struct slice *objects; /* as JSON */
 	size_t n;
+	enum convert_fault *fault; /* of an answer that fails; NULL: nobody counts */
 };
 /* The first version of conversionReviewVersions that is known; -ERR_INVALID: none. */
 int convert_review_version(const struct doc *versions, bool *ret_beta, struct err *err);

@@ -12,9 +12,10 @@
 #define WORK_MAX (256u << 20) /* a batch and its answer as documents */
 #define BODY_MAX (16u << 20)
 
-int converter_new(struct loop *l, struct resources *rs, struct converter **ret, struct err *err)
+int converter_new(struct loop *l, struct resources *rs, struct metrics *m, struct converter **ret,
+		  struct err *err)
 {
-	struct converter *cv = calloc(1, sizeof(*cv));
+	CLEANUP(converter_free) struct converter *cv = calloc(1, sizeof(*cv));
 
 	if (!cv)
 		return err_set(err, ERR_QUOTA, "no memory for what converts objects");
@@ -22,7 +23,9 @@ int converter_new(struct loop *l, struct resources *rs, struct converter **ret, 
 	cv->world = resources_world(rs);
 	cv->clients = webhook_clients_new(l, rs);
 	map_init(&cv->flights);
-	*ret = cv;
+	if (m && convert_figures_add(cv, m, err) < 0)
+		return err_ret(err);
+	*ret = STEAL(cv);
 	return 0;
 }
 
@@ -74,6 +77,14 @@ static void finish(struct convert_job *j, int result, const struct doc *objects,
 
 /* ---- the way ---- */
 
+static int not_admitted(struct convert_job *j, size_t i, struct err *err)
+{
+	j->fault = CONVERT_INVALID;
+	return err_wrap(err,
+			"conversion webhook for %s returned invalid converted object at index %zu",
+			j->review.from, i);
+}
+
 /* As the version has it: what its schema does not know goes, nothing is filled in. */
 static int admit_all(struct convert_job *j, struct doc *objects, struct err *err)
 {
@@ -82,10 +93,7 @@ static int admit_all(struct convert_job *j, struct doc *objects, struct err *err
 	for (size_t i = 0; i < j->n; i++) {
 		if (api_admit(j->to->type, &objects[i], j->a, API_NO_DEFAULTS, NULL, &canonical,
 			      err) < 0)
-			return err_wrap(err,
-					"conversion webhook for %s returned invalid converted "
-					"object at index %zu",
-					j->review.from, i);
+			return not_admitted(j, i, err);
 		objects[i] = canonical;
 	}
 	return arena_exceeded(j->a) ? arena_quota(j->a, err) : 0;
@@ -96,6 +104,7 @@ static void on_answer(struct webhook_post *p, int result, struct slice text, str
 	struct convert_job *j = CONTAINER_OF(p, struct convert_job, post);
 	struct doc *objects = ARENA_ARRAY(j->a, struct doc, j->n);
 
+	j->fault = CONVERT_CALL;
 	if (result < 0)
 		result = err_wrap(err, "conversion webhook for %s failed", j->review.from);
 	else
@@ -103,6 +112,7 @@ static void on_answer(struct webhook_post *p, int result, struct slice text, str
 				 : arena_quota(j->a, err);
 	if (result == 0)
 		result = admit_all(j, objects, err);
+	convert_figures_tell(j);
 	finish(j, result, objects, err);
 }
 
@@ -139,7 +149,8 @@ static int begin(struct converter *cv, struct convert_job *j, struct err *err)
 					     .kind = j->to->kind,
 					     .to = j->to->group->api_version,
 					     .objects = j->objects,
-					     .n = j->n };
+					     .n = j->n,
+					     .fault = &j->fault };
 	if (!j->review.from)
 		return arena_quota(j->a, err);
 	r = convert_review_version(doc_get(hook, "conversionReviewVersions"), &j->review.beta, err);
@@ -165,6 +176,8 @@ void convert_ask(struct converter *cv, struct convert_job *j)
 	j->body = BUF_INIT(BODY_MAX);
 	j->post = (struct webhook_post){ .running = false };
 	j->running = true;
+	j->cv = cv;
+	j->begun = clock_mono();
 	err_clear(&j->err);
 	deferred_init(&j->later, cv->loop, on_later);
 	if (begin(cv, j, &j->err) < 0)

@@ -31,9 +31,12 @@
 #include "apiserver/outward/webhook-client.h"
 
 struct converter;
+struct metrics;
 struct resources;
 
-int converter_new(struct loop *l, struct resources *rs, struct converter **ret, struct err *err);
+/* metrics may be NULL; a registry takes the figures of one converter. */
+int converter_new(struct loop *l, struct resources *rs, struct metrics *m, struct converter **ret,
+		  struct err *err);
 /* Nothing is under way. */
 void converter_free(struct converter *cv); /* NULL is fine */
 DEFINE_CLEANUP(struct converter *, converter_free)
@@ -65,6 +68,9 @@ struct convert_job {
 	struct webhook_post post;
 	struct deferred later;
 	struct err err;
+	struct converter *cv;
+	int64_t begun; /* monotonic */
+	enum convert_fault fault;
 	bool running;
 };
 void convert_ask(struct converter *cv, struct convert_job *j);

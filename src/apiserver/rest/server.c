@@ -887,7 +887,7 @@ int server_new(const struct server_conf *conf, struct server **ret, struct err *
 	if (r == 0)
 		r = hook_desk_new(srv, &srv->hook_desk, err);
 	if (r == 0)
-		r = converter_new(conf->loop, conf->resources, &srv->converter, err);
+		r = converter_new(conf->loop, conf->resources, conf->metrics, &srv->converter, err);
 	if (r == 0)
 		r = http_server_new(conf->loop, &http, &srv->http, err);
 	if (r < 0)
