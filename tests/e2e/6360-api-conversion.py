@@ -313,6 +313,7 @@ def _():
             until(lambda: v2.api.ask("GET", v2.path("one")).status == 500, f"{at} is asked")
             assert figures(asked, f'failure_type="conversion_webhook_{fault}_failure"', bad) > known, at
         known = figures(asked, 'failure_type="conversion_webhook_partial_response_failure"')
+        v1.create(one("more"))
         d.asks("/lie-none")
         until(lambda: v2.api.ask("GET", v2.path()).status == 500 and
               figures(asked, 'failure_type="conversion_webhook_partial_response_failure"') > known, "a list is asked about")
