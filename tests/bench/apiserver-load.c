@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For tests/bench/bench-apiserver.py: one thread that asks an API server over TLS and HTTP/1.1.
+ * For tests/bench/bench-apiserver.py: one thread that asks an API server over TLS.
  *
  * usage: apiserver-load ADDRESS TOKEN rate create|update|get|list CONNECTIONS SECONDS BYTES
  *	  apiserver-load ADDRESS TOKEN fill OBJECTS BYTES
@@ -10,11 +10,11 @@
  * rate: each connection asks again when it was answered; prints "rate R p50 U p99 U errors N" (per
  * second, microseconds). fill: ConfigMaps f0000000... of about BYTES each; prints the rate. watch:
  * RATE updates a second of one object of each group, each of which the watchers of its group are
- * told; on as many connections as watchers by HTTP/1.1, on fewer by HTTP/2 (as the writers are),
- *where a group's watchers lie on different ones; prints "events N p50 U p99 U max U errors N late U
- *share P": from when an update was due to be sent (so a stall is not spared) to its arrival at each
- *watcher; how late this program itself was to send at p99, which is within it (and it is as late to
- *look at what came); and the percent of a core that it took.
+ * told; on as many connections as watchers by HTTP/1.1, on fewer by HTTP/2, as the writers then
+ * are, where a group's watchers lie on different ones; prints "events N p50 U p99 U max U errors N
+ * late U share P": from when an update was due to be sent (so a stall is not spared) to its arrival
+ * at each watcher; how late this program itself was to send at p99, which is within it (and it is
+ * as late to look at what came); and the percent of a core that it took.
  */
 #include "base/clock.h"
 #include "base/err.h"

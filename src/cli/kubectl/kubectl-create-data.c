@@ -133,7 +133,7 @@ static int add_source(struct data *d, const char *source, struct err *err)
 			       (int)(eq - source), source);
 	if (stat(path, &st) < 0)
 		return err_set(err, ERR_NOT_FOUND, "error reading %s: %s", path,
-			       errno == ENOENT ? "no such file or directory" : err_strerror(errno));
+			       kubectl_why(errno));
 	if (S_ISDIR(st.st_mode))
 		return eq ? err_set(err, ERR_INVALID, "cannot give a key name for a directory path")
 			  : add_folder(d, path, err);
@@ -221,7 +221,7 @@ static int add_env(struct data *d, const char *path, struct err *err)
 
 	if (stat(path, &st) < 0)
 		return err_set(err, ERR_NOT_FOUND, "error reading %s: %s", path,
-			       errno == ENOENT ? "no such file or directory" : err_strerror(errno));
+			       kubectl_why(errno));
 	if (S_ISDIR(st.st_mode))
 		return err_set(err, ERR_INVALID, "env %s file cannot be a directory",
 			       d->secret ? "secret" : "config");
@@ -487,7 +487,7 @@ static int read_pem(struct data *d, const char *path, struct slice *ret, struct 
 	if (read_file(d, path, ret, err) == 0)
 		return 0;
 	return err_set(err, ERR_NOT_FOUND, "Cannot read file %s, open %s: %s", path, path,
-		       err->sys == ENOENT ? "no such file or directory" : err_strerror(err->sys));
+		       kubectl_why(err->sys));
 }
 
 static int tls_run(struct cmd_call *call, struct err *err)

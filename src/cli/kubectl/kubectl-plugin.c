@@ -19,6 +19,7 @@
 
 #define PREFIX "kubectl-"
 #define WORDS_MAX 64
+#define WARNED_MAX (256u << 10)
 
 /* ---- running one ---- */
 
@@ -99,6 +100,7 @@ struct listing {
 	struct kubectl *k;
 	bool name_only;
 	size_t found, warnings;
+	struct buf warned; /* behind what is said of folders */
 	struct doc *names; /* of each its first path */
 };
 
@@ -108,9 +110,9 @@ static void warn(struct listing *l, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	buf_adds(&l->k->errors, "  - warning: ");
-	buf_addv(&l->k->errors, fmt, ap);
-	buf_addc(&l->k->errors, '\n');
+	buf_adds(&l->warned, "  - warning: ");
+	buf_addv(&l->warned, fmt, ap);
+	buf_addc(&l->warned, '\n');
 	va_end(ap);
 	l->warnings++;
 }
@@ -158,9 +160,8 @@ static void list_folder(struct listing *l, const char *dir)
 
 	if (n < 0) {
 		buf_addf(&l->k->errors,
-			 "Unable to read directory \"%s\" from your PATH: open %s: %s. "
-			 "Skipping...\n",
-			 dir, dir, errno == ENOENT ? "no such file or directory" : strerror(errno));
+			 "Unable to read directory \"%s\" from your PATH: %s %s: %s. Skipping...\n",
+			 dir, errno == ENOTDIR ? "readdirent" : "open", dir, kubectl_why(errno));
 		return;
 	}
 	for (int i = 0; i < n; i++) {
@@ -178,7 +179,10 @@ static int plugin_run(struct cmd_call *call, struct err *err)
 {
 	const struct plugin_opts *o = call->opts;
 	struct kubectl *k = kubectl_of(call);
-	struct listing l = { .k = k, .name_only = o->name_only, .names = doc_new_object(k->arena) };
+	struct listing l = { .k = k,
+			     .name_only = o->name_only,
+			     .names = doc_new_object(k->arena),
+			     .warned = BUF_INIT(WARNED_MAX) };
 	struct doc *seen = doc_new_object(k->arena);
 
 	for (struct slice rest = slice_str(getenv("PATH")); rest.p;) {
@@ -190,6 +194,8 @@ static int plugin_run(struct cmd_call *call, struct err *err)
 		doc_set_bool(k->arena, seen, name, true);
 		list_folder(&l, name);
 	}
+	buf_addf(&k->errors, "%s", buf_str(&l.warned));
+	buf_fini(&l.warned);
 	if (arena_exceeded(k->arena))
 		return arena_quota(k->arena, err);
 	if (!l.found)

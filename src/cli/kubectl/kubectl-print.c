@@ -386,3 +386,17 @@ int kubectl_print_plain(struct kubectl_print *p, const struct doc *d, struct err
 {
 	return print_one(p, d, JSON_AS_IS, err);
 }
+
+const char *kubectl_why(int sys)
+{
+	switch (sys) {
+	case ENOENT: return "no such file or directory";
+	case EACCES: return "permission denied";
+	case EPERM: return "operation not permitted";
+	case ENOTDIR: return "not a directory";
+	case EISDIR: return "is a directory";
+	case ELOOP: return "too many levels of symbolic links";
+	case ENAMETOOLONG: return "file name too long";
+	default: return err_strerror(sys);
+	}
+}

@@ -99,6 +99,8 @@ void kubectl_caution(struct kubectl *k, const char *fmt, ...) PRINTF(2, 3);
 void kubectl_show(struct kubectl *k);
 /* What was written so far goes out now. */
 int kubectl_flush(struct kubectl *k, struct err *err);
+/* What is wrong with a file, in Go's words: static text. */
+const char *kubectl_why(int sys);
 /* Adds kubectl's commands that are near to a word that is none of them; nothing when none is. */
 void kubectl_suggest(const char *word, struct buf *out);
 /* "See 'kubectl get -h' for help and examples" behind a message. */
