@@ -113,7 +113,7 @@ compare() { LIMIT=120 within python3 "$TOP/tests/e2e/kubectl_compare.py" "$TOP/t
 	printf '#!/bin/sh\n' >plugins/kubectl-get
 	printf 'text' >plugins/kubectl-none
 	chmod +x plugins/kubectl-foo plugins/kubectl-foo-bar_x plugins/kubectl-get
-	PATH=$DIR/plugins:$DIR/plugins/none:$DIR/plugins/kubectl-foo:$PATH compare 7130-kubectl-plugin.list
+	PATH=$DIR/plugins:$DIR/plugins/none:$DIR/plugins/kubectl-foo:$DIR/./plugins/:$PATH compare 7130-kubectl-plugin.list
 	is "foo bar_x: y --z" env PATH="$DIR/plugins:$PATH" "$TEU" kubectl foo bar-x y --z
 }
 

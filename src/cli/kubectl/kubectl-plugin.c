@@ -19,7 +19,6 @@
 
 #define PREFIX "kubectl-"
 #define WORDS_MAX 64
-#define WARNED_MAX (256u << 10)
 
 /* ---- running one ---- */
 
@@ -99,8 +98,8 @@ static const struct opt plugin_opts[] = {
 struct listing {
 	struct kubectl *k;
 	bool name_only;
-	size_t found, warnings;
-	struct buf warned; /* behind what is said of folders */
+	size_t warnings;
+	struct doc *paths; /* all of them, in order */
 	struct doc *names; /* of each its first path */
 };
 
@@ -110,9 +109,9 @@ static void warn(struct listing *l, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	buf_adds(&l->warned, "  - warning: ");
-	buf_addv(&l->warned, fmt, ap);
-	buf_addc(&l->warned, '\n');
+	buf_adds(&l->k->errors, "  - warning: ");
+	buf_addv(&l->k->errors, fmt, ap);
+	buf_addc(&l->k->errors, '\n');
 	va_end(ap);
 	l->warnings++;
 }
@@ -135,12 +134,12 @@ static void warn_of_command(struct listing *l, const char *name)
 	}
 }
 
-static void list_one(struct listing *l, const char *path, const char *name)
+/* Its warnings stand behind it, on a terminal. */
+static void list_one(struct listing *l, const char *path)
 {
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	const struct doc *other;
 
-	if (!l->found++)
-		buf_adds(&l->k->out, "The following compatible plugins are available:\n\n");
 	buf_addf(&l->k->out, "%s\n", l->name_only ? name : path);
 	if (!runs(path))
 		warn(l, "%s identified as a kubectl plugin, but it is not executable", path);
@@ -151,6 +150,38 @@ static void list_one(struct listing *l, const char *path, const char *name)
 	else
 		doc_set_str(l->k->arena, l->names, name, path);
 	warn_of_command(l, name);
+	kubectl_show(l->k);
+}
+
+/* dir/name as Go joins them: no part is empty or ".", and ".." takes one away. In the arena. */
+static const char *join(struct arena *a, const char *dir, const char *name)
+{
+	const size_t n = strlen(dir) + strlen(name) + 2;
+	const bool whole = *dir == '/';
+	char *path = arena_alloc(a, n), *end = path, *last;
+
+	if (!path)
+		return NULL;
+	for (struct slice rest = slice_str(arena_printf(a, "%s/%s", dir, name)); rest.p;) {
+		const struct slice part = slice_split(&rest, '/');
+
+		*end = '\0';
+		last = end > path ? strrchr(path, '/') : NULL;
+		last = last ? last : path;
+		if (!part.n || slice_is(part, "."))
+			continue;
+		if (slice_is(part, "..") && (whole || end > path) &&
+		    strcmp(*last == '/' ? last + 1 : last, "..") != 0) {
+			end = last;
+			continue;
+		}
+		if (whole || end > path)
+			*end++ = '/';
+		memcpy(end, part.p, part.n);
+		end += part.n;
+	}
+	*end = '\0';
+	return path;
 }
 
 static void list_folder(struct listing *l, const char *dir)
@@ -165,11 +196,10 @@ static void list_folder(struct listing *l, const char *dir)
 		return;
 	}
 	for (int i = 0; i < n; i++) {
-		const char *name = v[i]->d_name,
-			   *path = arena_printf(l->k->arena, "%s/%s", dir, name);
+		const char *name = v[i]->d_name, *path = join(l->k->arena, dir, name);
 
 		if (path && v[i]->d_type != DT_DIR && strncmp(name, PREFIX, strlen(PREFIX)) == 0)
-			list_one(l, path, name);
+			(void)doc_append_str(l->k->arena, l->paths, path);
 		free(v[i]);
 	}
 	free(v);
@@ -182,7 +212,7 @@ static int plugin_run(struct cmd_call *call, struct err *err)
 	struct listing l = { .k = k,
 			     .name_only = o->name_only,
 			     .names = doc_new_object(k->arena),
-			     .warned = BUF_INIT(WARNED_MAX) };
+			     .paths = doc_new_array(k->arena) };
 	struct doc *seen = doc_new_object(k->arena);
 
 	for (struct slice rest = slice_str(getenv("PATH")); rest.p;) {
@@ -194,13 +224,15 @@ static int plugin_run(struct cmd_call *call, struct err *err)
 		doc_set_bool(k->arena, seen, name, true);
 		list_folder(&l, name);
 	}
-	buf_addf(&k->errors, "%s", buf_str(&l.warned));
-	buf_fini(&l.warned);
+	kubectl_show(k);
 	if (arena_exceeded(k->arena))
 		return arena_quota(k->arena, err);
-	if (!l.found)
+	if (doc_len(l.paths) == 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "unable to find any kubectl plugins in your PATH");
+	buf_adds(&k->out, "The following compatible plugins are available:\n\n");
+	for (size_t i = 0; i < doc_len(l.paths); i++)
+		list_one(&l, doc_cstr(k->arena, doc_at(l.paths, i)));
 	if (l.warnings == 1)
 		return err_set(err, ERR_CONFLICT, "one plugin warning was found");
 	if (l.warnings)
