@@ -307,15 +307,7 @@ void api_fini(struct api *api)
 
 static const void *get(const struct map *m, const char *group_version, const char *name)
 {
-	const size_t n = strlen(group_version), k = strlen(name);
-	char key[512];
-
-	if (n + 1 + k >= sizeof(key))
-		return NULL;
-	memcpy(key, group_version, n);
-	key[n] = ' ';
-	memcpy(key + n + 1, name, k);
-	return map_get(m, slice_of(key, n + 1 + k));
+	return map_get_pair(m, group_version, ' ', name);
 }
 
 const struct api_group *api_group(const struct api *api, const char *group_version)

@@ -55,6 +55,19 @@ void *map_get(const struct map *m, struct slice key)
 	return e ? e->value : NULL;
 }
 
+void *map_get_pair(const struct map *m, const char *a, char between, const char *b)
+{
+	const size_t n = strlen(a), k = strlen(b);
+	char key[512];
+
+	if (n + 1 + k >= sizeof(key))
+		return NULL;
+	memcpy(key, a, n);
+	key[n] = between;
+	memcpy(key + n + 1, b, k);
+	return map_get(m, slice_of(key, n + 1 + k));
+}
+
 static void map_insert(struct map *m, struct map_entry new)
 {
 	size_t mask = m->cap - 1, i = new.hash &mask;

@@ -27,6 +27,8 @@ void map_init(struct map *m);
 void map_fini(struct map *m); /* values are the caller's business */
 DEFINE_CLEANUP_EMBEDDED(struct map, map_fini)
 void *map_get(const struct map *m, struct slice key); /* NULL = absent */
+/* Of the key that both are with one byte between them. NULL also when it is longer than 511. */
+void *map_get_pair(const struct map *m, const char *a, char between, const char *b);
 /* Sets, returns the old value or NULL. value must not be NULL. */
 void *map_put(struct map *m, struct slice key, void *value);
 void *map_del(struct map *m, struct slice key); /* returns the removed value or NULL */

@@ -164,12 +164,7 @@ static void serve(struct resources *rs, const struct api_kind *k, struct place *
 
 static struct place *place_find(const struct resources *rs, const char *group, const char *resource)
 {
-	char key[512];
-	int n = snprintf(key, sizeof(key), "%s/%s", group, resource);
-
-	if (n < 0 || (size_t)n >= sizeof(key))
-		return NULL;
-	return map_get(&rs->places, slice_of(key, (size_t)n));
+	return map_get_pair(&rs->places, group, '/', resource);
 }
 
 static char *prefix_of(const struct api_kind *k)

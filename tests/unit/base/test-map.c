@@ -52,6 +52,27 @@ static void the_empty_key_is_a_key(void **state)
 	assert_null(map_get(&m, SLICE("")));
 }
 
+static void a_pair_is_the_key_of_both(void **state)
+{
+	CLEANUP(map_fini) struct map m = { 0 };
+	static char longest[511 + 1], longer[512 + 1];
+	int a, b;
+
+	memset(longest, 'x', 511);
+	longest[3] = '/';
+	memset(longer, 'x', 512);
+	longer[3] = '/';
+	assert_null(map_put(&m, SLICE("a/b"), &a));
+	assert_null(map_put(&m, slice_str(longest), &b));
+	assert_null(map_put(&m, slice_str(longer), &b));
+	assert_ptr_equal(map_get_pair(&m, "a", '/', "b"), &a);
+	assert_null(map_get_pair(&m, "a", ' ', "b"));
+	assert_null(map_get_pair(&m, "a/", '/', "b"));
+	assert_ptr_equal(map_get_pair(&m, "xxx", '/', longest + 4), &b);
+	assert_null(map_get_pair(&m, "xxx", '/', longer + 4));
+	assert_null(map_get_pair(&m, "", '/', ""));
+}
+
 static void deletion_during_iteration_misses_nothing(void **state)
 {
 	CLEANUP(map_fini) struct map m = { 0 };
@@ -97,6 +118,7 @@ int main(void)
 		cmocka_unit_test(what_was_put_is_found),
 		cmocka_unit_test(put_replaces_and_returns_the_old),
 		cmocka_unit_test(the_empty_key_is_a_key),
+		cmocka_unit_test(a_pair_is_the_key_of_both),
 		cmocka_unit_test(deletion_during_iteration_misses_nothing),
 		cmocka_unit_test(churn_does_not_grow_the_table),
 	};
