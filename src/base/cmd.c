@@ -63,7 +63,7 @@ static void nearer(struct nearest *n, const char *name)
 	}
 }
 
-const char *cmd_suggest(const struct cmd_program *prog, const char *word)
+static const char *suggest_cmd(const struct cmd_program *prog, const char *word)
 {
 	struct nearest n = { .word = word };
 
@@ -690,7 +690,7 @@ static int not_found(const struct cmd_program *prog, int argc, char **argv)
 	buf_adds(&word, argv[0]);
 	if (family)
 		buf_addf(&word, " %s", argv[1]);
-	near = cmd_suggest(prog, buf_str(&word));
+	near = suggest_cmd(prog, buf_str(&word));
 	buf_addf(&out, "%s: '%s' is not a %s command.\n", prog->name, buf_str(&word), prog->name);
 	if (near)
 		buf_addf(&out, "Did you mean '%s %s'?\n", prog->name, near);

@@ -141,5 +141,3 @@ int cmd_parse_opts(struct arena *a, const struct opt *opts, void *target, bool o
 int cmd_parse_size(struct slice s, int64_t *ret, struct err *err);
 /* cmd == NULL: the program's own help. */
 void cmd_print_help(const struct cmd_program *prog, const struct cmd *cmd, struct buf *out);
-/* Nearest command path for "did you mean", or NULL. */
-const char *cmd_suggest(const struct cmd_program *prog, const char *word);
